@@ -77,7 +77,7 @@ def import_checkpoint(file: Path, model: str, out: Path, given: Given, *, overwr
     )
     if (done := writer.finished()) is not None:
         return done
-    prepared = _prepare(renamed_checkpoint(read_model_weights(file), layout), layout, given, str(file))
+    prepared = _prepare_weights(renamed_checkpoint(read_model_weights(file), layout), layout, given, str(file))
     with writer:
         prepared.write(writer.path)
     kept = [*prepared.weights.values(), *prepared.extra.values()]
@@ -99,11 +99,11 @@ class _Prepared:
             for setting in self.settings:
                 setting.save_pretrained(folder)
         if self.extra:
-            _save(folder / EXTRA, self.extra)
-        _save(folder / WEIGHTS, self.weights)
+            _save_checkpoint(folder / EXTRA, self.extra)
+        _save_checkpoint(folder / WEIGHTS, self.weights)
 
 
-def _prepare(weights: dict[str, Tensor], layout: Layout, given: Given, where: str) -> _Prepared:
+def _prepare_weights(weights: dict[str, Tensor], layout: Layout, given: Given, where: str) -> _Prepared:
     """Check the weights and what belongs to them."""
     if layout == "same":
         return _Prepared({name: weight for name, weight in weights.items() if not name.startswith(FROZEN)}, {})
@@ -113,10 +113,12 @@ def _prepare(weights: dict[str, Tensor], layout: Layout, given: Given, where: st
         weights = {**load_encoder_network(CLASSES[layout], given.base).state_dict(), **weights}
     config = checkpoint_config(weights, layout, base_config)
     config.architectures = [CLASSES[layout]]
-    return _Prepared(_checked(weights, config, layout, where), extra, [config, _tokenizer(given, config, layout)])
+    return _Prepared(
+        _checked_weights(weights, config, layout, where), extra, [config, _tokenizer(given, config, layout)]
+    )
 
 
-def _checked(weights: Mapping[str, Tensor], config: Any, layout: Layout, where: str) -> dict[str, Tensor]:
+def _checked_weights(weights: Mapping[str, Tensor], config: Any, layout: Layout, where: str) -> dict[str, Tensor]:
     """The weights of the class of transformers, with zeros for the head that nothing uses.
 
     Raises:
@@ -165,7 +167,7 @@ def _bert_tokenizer() -> Any:
     )  # fmt: skip
 
 
-def _save(path: Path, weights: Mapping[str, Tensor]) -> None:
+def _save_checkpoint(path: Path, weights: Mapping[str, Tensor]) -> None:
     contiguous = {name: weight.detach().float().contiguous().clone() for name, weight in weights.items()}
     with whole_file(path) as temporary:
         save_file(contiguous, temporary, metadata={"format": "pt"})

@@ -94,19 +94,19 @@ def _published_folder(name: str, model: str, root: Root) -> Path:
     if checkpoint.model != model.replace("_", "-"):
         raise CvrError(f"The checkpoint {name} is for {checkpoint.model}, not for {model}.")
     folder = root(checkpoint.source) / FOLDER / IMPORTED / name
-    _import(checkpoint, root, folder)
+    _import_published_checkpoint(checkpoint, root, folder)
     return folder
 
 
-def _import(checkpoint: PublishedCheckpoint, root: Root, folder: Path) -> None:
+def _import_published_checkpoint(checkpoint: PublishedCheckpoint, root: Root, folder: Path) -> None:
     from cvr_bench.checkpoints.import_checkpoint import Given, import_checkpoint  # torch, which a list does not need
     from cvr_data.core.artifact_files import MANIFEST
 
     if not (folder / MANIFEST).is_file():
-        import_checkpoint(_file(checkpoint, root), checkpoint.model, folder, Given())
+        import_checkpoint(_published_checkpoint_file(checkpoint, root), checkpoint.model, folder, Given())
 
 
-def _file(checkpoint: PublishedCheckpoint, root: Root) -> Path:
+def _published_checkpoint_file(checkpoint: PublishedCheckpoint, root: Root) -> Path:
     """The published file, fetched if it is not here."""
     place = checkpoint.place(root)
     if place.is_file():

@@ -31,7 +31,7 @@ def beside_report_rows(results: Sequence[Result]) -> list[list[str]]:
         cells += (
             _reference_cells(one["reference"], len(results[0].ks), results[0].ranks.num_rows) if has_reference else []
         )
-        cells += [_pair(one["twins"]["R@1"].values()) if one["twins"] else NONE] if has_twins else []
+        cells += [_two_values_text(one["twins"]["R@1"].values()) if one["twins"] else NONE] if has_twins else []
         rows.append([name, *cells])
     return rows
 
@@ -88,9 +88,9 @@ def _reference_cells(found: dict[str, Any] | None, count: int, queries: int) -> 
     return [
         f"{share} of {found['queries']}" if found["queries"] < queries else share,
         f"{found['MdR']:g}",
-        *map(_pair, both),
+        *map(_two_values_text, both),
     ]
 
 
-def _pair(values: Any) -> str:
+def _two_values_text(values: Any) -> str:
     return "/".join(f"{value:.2f}" for value in values)

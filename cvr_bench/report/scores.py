@@ -189,7 +189,7 @@ def reported_outcomes(result: Result, seed: int = 0) -> list[QueryOutcome]:
     if not wrong.any():
         wrong = rank == rank.max()
     rows = [int(generator.choice(np.flatnonzero(kind))) for kind in (right, wrong)]
-    return [_outcome(result, row) for row in rows]
+    return [_query_outcome(result, row) for row in rows]
 
 
 def leader_of_report(entries: Sequence[ScoredModel]) -> ScoredModel:
@@ -224,7 +224,7 @@ def _is_large(statistics: dict) -> bool:
     return statistics["queries"] >= SMALLEST_SLICE
 
 
-def _outcome(result: Result, row: int) -> QueryOutcome:
+def _query_outcome(result: Result, row: int) -> QueryOutcome:
     query = result.ranks.slice(row, 1).to_pylist()[0]
     targets = set(query["target_ids"])
     top = list(zip(query["top"], query["top_scores"], strict=True))[:SHOWN]

@@ -23,7 +23,7 @@ def beside_record(table: pa.Table, task: Mapping[str, Any], reference: str) -> d
     """Return what rows of ranks.parquet tell; `task` is that of result.json, `reference` the rule of its protocol."""
     ranks, allowed = (table.column(name).to_numpy() for name in ("rank", "allowed"))
     clusters = clusters_of(table)
-    graded = _gains(table)
+    graded = _ndcg_values(table)
     return {
         "metrics": {
             f"nDCG@{GAIN_K}": vars(share_interval(graded, clusters)),
@@ -32,14 +32,14 @@ def beside_record(table: pa.Table, task: Mapping[str, Any], reference: str) -> d
         f"in_gallery_of_{GALLERY}": {
             f"R@{k}": recall_in_gallery(ranks, allowed, GALLERY, k) for k in task["ks"] if k <= GALLERY // 10
         },
-        "reference": _reference(table, task["ks"], is_kept=reference == "keep"),
-        "twins": _twins(table),
-        "distractors": _distractors(table, task),
+        "reference": _reference_ranks(table, task["ks"], is_kept=reference == "keep"),
+        "twins": _recall_with_twins(table),
+        "distractors": _recall_among_distractors(table, task),
         "way_back": symmetry_record(table, task["ks"]),
     }
 
 
-def _gains(table: pa.Table) -> np.ndarray:
+def _ndcg_values(table: pa.Table) -> np.ndarray:
     """Return nDCG of each query; a target without a grade has grade 1."""
     found = table.column("target_ranks").to_pylist()
     grades = [of_query or [1] * len(ranks) for of_query, ranks in
@@ -47,7 +47,7 @@ def _gains(table: pa.Table) -> np.ndarray:
     return np.array([discounted_gain(ranks, of, GAIN_K) for ranks, of in zip(found, grades, strict=True)])
 
 
-def _reference(table: pa.Table, ks: list[int], *, is_kept: bool) -> dict[str, Any] | None:
+def _reference_ranks(table: pa.Table, ks: list[int], *, is_kept: bool) -> dict[str, Any] | None:
     """How targets and references stand to each other, where references are among what is ranked against.
 
     A reference that scores as the target does ranks before it, as everything does.
@@ -70,7 +70,7 @@ def _reference(table: pa.Table, ks: list[int], *, is_kept: bool) -> dict[str, An
     }
 
 
-def _twins(table: pa.Table) -> dict[str, Any] | None:
+def _recall_with_twins(table: pa.Table) -> dict[str, Any] | None:
     """R@1 as it is, and where a copy of a target answers too."""
     if table.column("twin_rank").null_count:
         return None
@@ -85,7 +85,7 @@ def _twins(table: pa.Table) -> dict[str, Any] | None:
     }
 
 
-def _distractors(table: pa.Table, task: Mapping[str, Any]) -> dict[str, dict[str, float]] | None:
+def _recall_among_distractors(table: pa.Table, task: Mapping[str, Any]) -> dict[str, dict[str, float]] | None:
     """Recalls among the distractors of each kind alone, and how many queries have some."""
     kinds = task.get("distractor_kinds", [])
     if not kinds or table.column("distractor_ranks").null_count:

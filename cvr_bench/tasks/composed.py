@@ -155,7 +155,7 @@ def with_held_out(triplets: pa.Table, share: float) -> pa.Table:
     is_held = pc.is_in(triplets.column("reference_id"), value_set=pa.array(chosen, pa.string()))
     is_val = pc.and_(is_held, is_train)
     split = pc.if_else(is_val, "val", triplets.column("split"))
-    ends = [_groups(triplets, end) for end in ("reference", "target")]
+    ends = [_duplicate_groups(triplets, end) for end in ("reference", "target")]
     held = pa.chunked_array([*(end.filter(is_val).combine_chunks() for end in ends)], pa.string()).unique()
     touches = pc.or_(*(pc.is_in(end, value_set=held) for end in ends))
     left_out = pc.and_(pc.and_(is_train, pc.invert(is_val)), touches)
@@ -168,7 +168,7 @@ def with_held_out(triplets: pa.Table, share: float) -> pa.Table:
     return with_column(triplets, triplets.schema.field("split"), split)
 
 
-def _groups(triplets: pa.Table, end: str) -> pa.ChunkedArray:
+def _duplicate_groups(triplets: pa.Table, end: str) -> pa.ChunkedArray:
     """The near-duplicate group of each video of one end, or its own id."""
     ids, name = triplets.column(f"{end}_id"), f"{end}_group_id"
     return pc.coalesce(triplets.column(name), ids) if name in triplets.column_names else ids

@@ -11,7 +11,7 @@ KINDS = {"mine-pairs": "pairs", "generate-modifications": "texts"}
 """How a stage's name begins -> what its rows are; all others are triplets."""
 
 
-def _kind(stage: str) -> str:
+def _kind_of_rows(stage: str) -> str:
     return next((kind for begin, kind in KINDS.items() if stage.startswith(begin)), "triplets")
 
 
@@ -47,7 +47,9 @@ def stats_command(triplets: Path, videos: Path | None, html: Path | None, seed: 
 
         write_page(stats_page_html(stats_page(triplets, videos=videos, seed=seed)), html, "--html")
     click.echo(
-        json.dumps(numbers, indent=1) if as_json else triplet_text_report(numbers, _kind(dataset.artifact.stage))
+        json.dumps(numbers, indent=1)
+        if as_json
+        else triplet_text_report(numbers, _kind_of_rows(dataset.artifact.stage))
     )
     if answers and not as_json:
         click.echo(f"\n{wrong_answers_text(manifests)}")

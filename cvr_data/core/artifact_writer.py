@@ -92,11 +92,11 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             self.lock = held.enter_context(writer_lock(self.out))
             with faults_of_disk(self.out):
                 put_in_place(self.out)
-                self._begin()
+                self._begin_artifact()
             self.held = held.pop_all()
         return self
 
-    def _begin(self) -> None:
+    def _begin_artifact(self) -> None:
         found = self._identity_on_disk()
         replace = self.overwrite or has_only_begun(self.path)
         if found is not None and key_of(found) != self.key and not replace:
@@ -134,10 +134,10 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     ) -> None:
         """Write one part; the Parquet file of kept rows comes last, so its presence means the part is whole."""
         for name, array in (arrays or {}).items():
-            write_array(self._file(name, index, "npy"), array)
+            write_array(self._artifact_file(name, index, "npy"), array)
         if dropped is not None and dropped.num_rows:
-            write_parquet(self._file("dropped", index, "parquet"), dropped)
-        write_parquet(self._file("part", index, "parquet"), table)
+            write_parquet(self._artifact_file("dropped", index, "parquet"), dropped)
+        write_parquet(self._artifact_file("part", index, "parquet"), table)
 
     def write_file(self, name: str, content: bytes) -> None:
         """Write one more file of the artifact, whole or not at all."""
@@ -229,5 +229,5 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def _input_entry(self, name: str) -> dict[str, str]:
         return {"key": self.identity["inputs"][name], "path": path_from(self.out, self.inputs[name])}
 
-    def _file(self, name: str, index: int, suffix: str) -> Path:
+    def _artifact_file(self, name: str, index: int, suffix: str) -> Path:
         return self.path / f"{name}-{index:05d}.{suffix}"

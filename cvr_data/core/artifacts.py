@@ -57,9 +57,9 @@ class Artifact:
     @property
     def part_paths(self) -> list[Path]:
         """The Parquet parts, in order."""
-        return self._listed("part")
+        return self._listed_parts("part")
 
-    def _listed(self, name: str) -> list[Path]:
+    def _listed_parts(self, name: str) -> list[Path]:
         """The Parquet files of this name that the manifest lists, in order."""
         files = sorted(self.manifest["files"])
         return [self.path / file for file in files if file.startswith(f"{name}-") and file.endswith(".parquet")]
@@ -80,7 +80,7 @@ class Artifact:
 
     def dropped(self) -> pa.Table:
         """Return the removed rows with their `drop_reason`; a table without columns when nothing was removed."""
-        return read_parts(self._listed("dropped"), None, self.path)
+        return read_parts(self._listed_parts("dropped"), None, self.path)
 
     def input_path(self, name: str) -> Path:
         """Return where the input of that name lies.
@@ -171,7 +171,7 @@ def input_key(path: Path) -> str:
         raise CvrError(f"{path} does not exist.")
     if path.is_dir():
         return manifest_of(path).key
-    return _digest(real_place(path), file_state(path))
+    return _file_digest(real_place(path), file_state(path))
 
 
 def is_made_by(folder: Path, *stages: str) -> bool:
@@ -180,6 +180,6 @@ def is_made_by(folder: Path, *stages: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _digest(path: Path, state: tuple[Any, ...]) -> str:
+def _file_digest(path: Path, state: tuple[Any, ...]) -> str:
     """The sha256 of a file, worked out once for as long as it stays the same."""
     return file_sha256(path)

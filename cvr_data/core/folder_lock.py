@@ -54,16 +54,16 @@ class place_lock(AbstractContextManager["place_lock"]):
             )
         check_address(str(self.folder))
         with faults_of_place(self.folder):
-            self._take()
-        self.thread = threading.Thread(target=self._beat, daemon=True)
+            self._take_lock()
+        self.thread = threading.Thread(target=self._beat_lock, daemon=True)
         self.thread.start()
         return self
 
-    def _take(self) -> None:
+    def _take_lock(self) -> None:
         while True:
-            earlier = self._numbered()
+            earlier = self._numbered_locks()
             if earlier and not _is_dead(earlier[-1]):
-                owner = _read(earlier[-1])
+                owner = _read_lock(earlier[-1])
                 raise CvrError(
                     f"{self.folder} is being written by process {owner.get('pid')} on {owner.get('host')}; "
                     "wait until it ends, or name another --out."
@@ -86,9 +86,9 @@ class place_lock(AbstractContextManager["place_lock"]):
 
     def is_mine(self) -> bool:
         """Return whether no other process took the folder meanwhile."""
-        return not self.lost and _read(self.object).get("token") == self.said["token"]
+        return not self.lost and _read_lock(self.object).get("token") == self.said["token"]
 
-    def _beat(self) -> None:
+    def _beat_lock(self) -> None:
         while not self.ending.wait(BEAT_S):
             with suppress(Exception):  # what the network swallows once is tried again
                 if not self.is_mine():
@@ -100,7 +100,7 @@ class place_lock(AbstractContextManager["place_lock"]):
     def _content(self) -> bytes:
         return json.dumps({**self.said, "beat": self.beats}).encode()
 
-    def _numbered(self) -> list[Path]:
+    def _numbered_locks(self) -> list[Path]:
         return sorted(self.path.iterdir()) if self.path.is_dir() else []
 
 
@@ -132,7 +132,7 @@ class folder_lock(AbstractContextManager["folder_lock"]):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                owner = _owner(descriptor)
+                owner = _lock_owner(descriptor)
                 os.close(descriptor)
                 raise CvrError(
                     f"{self.path.parent} is being written by {owner}; wait until it ends, or name another --out."
@@ -157,7 +157,7 @@ class folder_lock(AbstractContextManager["folder_lock"]):
             return False
 
 
-def _owner(descriptor: int) -> str:
+def _lock_owner(descriptor: int) -> str:
     try:
         owner = json.loads(os.pread(descriptor, 1000, 0))
         return f"process {owner['pid']} on {owner['host']}"
@@ -188,19 +188,19 @@ def faults_of_disk(folder: Path) -> Iterator[None]:
 
 def _is_dead(path: Path) -> bool:
     """Whether the process that an object speaks of is gone; this waits for one of another machine."""
-    found = _read(path)
+    found = _read_lock(path)
     machine, _, started = found.get("process", "").partition("/")
-    if machine and machine == _machine():
-        return _started(found.get("pid", 0)) != started
+    if machine and machine == _this_machine():
+        return _process_start(found.get("pid", 0)) != started
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         time.sleep(min(BEAT_S, PATIENCE_S) / 5)
-        if (now := _read(path)) != found:
+        if (now := _read_lock(path)) != found:
             return not now  # it beats, or it ended
     return True
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_lock(path: Path) -> dict[str, Any]:
     try:
         return json.loads(read_at_once(path))
     except (FileNotFoundError, ValueError):
@@ -208,11 +208,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _this_process() -> str:
-    machine, started = _machine(), _started(os.getpid())
+    machine, started = _this_machine(), _process_start(os.getpid())
     return f"{machine}/{started}" if machine and started else ""
 
 
-def _machine() -> str:
+def _this_machine() -> str:
     """What tells processes of equal numbers apart: the start of the machine, and the container; empty if unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
@@ -221,7 +221,7 @@ def _machine() -> str:
         return ""
 
 
-def _started(pid: int) -> str:
+def _process_start(pid: int) -> str:
     """When a process of this machine began, in ticks since the machine did; empty if there is none."""
     try:
         state, *others = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()

@@ -63,10 +63,10 @@ def folder_status(folder: Path) -> list[dict[str, Any]]:
     found = [artifact for artifact in lineage(whole) if artifact.path.resolve() in here]
     artifacts = [artifact for artifact in found if artifact.stage not in OF_ANOTHER]
     last = {artifact.stage: artifact for artifact in artifacts}
-    used = {above.resolve() for artifact in artifacts for above in _inputs(artifact)}
+    used = {above.resolve() for artifact in artifacts for above in _artifact_inputs(artifact)}
     ends = [artifact for artifact in last.values() if artifact.path.resolve() not in used]
-    finished = [_finished(artifact, folder, is_end=artifact in ends) for artifact in artifacts]
-    return finished + [_unfinished(path) for path in unfinished]
+    finished = [_finished_artifact(artifact, folder, is_end=artifact in ends) for artifact in artifacts]
+    return finished + [_unfinished_artifact(path) for path in unfinished]
 
 
 def _artifact_folders(folder: Path, depth: int) -> Iterator[Path]:
@@ -78,13 +78,13 @@ def _artifact_folders(folder: Path, depth: int) -> Iterator[Path]:
                 yield from _artifact_folders(below, depth - 1)
 
 
-def _inputs(artifact: Artifact) -> Iterator[Path]:
+def _artifact_inputs(artifact: Artifact) -> Iterator[Path]:
     for entry in artifact.manifest["inputs"].values():
         if isinstance(entry, dict):
             yield artifact.path / entry["path"]
 
 
-def _finished(artifact: Artifact, folder: Path, *, is_end: bool) -> dict[str, Any]:
+def _finished_artifact(artifact: Artifact, folder: Path, *, is_end: bool) -> dict[str, Any]:
     problems = []
     for name in artifact.manifest["inputs"]:
         try:
@@ -92,7 +92,7 @@ def _finished(artifact: Artifact, folder: Path, *, is_end: bool) -> dict[str, An
         except CvrError as error:
             problems.append(str(error))
     manifest = artifact.manifest
-    names = dict.fromkeys(os.path.relpath(path, folder) for path in _inputs(artifact))
+    names = dict.fromkeys(os.path.relpath(path, folder) for path in _artifact_inputs(artifact))
     rows = f"{manifest['rows']} rows" if manifest["rows"] else "made"
     made_from = f" from {', '.join(names)}" if names else ""
     told = f"{artifact.stage}: {rows}{made_from}, {manifest['finished'][:16].replace('T', ' ')} UTC"
@@ -100,7 +100,7 @@ def _finished(artifact: Artifact, folder: Path, *, is_end: bool) -> dict[str, An
     return {"path": str(artifact.path), "stage": artifact.stage, "told": told, "problems": problems, "next": following}
 
 
-def _unfinished(path: Path) -> dict[str, Any]:
+def _unfinished_artifact(path: Path) -> dict[str, Any]:
     told = "unfinished: run its command again to resume, or with --overwrite to begin anew"
     return {"path": str(path), "stage": None, "told": told, "problems": [], "next": None}
 
@@ -119,7 +119,7 @@ def next_command(folder: Path) -> str | None:
     templates = NEXT[begin]
     if begin == "embed" and not _is_split(artifact):
         templates = templates[1:]
-    return next((filled for template in templates if (filled := _filled(template, words))), None)
+    return next((filled for template in templates if (filled := _filled_command(template, words))), None)
 
 
 def _inputs_as_they_were(artifact: Artifact) -> dict[str, str]:
@@ -141,7 +141,7 @@ def _is_split(artifact: Artifact) -> bool:
         return False
 
 
-def _filled(template: str, words: Mapping[str, Any]) -> str | None:
+def _filled_command(template: str, words: Mapping[str, Any]) -> str | None:
     try:
         return " ".join(shlex.quote(word.format_map(words)) for word in template.split())
     except KeyError:

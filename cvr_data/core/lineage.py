@@ -161,13 +161,13 @@ def trace_of(folder: Path) -> list[dict[str, Any]]:
         if path.resolve() in seen:
             continue
         seen.add(path.resolve())
-        step, inputs = _step(depth, path, key)
+        step, inputs = _lineage_step(depth, path, key)
         steps.append(step)
         todo[:0] = inputs
     return steps
 
 
-def _step(depth: int, path: Path, key: str | None) -> tuple[dict[str, Any], list[tuple[int, Path, str | None]]]:
+def _lineage_step(depth: int, path: Path, key: str | None) -> tuple[dict[str, Any], list[tuple[int, Path, str | None]]]:
     blank = {"depth": depth, "path": str(path), "stage": None, "problem": ""}
     if not path.exists():
         return {**blank, "problem": "gone"}, []

@@ -73,7 +73,7 @@ class Pace:
     def rate(self) -> float | None:
         """Units per second of the last while; None while it is not known."""
         marks = list(self.marks)
-        if len(marks) > 1 and _units(marks, -1) < _units(marks, -2):
+        if len(marks) > 1 and _units_of_batch(marks, -1) < _units_of_batch(marks, -2):
             marks.pop()  # its rows are told one by one, and perhaps this is the first of them
         if len(marks) < 2:
             return None
@@ -82,7 +82,7 @@ class Pace:
         return (after - before) / (last_s - first_s) or None
 
 
-def _units(marks: list[tuple[float, int]], batch: int) -> int:
+def _units_of_batch(marks: list[tuple[float, int]], batch: int) -> int:
     """Return how much was done in the last batch (-1) or the one before it (-2)."""
     earlier = marks[batch - 1][1] if len(marks) > -batch else 0
     return marks[batch][1] - earlier

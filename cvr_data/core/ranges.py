@@ -42,10 +42,10 @@ def check_ranges(config_class: type, values: Mapping[str, Any]) -> None:
     for each in dataclasses.fields(config_class):
         value = values.get(each.name)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            _check(each.name, value, each.metadata.get(RANGE))
+            _check_range(each.name, value, each.metadata.get(RANGE))
 
 
-def _check(name: str, value: float, interval: str | None) -> None:
+def _check_range(name: str, value: float, interval: str | None) -> None:
     largest = LARGEST_WHOLE if isinstance(value, int) else LARGEST
     if value == math.inf and (interval or "").endswith("inf]"):
         return

@@ -86,13 +86,15 @@ def check_fields(kind: type, values: Mapping[str, Any]) -> None:
         allowed = tuple(typing.get_origin(part) or part for part in parts)
         is_choice = typing.Literal in allowed
         is_fitting = (
-            value in typing.get_args(parts[0]) if is_choice else isinstance(value, (*allowed, *_lists(allowed)))
+            value in typing.get_args(parts[0])
+            if is_choice
+            else isinstance(value, (*allowed, *_lists_for_tuples(allowed)))
         )
         if not is_fitting or (isinstance(value, bool) and bool not in allowed):
             raise ValueError(f"{name!r} is {str(value)[:40]!r}")
 
 
-def _lists(allowed: tuple[Any, ...]) -> tuple[type, ...]:
+def _lists_for_tuples(allowed: tuple[Any, ...]) -> tuple[type, ...]:
     return (list,) if tuple in allowed else ()
 
 

@@ -32,7 +32,7 @@ class RowLog:
         files = sorted(folder.glob(f"{prefix}*.parquet"))
         self.known = last_rows(files, schema, key=key, when=when)
         if len(files) >= MERGE_FROM:
-            self._write(self.known.values())
+            self._write_log(self.known.values())
             for path in files:
                 path.unlink()
 
@@ -47,10 +47,10 @@ class RowLog:
         """Write the rows that wait."""
         self.flushed = time.monotonic()
         if self.waiting:
-            self._write(self.waiting)
+            self._write_log(self.waiting)
             self.waiting = []
 
-    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    def _write_log(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{self.prefix}{time.time_ns():020d}-{os.getpid()}.parquet"
         write_parquet(self.folder / name, pa.Table.from_pylist(list(rows), self.schema))

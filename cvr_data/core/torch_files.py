@@ -36,13 +36,13 @@ def load_torch_file(path: Path) -> Any:
     except CvrError:
         raise
     except Exception as error:  # of any kind: a damaged pickle ends wherever its bytes lead
-        raise CvrError(f"{path}: not a file of weights that can be read safely ({_reason(error)}).") from None
-    held = sum(tensor.numel() * tensor.element_size() for tensor in _tensors(content))
+        raise CvrError(f"{path}: not a file of weights that can be read safely ({_torch_reason(error)}).") from None
+    held = sum(tensor.numel() * tensor.element_size() for tensor in _tensors_in_file(content))
     _check_size(path, held)
     return content
 
 
-def _reason(error: Exception) -> str:
+def _torch_reason(error: Exception) -> str:
     """The first sentence of what torch says, without its advice to read the file unsafely."""
     named = re.search(r"GLOBAL ([\w.]+)", str(error))
     return f"it names {named[1]}" if named else first_line(error).partition(". ")[0].rstrip(".")
@@ -70,7 +70,7 @@ def _check_size(path: Path, size: int) -> None:
         raise CvrError(f"{path} claims {size} bytes of weights, which a file of its size cannot hold.")
 
 
-def _tensors(content: Any) -> Iterator[Any]:
+def _tensors_in_file(content: Any) -> Iterator[Any]:
     """Every tensor in containers, each container once: one may hold itself."""
     import torch
 

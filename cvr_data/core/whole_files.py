@@ -147,7 +147,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             try:
                 new.mkdir()
                 yield new
-                _sync(new)
+                _sync_folder(new)
                 _put_in_place(new, place)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
@@ -172,17 +172,17 @@ def _put_in_place(new: Path, place: Path) -> None:
         raise CvrError(
             f"{place} is where a disk is mounted, so nothing takes its place; name a folder in it."
         ) from None
-    _sync_one(place.parent)
+    _sync_path(place.parent)
 
 
-def _sync(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Let the disk have all that is in a folder before its name says so."""
     for root, _, files in os.walk(folder):
         for path in (*(Path(root, name) for name in files), Path(root)):
-            _sync_one(path)
+            _sync_path(path)
 
 
-def _sync_one(path: Path) -> None:
+def _sync_path(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -76,7 +76,7 @@ def at_one_commit(items: Sequence[WantedFile], folder: Path) -> list[WantedFile]
                 commits = {(kind, repo): revision for kind, repo, revision, _ in known}
             kind, repo, revision, path = parts_of(item.url)
             if (kind, repo) not in commits:
-                commits[kind, repo] = _newest(repo, kind, revision)
+                commits[kind, repo] = _newest_commit(repo, kind, revision)
             item = dataclasses.replace(item, url=f"{item.url.partition(repo)[0]}{repo}@{commits[kind, repo]}/{path}")
         found.append(item)
     return found
@@ -86,7 +86,7 @@ def _is_pinned(url: str) -> bool:
     return bool(_ADDRESS.fullmatch(url)) and re.fullmatch(r"[0-9a-f]{40}", parts_of(url)[2]) is not None
 
 
-def _newest(repo: str, kind: str, revision: str) -> str:
+def _newest_commit(repo: str, kind: str, revision: str) -> str:
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError

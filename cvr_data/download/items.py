@@ -60,7 +60,7 @@ def read_items(path: Path, kind: str) -> list[WantedFile]:
         CvrError: the file cannot be read, has no id or url column, or gives two addresses or files to one id.
     """
     items: dict[str, WantedFile] = {}
-    for item_id, url in _id_urls(path):
+    for item_id, url in _id_url_rows(path):
         if not item_id or not url:
             continue
         if not is_text(item_id) or not is_text(url):
@@ -87,7 +87,7 @@ def read_ids(path: Path, columns: Sequence[str] = ()) -> set[str]:
     Raises:
         CvrError: it cannot be read or has no such column.
     """
-    table = _read_table(path)
+    table = _read_url_table(path)
     names = list(columns) or [name for name in WANTED_COLUMNS if name in table]
     for name in names:
         if name not in table:
@@ -111,23 +111,23 @@ def choose(items: Sequence[WantedFile], only: set[str] | None, num_shards: int, 
     return list(wanted[shard_id::num_shards])
 
 
-def _id_urls(path: Path) -> Iterator[tuple[str, str]]:
+def _id_url_rows(path: Path) -> Iterator[tuple[str, str]]:
     if path.is_dir():
         table = open_artifact(path, stage="import").read(["video_id", "url"])
         yield from zip(*(table.column(name).to_pylist() for name in ("video_id", "url")), strict=True)
     elif path.suffix == ".json":
-        yield from _json_pairs(path)
+        yield from _url_pairs_of_json(path)
     elif path.suffix == ".txt":
         yield from _headerless(path)
     else:
-        table = _read_table(path)
-        ids, urls = _column(table, ID_COLUMNS, path), _column(table, URL_COLUMNS, path)
+        table = _read_url_table(path)
+        ids, urls = _url_table_column(table, ID_COLUMNS, path), _url_table_column(table, URL_COLUMNS, path)
         folders = table.get("page_dir")
         for number, (item_id, url) in enumerate(zip(ids, urls, strict=True)):
             yield (f"{folders[number]}/{item_id}" if folders and folders[number] else item_id), url
 
 
-def _json_pairs(path: Path) -> Iterator[tuple[str, str]]:
+def _url_pairs_of_json(path: Path) -> Iterator[tuple[str, str]]:
     content = read_json(path, dict)
     if not all(isinstance(url, str) for url in content.values()):
         raise CvrError(f"{path} should hold a JSON object from id or path to address.")
@@ -146,7 +146,7 @@ def _headerless(path: Path) -> Iterator[tuple[str, str]]:
             yield cells[0], cells[1]
 
 
-def _read_table(path: Path) -> dict[str, list[str]]:
+def _read_url_table(path: Path) -> dict[str, list[str]]:
     """Columns of a file or artifact as text; a missing value is an empty text."""
     table = open_artifact(path).read() if path.is_dir() and (path / MANIFEST).exists() else read_table(path)
     return {
@@ -155,7 +155,7 @@ def _read_table(path: Path) -> dict[str, list[str]]:
     }
 
 
-def _column(table: dict[str, list[str]], names: Sequence[str], path: Path) -> list[str]:
+def _url_table_column(table: dict[str, list[str]], names: Sequence[str], path: Path) -> list[str]:
     found = [name for name in names if name in table]
     if not found:
         raise CvrError(f"{path} has no column {' or '.join(names)} (columns: {', '.join(table)}).")

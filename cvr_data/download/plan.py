@@ -69,7 +69,7 @@ def make_plan(request: DownloadRequest, config: Config) -> Plan:
         items = read_items(request.urls, request.kind)
     else:
         entries = load_source(request.name).entries(request.kind, request.split)
-        items = [item for entry in entries for item in _items(entry, request, config)]
+        items = [item for entry in entries for item in _items_to_fetch(entry, request, config)]
     return Plan(
         request=request,
         items=choose(items, only, request.num_shards, request.shard_id),
@@ -101,11 +101,11 @@ def standing(plan: Plan) -> dict[str, int]:
     return {"wanted": len(plan.items), "here": here, "missing": len(plan.items) - here}
 
 
-def _items(entry: SourceFile, request: DownloadRequest, config: Config) -> list[WantedFile]:
+def _items_to_fetch(entry: SourceFile, request: DownloadRequest, config: Config) -> list[WantedFile]:
     if entry.manual:
         return []
     if entry.table:
-        return read_items(_table(entry, request, config), request.kind)
+        return read_items(_table_of_items(entry, request, config), request.kind)
     if entry.hub:
         return _hub_items(entry, request.kind)
     if entry.unpack and not is_archive(entry.target):
@@ -137,7 +137,7 @@ def _hub_items(entry: SourceFile, kind: Kind) -> list[WantedFile]:
     ]
 
 
-def _table(entry: SourceFile, request: DownloadRequest, config: Config) -> Path:
+def _table_of_items(entry: SourceFile, request: DownloadRequest, config: Config) -> Path:
     folder = request.root / TABLES
     assert entry.table is not None
     item = WantedFile(item_id=entry.target, url=entry.table, file=entry.target, sha256=entry.sha256)

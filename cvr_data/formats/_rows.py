@@ -85,7 +85,7 @@ def file_to_queries(
         CvrError: a value is of another type than its column.
     """
     types = {QUERY_NUMBER: pa.int64(), **{field.name: field.type for field in TRIPLETS}, **(kinds or {})}
-    return pa.table({name: _array(name, values, types[name], where) for name, values in columns.items()})
+    return pa.table({name: _file_array(name, values, types[name], where) for name, values in columns.items()})
 
 
 def file_to_triplets(
@@ -254,7 +254,7 @@ def write_csv_file(path: Path, header: Sequence[str], lines: Iterable[Sequence[s
 
 def csv_text(header: Sequence[str], lines: Iterable[Sequence[str]]) -> bytes:
     """Return a CSV file, quoted as RFC 4180 says; the csv module of Python 3.11 leaves a lone carriage return bare."""
-    return "".join(",".join(map(_quoted, line)) + "\n" for line in (header, *lines)).encode()
+    return "".join(",".join(map(_quoted_csv_cell, line)) + "\n" for line in (header, *lines)).encode()
 
 
 def write_json_file(path: Path, value: Any, indent: int | None = None) -> Path:
@@ -264,14 +264,14 @@ def write_json_file(path: Path, value: Any, indent: int | None = None) -> Path:
     return path
 
 
-def _array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> pa.Array:
+def _file_array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> pa.Array:
     try:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise CvrError(f"{where}: a value of {name!r} is no {kind} ({first_line(error)}).") from None
 
 
-def _quoted(cell: str) -> str:
+def _quoted_csv_cell(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in MARKS) else cell
 
 

@@ -60,7 +60,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a file of annotations, or of a folder: a row per query and target."""
     return _rows.concat_file_tables(
-        [_read_queries(config, file, split) for split, file in _files(config, path).items()]
+        [_read_queries(config, file, split) for split, file in _egocvr_files(config, path).items()]
     )
 
 
@@ -73,7 +73,7 @@ def read_videos(config: Config, path: Path) -> pa.Table:
             "captions": [clip.narration] if clip.narration else [],
             "video_uid": clip.video_uid,
         }
-        for split, file in _files(config, path).items()
+        for split, file in _egocvr_files(config, path).items()
         if (clips := file.with_name(file.name.replace("annotations", "data"))).is_file()
         for clip in read_egocvr_clips(clips)
     ]
@@ -107,7 +107,7 @@ def egocvr_file(what: str, split: str = "test") -> str:
     return f"egocvr_{what}.csv" if split == "test" else f"egocvr_{what}_{split}.csv"
 
 
-def _files(config: Config, path: Path) -> dict[str, Path]:
+def _egocvr_files(config: Config, path: Path) -> dict[str, Path]:
     names = {split: [f"{FOLDER}/{egocvr_file('annotations', split)}"] for split in SPLITS}
     return _rows.files_by_split(path, names, config.split, otherwise="test")
 

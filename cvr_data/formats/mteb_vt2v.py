@@ -124,7 +124,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
         references=[query.first["reference_id"] for query in queries],
         targets=[query.target_ids for query in queries],
     )
-    media = _media(videos, [*task.corpus, *task.references]) if config.media else None
+    media = _mteb_media(videos, [*task.corpus, *task.references]) if config.media else None
     return _write_configs(config, task, out, media or {}) + _write_texts(config, task, out, media)
 
 
@@ -156,7 +156,7 @@ def read_videos(config: Config, path: Path) -> pa.Table:
     return file_to_videos(({"video_id": str(name), "split": config.split} for name in corpus["id"].to_pylist()), "mteb")
 
 
-def _media(videos: pa.Table | None, wanted: Sequence[str]) -> dict[str, Path]:
+def _mteb_media(videos: pa.Table | None, wanted: Sequence[str]) -> dict[str, Path]:
     paths = {name: Path(path) for name, path in video_values_for_file(videos, "path").items()}
     if missing := [name for name in dict.fromkeys(wanted) if name not in paths or not paths[name].is_file()]:
         raise CvrError(f"mteb-vt2v: no media of {first_few(missing)}; -o media=false writes ids and texts only.")
@@ -250,7 +250,7 @@ def _read_config(path: Path, name: str, columns: Sequence[str], split: str) -> p
     return pa.concat_tables([read_table(file, columns, columns) for file in files])
 
 
-def _videos(file: Path) -> list[Any]:
+def _mteb_video_entries(file: Path) -> list[Any]:
     """The entries of a column of videos, without their bytes."""
     with reading(file, "Parquet"):
         return pq.read_table(file, columns=["video.path"])["video"].to_pylist()
@@ -262,7 +262,7 @@ def _references(config: Config, path: Path, names: Sequence[str]) -> dict[str, s
         references = {str(row["query-id"]): str(row["corpus-id"]) for row in rows}
     else:
         files = sorted((path / "queries").glob(f"{config.split}*.parquet"))
-        stored = [entry for file in files for entry in _videos(file)]
+        stored = [entry for file in files for entry in _mteb_video_entries(file)]
         pairs = zip(names, stored, strict=True)
         references = {name: Path(entry["path"]).stem for name, entry in pairs if entry and entry["path"]}
     if missing := [name for name in names if name not in references]:

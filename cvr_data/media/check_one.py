@@ -89,7 +89,7 @@ class UrlChecker:
     def __call__(self, url: str) -> Found:
         """Return whether the address answers with a medium; with `is_opening` also what its container says."""
         try:
-            address, headers = _address(url)
+            address, headers = _address_of_medium(url)
             found = self._ask(address, headers)
         except PrivateRedirect:
             return Found(status="gone", reason="redirected into a private network")
@@ -100,7 +100,7 @@ class UrlChecker:
         except httpx2.TimeoutException:
             return Found(status="unsure", reason="timeout")
         except httpx2.HTTPError as error:
-            return Found(status="unsure", reason=_kind(error))
+            return Found(status="unsure", reason=_kind_of_fault(error))
         if found.status != "ok" or not self.is_opening:
             return found
         try:
@@ -108,7 +108,7 @@ class UrlChecker:
         except UnreadableVideo as error:
             return Found(status="gone", reason=f"cannot be opened ({error})", http_status=found.http_status)
         except httpx2.HTTPError as error:
-            return Found(status="unsure", reason=_kind(error))
+            return Found(status="unsure", reason=_kind_of_fault(error))
         return _with_info(info, "ok", size=found.bytes, http_status=found.http_status)
 
     def _ask(self, address: str, headers: dict[str, str]) -> Found:
@@ -158,7 +158,7 @@ def _no_file(path: Path) -> str:
     return "a device, pipe or socket, no file" if is_other else f"no such file{what_is_there(path)}"
 
 
-def _address(url: str) -> tuple[str, dict[str, str]]:
+def _address_of_medium(url: str) -> tuple[str, dict[str, str]]:
     """The address to ask for a url, and the headers it needs: files on the Hub go with its token."""
     if not url.startswith(SCHEME):
         return url, {}
@@ -169,7 +169,7 @@ def _address(url: str) -> tuple[str, dict[str, str]]:
     return hf_hub_url(repo, path, repo_type=kind, revision=revision), build_hf_headers()
 
 
-def _kind(error: httpx2.HTTPError) -> str:
+def _kind_of_fault(error: httpx2.HTTPError) -> str:
     """What went wrong, without the address, so that equal causes count together."""
     names = {"gaierror": "no such host", "ConnectionRefusedError": "connection refused",
              "ConnectionResetError": "connection reset", "TimeoutError": "timeout"}  # fmt: skip

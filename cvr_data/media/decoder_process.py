@@ -44,19 +44,21 @@ def main() -> None:
             os._exit(0)
 
     work = Work(limits, alive)
-    while (question := _received(connection)) is not None:
+    while (question := _received_question(connection)) is not None:
         alive()
         try:
-            answer, frames = _answer(question, work, AskedFile(connection, question.get("size"), alive))
+            answer, frames = _answer_question(question, work, AskedFile(connection, question.get("size"), alive))
         except UnreadableVideo as error:
             answer, frames = {"error": str(error), "verdict": error.verdict}, []
         signal.setitimer(signal.ITIMER_REAL, 0)
-        _send(connection, answer)
+        _send_frames_answer(connection, answer)
         for frame in frames:
             connection.sendall(np.ascontiguousarray(frame).data.cast("B"))
 
 
-def _answer(question: dict[str, Any], work: Work, file: "AskedFile") -> tuple[dict[str, Any], list[np.ndarray]]:
+def _answer_question(
+    question: dict[str, Any], work: Work, file: "AskedFile"
+) -> tuple[dict[str, Any], list[np.ndarray]]:
     if "path" not in question:
         return {"info": asdict(look_at_header(file, work))}, []
     clip = Clip(Path(os.fsdecode(bytes.fromhex(question["path"]))), question["start_s"], question["end_s"])
@@ -76,7 +78,7 @@ class AskedFile:
     def read(self, count: int = -1) -> bytes:
         """Return up to so many bytes, none at the end."""
         self.alive()
-        _send(self.connection, {"read": PIECE if count < 0 else count, "at": self.place})
+        _send_frames_answer(self.connection, {"read": PIECE if count < 0 else count, "at": self.place})
         size = int.from_bytes(self.connection.recv(HEADER, socket.MSG_WAITALL), "big")
         piece = self.connection.recv(size, socket.MSG_WAITALL) if size else b""
         self.alive()
@@ -99,12 +101,12 @@ class AskedFile:
         return self.size is not None
 
 
-def _send(connection: socket.socket, answer: dict[str, Any]) -> None:
+def _send_frames_answer(connection: socket.socket, answer: dict[str, Any]) -> None:
     content = json.dumps(answer).encode()
     connection.sendall(len(content).to_bytes(HEADER, "big") + content)
 
 
-def _received(connection: socket.socket) -> dict[str, Any] | None:
+def _received_question(connection: socket.socket) -> dict[str, Any] | None:
     header = connection.recv(HEADER, socket.MSG_WAITALL)
     if len(header) < HEADER:
         return None
@@ -166,7 +168,7 @@ def _faults_of_medium(told: str) -> Iterator[None]:
         raise
     except Exception as error:  # a broken file may raise anything: it costs its own row and no other
         reason = (getattr(error, "strerror", None) or first_line(error)).rstrip(".")
-        raise UnreadableVideo(told.format(reason), _verdict(error)) from error
+        raise UnreadableVideo(told.format(reason), _verdict_of_fault(error)) from error
 
 
 def _is_picture(clip: Clip, work: Work) -> bool:
@@ -178,7 +180,7 @@ def _is_picture(clip: Clip, work: Work) -> bool:
     return is_picture(head, clip.path.suffix.lower())
 
 
-def _verdict(error: Exception) -> str:
+def _verdict_of_fault(error: Exception) -> str:
     return "too_large" if isinstance(error, MemoryError) else "unreadable"
 
 

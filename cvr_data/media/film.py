@@ -132,7 +132,7 @@ def examine(clip: Clip, work: Work) -> Film:
         if length_s > work.limits.seconds:
             raise UnreadableVideo(f"too_large: its timestamps span {length_s:.0f} s", "too_large")
         header_s = _header_s(opened)
-        note = _cut(clip, opened, found, length_s, header_s, work) if clip.is_whole else None
+        note = _cut_film_note(clip, opened, found, length_s, header_s, work) if clip.is_whole else None
         context = opened.stream.codec_context
         pixels, proportion = context.width * context.height, proportion_of(opened.stream)
     even_s = found.count / fps if fps else length_s
@@ -193,7 +193,9 @@ def _header_s(opened: Opened) -> float:
     return float(opened.container.duration / av.time_base) if opened.container.duration else 0.0
 
 
-def _cut(clip: Clip, opened: Opened, found: ClipFrames, length_s: float, header_s: float, work: Work) -> str | None:
+def _cut_film_note(
+    clip: Clip, opened: Opened, found: ClipFrames, length_s: float, header_s: float, work: Work
+) -> str | None:
     """What is to be said of a file that ends before its header's end.
 
     Raises:

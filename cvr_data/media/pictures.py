@@ -34,7 +34,7 @@ class Converter:
 
     def __call__(self, frame: "VideoFrame") -> np.ndarray:
         """Return a frame, uint8 (H, W, 3); a square of `size` if there is one."""
-        matrix = _matrix(frame)
+        matrix = _display_matrix(frame)
         kind = (frame.width, frame.height, frame.format.name, frame.interlaced_frame)
         if kind not in self.kinds:
             self.kinds[kind] = self._kind(frame)
@@ -51,7 +51,7 @@ class Converter:
     def shown_size(self, frame: "VideoFrame") -> tuple[int, int]:
         """Return width and height of a frame as it is shown."""
         width = max(1, round(frame.width * self.ratio))
-        return (frame.height, width) if _lies(_matrix(frame)) else (width, frame.height)
+        return (frame.height, width) if _lies_on_its_side(_display_matrix(frame)) else (width, frame.height)
 
     def _on_white(self, frame: "VideoFrame") -> "VideoFrame":
         import av
@@ -72,7 +72,7 @@ class Converter:
         is_deep = any(part.bits > 8 for part in parts)
         is_cut = any(frame.width % part.width or frame.height % part.height for part in parts)
         is_odd = (frame.interlaced_frame or is_deep or is_cut) and not may_be_transparent
-        convert = _graph(frame, width or frame.width, height or frame.height) if is_odd else None
+        convert = _filter_graph(frame, width or frame.width, height or frame.height) if is_odd else None
         return _Kind((width, height), may_be_transparent, convert)
 
 
@@ -96,7 +96,7 @@ def upright(picture_HWC: np.ndarray, matrix: tuple[int, int, int, int] | None) -
     if matrix is None:
         return picture_HWC
     a, b, c, d = matrix
-    if _lies(matrix):
+    if _lies_on_its_side(matrix):
         picture_HWC, a, d = picture_HWC.swapaxes(0, 1), c, b
     turned = picture_HWC[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
     return np.ascontiguousarray(turned)
@@ -118,7 +118,7 @@ def _is_opaque(frame: "VideoFrame") -> bool:
     return bool((rows[: frame.height, 3 : 4 * frame.width : 4] == 255).all())
 
 
-def _matrix(frame: "VideoFrame") -> tuple[int, int, int, int] | None:
+def _display_matrix(frame: "VideoFrame") -> tuple[int, int, int, int] | None:
     from av.sidedata.sidedata import Type
 
     found = frame.side_data.get(Type.DISPLAYMATRIX) if len(frame.side_data) else None  # type: ignore[call-overload]
@@ -128,11 +128,11 @@ def _matrix(frame: "VideoFrame") -> tuple[int, int, int, int] | None:
     return a, b, c, d
 
 
-def _lies(matrix: tuple[int, int, int, int] | None) -> bool:
+def _lies_on_its_side(matrix: tuple[int, int, int, int] | None) -> bool:
     return matrix is not None and abs(matrix[1]) + abs(matrix[2]) > abs(matrix[0]) + abs(matrix[3])
 
 
-def _graph(frame: "VideoFrame", width: int, height: int) -> Callable[["VideoFrame"], "VideoFrame"]:
+def _filter_graph(frame: "VideoFrame", width: int, height: int) -> Callable[["VideoFrame"], "VideoFrame"]:
     from av.filter import Graph
 
     graph = Graph()

@@ -45,7 +45,7 @@ def read_pictures(
         Exception: whatever Pillow raises for a broken file.
     """
     with _opened(clip, work) as image:
-        times_s, last_s, numbers = _shown(clip, image, work)
+        times_s, last_s, numbers = _shown_pictures(clip, image, work)
         wanted = [numbers[place] for place in sample_shown(times_s, last_s, count, sampler).tolist()]
         pictures = {}
         for number in sorted(set(wanted)):
@@ -63,7 +63,7 @@ def look_at_pictures(clip: Clip, work: Work) -> VideoInfo:
         Exception: whatever Pillow raises for a broken file.
     """
     with _opened(clip, work) as image:
-        times_s, last_s, numbers = _shown(clip, image, work)
+        times_s, last_s, numbers = _shown_pictures(clip, image, work)
         image.seek(numbers[0])
         height, width = picture_of(image).shape[:2]
     if len(numbers) == 1:
@@ -81,13 +81,13 @@ def picture_of(image: "Image") -> np.ndarray:
     except (ValueError, TypeError, KeyError, SyntaxError, OverflowError, ArithmeticError):
         image.load()  # an EXIF that says nothing readable turns nothing; what is wrong with the picture is raised here
     if image.mode.startswith(("I", "F")):
-        return _grey(np.asarray(image))
+        return _grey_picture(np.asarray(image))
     if image.has_transparency_data:
         return on_white(np.asarray(image.convert("RGBA")))
     return np.asarray(image.convert("RGB"))
 
 
-def _grey(values: np.ndarray) -> np.ndarray:
+def _grey_picture(values: np.ndarray) -> np.ndarray:
     """Grey of more than 8 bits, over its full range: 65,535 is white."""
     levels = values.astype(np.float64)
     if np.issubdtype(values.dtype, np.floating):
@@ -108,7 +108,7 @@ def _opened(clip: Clip, work: Work) -> Iterator["Image"]:
         yield image
 
 
-def _shown(clip: Clip, image: "Image", work: Work) -> tuple[np.ndarray, float, list[int]]:
+def _shown_pictures(clip: Clip, image: "Image", work: Work) -> tuple[np.ndarray, float, list[int]]:
     """When the pictures of a clip are shown, how long the last one is, and their numbers."""
     count = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
     if count == 1:

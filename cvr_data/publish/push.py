@@ -142,30 +142,30 @@ class Upload:
         target, api = self.target, self.api
         api.create_repo(target.repo, repo_type="dataset", private=target.private, exist_ok=True)
         self.is_met = True
-        heads = self._heads()
+        heads = self._branch_heads()
         head = heads.get(target.revision)
-        self._hash()
-        there = self._tree(head)
+        self._hash_files()
+        there = self._repository_tree(head)
         wanted = [name for name in self.files if not self._is_same(name, there.get(name))]
         stale = [name for name in there if name.startswith(target.owned) and name not in self.files]
         if wanted or stale or head is None:
             if wanted:
-                self._send(wanted, heads)
+                self._send_to_branch(wanted, heads)
             self.change = (len(wanted), len(stale))  # before the commit: its answer may be lost
-            head = self._publish(wanted, stale, head)
-        if target.branch in self._heads():
+            head = self._commit_to_revision(wanted, stale, head)
+        if target.branch in self._branch_heads():
             api.delete_branch(target.repo, branch=target.branch, repo_type="dataset")
         sent, removed = self.change
         url = f"{api.endpoint}/datasets/{target.repo}/commit/{head}"
         return Pushed(url=url, files=len(self.files), sent=sent, removed=removed)
 
-    def _heads(self) -> dict[str, str]:
+    def _branch_heads(self) -> dict[str, str]:
         refs = self.api.list_repo_refs(self.target.repo, repo_type="dataset")
         if self.target.revision in {tag.name for tag in refs.tags}:
             raise CvrError(f"{self.target.repo}: {self.target.revision!r} is a tag, which cannot be pushed to.")
         return {branch.name: branch.target_commit for branch in refs.branches}
 
-    def _hash(self) -> None:
+    def _hash_files(self) -> None:
         """Work out the sha256 of every file, once."""
         from huggingface_hub import CommitOperationAdd
 
@@ -176,7 +176,7 @@ class Upload:
                 self.additions[name] = CommitOperationAdd(name, str(self.files[name]))
                 progress.advance_bytes(self.additions[name].upload_info.size)
 
-    def _tree(self, revision: str | None) -> dict[str, "RepoFile"]:
+    def _repository_tree(self, revision: str | None) -> dict[str, "RepoFile"]:
         from huggingface_hub import RepoFile
 
         if revision is None:
@@ -194,7 +194,7 @@ class Upload:
         content = self.files[name].read_bytes()
         return entry.blob_id == hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
-    def _send(self, wanted: Sequence[str], heads: Mapping[str, str]) -> None:
+    def _send_to_branch(self, wanted: Sequence[str], heads: Mapping[str, str]) -> None:
         """Bring the files to the branch, those that are not there yet, and compare all of them."""
         target = self.target
         if target.branch not in heads:
@@ -202,38 +202,38 @@ class Upload:
             self.api.create_branch(
                 target.repo, branch=target.branch, revision=base, repo_type="dataset", exist_ok=True
             )  # fmt: skip
-        arrived = self._tree(target.branch)
+        arrived = self._repository_tree(target.branch)
         missing = [name for name in wanted if not self._is_same(name, arrived.get(name))]
         self.left = len(missing)
         if len(missing) < len(wanted):
             log.info("%d of %d files have arrived before.", len(wanted) - len(missing), len(wanted))
-        progress = Megabytes("upload", self._bytes(missing))
+        progress = Megabytes("upload", self._bytes_of_files(missing))
         with progress:
-            for chunk in self._chunks(missing, self.config.chunk_files, self.config.chunk_bytes):
+            for chunk in self._upload_chunks(missing, self.config.chunk_files, self.config.chunk_bytes):
                 self._send_chunk(chunk, progress)
-        self._compare(wanted)
+        self._compare_with_hub(wanted)
 
     def _send_chunk(self, chunk: Sequence[str], progress: "Megabytes") -> None:
         target, additions = self.target, [self.additions[name] for name in chunk]
-        for group in self._chunks(chunk, self.config.chunk_files, self.config.group_bytes):
+        for group in self._upload_chunks(chunk, self.config.chunk_files, self.config.group_bytes):
             self.api.preupload_lfs_files(
                 target.repo, [self.additions[name] for name in group], repo_type="dataset", revision=target.branch,
                 free_memory=False,
             )  # fmt: skip
-            progress.advance_bytes(self._bytes(group), note=f"{self.left} files left")
+            progress.advance_bytes(self._bytes_of_files(group), note=f"{self.left} files left")
         self.api.create_commit(
             target.repo, additions, repo_type="dataset", revision=target.branch,
             commit_message=f"Upload {len(chunk)} files for {target.revision}",
         )  # fmt: skip
-        self._compare(chunk)
+        self._compare_with_hub(chunk)
         self.committed += len(chunk)
         self.left = (self.left or len(chunk)) - len(chunk)
 
-    def _compare(self, names: Sequence[str]) -> None:
+    def _compare_with_hub(self, names: Sequence[str]) -> None:
         """Compare what the Hub reports of files on the branch with what lies here."""
         target = self.target
         if len(names) > TREE:
-            found = self._tree(target.branch)
+            found = self._repository_tree(target.branch)
         else:
             entries = self.api.get_paths_info(target.repo, list(names), revision=target.branch, repo_type="dataset")
             found = {entry.path: entry for entry in entries}  # type: ignore[misc]
@@ -243,7 +243,7 @@ class Upload:
                 "as it was. Were the files changed meanwhile? Run again."
             )
 
-    def _publish(self, wanted: Sequence[str], stale: Sequence[str], head: str | None) -> str:
+    def _commit_to_revision(self, wanted: Sequence[str], stale: Sequence[str], head: str | None) -> str:
         """Make the one commit on the revision and return its id."""
         from huggingface_hub import CommitOperationCopy, CommitOperationDelete
 
@@ -251,7 +251,7 @@ class Upload:
         if head is None:
             first = list(self.api.list_repo_commits(target.repo, repo_type="dataset"))[-1].commit_id
             self.api.create_branch(target.repo, branch=target.revision, revision=first, repo_type="dataset")
-            head = self._heads()[target.revision]
+            head = self._branch_heads()[target.revision]
         commit = self.api.create_commit(
             target.repo,
             [
@@ -263,10 +263,10 @@ class Upload:
         )  # fmt: skip
         return str(commit.oid)
 
-    def _bytes(self, names: Sequence[str]) -> int:
+    def _bytes_of_files(self, names: Sequence[str]) -> int:
         return sum(self.additions[name].upload_info.size for name in names)
 
-    def _chunks(self, names: Sequence[str], most_files: int, most_bytes: int) -> Iterator[list[str]]:
+    def _upload_chunks(self, names: Sequence[str], most_files: int, most_bytes: int) -> Iterator[list[str]]:
         chunk: list[str] = []
         size = 0
         for name in names:

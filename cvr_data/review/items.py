@@ -137,7 +137,7 @@ def read_reviewed(
     if splits and (unknown := sorted(set(splits) - {row["split"] for row in rows})):
         present = sorted({row["split"] or "none" for row in rows})
         raise CvrError(f"{folder} has no row of split {first_few(unknown)}. {did_you_mean(unknown[0], present)}")
-    items = _items([row for row in rows if not splits or row["split"] in splits])
+    items = _review_items([row for row in rows if not splits or row["split"] in splits])
     if not items:
         raise CvrError(f"{folder} has no text to review.")
     return Reviewed(artifact, items + (read_gold_for_review(gold) if gold else []))
@@ -182,15 +182,15 @@ def _with_pairs(table: pa.Table, artifact: Artifact, pairs: Path | None) -> list
     return [{**by_id[row["pair_id"]], **row} for row in texts.to_pylist()]
 
 
-def _items(rows: Sequence[dict[str, Any]]) -> list[ReviewItem]:
+def _review_items(rows: Sequence[dict[str, Any]]) -> list[ReviewItem]:
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if (row["modification"] or "").strip():
             groups.setdefault(review_item_id(row["reference_id"], row["target_id"], row["style"]), []).append(row)
-    return [_item(name, group) for name, group in groups.items()]
+    return [_review_item(name, group) for name, group in groups.items()]
 
 
-def _item(name: str, rows: Sequence[dict[str, Any]]) -> ReviewItem:
+def _review_item(name: str, rows: Sequence[dict[str, Any]]) -> ReviewItem:
     first = rows[0]
     return ReviewItem(
         item_id=name,

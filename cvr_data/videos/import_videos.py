@@ -58,7 +58,7 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     """
     name = corpus.__name__.rsplit(".", 1)[-1].replace("_", "-")
     inputs = corpus.inputs(config)
-    found = _media(corpus, config)
+    found = _corpus_media(corpus, config)
     if overwrite and found is not None:
         check_outside(out, [found[0]])
     run = StageRun(
@@ -77,7 +77,7 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     where = ", ".join(map(str, inputs.values())) or name
     with run:
         try:
-            rows = run.made("read", partial(_parts, corpus, config, run.out))
+            rows = run.made("read", partial(_corpus_parts, corpus, config, run.out))
             if not rows.parts:
                 raise CvrError(f"{where}: no row can be used.")
             videos = rows.then(repeated_videos_step(getattr(config, "repeated", "error")))
@@ -91,10 +91,10 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
             run.writer.discard()
             is_named = any(str(path) in str(error) for path in inputs.values())
             raise error if is_named else CvrError(f"{where}: {error}") from None
-        return run.finish(**_told(run.told))
+        return run.finish(**_told_of_import(run.told))
 
 
-def _told(counts: Mapping[str, int]) -> dict[str, Any]:
+def _told_of_import(counts: Mapping[str, int]) -> dict[str, Any]:
     """What the manifest says of the rows that were read, the languages of captions and the verdicts on media."""
     told = dict(sorted(counts.items()))
     media = {name: told.pop(name) for name in VERDICTS if name in told}
@@ -116,7 +116,7 @@ def _listing(folder: Path, names: Iterable[str]) -> str:
     return f"{len(sizes)} of listing {digest[:16]}"
 
 
-def _media(corpus: CorpusModule, config: Any) -> tuple[Path, Iterable[str]] | None:
+def _corpus_media(corpus: CorpusModule, config: Any) -> tuple[Path, Iterable[str]] | None:
     """A folder and the names in it of the media that a corpus looks for; None if it looks for none."""
     if isinstance(corpus, NamesMedia):
         return corpus.media(config)
@@ -124,7 +124,7 @@ def _media(corpus: CorpusModule, config: Any) -> tuple[Path, Iterable[str]] | No
     return None if folder is None else (folder, media_files(folder))
 
 
-def _parts(corpus: CorpusModule, config: Any, out: Path) -> Iterator[pa.Table]:
+def _corpus_parts(corpus: CorpusModule, config: Any, out: Path) -> Iterator[pa.Table]:
     """The rows of a corpus, in parts of `PART_ROWS`; where media are looked at, each slice is a part."""
     where = f"import-{corpus.__name__.rsplit('.', 1)[-1]}"
     waiting: list[pa.Table] = []

@@ -75,7 +75,9 @@ def kin_of_videos(run: StageRun, videos: Path, embeddings: Path | None, threshol
     read = run.read(videos, _READ, part_values=None if embeddings else DECODED_ROWS)
     store = video_store_sides(embeddings)
     about = _Source(videos, embeddings)
-    flows = [read.then(Step(name="signs", run=_signs, config=about, sides=store, makes_rows=True, is_counted=False))]
+    flows = [
+        read.then(Step(name="signs", run=_video_signs, config=about, sides=store, makes_rows=True, is_counted=False))
+    ]
     if embeddings is not None:
         flows.append(_similar_signs(read, about, store, threshold))
     edges = run.meet(
@@ -164,7 +166,7 @@ def _open_store(embeddings: Path) -> "FeatureStore":
     return FeatureStore.open(embeddings, space="raw")
 
 
-def _signs(about: _Source, videos: pa.Table, *stores: "FeatureStore") -> pa.Table:
+def _video_signs(about: _Source, videos: pa.Table, *stores: "FeatureStore") -> pa.Table:
     """Each video with its perceptual hash and its recording, where it has them."""
     videos = check_columns(videos, pa.schema([VIDEOS.field(name) for name in _READ]), str(about.videos))
     ids = hashes_of(videos.column("video_id"))
@@ -209,7 +211,9 @@ def _perceptual_hashes(about: _Source, videos: pa.Table, stores: Sequence["Featu
 def _similar_signs(read: Flow, about: _Source, store: tuple[Side, ...], threshold: float) -> Flow:
     """Signs that two videos share whose embeddings are alike, found block by block."""
     run = read.run
-    known = run.rested(read.then(Step(name="known", run=_known, sides=store, makes_rows=True, is_counted=False)))
+    known = run.rested(
+        read.then(Step(name="known", run=_videos_with_features, sides=store, makes_rows=True, is_counted=False))
+    )
     if not known.values:
         raise CvrError(f"{about.embeddings} has no features of the videos of {about.videos}.")
     starts = range(0, known.values, BLOCK)
@@ -220,7 +224,7 @@ def _similar_signs(read: Flow, about: _Source, store: tuple[Side, ...], threshol
     )
 
 
-def _known(config: None, videos: pa.Table, store: "FeatureStore") -> pa.Table:
+def _videos_with_features(config: None, videos: pa.Table, store: "FeatureStore") -> pa.Table:
     ids = videos.select(["video_id"])
     return ids.filter(pa.array(store.has_videos(ids.column(0).to_pylist())))
 

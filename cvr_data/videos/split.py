@@ -77,7 +77,7 @@ def split_video_artifact(
         )
         run.write_parts(run.meet(flows, assigned))
         return run.finish(
-            **_counted(run, kin),
+            **_split_counts(run, kin),
             **(told_dealt(dealt) if dealt else {}),
             **(told_missing(videos) if embeddings is None else {}),
         )
@@ -150,7 +150,7 @@ def _assigned(config: Config, bucket: pa.Table) -> pa.Table:
     return assigned if known is None else mark(assigned, pc.invert(known), "no_features")
 
 
-def _counted(run: StageRun, kin: Side) -> dict[str, Any]:
+def _split_counts(run: StageRun, kin: Side) -> dict[str, Any]:
     """How many kept videos each split has, how many groups there are, and the size of the largest."""
     splits: Counter[str] = Counter()
     for path in run.part_paths():

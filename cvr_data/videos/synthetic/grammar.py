@@ -57,28 +57,29 @@ def draw_synthetic_wording(split: str, generator: random.Random) -> Wording:
 
 def synthetic_caption(concept: Concept, wording: Wording, omitted: str | None = None) -> str:
     """Return the caption; `omitted` is an attribute slot that the writer did not bother to name."""
-    verb = _named(concept, wording, "action")
+    verb = _synthetic_word(concept, wording, "action")
     order = ("size", "texture", "colour") if wording.is_texture_first else ("size", "colour", "texture")
     said = [slot for slot in order if slot != omitted and getattr(concept, slot) != UNSAID.get(slot)]
-    things = " ".join(_named(concept, wording, slot) for slot in [*said, "object"])
+    things = " ".join(_synthetic_word(concept, wording, slot) for slot in [*said, "object"])
     camera = ""
     if concept.camera != UNSAID["camera"]:
-        camera = wording.camera_clause.format(camera=_named(concept, wording, "camera").third)
+        camera = wording.camera_clause.format(camera=_synthetic_word(concept, wording, "camera").third)
     caption = (wording.pattern + camera).format_map(
         {
             "things": things,
             "a things": with_article(things),
             "does": " ".join([verb.third, verb.particle]).strip(),
             "doing": " ".join([verb.gerund, verb.particle]).strip(),
-            "scene": _named(concept, wording, "scene"),
+            "scene": _synthetic_word(concept, wording, "scene"),
         }
     )
     return caption.replace(" ,", ",")
 
 
-def _named(concept: Concept, wording: Wording, slot: str) -> Any:
+def _synthetic_word(concept: Concept, wording: Wording, slot: str) -> Any:
     """Return the noun, adjective or Verb that names the value of a slot in this wording."""
-    words = {**NOUNS, **ADJECTIVES, **VERBS}[slot][getattr(concept, slot)]
+    named: dict[str, Any] = {**NOUNS, **ADJECTIVES, **VERBS}
+    words = named[slot][getattr(concept, slot)]
     return words[wording.synonyms[SLOTS.index(slot)] % len(words)]
 
 

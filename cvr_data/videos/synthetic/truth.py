@@ -81,7 +81,7 @@ def text_is_correct(text: str, reference: Concept, target: Concept) -> bool:
     It must ask for the target's value wherever the two differ, ask for nothing the target is not, and take back only
     what the reference has and the target has not. Words that name no concept of the world are ignored.
     """
-    sides = _sides(text)
+    sides = _truth_sides(text)
     differing = reference.differences(target)
     return (
         all((slot, getattr(target, slot)) in sides.asked for slot in differing)
@@ -112,11 +112,11 @@ def _meanings() -> dict[str, tuple[str, str]]:
 
 def synthetic_concepts_named(words: Iterable[str]) -> frozenset[tuple[str, str]]:
     """Return the (slot, value) of all words that name one, in any form; "medium-sized" names what "medium" does."""
-    parts = (part for word in words for part in (word.split("-") if _named(word) is None else [word]))
-    return frozenset(meaning for part in parts if (meaning := _named(part)) is not None)
+    parts = (part for word in words for part in (word.split("-") if _concept_named(word) is None else [word]))
+    return frozenset(meaning for part in parts if (meaning := _concept_named(part)) is not None)
 
 
-def _named(word: str) -> tuple[str, str] | None:
+def _concept_named(word: str) -> tuple[str, str] | None:
     return next((_meanings()[form] for form in [word, *sorted(stems(word))] if form in _meanings()), None)
 
 
@@ -129,7 +129,7 @@ class _Sides:
     old: frozenset[tuple[str, str]]
 
 
-def _sides(text: str) -> _Sides:
+def _truth_sides(text: str) -> _Sides:
     clauses = [_clause_sides(clause) for clause in _CLAUSES.split(folded(text))]
     return _Sides(
         asked=frozenset().union(*(clause.asked for clause in clauses)),

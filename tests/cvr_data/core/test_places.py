@@ -152,7 +152,7 @@ def lock_of(folder, **said):
 
 
 def test_a_folder_whose_writer_was_killed_here_is_taken_at_once(folder):
-    machine = locks._machine()
+    machine = locks._this_machine()
     lock_of(folder, process=f"{machine}/1", pid=2**22 + 1)
     with place_lock(folder) as lock:
         assert lock.object.name == "000002" and lock.is_mine()
@@ -165,7 +165,7 @@ def test_a_writer_elsewhere_is_waited_for_as_long_as_it_beats(folder, monkeypatc
     monkeypatch.setattr(locks, "BEAT_S", 0.1)
     lock_of(folder, process="elsewhere/1", pid=1)
     with place_lock(folder) as lock:  # it was silent for so long
-        monkeypatch.setattr(locks, "_machine", lambda: "")  # now this one looks as one elsewhere
+        monkeypatch.setattr(locks, "_this_machine", lambda: "")  # now this one looks as one elsewhere
         monkeypatch.setattr(locks, "PATIENCE_S", 60.0)
         with pytest.raises(CvrError, match="is being written"), place_lock(folder):
             pass

@@ -309,8 +309,8 @@ def test_tables_that_come_one_by_one_rest_for_two_readers_and_leave_arrays_besid
 
 
 def test_a_side_is_loaded_once_in_a_process():
-    from cvr_data.core.stage_jobs import _loaded
+    from cvr_data.core.stage_jobs import _loaded_side
 
     side = Side(len, ("four",))
-    assert (_loaded(side, "key"), _loaded(side, "key")) == (4, 4)
-    assert _loaded.cache_info().hits >= 1
+    assert (_loaded_side(side, "key"), _loaded_side(side, "key")) == (4, 4)
+    assert _loaded_side.cache_info().hits >= 1
