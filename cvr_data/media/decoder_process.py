@@ -20,9 +20,11 @@ import numpy as np
 
 from cvr_data.core.errors import first_line
 from cvr_data.media.clip import Clip
+from cvr_data.media.cutting import cut_clip
 from cvr_data.media.film import look_at_film, read_film
 from cvr_data.media.limits import Limits, Work
 from cvr_data.media.opening import open_video, plain_head
+from cvr_data.media.shots import shot_cuts
 from cvr_data.media.stills import is_picture, look_at_pictures, read_pictures
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
@@ -62,6 +64,10 @@ def _answer_question(
     if "path" not in question:
         return {"info": asdict(look_at_header(file, work))}, []
     clip = Clip(Path(os.fsdecode(bytes.fromhex(question["path"]))), question["start_s"], question["end_s"])
+    if "out" in question:
+        return {"frames": cut_medium(clip, Path(os.fsdecode(bytes.fromhex(question["out"]))), work)}, []
+    if "threshold" in question:
+        return {"cuts": cuts_of_medium(clip, question["threshold"], work)}, []
     if "count" not in question:
         return {"info": asdict(look_at_medium(clip, work))}, []
     frames, note = read_medium(clip, question["count"], question["sampler"], question["size"], work)
@@ -145,6 +151,24 @@ def look_at_medium(clip: Clip, work: Work) -> VideoInfo:
     """Return what there is of a file, of which one frame at least is decoded. Raises UnreadableVideo: there is none."""
     with _faults_of_medium("cannot be opened ({})"):
         return (look_at_pictures if _is_picture(clip, work) else look_at_film)(clip, work)
+
+
+def cuts_of_medium(clip: Clip, threshold: float, work: Work) -> list[float]:
+    """Return the seconds at which a shot begins inside a piece of a film. Raises UnreadableVideo: no decoding it."""
+    with _faults_of_medium("cannot be decoded ({})"):
+        return [] if _is_picture(clip, work) else shot_cuts(clip, threshold, work)
+
+
+def cut_medium(clip: Clip, out: Path, work: Work) -> int:
+    """Write a clip to an MP4 file of its own and return how many frames it has.
+
+    Raises:
+        UnreadableVideo: it has none that can be decoded.
+    """
+    with _faults_of_medium("cannot be cut ({})"):
+        if _is_picture(clip, work):
+            raise UnreadableVideo("a picture, of which no clip is cut", "still")
+        return cut_clip(clip, out, work)
 
 
 def look_at_header(file: Any, work: Work) -> VideoInfo:

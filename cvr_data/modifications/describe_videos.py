@@ -10,6 +10,7 @@ rejects descriptions below about 0.4 of BLIP's image-text cosine as hallucinated
 frames that the encoder samples.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,7 @@ BLIP, BLIP_FLOOR = ("blip", "blip2"), 0.4
 SEEDS = 1000
 MIN_WORDS = 8
 """A shorter answer is no dense description."""
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'])")
 COLUMNS = pa.schema(
     [
         pa.field("description_status", pa.string(), nullable=False),
@@ -85,6 +87,8 @@ class Config:
     """Answers to ask for before a video is left without a description."""
     replace: bool = False
     """Describe videos again that have a description."""
+    captions: bool = False
+    """Give videos that have no caption the first sentence of their description as one."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -208,6 +212,9 @@ class Describer:
             self._attempt(todo, attempt)
             todo = [row for row in todo if row.status != "ok"]
         described = with_column(videos, "description", pa.array([row.text for row in rows], pa.string()))
+        if self.config.captions:
+            captions = [row.video["captions"] or first_sentence(row.text) for row in rows]
+            described = with_column(described, VIDEOS.field("captions"), captions)
         described = described.drop_columns([name for name in COLUMNS.names if name in described.column_names])
         values = [
             (row.status, row.reasons, row.similarity, row.answer.text,
@@ -289,6 +296,11 @@ class Describer:
             parameters=prompt.parameters(attempt, self.config.seed * SEEDS + attempt),
         )
         return with_more_room(request, row.lacked)
+
+
+def first_sentence(text: str | None) -> list[str]:
+    """Return the first sentence of a description as the one caption it gives; none where there is no description."""
+    return [SENTENCE_END.split(text.strip(), maxsplit=1)[0]] if text and text.strip() else []
 
 
 def _encoder(config: Config) -> Encoder:
