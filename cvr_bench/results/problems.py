@@ -63,18 +63,10 @@ def problems_of_result(result: "Result") -> list[str]:
 
 def _flat_numbers(value: Any, name: str = "") -> dict[str, float]:
     """Nested numbers by dotted name."""
-    if isinstance(value, Mapping):
-        return {
-            key: number
-            for part, inner in value.items()
-            for key, number in _flat_numbers(inner, f"{name}.{part}").items()
-        }
-    if isinstance(value, list | tuple):
-        return {
-            key: number
-            for place, inner in enumerate(value)
-            for key, number in _flat_numbers(inner, f"{name}.{place}").items()
-        }
+    if isinstance(value, Mapping | list | tuple):
+        parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+        found = (_flat_numbers(inner, f"{name}.{part}") for part, inner in parts)
+        return {key: number for numbers in found for key, number in numbers.items()}
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return {name.removeprefix("."): float(value)} if is_number else {}
 

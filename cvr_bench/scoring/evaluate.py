@@ -99,7 +99,10 @@ class _Found:
         queries = len(task.queries)
         targets = sum(map(len, task.targets.values()))
         return cls(
-            **{name: np.zeros(queries, np.int64) for name in ("rank", "ties", "allowed", "reference_rank")},
+            rank=np.zeros(queries, dtype=np.int64),
+            ties=np.zeros(queries, dtype=np.int64),
+            allowed=np.zeros(queries, dtype=np.int64),
+            reference_rank=np.zeros(queries, dtype=np.int64),
             target_starts=np.zeros(queries + 1, dtype=np.int64),
             target_columns=np.zeros(targets, dtype=np.int32),
             target_ranks=np.zeros(targets, dtype=np.int64),

@@ -122,7 +122,8 @@ def _download_wheel(client: httpx2.Client, link: str, folder: Path) -> Path:
         try:
             with client.stream("GET", link) as response, target.open("wb") as file:
                 response.raise_for_status()
-                with Megabytes(f"download {target.name}", int(response.headers.get("Content-Length", 0))) as progress:
+                progress = Megabytes(f"download {target.name}", int(response.headers.get("Content-Length", 0)))
+                with progress:
                     for chunk in response.iter_bytes():
                         progress.advance_bytes(file.write(chunk))
             return target

@@ -5,7 +5,7 @@ for step in funnel_of(lineage([Path("modifications/short-rules")])): ...
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,7 @@ class FunnelStep:
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry as manifests hold it."""
-        values = asdict(self)
-        return {"stage": self.stage, "step": self.step, "in": values["rows_in"], "out": self.rows_out,
+        return {"stage": self.stage, "step": self.step, "in": self.rows_in, "out": self.rows_out,
                 "dropped": dict(self.dropped)}  # fmt: skip
 
 

@@ -16,11 +16,12 @@ import pytest
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.media.video import probe, read_frames
 from cvr_data.videos.corpora import synthetic
-from cvr_data.videos.synthetic.concepts import SLOTS, UNSAID, VALUES, Concept, synthetic_word_meanings
+from cvr_data.videos.synthetic.concepts import SLOTS, UNSAID, VALUES, Concept
 from cvr_data.videos.synthetic.grammar import TEST_PATTERNS, TRAIN_PATTERNS
 from cvr_data.videos.synthetic.objects import draw_synthetic_object
 from cvr_data.videos.synthetic.render import Sprite, render_synthetic_clip
 from cvr_data.videos.synthetic.world import Clip, sample_synthetic_world
+from tests.truth_measures import synthetic_word_meanings
 
 COUNTS = {"train": 400, "val": 60, "test": 300}
 PLAIN = {"texture": "plain", "size": "medium", "camera": "still", "action": "spins", "scene": "beach"}
