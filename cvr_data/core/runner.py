@@ -28,7 +28,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine
 from cvr_data.core.parts import Bucket, Part, buckets_of, chosen_columns, cut_rows, parts_of
 from cvr_data.core.places import make_folder, place_of, remove_folder, scheme_of
-from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, forget_sides, make_job, run_job, settle_job, write_made
+from cvr_data.core.stage_jobs import Done, Maker, Pass, forget_sides, make_job, run_job, settle_job, write_made
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, all_together
 
 BUCKET_VALUES = 500_000
@@ -192,7 +192,6 @@ class StageRun(AbstractContextManager["StageRun"]):
         schema: pa.Schema | None = None,
         *,
         sort_by: Sequence[str] = (),
-        also: Also | None = None,
         total: int | None = None,
         unit: str = "rows",
     ) -> Flow:
@@ -204,11 +203,10 @@ class StageRun(AbstractContextManager["StageRun"]):
             flow: the rows.
             schema: what the kept rows must have.
             sort_by: columns that the rows of each part are sorted by.
-            also: writes more files of each part.
             total: how many rows there will be; then progress counts rows, and what a job here tells of them.
             unit: of the progress.
         """
-        _, done = self._run_pass(flow, self.stage, (total, unit), schema=schema, sort_by=tuple(sort_by), also=also)
+        _, done = self._run_pass(flow, self.stage, (total, unit), schema=schema, sort_by=tuple(sort_by))
         self._note_written(done)
         paths = [self.out / f"part-{number:05d}.parquet" for number in range(len(flow.parts))]
         return replace(self.read_files(paths, where=self.out), rows=self.written)

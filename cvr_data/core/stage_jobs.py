@@ -28,10 +28,6 @@ from cvr_data.core.whole_files import file_sha256, json_bytes, write_array, writ
 PIECE = "_piece"
 """Column of claims: which of the parts they came from; `settle` leaves it there."""
 
-Also = Callable[[pa.Table, Path, int], tuple[pa.Table, list[Path]]]
-"""Writes more files of a part, such as arrays: (its rows, folder of the artifact, its number) -> (the rows as they are
-written to its own file, the other files)."""
-
 
 @dataclass(frozen=True)
 class MadeFiles:
@@ -78,7 +74,6 @@ class Pass:
     schema: pa.Schema | None = None
     """Of the artifact's parts."""
     sort_by: tuple[str, ...] = ()
-    also: Also | None = None
 
     def rows_folder(self) -> Path:
         """Return the folder of the rows that claims were made of."""
@@ -232,8 +227,7 @@ def _run_steps(of: Pass, index: int, part: Part) -> Done:
     paths = _write_dropped(of, index, lost)
     sizes: tuple[int, ...] = ()
     if of.deal_for is None:
-        table, others = of.also(table, of.out, index) if of.also else (table, [])
-        paths += [*others, of.out / f"part-{index:05d}.parquet"]
+        paths.append(of.out / f"part-{index:05d}.parquet")
         write_parquet(paths[-1], _finished_part(of, table))
     else:
         paths.append(of.folder / f"{index:05d}.arrow")
