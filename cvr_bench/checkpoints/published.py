@@ -115,8 +115,8 @@ def _published_checkpoint_file(checkpoint: PublishedCheckpoint, root: Root) -> P
         raise CvrError(f"The checkpoint {checkpoint.name} is not at {place}. {checkpoint.entry.manual}")
     from cvr_data.download.plan import (
         DownloadRequest,
-        carry_out,
-        make_plan,
+        carry_out_download,
+        make_download_plan,
     )  # an HTTP client, which a list does not need
     from cvr_data.download.run import Config as DownloadConfig
 
@@ -125,7 +125,7 @@ def _published_checkpoint_file(checkpoint: PublishedCheckpoint, root: Root) -> P
     )
     config = DownloadConfig(attempts=1, retry_failed=True)  # the hub's client tries again by itself
     with quiet_encoder_libraries():
-        outcome = carry_out(make_plan(request, config), config)
+        outcome = carry_out_download(make_download_plan(request, config), config)
     if not place.is_file():
         why = "; ".join(error.partition(". ")[0] for _, error in outcome.errors) or "not received"
         raise CvrError(f"{checkpoint.address} cannot be had ({why}); put the file at {place}.")

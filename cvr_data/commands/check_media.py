@@ -53,7 +53,7 @@ def check_media_command(
         private_redirects=private_redirects,
     )  # fmt: skip
     found = checking.check_media(checking.media_to_check(opened.videos, opened.used), out, config)
-    record = checking.report(found)
+    record = checking.media_check_report(found)
     if drop_missing is not None and opened.dataset is not None:
         artifact = drop(opened.dataset, out, drop_missing, overwrite=overwrite)
         record["coverage"] = artifact.manifest["coverage"]

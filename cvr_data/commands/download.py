@@ -55,7 +55,7 @@ def download_command(
 
     Example: cvr download videos webvid-covr --split test --only-ids webvid8m-covr_test.csv
     """
-    from cvr_data.download.plan import DownloadRequest, carry_out, make_plan, standing
+    from cvr_data.download.plan import DownloadRequest, carry_out_download, download_standing, make_download_plan
     from cvr_data.download.run import Config
 
     config = Config(
@@ -63,10 +63,10 @@ def download_command(
         max_total_bytes=max_total_bytes, min_speed=min_speed, private_redirects=private_redirects,
     )  # fmt: skip
     request = DownloadRequest(name=name, root=out or machine_of_command().root(Path(name).stem), **wanted)
-    plan = make_plan(request, config)
+    plan = make_download_plan(request, config)
     _tell_download_plan(plan, err=as_json)
     if dry_run:
-        counts = standing(plan)
+        counts = download_standing(plan)
         click.echo(
             json.dumps(counts) if as_json else "  " + ", ".join(f"{count} {what}" for what, count in counts.items())
         )
@@ -74,7 +74,7 @@ def download_command(
     if not plan.items and not as_json:
         click.echo("  nothing to fetch" + (": the steps above are by hand" if plan.manual else ""))
         return
-    outcome = carry_out(plan, config)
+    outcome = carry_out_download(plan, config)
     click.echo(_download_json(plan, outcome) if as_json else _download_text(plan, outcome))
     if outcome.statuses["retriable"]:
         click.get_current_context().exit(1)

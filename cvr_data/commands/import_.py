@@ -16,7 +16,7 @@ from cvr_data.commands.options import (
     out_option,
     overwrite_option,
 )
-from cvr_data.core.nothing_left import nothing_left
+from cvr_data.core.nothing_left import nothing_left_lines
 
 
 @click.command()
@@ -76,7 +76,7 @@ def _tell_import(folder: Path, manifest: dict[str, Any], rows: str, as_json: boo
     if silent := manifest.get("without_caption"):
         click.echo(f"  {silent} without a caption, which cvr describe-videos {folder} --captions would write")
     _tell_languages(manifest.get("languages", {}))
-    for line in nothing_left(folder, manifest):
+    for line in nothing_left_lines(folder, manifest):
         click.echo(line)
 
 

@@ -25,7 +25,7 @@ PROPOSES = (
 )
 
 
-def nothing_left(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+def nothing_left_lines(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     """Return one line where an artifact has no rows to go on with: where all were lost, why, and what to try."""
     if manifest["status"].get("ok") if "status" in manifest else manifest["rows"]:
         return []

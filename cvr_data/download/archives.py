@@ -49,7 +49,7 @@ class _Budget:
             raise CvrError(f"{self.archive} unpacks to more {what} than is allowed; unpack it by hand if you trust it.")
 
 
-def marker(archive: Path) -> Path:
+def unpacked_marker(archive: Path) -> Path:
     """Return the file that says that an archive was unpacked; it stays when the archive is removed."""
     return archive.with_name(f".{archive.name}.unpacked.json")
 
@@ -59,7 +59,7 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def unpack(archive: Path, into: Path, *, inside: str | None = None, limits: UnpackLimits | None = None) -> int:
+def unpack_archive(archive: Path, into: Path, *, inside: str | None = None, limits: UnpackLimits | None = None) -> int:
     """Unpack an archive into a folder, replacing files of the same names, and return how many files it held.
 
     Args:
@@ -86,7 +86,7 @@ def unpack(archive: Path, into: Path, *, inside: str | None = None, limits: Unpa
         raise CvrError(f"{archive} is damaged ({error}); remove it and download it again.") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    write_bytes(marker(archive), json_bytes({"files": count, "bytes": archive.stat().st_size}))
+    write_bytes(unpacked_marker(archive), json_bytes({"files": count, "bytes": archive.stat().st_size}))
     return count
 
 

@@ -53,7 +53,7 @@ class WantedFile:
     """An HTML page in its place is no success."""
 
 
-def read_items(path: Path, kind: str) -> list[WantedFile]:
+def read_items_to_fetch(path: Path, kind: str) -> list[WantedFile]:
     """Return an item for each id of a url table, path -> URL file or videos artifact, in the order of the file.
 
     Raises:
@@ -63,7 +63,7 @@ def read_items(path: Path, kind: str) -> list[WantedFile]:
     for item_id, url in _id_url_rows(path):
         if not item_id or not url:
             continue
-        if not is_text(item_id) or not is_text(url):
+        if not is_utf8_text(item_id) or not is_utf8_text(url):
             raise CvrError(f"{path}: the address of {item_id!a}, {url!a}, holds half a character (a lone surrogate).")
         if not url.startswith(SCHEMES):
             raise CvrError(f"{path}: the address of {item_id} is {url!r}; it should start with {' or '.join(SCHEMES)}.")
@@ -76,7 +76,7 @@ def read_items(path: Path, kind: str) -> list[WantedFile]:
     return _distinct_files(list(items.values()), path)
 
 
-def is_text(value: str) -> bool:
+def is_utf8_text(value: str) -> bool:
     """Return whether it can be written as UTF-8: JSON may hold half a character."""
     return not any("\ud800" <= sign <= "\udfff" for sign in value)
 
@@ -97,7 +97,9 @@ def read_ids(path: Path, columns: Sequence[str] = ()) -> set[str]:
     return {value for name in names for value in table[name] if value}
 
 
-def choose(items: Sequence[WantedFile], only: set[str] | None, num_shards: int, shard_id: int) -> list[WantedFile]:
+def choose_items(
+    items: Sequence[WantedFile], only: set[str] | None, num_shards: int, shard_id: int
+) -> list[WantedFile]:
     """Return the items whose id is wanted, and of those every `num_shards`-th, so shards are alike and disjoint.
 
     Files that are no single medium (archives) hold any id, so they are always wanted.

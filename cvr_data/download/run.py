@@ -202,7 +202,7 @@ class Download:
         return longest * random.Random(f"{task.item.item_id} {task.attempts}").uniform(0.5, 1.0)
 
 
-def download(
+def download_items(
     items: Sequence[WantedFile], folder: Path, config: Config, *, num_shards: int = 1, shard_id: int = 0
 ) -> Outcome:
     """Fetch what is missing of the items into a folder, with a table of what became of each."""

@@ -30,7 +30,7 @@ from cvr_data.features.store import EMBEDDINGS
 from cvr_data.media.perceptual_hash import perceptual_hash
 from cvr_data.media.places import videos_of
 from cvr_data.media.verdict import verdict_of
-from cvr_data.media.video import UnreadableVideo, Video, noting
+from cvr_data.media.video import UnreadableVideo, Video, noting_media
 from cvr_data.tables import text_id
 
 logger = logging.getLogger(__name__)
@@ -208,7 +208,7 @@ def _decoded(encoder: FrameEncoder, videos: Iterable[Video]) -> Generator[Decode
     """Yield each video with its frames, in order, decoding and hashing the next ones meanwhile."""
 
     def read(video: Video) -> Decoded:
-        with noting() as notes:
+        with noting_media() as notes:
             try:
                 frames = encoder.read_video(video)
             except UnreadableVideo as error:

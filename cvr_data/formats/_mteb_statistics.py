@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.whole_files import file_sha256
-from cvr_data.media.video import VideoInfo, probe
+from cvr_data.media.video import VideoInfo, probe_medium
 
 
 def mteb_statistics(
@@ -48,7 +48,7 @@ def _of_relevant(relevant: Mapping[str, Sequence[str]]) -> dict[str, Any]:
 
 
 def _of_videos(paths: Sequence[Path]) -> dict[str, Any]:
-    known: dict[Path, tuple[VideoInfo, str]] = {path: (probe(path), file_sha256(path)) for path in set(paths)}
+    known: dict[Path, tuple[VideoInfo, str]] = {path: (probe_medium(path), file_sha256(path)) for path in set(paths)}
     infos = [known[path][0] for path in paths]
     sizes = Counter((info.width, info.height) for info in infos)
     rates = Counter(round(info.fps) for info in infos)

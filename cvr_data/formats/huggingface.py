@@ -23,7 +23,7 @@ from cvr_data.formats._rows import (
     refuse_clips_in_format,
     video_values_for_file,
 )
-from cvr_data.media.video import UnreadableVideo, probe
+from cvr_data.media.video import UnreadableVideo, probe_medium
 from cvr_data.tables import SPLITS, TRIPLETS
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _without_picture(files: dict[str, Path]) -> list[str]:
     with Progress("look at media", len(files), "files") as progress:
         for video_id, path in files.items():
             try:
-                probe(path)
+                probe_medium(path)
             except UnreadableVideo:
                 broken.append(video_id)
             progress.advance(1)

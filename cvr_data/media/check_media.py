@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.http_client import host_of as netloc_of
+from cvr_data.core.http_client import host_of_medium as netloc_of
 from cvr_data.core.progress import Progress
 from cvr_data.core.row_log import RowLog
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
@@ -122,23 +122,23 @@ def check_media(media: Sequence[Medium], out: Path, config: Config) -> pa.Table:
     rows = [log.known[medium.video_id] for medium in media]
     table = pa.Table.from_pylist(rows, CHECKED).sort_by("video_id")
     write_parquet(out / MEDIA, table)
-    write_bytes(out / REPORT, json_bytes({**report(table), "looked_at": len(due)}))
+    write_bytes(out / REPORT, json_bytes({**media_check_report(table), "looked_at": len(due)}))
     return table
 
 
-def media_file(folder: Path) -> Path:
+def media_check_file(folder: Path) -> Path:
     """Return media.parquet of a folder. Raises CvrError: there is none."""
     if not (folder / MEDIA).is_file():
         raise CvrError(f"{folder} holds no {MEDIA}; run: cvr check-media ... -O {folder}")
     return folder / MEDIA
 
 
-def report(table: pa.Table) -> dict[str, Any]:
+def media_check_report(table: pa.Table) -> dict[str, Any]:
     """Return counts of the statuses: of all media, by source and host, and of the reasons."""
     rows = table.select(["source", "place", "status", "reason", "verdict"]).to_pylist()
     places: dict[tuple[str, str], Counter[str]] = {}
     for row in rows:
-        places.setdefault((row["source"], host_of(row["place"])), Counter())[row["status"]] += 1
+        places.setdefault((row["source"], host_of_medium(row["place"])), Counter())[row["status"]] += 1
     reasons = Counter((row["status"], row["reason"]) for row in rows if row["status"] != "ok")
     times = [value for value in table.column("checked_s").to_pylist() if value is not None]
     return {
@@ -156,7 +156,7 @@ def report(table: pa.Table) -> dict[str, Any]:
     }
 
 
-def host_of(place: str | None) -> str:
+def host_of_medium(place: str | None) -> str:
     """Return the host of an address, `files` of a path, `nowhere` of what leads nowhere."""
     if place is None:
         return "nowhere"
@@ -210,7 +210,7 @@ def _spread_over_hosts(media: Sequence[Medium]) -> list[Medium]:
     turn: Counter[str] = Counter()
     keys = []
     for medium in media:
-        host = host_of(medium.place)
+        host = host_of_medium(medium.place)
         keys.append(turn[host])
         turn[host] += 1
     return [media[row] for row in sorted(range(len(media)), key=lambda row: keys[row])]
@@ -234,7 +234,7 @@ def _look_at_media(
 
 def _ask_address(url: str, checker: UrlChecker, gate: HostGate, config: Config) -> Found:
     """Try an address until it is there, gone, or has failed too often."""
-    if host_of(url) == "nowhere":
+    if host_of_medium(url) == "nowhere":
         return Found(status="gone", reason="not an address")
     for attempt in range(1, config.attempts + 1):
         gate.wait(url)

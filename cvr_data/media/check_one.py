@@ -22,13 +22,13 @@ from cvr_data.core.http_client import (
     whole_number,
 )
 from cvr_data.download.fetch import WORTH_RETRYING, retry_after_s
-from cvr_data.download.hub import SCHEME, parts_of
+from cvr_data.download.hub import SCHEME, parts_of_hub_address
 from cvr_data.media.clip import Clip
 from cvr_data.media.decoders import OPENERS
 from cvr_data.media.look import FileHashes
-from cvr_data.media.names import is_file, what_is_there
+from cvr_data.media.names import is_file, what_medium_is_there
 from cvr_data.media.remote_file import RemoteFile
-from cvr_data.media.video import UnreadableVideo, VideoInfo, probe
+from cvr_data.media.video import UnreadableVideo, VideoInfo, probe_medium
 
 Status = Literal["ok", "gone", "unsure"]
 """gone: asking again will not help; unsure: it may (a timeout, 503)."""
@@ -64,7 +64,7 @@ def check_medium(clip: Clip, known_sha256: str | None, file_sha256: FileHashes) 
     if not is_file(path):
         return Found(status="gone", reason=_no_file(path), verdict="missing")
     try:
-        info = probe(clip)
+        info = probe_medium(clip)
         digest = clip.sha256(file_sha256(path))
     except UnreadableVideo as error:
         if error.verdict == "forbidden":
@@ -155,7 +155,7 @@ def _no_file(path: Path) -> str:
         is_other = stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR)
     except (OSError, ValueError):
         is_other = False
-    return "a device, pipe or socket, no file" if is_other else f"no such file{what_is_there(path)}"
+    return "a device, pipe or socket, no file" if is_other else f"no such file{what_medium_is_there(path)}"
 
 
 def _address_of_medium(url: str) -> tuple[str, dict[str, str]]:
@@ -165,7 +165,7 @@ def _address_of_medium(url: str) -> tuple[str, dict[str, str]]:
     from huggingface_hub import hf_hub_url
     from huggingface_hub.utils import build_hf_headers
 
-    kind, repo, revision, path = parts_of(url)
+    kind, repo, revision, path = parts_of_hub_address(url)
     return hf_hub_url(repo, path, repo_type=kind, revision=revision), build_hf_headers()
 
 

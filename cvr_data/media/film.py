@@ -74,7 +74,7 @@ def read_film(
         av.FFmpegError: it cannot be opened.
         ValueError: nothing tells when frames are shown.
     """
-    film = examine(clip, work)
+    film = examine_film(clip, work)
     wanted = film.sampled(count, sampler)
     _check_size(len(wanted), size * size if size else film.pixels, work)
     there, found = _decoded(film, wanted, work)
@@ -98,7 +98,7 @@ def look_at_film(clip: Clip, work: Work) -> VideoInfo:
         av.FFmpegError: it cannot be opened.
         ValueError: nothing tells when frames are shown.
     """
-    film = examine(clip, work)
+    film = examine_film(clip, work)
     film, found = _decoded(film, film.numbers[:1], work)
     width, height = Converter(film.proportion, None).shown_size(next(iter(found.values())))
     return VideoInfo(film.duration_s, film.fps, len(film.numbers), width, height, film.said)
@@ -113,7 +113,7 @@ def _decoded(film: Film, wanted: Sequence[int], work: Work) -> tuple[Film, Found
     return decoded_film(film, wanted, work)
 
 
-def examine(clip: Clip, work: Work) -> Film:
+def examine_film(clip: Clip, work: Work) -> Film:
     """Return the frames that a file says it holds, as far as its packets are there.
 
     Raises:

@@ -27,7 +27,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def exists(path: Path) -> bool:
+def media_exists(path: Path) -> bool:
     """Return whether a path leads to anything but a folder; a loop of links leads nowhere."""
     try:
         return path.exists() and not path.is_dir()
@@ -50,7 +50,7 @@ def found_file(path: Path) -> Path:
     return folder / alike[0] if len(alike) == 1 else path
 
 
-def what_is_there(path: Path) -> str:
+def what_medium_is_there(path: Path) -> str:
     """Return the end of a line about a file that is missing: what lies in its place."""
     if is_remote(path):
         return ""

@@ -46,7 +46,7 @@ class Converter:
         else:
             how = "BICUBIC" if about.shape[0] else None
             picture = self.reformatter.reformat(frame, *about.shape, "rgb24", interpolation=how, threads=1)
-        return upright(picture.to_ndarray(), matrix)
+        return upright_picture(picture.to_ndarray(), matrix)
 
     def shown_size(self, frame: "VideoFrame") -> tuple[int, int]:
         """Return width and height of a frame as it is shown."""
@@ -61,7 +61,7 @@ class Converter:
         pixels_HWC = self.opaque.reformat(frame, format="rgba", threads=1).to_ndarray()
         if (pixels_HWC[..., 3] == 255).all():
             return frame
-        return av.VideoFrame.from_ndarray(on_white(pixels_HWC), format="rgb24")
+        return av.VideoFrame.from_ndarray(picture_on_white(pixels_HWC), format="rgb24")
 
     def _kind(self, frame: "VideoFrame") -> "_Kind":
         parts = frame.format.components
@@ -91,7 +91,7 @@ def proportion_of(stream: "VideoStream") -> Fraction:
     return Fraction(ratio) if ratio and PROPORTIONS[0] <= ratio <= PROPORTIONS[1] else Fraction(1)
 
 
-def upright(picture_HWC: np.ndarray, matrix: tuple[int, int, int, int] | None) -> np.ndarray:
+def upright_picture(picture_HWC: np.ndarray, matrix: tuple[int, int, int, int] | None) -> np.ndarray:
     """Return a picture turned and mirrored by a display matrix (a, b, c, d): x' = a x + c y and y' = b x + d y."""
     if matrix is None:
         return picture_HWC
@@ -102,7 +102,7 @@ def upright(picture_HWC: np.ndarray, matrix: tuple[int, int, int, int] | None) -
     return np.ascontiguousarray(turned)
 
 
-def on_white(picture_HWC: np.ndarray) -> np.ndarray:
+def picture_on_white(picture_HWC: np.ndarray) -> np.ndarray:
     """Return RGB (H, W, 3) of red, green, blue and alpha, uint8, laid on white."""
     alpha = picture_HWC[..., 3:].astype(np.uint16)
     mixed = picture_HWC[..., :3] * alpha + 255 * (255 - alpha)

@@ -10,7 +10,7 @@ import numpy as np
 
 from cvr_data.media.clip import Clip
 from cvr_data.media.limits import PICTURES, Work
-from cvr_data.media.pictures import on_white
+from cvr_data.media.pictures import picture_on_white
 from cvr_data.media.suffixes import IMAGE_SUFFIXES
 from cvr_data.media.timeline import sample_shown
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
@@ -83,7 +83,7 @@ def picture_of(image: "Image") -> np.ndarray:
     if image.mode.startswith(("I", "F")):
         return _grey_picture(np.asarray(image))
     if image.has_transparency_data:
-        return on_white(np.asarray(image.convert("RGBA")))
+        return picture_on_white(np.asarray(image.convert("RGBA")))
     return np.asarray(image.convert("RGB"))
 
 

@@ -22,7 +22,7 @@ from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import read_parquet
-from cvr_data.media.check_media import media_file
+from cvr_data.media.check_media import media_check_file
 from cvr_data.tables import TRIPLETS
 from cvr_data.triplets.build import MadeOf, write_dataset
 from cvr_data.triplets.card import card_commands
@@ -43,7 +43,7 @@ def drop_missing_triplets(dataset: Dataset, check: Path, out: Path, *, overwrite
     Raises:
         CvrError: videos of the dataset were not checked, or no triplet is left.
     """
-    media, source = media_file(check), dataset.artifact
+    media, source = media_check_file(check), dataset.artifact
     name = str(source.manifest.get("name") or source.path.resolve().name)
     run = StageRun(
         out, stage=STAGE, version=VERSION, config={"name": name},

@@ -25,7 +25,7 @@ from cvr_data.core.stages import Step
 from cvr_data.language.normalise import clean_columns
 from cvr_data.language.which_language import languages_of
 from cvr_data.media.clip import Clip
-from cvr_data.media.look import look_at, media_files
+from cvr_data.media.look import look_at_clips, media_files
 from cvr_data.media.names import is_file
 from cvr_data.media.verdict import VERDICTS, what_is_odd
 from cvr_data.media.video import DECODING
@@ -152,7 +152,7 @@ def _looked(config: None, videos: pa.Table) -> tuple[pa.Table, dict[str, int]]:
     names = ("path", "start_s", "end_s", "duration_s", "content_sha256", "media_note", "detail")
     rows = videos.select(names).to_pylist()
     found = [row for row in rows if row["path"] is not None]
-    looks = look_at([Clip(place_of(row["path"]), row["start_s"], row["end_s"]) for row in found])
+    looks = look_at_clips([Clip(place_of(row["path"]), row["start_s"], row["end_s"]) for row in found])
     for row, look in zip(found, looks, strict=True):
         row |= {"content_sha256": look.sha256, "drop_reason": look.drop_reason, "detail": look.detail}
         row["media_note"] = look.note

@@ -15,7 +15,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.folder_lock import place_lock
 from cvr_data.core.places import create_exclusively, names_below, path_from, place_from, place_of
 from cvr_data.core.whole_files import whole_file, write_bytes
-from cvr_data.media.look import inside
+from cvr_data.media.look import media_path_inside
 from cvr_data.media.places import resolve_media
 from tests.s3_server import BUCKET, forget_connections
 
@@ -60,10 +60,10 @@ def test_a_row_leads_to_its_medium_and_a_table_not_out_of_its_folder():
     assert str(resolve_media(videos, "media/a.mp4")) == "s3://bucket/videos/media/a.mp4"
     assert str(resolve_media(videos, "s3://other/a.mp4")) == "s3://other/a.mp4"
     assert resolve_media(videos, "/data/a.mp4") == Path("/data/a.mp4")
-    assert str(inside(videos, "b/a.mp4")) == "s3://bucket/videos/b/a.mp4"
+    assert str(media_path_inside(videos, "b/a.mp4")) == "s3://bucket/videos/b/a.mp4"
     for name in ("../a.mp4", "b/../../a.mp4"):
         with pytest.raises(CvrError, match="leads out"):
-            inside(videos, name)
+            media_path_inside(videos, name)
 
 
 @pytest.mark.parametrize(
