@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.http_client import host_of_medium as netloc_of
+from cvr_data.core.http_client import host_of as netloc_of
 from cvr_data.core.progress import Progress
 from cvr_data.core.row_log import RowLog
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
