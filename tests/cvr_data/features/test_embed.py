@@ -13,8 +13,7 @@ from torch.testing import assert_close
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.core.errors import CvrError
-from cvr_data.features import embed_parts
-from cvr_data.features import embed_source
+from cvr_data.features import embed_parts, embed_source
 from cvr_data.features.embed import Selection, embed
 from cvr_data.features.embed_source import texts_to_embed
 from cvr_data.features.encoders import ENCODERS, hash
