@@ -4,7 +4,8 @@
 
 The same captions, distinct ones, in one run and process; model loading is not timed. The statements that are compared
 are those of the captions, each once and then again with its words shuffled among those of its slot, so that words stay
-as frequent as they are: what is timed is one job (`statement_search._paired`), whose pairs are those of equal words.
+as frequent as they are: what is timed is one job (`statement_search._paired_statements`), whose pairs are those of
+equal words.
 """
 
 import argparse
@@ -69,7 +70,7 @@ def compare(captions: list[str], told: dict, size: int) -> None:
     keys = np.sort(sent.column("key").to_numpy())
     starts = np.append(np.flatnonzero(np.append(True, np.diff(keys) != 0)), len(keys))
     pairs = sum(len(ones) for ones, _ in blocks_of(starts, search.most))
-    seconds, made = timed(lambda: statement_search._paired(search, sent, known))
+    seconds, made = timed(lambda: statement_search._paired_statements(search, sent, known))
     print(f"statements compared        {pairs / seconds:10.0f} pairs/s      {pairs} pairs, {made.num_rows // 2} found, "
           f"{resident_bytes('VmHWM') / 2**30:.1f} GiB at most")  # fmt: skip
 

@@ -132,25 +132,25 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
         CvrError: unknown prompt, backend or encoder, a backend without images, or `out` holds something else.
     """
     describer = Describer(config, out)
-    inputs = {"videos": videos, **_files(config)}
+    inputs = {"videos": videos, **_describer_files(config)}
     run = StageRun(out, stage=STAGE, version=VERSION, config=describer.identity(), inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
         return refuse_arrived(done, videos)
     engine = EngineOfJobs.of(config.backend, config.options, cache)
-    side = Side(_describer, (config, out, engine))
-    read = Step(name="videos", run=_moved, config=(videos, out), is_counted=False)
+    side = Side(_describer_of_job, (config, out, engine))
+    read = Step(name="videos", run=_videos_to_describe, config=(videos, out), is_counted=False)
     with run, engine.jobs():
         required = [field.name for field in VIDEOS if not field.nullable]
         flow = run.read(videos, None, required, part_rows=ROWS).then(read)
         flow = flow.then(
-            Step(name=f"{describer.prompt.name} {config.backend}", run=_described, sides=(side,), tells=True)
+            Step(name=f"{describer.prompt.name} {config.backend}", run=_described_videos, sides=(side,), tells=True)
         )
         run.write_parts(flow, total=open_artifact(videos).manifest["rows"], unit="videos")
         told = {**gathered(run.told, "status", "reasons"), **told_missing(videos)}
         return run.finish(**told, requests=requests_of(run.told_now).as_json(), **runs_on(describer.options))
 
 
-def _files(config: Config) -> dict[str, Path]:
+def _describer_files(config: Config) -> dict[str, Path]:
     found = paths_in(_encoder_config(config)) if config.encoder else {}
     return {f"encoder_{name}": path for name, path in found.items()}
 
@@ -159,16 +159,16 @@ def _encoder_config(config: Config) -> Any:
     return ENCODERS.config(config.encoder, config.encoder_options)
 
 
-def _describer(config: Config, folder: Path, engine: EngineOfJobs) -> "Describer":
+def _describer_of_job(config: Config, folder: Path, engine: EngineOfJobs) -> "Describer":
     return Describer(config, folder, engine.asker())
 
 
-def _moved(config: tuple[Path, Path], part: pa.Table) -> pa.Table:
+def _videos_to_describe(config: tuple[Path, Path], part: pa.Table) -> pa.Table:
     videos, out = config
     return moved_media(check_columns(part, VIDEOS, str(videos)), videos, out)
 
 
-def _described(config: None, videos: pa.Table, describer: "Describer") -> tuple[pa.Table, Counter[str]]:
+def _described_videos(config: None, videos: pa.Table, describer: "Describer") -> tuple[pa.Table, Counter[str]]:
     describer.asker.tally = Tally()
     described = describer.described(videos)
     status, reasons = (described.column(f"description_{name}").to_pylist() for name in ("status", "reasons"))
@@ -188,7 +188,7 @@ class Describer:
         self.options = with_type(BACKENDS.config(config.backend, config.options))
         self.asker = asker or Asker(load_backend(config.backend, config.options))
         self.backend = self.asker.backend
-        self.encoder: Encoder | None = _encoder(config) if config.encoder else None
+        self.encoder: Encoder | None = _description_encoder(config) if config.encoder else None
 
     def identity(self) -> dict[str, Any]:
         """Return what the descriptions depend on, as JSON values."""
@@ -303,7 +303,7 @@ def first_sentence(text: str | None) -> list[str]:
     return [SENTENCE_END.split(text.strip(), maxsplit=1)[0]] if text and text.strip() else []
 
 
-def _encoder(config: Config) -> Encoder:
+def _description_encoder(config: Config) -> Encoder:
     encoder = ENCODERS.get(config.encoder).load(_encoder_config(config))
     if not encoder.dim or encoder.dim != encoder.text_dim:
         raise CvrError(

@@ -55,15 +55,15 @@ def text_variants(row: Mapping[str, Any], others: Sequence[str]) -> list[Variant
         row: modification, reference_caption, target_caption and changes of a triplet.
         others: texts of other queries; the first that leads elsewhere is the irrelevant one.
     """
-    text, changes = str(row["modification"]), _changes(row)
+    text, changes = str(row["modification"]), _changes_to_paraphrase(row)
     captions = row["reference_caption"], row["target_caption"]
     if not changes or not all(captions):
         return []
     drafts = {
-        "paraphrase": _paraphrases(changes, *captions),
-        "misspelt": _misspelt(text),
+        "paraphrase": _text_paraphrases(changes, *captions),
+        "misspelt": _misspelt_text(text),
         "over_specified": iter([f"{text}, so that one sees {captions[1]}"]),
-        "negated": iter([_negated(text)]),
+        "negated": iter([_negated_text(text)]),
         "vague": iter([VAGUE.get(changes[0].slot, "change something")]),
         "irrelevant": iter(others),
     }
@@ -72,7 +72,7 @@ def text_variants(row: Mapping[str, Any], others: Sequence[str]) -> list[Variant
         most = PARAPHRASES if kind == "paraphrase" else 1
         seen = {" ".join(words_of(text))}
         for draft in texts:
-            is_right = _leads(draft, changes, *captions) if kind != "misspelt" else True
+            is_right = _variant_leads(draft, changes, *captions) if kind != "misspelt" else True
             if " ".join(words_of(draft)) in seen or is_right != (kind in KEEPING):
                 continue
             seen.add(" ".join(words_of(draft)))
@@ -82,21 +82,21 @@ def text_variants(row: Mapping[str, Any], others: Sequence[str]) -> list[Variant
     return found
 
 
-def _changes(row: Mapping[str, Any]) -> tuple[Change, ...]:
+def _changes_to_paraphrase(row: Mapping[str, Any]) -> tuple[Change, ...]:
     listed = [(change["slot"] or "", change["before"] or "", change["after"] or "") for change in row["changes"] or ()]
     return tuple(Change(*change) for change in listed)
 
 
-def _leads(text: str, changes: tuple[Change, ...], reference: str, target: str) -> bool:
+def _variant_leads(text: str, changes: tuple[Change, ...], reference: str, target: str) -> bool:
     outcome = outcome_of(text, changes, reference, target)
     return outcome.reason is None and not outcome.missed
 
 
-def _paraphrases(changes: Sequence[Change], reference: str, target: str) -> Iterator[str]:
+def _text_paraphrases(changes: Sequence[Change], reference: str, target: str) -> Iterator[str]:
     """The ways to say all changes, frequent ones first."""
     try:
         ways = [
-            [said.words for said in sorted(texts_of(located(change._asdict(), reference, target)), key=_rarely)]
+            [said.words for said in sorted(texts_of(located(change._asdict(), reference, target)), key=_rarely_asked)]
             for change in changes
         ]
     except CannotSay:
@@ -105,11 +105,11 @@ def _paraphrases(changes: Sequence[Change], reference: str, target: str) -> Iter
         yield " and ".join(words)
 
 
-def _rarely(text: Any) -> tuple[int, str]:
+def _rarely_asked(text: Any) -> tuple[int, str]:
     return -text.weight, text.words
 
 
-def _misspelt(text: str) -> Iterator[str]:
+def _misspelt_text(text: str) -> Iterator[str]:
     """The text with two letters inside its longest word swapped, at a place that the text decides."""
     words = text.split()
     longest = max(range(len(words)), key=lambda at: (len(words[at]), -at), default=None)
@@ -124,6 +124,6 @@ def _misspelt(text: str) -> Iterator[str]:
             yield " ".join([*words[:longest], swapped, *words[longest + 1 :]])
 
 
-def _negated(text: str) -> str:
+def _negated_text(text: str) -> str:
     first = text.split()[0].lower() if text.split() else ""
     return f"do not {text}" if first in _VERBS else f"not {text}"

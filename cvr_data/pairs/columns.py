@@ -98,13 +98,13 @@ def change_counts(pairs: pa.Table, uses: WordUses) -> pa.ListArray:
     """
     changes = pairs.column("changes").combine_chunks()
     structs = pc.list_flatten(changes)
-    sides = [_rarest(pc.struct_field(structs, side), uses) for side in ("before", "after")]
+    sides = [_rarest_word_of_pair(pc.struct_field(structs, side), uses) for side in ("before", "after")]
     lengths = pc.fill_null(pc.list_value_length(changes), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
     return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(sides, fields=list(CHANGE_COUNT)))
 
 
-def _rarest(phrases: pa.Array, uses: WordUses) -> pa.Array:
+def _rarest_word_of_pair(phrases: pa.Array, uses: WordUses) -> pa.Array:
     named = phrases.dictionary_encode()
     words = word_ids(named.dictionary)
     rows = pc.index_in(words.vocabulary, uses.words).to_numpy(zero_copy_only=False)

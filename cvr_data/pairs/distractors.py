@@ -82,7 +82,7 @@ def mine_distractors(
     rows = stage.read(triplets, required=[field.name for field in TRIPLETS if not field.nullable])
     pool = stage.read(videos, POOL_COLUMNS, ["video_id", "captions"])
     with stage:
-        found, queries, recordings = _mined(stage, rows, pool, config, embeddings)
+        found, queries, recordings = _mined_distractors(stage, rows, pool, config, embeddings)
         stage.write_parts(found)
         kept = pa.concat_tables(
             [read_parquet(path, ["query_id", "video_id", "distractor_type"]) for path in stage.part_paths()]
@@ -113,20 +113,20 @@ def _told_types(
     }  # fmt: skip
 
 
-def _mined(
+def _mined_distractors(
     stage: StageRun, triplets: Flow, videos: Flow, config: Config, embeddings: Path | None
 ) -> tuple[Flow, Side, Side]:
     """Return a row per query and candidate, the queries, and the recordings of videos.
 
     The refused have been dropped, the videos that can be none before them.
     """
-    triplets = triplets.then(Step(name="read", run=_checked, config=TRIPLETS, is_counted=False))
+    triplets = triplets.then(Step(name="read", run=_checked_distractor_input, config=TRIPLETS, is_counted=False))
     of_split = Step(name="queries", run=_of_split, config=config.split, makes_rows=True, is_counted=False)
     queries = stage.side(triplets.then(of_split), load_queries)
-    ids = Step(name="used videos", run=_ids, makes_rows=True, is_counted=False)
+    ids = Step(name="used videos", run=_query_ids_for_distractors, makes_rows=True, is_counted=False)
     used = stage.side(triplets.then(ids), load_hashes)
-    pool = videos.then(Step(name="read", run=_checked, config=POOL, is_counted=False))
-    of_videos = Step(name="recordings", run=_recordings, makes_rows=True, is_counted=False)
+    pool = videos.then(Step(name="read", run=_checked_distractor_input, config=POOL, is_counted=False))
+    of_videos = Step(name="recordings", run=_recordings_of_distractors, makes_rows=True, is_counted=False)
     recordings = stage.side(pool.then(of_videos), load_recordings)
     pool = stage.rested(pool.then(Step(name="pool", run=refused, config=config, sides=(queries, used))))
     counted = Step(name="words", run=caption_words, makes_rows=True, is_counted=False)
@@ -154,7 +154,7 @@ def _mined(
     return met.then(last), queries, recordings
 
 
-def _checked(schema: pa.Schema, part: pa.Table) -> pa.Table:
+def _checked_distractor_input(schema: pa.Schema, part: pa.Table) -> pa.Table:
     return check_columns(part, schema, "input")
 
 
@@ -168,7 +168,7 @@ def load_queries(bucket: Bucket) -> pa.Table:
     return bucket_table(bucket).sort_by("triplet_id")
 
 
-def _ids(config: Any, triplets: pa.Table) -> pa.Table:
+def _query_ids_for_distractors(config: Any, triplets: pa.Table) -> pa.Table:
     return pa.table({"hash": np.unique(hashes_of(ends_of(triplets, "id")))})
 
 
@@ -177,7 +177,7 @@ def load_hashes(bucket: Bucket) -> np.ndarray:
     return np.unique(bucket_table(bucket).column("hash").to_numpy())
 
 
-def _recordings(config: Any, pool: pa.Table) -> pa.Table:
+def _recordings_of_distractors(config: Any, pool: pa.Table) -> pa.Table:
     return pool.select(["video_id", "recording_id"])
 
 
@@ -224,7 +224,7 @@ def _like_candidates(
     for row, recording in enumerate(pool.column("recording_id").to_pylist()):
         if recording:
             of_recording[recording].append(row)
-    alike = _alike(pool, [query["reference_id"] for query in asked], store)
+    alike = _distractors_alike(pool, [query["reference_id"] for query in asked], store)
     rows: list[dict[str, Any]] = []
     for query in asked:
         same = of_recording.get(recordings.get(query["reference_id"], ""), [])[:MOST]
@@ -241,7 +241,7 @@ def _like_candidates(
     return pa.Table.from_pylist(rows, schema=pa.schema(list(zip(names, kinds, strict=True))))
 
 
-def _alike(pool: pa.Table, references: list[str], store: "FeatureStore | None") -> dict[str, list[int]]:
+def _distractors_alike(pool: pa.Table, references: list[str], store: "FeatureStore | None") -> dict[str, list[int]]:
     """The rows of the part that look most like each reference."""
     if store is None:
         return {}

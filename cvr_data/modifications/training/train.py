@@ -99,21 +99,21 @@ def train_generator(sources: Sequence[Path], out: Path, config: Config, *, overw
         raise CvrError(f"The prompt {prompt.name} cannot be trained on; take one that asks for a change in plain text.")
     inputs = {"examples" if number == 1 else f"examples-{number}": path for number, path in enumerate(sources, start=1)}
     writer = ArtifactWriter(
-        out, stage=STAGE, version=VERSION, config=_identity(config, prompt), inputs=inputs, overwrite=overwrite
+        out, stage=STAGE, version=VERSION, config=_training_identity(config, prompt), inputs=inputs, overwrite=overwrite
     )
     if (done := writer.finished()) is not None:
         return done
     examples = [example for path in sources for example in read_examples(path, config.splits)]
     with writer:
-        engine = _load(config)
-        usable = _usable(examples, prompt, engine, config)
+        engine = _load_causal_lm(config)
+        usable = _usable_examples(examples, prompt, engine, config)
         training, held_out = hold_out(usable, config.held_out, config.seed)
-        learner = _learn(engine, prompt, training, held_out, config)
-        _save(learner.model, engine.tokenizer, writer.path, config)
+        learner = _learn_texts(engine, prompt, training, held_out, config)
+        _save_generator(learner.model, engine.tokenizer, writer.path, config)
         rows = [example.row("training") for example in training] + [example.row("choice") for example in held_out]
         writer.write_part(0, pa.Table.from_pylist(rows, schema=EXAMPLES))
         return writer.finish(
-            None, trained_on=_summary(training, held_out), left_out=len(examples) - len(usable),
+            None, trained_on=_examples_summary(training, held_out), left_out=len(examples) - len(usable),
             history=learner.history, best_epoch=learner.best_epoch, **runs_on(config),
         )  # fmt: skip
 
@@ -151,7 +151,7 @@ def samples_of(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM") 
     return samples
 
 
-def _identity(config: Config, prompt: Prompt) -> dict[str, Any]:
+def _training_identity(config: Config, prompt: Prompt) -> dict[str, Any]:
     return {
         **config_dict(with_type(config)),
         "model": weights_name(config.model),
@@ -160,7 +160,7 @@ def _identity(config: Config, prompt: Prompt) -> dict[str, Any]:
     }
 
 
-def _load(config: Config) -> "CausalLM":
+def _load_causal_lm(config: Config) -> "CausalLM":
     from cvr_data.modifications.engines.causal_lm import CausalLM
 
     engine = CausalLM.load(
@@ -176,7 +176,7 @@ def _load(config: Config) -> "CausalLM":
     return engine
 
 
-def _usable(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM", config: Config) -> list[Example]:
+def _usable_examples(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM", config: Config) -> list[Example]:
     kept = []
     for example in examples:
         samples = samples_of([example], prompt, engine)
@@ -187,7 +187,7 @@ def _usable(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM", con
     return kept
 
 
-def _learn(
+def _learn_texts(
     engine: "CausalLM", prompt: Prompt, training: Sequence[Example], held_out: Sequence[Example], config: Config
 ) -> "Learner":
     import torch
@@ -225,7 +225,7 @@ def _with_adapters(model: Any, config: Config) -> Any:
         return get_peft_model(model, adapters)
 
 
-def _save(model: Any, tokenizer: Any, out: Path, config: Config) -> None:
+def _save_generator(model: Any, tokenizer: Any, out: Path, config: Config) -> None:
     """Write model (plain weights in bfloat16) and tokenizer; what another run left half-written is replaced."""
     import torch
 
@@ -242,7 +242,7 @@ def _save(model: Any, tokenizer: Any, out: Path, config: Config) -> None:
     temporary.rmdir()
 
 
-def _summary(training: Sequence[Example], held_out: Sequence[Example]) -> dict[str, Any]:
+def _examples_summary(training: Sequence[Example], held_out: Sequence[Example]) -> dict[str, Any]:
     examples = [*training, *held_out]
     videos = {example.pair[name] for example in examples for name in ("reference_id", "target_id")}
     ids = sorted({example.example_id for example in examples})

@@ -42,14 +42,15 @@ def told_by(captions: Sequence[str], synonyms: Mapping[str, str]) -> dict[str, T
     for sentence in sentences(parse(sorted(set(captions)))):
         frame = frame_of(sentence)
         statements = [
-            {slot: _folded(value, synonyms) for slot, value in statement.items()} for statement in statements_of(frame)
+            {slot: _folded_statement_value(value, synonyms) for slot, value in statement.items()}
+            for statement in statements_of(frame)
         ]
-        named = sorted({word_of(_folded(value, synonyms)) for value in named_in(frame)})
+        named = sorted({word_of(_folded_statement_value(value, synonyms)) for value in named_in(frame)})
         found[sentence.text] = Told(statements, named, frame)
     return found
 
 
-def _folded(value: Value, synonyms: Mapping[str, str]) -> Value:
+def _folded_statement_value(value: Value, synonyms: Mapping[str, str]) -> Value:
     return value._replace(name=synonyms.get(value.name, value.name))
 
 
@@ -71,13 +72,13 @@ def stated_by(captions: Sequence[str], told: Mapping[str, Told], share: float) -
         for statement in told[caption].statements:
             kept = {slot: value for slot, value in statement.items() if counts[word_of(value)] >= least}
             if all(slot in kept for slot in statement if slot not in SLOTS[6:]):
-                filled = [_filled(slot, value, told[caption].frame) for slot, value in kept.items()]
+                filled = [_filled_statement_slot(slot, value, told[caption].frame) for slot, value in kept.items()]
                 row = {"caption": caption, "filled": filled, "named": told[caption].named}
                 stated.setdefault(tuple((each["slot"], each["word"]) for each in filled), row)
     return list(stated.values()), [{"word": word, "captions": count} for word, count in sorted(counts.items())]
 
 
-def _filled(slot: str, value: Value, frame: Frame) -> dict[str, Any]:
+def _filled_statement_slot(slot: str, value: Value, frame: Frame) -> dict[str, Any]:
     sentence = frame.sentence
     start, end = sentence.characters(value.first, value.last)
     noun = frame.noun_of(value.last) if slot in ROLES or " " in slot or slot == "time" else None

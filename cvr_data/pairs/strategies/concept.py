@@ -100,15 +100,19 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     run = videos.run
     about: dict[str, Any] = {"config": config, "makes_rows": True, "is_counted": False}
     rows = run.rested(
-        videos.then(KeyedStep(name="parse", run=_told, key=ByColumn("video_id"), bucket_values=CAPTIONS, **about))
+        videos.then(
+            KeyedStep(
+                name="parse", run=_told_by_concept_captions, key=ByColumn("video_id"), bucket_values=CAPTIONS, **about
+            )
+        )
     )
     counts = rows.then(Step(name="words", run=counted_words, **about))
     words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=ByColumn("word"), **about)), load_words)
-    known, total = mapped(rows.then(Step(name="stated", run=_stated, **about)), "video_id")
+    known, total = mapped(rows.then(Step(name="stated", run=_stated_for_mining, **about)), "video_id")
     found = paired_statements(run, known, total, words, Search(config.limits(), config.max_group))
     left_out = rows.then(Step(name="left out", run=_left_out, **about))
     pairs = KeyedStep(
-        name=NAME, run=_pairs, key=_by_reference, config=config, sides=(known, words), makes_rows=True,
+        name=NAME, run=_concept_pairs, key=_by_reference, config=config, sides=(known, words), makes_rows=True,
         bucket_values=FOUND,
     )  # fmt: skip
     return run.meet([found, left_out], pairs)
@@ -143,7 +147,7 @@ def _stated_once(caption: str, synonyms: Path | None) -> tuple[Any, Any]:
     return stated_by([caption], told_by([caption], read_synonyms(synonyms)), 0)
 
 
-def _told(config: Config, videos: pa.Table) -> pa.Table:
+def _told_by_concept_captions(config: Config, videos: pa.Table) -> pa.Table:
     """Return the videos with what their captions state and name, and not the captions."""
     captions = videos.column("captions").to_pylist()
     told = told_by([caption for found in captions for caption in found or ()], read_synonyms(config.synonyms))
@@ -160,7 +164,7 @@ def _is_stated(videos: pa.Table) -> pa.ChunkedArray:
     return pc.greater(pc.list_value_length(videos.column("stated")), 0)
 
 
-def _stated(config: Config, videos: pa.Table) -> pa.Table:
+def _stated_for_mining(config: Config, videos: pa.Table) -> pa.Table:
     return videos.filter(_is_stated(videos))
 
 
@@ -176,7 +180,7 @@ def _by_reference(config: Config, found: pa.Table) -> np.ndarray:
     return mixed(found.column("reference").to_numpy().astype(np.uint64))
 
 
-def _pairs(config: Config, found: pa.Table, known: MappedRows, words: tuple[pa.Array, Words]) -> pa.Table:
+def _concept_pairs(config: Config, found: pa.Table, known: MappedRows, words: tuple[pa.Array, Words]) -> pa.Table:
     """Return the best pairs of the videos that were found, and those that were left out."""
     left_out = found.filter(pc.is_valid(found.column("reason")))
     of_videos = [name for name in left_out.column_names if name in known.tables[0].column_names]
@@ -185,12 +189,12 @@ def _pairs(config: Config, found: pa.Table, known: MappedRows, words: tuple[pa.A
     videos = known.take(numbers.astype(np.int64), [*of_videos, "stated", "named"])
     best = best_pairs(config.limits(), config.targets, found, local.reshape(2, -1), videos, words)
     pairs = pair_columns(best, videos, NAME)
-    dropped = _dropped(left_out)
+    dropped = _dropped_concept_pairs(left_out)
     of_all = pa.concat_tables([videos.select(of_videos), left_out.select(of_videos)])
     return with_video_columns(pa.concat_tables([pairs, dropped], promote_options="permissive"), of_all)
 
 
-def _dropped(left_out: pa.Table) -> pa.Table:
+def _dropped_concept_pairs(left_out: pa.Table) -> pa.Table:
     """Return one dropped row per video that was left out."""
     rows = [
         {

@@ -92,12 +92,14 @@ def languages(config: Config) -> tuple[str, ...]:
 def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
     """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
     captions = read_captions(videos, config.min_shared_words + 1, config.max_videos_per_caption)
-    found, templates = find_spans(captions, _limits(config))
-    pairs = pairs_table(captions, _spans(config, captions, found), [*templates, *crowded_groups(captions)], NAME)
+    found, templates = find_spans(captions, _one_phrase_limits(config))
+    pairs = pairs_table(
+        captions, _spans_of_pairs(config, captions, found), [*templates, *crowded_groups(captions)], NAME
+    )
     if config.phrases == "any":
         return pairs
-    pairs = _undecided(pairs)
-    return _decided(config, pairs, _spans_to_drop(config, _span_claims(config, pairs)))
+    pairs = _undecided_pairs(pairs)
+    return _decided_pairs(config, pairs, _spans_to_drop(config, _span_claims(config, pairs)))
 
 
 def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
@@ -126,7 +128,7 @@ def steps(config: Config) -> list[Step]:
         **about,
     )
     tagging = ClaimStep(
-        name=NAME, claims=_span_claims, settle=_spans_to_drop, run=_decided, per_value=TAGGED_AS, **about
+        name=NAME, claims=_span_claims, settle=_spans_to_drop, run=_decided_pairs, per_value=TAGGED_AS, **about
     )
     return [shared, spans, tagging]
 
@@ -144,8 +146,8 @@ def pairs_in_bucket(config: Config, entries: pa.Table) -> pa.Table:
         only = Frames(shared, range(middle) if is_last else range(middle, shared + 1))
         videos = videos_of(entries.filter(pa.array(codes == code)))
         captions = read_captions(videos, config.min_shared_words + 1, config.max_videos_per_caption)
-        found, templates = find_spans(captions, _limits(config), only)
-        pairs = pairs_table(captions, _spans(config, captions, found), [], NAME)
+        found, templates = find_spans(captions, _one_phrase_limits(config), only)
+        pairs = pairs_table(captions, _spans_of_pairs(config, captions, found), [], NAME)
         tables.append(with_video_columns(pairs, videos.drop_columns(["captions"])))
         groups += [
             *templates,
@@ -161,7 +163,7 @@ def explain(config: Config, reference: str, target: str) -> str:
         return f"not a pair: a caption has fewer than {config.min_shared_words + 1} words"
     if before == after:
         return "not a pair: no word differs"
-    start, shared = _frame(before, after)
+    start, shared = _frame_of_pair(before, after)
     sizes = len(before) - shared, len(after) - shared
     if shared < config.min_shared_words:
         return f"not a pair: {shared} words around what differs are equal, of {config.min_shared_words} needed"
@@ -181,19 +183,19 @@ def explain(config: Config, reference: str, target: str) -> str:
 def group_texts(reference: str, target: str) -> list[str]:
     """Return the texts of the groups whose removal would remove the pair of two captions."""
     before, after = words_of(reference), words_of(target)
-    start, shared = _frame(before, after)
+    start, shared = _frame_of_pair(before, after)
     frame = [*before[:start], "_", *before[start + len(before) - shared :]]
     return [" ".join(frame), blanked(before, None), blanked(after, None)]
 
 
-def _limits(config: Config) -> SpanLimits:
+def _one_phrase_limits(config: Config) -> SpanLimits:
     return SpanLimits(
         max_span=config.max_span, min_shared=config.min_shared_words,
         max_group=config.max_group, one_word=config.one_word,
     )  # fmt: skip
 
 
-def _spans(config: Config, captions: Captions, found: SpanPairs) -> ChangedPairs:
+def _spans_of_pairs(config: Config, captions: Captions, found: SpanPairs) -> ChangedPairs:
     """Return the pairs and, unless any phrase will do, where in their captions the spans are."""
 
     def changes(rows: np.ndarray) -> pa.ListArray:
@@ -207,16 +209,16 @@ def _spans(config: Config, captions: Captions, found: SpanPairs) -> ChangedPairs
 
 
 def _spans_in_bucket(config: Config, entries: pa.Table) -> pa.Table:
-    return _undecided(pairs_in_bucket(config, entries))
+    return _undecided_pairs(pairs_in_bucket(config, entries))
 
 
-def _undecided(pairs: pa.Table) -> pa.Table:
+def _undecided_pairs(pairs: pa.Table) -> pa.Table:
     return pairs.rename_columns([FOUND if name == "drop_reason" else name for name in pairs.column_names])
 
 
 def _span_claims(config: Config, pairs: pa.Table) -> pa.Table:
     """Return each span of each caption once; `row` is its number."""
-    uses = _uses(pairs)
+    uses = _phrase_uses_of_pairs(pairs)
     said = uses.texts.take(pa.array(uses.spans[:, 0]))
     numbers = np.arange(len(said), dtype=np.uint32)
     spans = {name: uses.spans[:, place].astype(np.int32) for place, name in ((1, "start"), (2, "size"))}
@@ -239,9 +241,9 @@ def _spans_to_drop(config: Config, claims: pa.Table) -> pa.Table:
     return claims.filter(pa.array(~is_phrase)).drop_columns(["key", "said", "start", "size"])
 
 
-def _decided(config: Config, pairs: pa.Table, losing: pa.Table) -> pa.Table:
+def _decided_pairs(config: Config, pairs: pa.Table, losing: pa.Table) -> pa.Table:
     """Return the pairs with the reasons that were found before, or that a span of theirs is no phrase."""
-    uses = _uses(pairs)
+    uses = _phrase_uses_of_pairs(pairs)
     is_lost = np.zeros(len(uses.spans), bool)
     is_lost[losing.column("row").to_numpy() if losing.num_rows else []] = True
     lost = np.zeros(pairs.num_rows, bool)
@@ -261,7 +263,7 @@ class _Uses(NamedTuple):
     """The spans of the references of `rows`, then those of the targets."""
 
 
-def _uses(pairs: pa.Table) -> _Uses:
+def _phrase_uses_of_pairs(pairs: pa.Table) -> _Uses:
     rows = np.flatnonzero(pc.is_valid(pairs.column(SPAN[0])).to_numpy())
     some = pairs.take(pa.array(rows)).combine_chunks()
     texts = pa.concat_arrays([some.column(f"{side}_caption").combine_chunks() for side in ("reference", "target")])
@@ -275,7 +277,7 @@ def _uses(pairs: pa.Table) -> _Uses:
     return _Uses(rows, said.dictionary, spans, of_row.ravel())
 
 
-def _frame(before: list[str], after: list[str]) -> tuple[int, int]:
+def _frame_of_pair(before: list[str], after: list[str]) -> tuple[int, int]:
     """Return (how many first words two captions have in common, and how many first and last), leaving one to each."""
     most = max(min(len(before), len(after)) - 1, 0)
     start = next((place for place in range(most) if before[place] != after[place]), most)

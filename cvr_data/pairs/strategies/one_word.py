@@ -87,7 +87,7 @@ def explain(config: Config, reference: str, target: str) -> str:
         return f"not a pair: a caption has fewer than {config.min_words} words"
     if len(before) != len(after):
         return f"not a pair: {len(before)} words against {len(after)}"
-    differing = _differing(before, after)
+    differing = _words_that_differ_in_pair(before, after)
     if len(differing) != 1:
         return f"not a pair: {len(differing)} words differ, not one"
     return f"a pair: {before[differing[0]]} -> {after[differing[0]]}"
@@ -96,7 +96,7 @@ def explain(config: Config, reference: str, target: str) -> str:
 def group_texts(reference: str, target: str) -> list[str]:
     """Return the texts of the groups whose removal would remove the pair of two captions."""
     before, after = words_of(reference), words_of(target)
-    differing = _differing(before, after) if len(before) == len(after) else []
+    differing = _words_that_differ_in_pair(before, after) if len(before) == len(after) else []
     blanks = [blanked(before, differing[0])] if len(differing) == 1 else []
     return [*blanks, blanked(before, None), blanked(after, None)]
 
@@ -145,5 +145,5 @@ def find_pairs(
     return CaptionPairs.concat(parts), templates
 
 
-def _differing(before: list[str], after: list[str]) -> list[int]:
+def _words_that_differ_in_pair(before: list[str], after: list[str]) -> list[int]:
     return [place for place, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]]
