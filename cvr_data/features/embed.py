@@ -24,7 +24,7 @@ from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.embed_parts import PartMaker
 from cvr_data.features.embed_source import EmbedInputs, Wanted, check_embed_source, embed_inputs, embed_source_schema
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder, HashesWeights
+from cvr_data.features.protocol import ClipEncoder, Encoder, FrameEncoder, FrameTokenEncoder, HashesWeights
 from cvr_data.features.store import STAGE
 from cvr_data.media.places import refuse_arrived, told_missing
 from cvr_data.media.verdict import what_is_odd
@@ -80,7 +80,7 @@ def embed(
     if (done := run.finished()) is not None:
         return refuse_arrived(done, source)
     encoder = ENCODERS.get(encoder_name).load(encoder_config)
-    if encoder.dim and not isinstance(encoder, FrameEncoder):
+    if encoder.dim and not isinstance(encoder, FrameEncoder | ClipEncoder):
         raise CvrError(f"{encoder_name} reads no video files; choose another --encoder.")
     if chosen.all_tokens and not isinstance(encoder, FrameTokenEncoder):
         raise CvrError(f"{encoder_name} gives no frame tokens; leave --all-tokens out or choose another --encoder.")

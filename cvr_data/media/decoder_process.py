@@ -25,7 +25,9 @@ from cvr_data.media.film import look_at_film, read_film
 from cvr_data.media.limits import Limits, Work
 from cvr_data.media.opening import open_video, plain_head
 from cvr_data.media.shots import shot_cuts
+from cvr_data.media.sound import read_sound_samples
 from cvr_data.media.stills import is_picture, look_at_pictures, read_pictures
+from cvr_data.media.timeline import Sampled
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 HEADER = 8
@@ -64,14 +66,19 @@ def _answer_question(
     if "path" not in question:
         return {"info": asdict(look_at_header(file, work))}, []
     clip = Clip(Path(os.fsdecode(bytes.fromhex(question["path"]))), question["start_s"], question["end_s"])
+    if "hz" in question:
+        sound = listen_to_medium(clip, question["hz"], work)
+        return {"shape": [sound.nbytes]}, [sound]
     if "out" in question:
         return {"frames": cut_medium(clip, Path(os.fsdecode(bytes.fromhex(question["out"]))), work)}, []
     if "threshold" in question:
         return {"cuts": cuts_of_medium(clip, question["threshold"], work)}, []
     if "count" not in question:
         return {"info": asdict(look_at_medium(clip, work))}, []
-    frames, note = read_medium(clip, question["count"], question["sampler"], question["size"], work)
-    return {"note": note, "shape": [len(frames), *frames[0].shape]}, frames
+    found = read_medium(clip, question["count"], question["sampler"], question["size"], work)
+    frames = found.pictures
+    about = {"note": found.note, "places": found.places, "total": found.total, "fps": found.fps}
+    return {**about, "shape": [len(frames), *frames[0].shape]}, frames
 
 
 class AskedFile:
@@ -135,16 +142,20 @@ def _bound_memory(limits: Limits) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def read_medium(
-    clip: Clip, count: int, sampler: str, size: int | None, work: Work
-) -> tuple[list[np.ndarray], str | None]:
-    """Return the sampled pictures, uint8 RGB (H, W, 3), at least one, and what is to be said of the file.
-
-    Raises:
-        UnreadableVideo: there is none.
-    """
+def read_medium(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> Sampled:
+    """Return the sampled pictures, at least one. Raises UnreadableVideo: there is none."""
     with _faults_of_medium("cannot be decoded ({})"):
         return (read_pictures if _is_picture(clip, work) else read_film)(clip, count, sampler, size, work)
+
+
+def listen_to_medium(clip: Clip, hz: int, work: Work) -> np.ndarray:
+    """Return the sound of a file, int16 (N,), `hz` samples a second; none where it has none.
+
+    Raises:
+        UnreadableVideo: it cannot be opened.
+    """
+    with _faults_of_medium("its sound cannot be decoded ({})"):
+        return np.empty(0, np.int16) if _is_picture(clip, work) else read_sound_samples(clip, hz, work)
 
 
 def look_at_medium(clip: Clip, work: Work) -> VideoInfo:
