@@ -37,6 +37,7 @@ from cvr_data.publish.redistribution import Publishable, publishable
 from cvr_data.tables import SPLITS, content_id
 from cvr_data.triplets.card import Card, card_commands, card_examples, card_sources, render_card
 from cvr_data.triplets.dataset import Dataset, dataset_funnel
+from cvr_data.triplets.evidence import evidence_of
 from cvr_data.triplets.shortcuts import shortcuts_of_triplets
 from cvr_data.triplets.statistics import triplet_statistics
 
@@ -67,6 +68,8 @@ class Wanted:
     """Features to publish as the config `embeddings`."""
     audit: Path | None = None
     """Folder of `cvr audit`, which tells how many queries one input alone answers."""
+    evidence: tuple[Path, ...] = ()
+    """Folders that tell more of the queries (`triplets.evidence`)."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +165,7 @@ def _published_card(
         coverage=dataset.artifact.manifest.get("coverage"),
         composition=dataset.artifact.manifest.get("composition", {}),
         further_answers=dataset.artifact.manifest.get("further_answers"),
+        evidence=evidence_of(wanted.evidence, part.triplets),
         shortcuts=None if wanted.audit is None else shortcuts_of_triplets(wanted.audit, part.triplets),
     )  # fmt: skip
 
