@@ -214,7 +214,7 @@ def export(triplets: "Frame", format: str, out: Path | str, **options: Any) -> l
     Raises:
         CvrError: the format or an option is unknown, or `out` holds something else.
     """
-    from cvr_data.formats.export import write_layout
+    from cvr_data.triplets.export import write_layout
     from cvr_data.triplets.dataset import open_dataset
 
     dataset = open_dataset(_folder(triplets, "TRIPLETS", "build-triplets"))

@@ -4,7 +4,8 @@
 
 The same captions, distinct ones, in one run and process; model loading is not timed. The statements that are compared
 are those of the captions, each once and then again with its words shuffled among those of its slot, so that words stay
-as frequent as they are: what is timed is one job (`statement_search._paired`), whose pairs are those of equal words.
+as frequent as they are: what is timed is one job (`statement_search._paired_statements`), whose pairs are those of
+equal words.
 """
 
 import argparse
@@ -20,7 +21,15 @@ from cvr_data.core.model_packages import model_path
 from cvr_data.language.normalise import normalised
 from cvr_data.pairs.search import statement_search
 from cvr_data.pairs.search.statement_pairs import GROUNDS, NOTHING, blocks_of, grounds_of
-from cvr_data.pairs.search.statement_tables import STATED, Numbered, as_column, numbered, stated_by, told_by, words_of
+from cvr_data.pairs.search.statement_tables import (
+    STATED,
+    Numbered,
+    as_column,
+    numbered,
+    numbered_words,
+    stated_by,
+    told_by,
+)
 from cvr_data.pairs.strategies.concept import Config
 
 
@@ -53,7 +62,7 @@ def compare(captions: list[str], told: dict, size: int) -> None:
     """Print how many pairs of statements a job compares in a second."""
     stated, named = zip(*(stated_by([caption], told, 0) for caption in captions), strict=True)
     names, uses = np.unique([each["word"] for words in named for each in words], return_counts=True)
-    known = words_of(pa.array(names.tolist()), uses, len(captions))
+    known = numbered_words(pa.array(names.tolist()), uses, len(captions))
     found = numbered(as_column(stated, STATED), *known)
     config = Config()
     search = statement_search.Search(config.limits(), config.max_group)
@@ -61,7 +70,7 @@ def compare(captions: list[str], told: dict, size: int) -> None:
     keys = np.sort(sent.column("key").to_numpy())
     starts = np.append(np.flatnonzero(np.append(True, np.diff(keys) != 0)), len(keys))
     pairs = sum(len(ones) for ones, _ in blocks_of(starts, search.most))
-    seconds, made = timed(lambda: statement_search._paired(search, sent, known))
+    seconds, made = timed(lambda: statement_search._paired_statements(search, sent, known))
     print(f"statements compared        {pairs / seconds:10.0f} pairs/s      {pairs} pairs, {made.num_rows // 2} found, "
           f"{resident_bytes('VmHWM') / 2**30:.1f} GiB at most")  # fmt: skip
 

@@ -23,7 +23,6 @@ import pyarrow as pa
 from cvr_data.features.similarities import text_similarities
 from cvr_data.filters import FILTERS
 from cvr_data.language.changes import Change, changes_between
-from cvr_data.language.concepts import concepts_of
 from cvr_data.language.frames import Frame, frame_of
 from cvr_data.language.normalise import normalised
 from cvr_data.language.parse import parse, sentences
@@ -31,6 +30,7 @@ from cvr_data.modifications.asking.parse import parse_answer
 from cvr_data.modifications.generator import lint_reasons
 from cvr_data.modifications.prompts import load_prompt
 from cvr_data.tables import CHANGE
+from tests.caption_concepts import concepts_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

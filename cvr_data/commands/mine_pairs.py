@@ -14,7 +14,7 @@ from cvr_data.commands.options import (
     out_option,
     overwrite_option,
 )
-from cvr_data.core.nothing_left import nothing_left
+from cvr_data.core.nothing_left import nothing_left_lines
 
 
 @click.command()
@@ -59,5 +59,5 @@ def mine_pairs_command(
     for step in artifact.manifest["funnel"]:
         reasons = ", ".join(f"{count} {reason}" for reason, count in step["dropped"].items()) or "none"
         click.echo(f"  {step['step']:<18}{step['out']:>10}  dropped: {reasons}")
-    for line in nothing_left(out, artifact.manifest):
+    for line in nothing_left_lines(out, artifact.manifest):
         click.echo(line)

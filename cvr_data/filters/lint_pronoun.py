@@ -39,12 +39,10 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "unclear_pronoun" where a pronoun has no antecedent."""
-    return drop_linted_where(table, lambda row: "unclear_pronoun" if _unclear(row) else None)
+    return drop_linted_where(table, "unclear_pronoun", _unclear)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the pronouns that nothing explains."""
     unclear = ", ".join(map(repr, _unclear(lint_row(row))))
     shown = row.get("reference_description") or row["reference_caption"]
     return f"nothing before it in the text, and nobody in the reference, is {unclear}: {shown!r}"
@@ -64,9 +62,7 @@ def _is_unclear(pronoun: str, earlier: list[str], reference: list[str]) -> bool:
         if len(earlier) <= 1 or earlier[-1] in _BEFORE_IT:
             return False  # "it should be", "grill it", "and make it"
         return not any(has_word(reference, word) for word in named) if reference else not named
-    if named:
-        return False
-    return not _one_fits(pronoun, reference)
+    return not named and not _one_fits(pronoun, reference)
 
 
 def _one_fits(pronoun: str, reference: list[str]) -> bool:

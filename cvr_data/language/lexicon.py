@@ -90,8 +90,6 @@ ROOTS: dict[str, tuple[tuple[str, int], ...]] = {
 NOT_PLACES = (("top", 3), ("side", 1), ("line", 1), ("point", 2), ("position", 1), ("surface", 1), ("layer", 3),
     ("conduit", 1))  # fmt: skip
 """Meanings under "location" and "way" that are parts of things."""
-
-
 AXES: dict[str, tuple[tuple[str, int], ...]] = {
     "size": (("size", 1), ("length", 1), ("width", 1), ("height", 1), ("thickness", 1), ("depth", 1)),
     "age": (("age", 1),),
@@ -267,7 +265,7 @@ class Lexicon:
         if first == second:
             return "same"
         ours, theirs = self.likely(first, part), self.likely(second, part)
-        if not {*ours}.isdisjoint(theirs) or self._is_grouped(ours, theirs):
+        if any(meaning in theirs or not {*self._grouped[meaning]}.isdisjoint(theirs) for meaning in ours):
             return "same"
         for one in ours:
             for other in theirs:
@@ -276,9 +274,6 @@ class Lexicon:
                 if other in self.ancestors(one):
                     return "below"
         return "sibling" if any(self._are_siblings(one, other) for one in ours for other in theirs) else "apart"
-
-    def _is_grouped(self, ours: Sequence[int], theirs: Sequence[int]) -> bool:
-        return any(not {*self._grouped[meaning]}.isdisjoint(theirs) for meaning in ours)
 
     def _are_siblings(self, one: int, other: int) -> bool:
         ours, theirs = self.ancestors(one), self.ancestors(other)

@@ -68,20 +68,22 @@ def type_changes(
     changes = pairs.column("changes").combine_chunks()
     structs = pc.list_flatten(changes)
     is_asked = pa.array(np.ones(len(structs), bool)) if with_reasons else pc.is_null(pc.struct_field(structs, "kind"))
-    uses = _uses(pairs, changes, is_asked)
-    found = _judged(uses, advance) if language == ENGLISH else _by_part(uses, language)
+    uses = _uses_of_changes(pairs, changes, is_asked)
+    found = _judged_change_uses(uses, advance) if language == ENGLISH else _by_part(uses, language)
     slot, reason = (pa.array([one[place] for one in found], pa.string()).take(uses.use_of_change) for place in (0, 1))
     phrases = [pa.array([one[place] for one in found], PHRASE).take(uses.use_of_change) for place in (2, 3)]
-    typed = _typed(structs, is_asked, slot, phrases)
-    pairs = with_column(pairs, "changes", _lists(changes, typed))
+    typed = _typed_pair_changes(structs, is_asked, slot, phrases)
+    pairs = with_column(pairs, "changes", _like_changes(changes, typed))
     if with_reasons:
-        pairs = with_column(pairs, "change_reasons", _lists(changes, reason))
+        pairs = with_column(pairs, "change_reasons", _like_changes(changes, reason))
     if with_words:
-        pairs = with_column(pairs, "change_words", _lists(changes, _change_words(pairs, changes, language)))
+        pairs = with_column(pairs, "change_words", _like_changes(changes, _change_words(pairs, changes, language)))
     return pairs
 
 
-def _typed(structs: pa.StructArray, is_asked: pa.Array, slots: pa.Array, phrases: Sequence[pa.Array]) -> pa.StructArray:
+def _typed_pair_changes(
+    structs: pa.StructArray, is_asked: pa.Array, slots: pa.Array, phrases: Sequence[pa.Array]
+) -> pa.StructArray:
     """Return the changes with kind, slot and phrases where they had none; `slots`, `phrases` are of those asked for."""
     kinds = pc.if_else(pc.equal(slots, "action"), "action", "static")
     is_open = pc.is_null(pc.struct_field(structs, "kind"))
@@ -98,7 +100,7 @@ def _typed(structs: pa.StructArray, is_asked: pa.Array, slots: pa.Array, phrases
     return pa.StructArray.from_arrays(list(fields.values()), names=list(fields))
 
 
-def _uses(pairs: pa.Table, changes: pa.ListArray, is_asked: pa.Array) -> _Uses:
+def _uses_of_changes(pairs: pa.Table, changes: pa.ListArray, is_asked: pa.Array) -> _Uses:
     """Return which captions and phrases the changes that are asked for are of, equal ones once."""
     rows = pc.list_parent_indices(changes).filter(is_asked)
     structs = pc.list_flatten(changes)
@@ -111,7 +113,7 @@ def _uses(pairs: pa.Table, changes: pa.ListArray, is_asked: pa.Array) -> _Uses:
     return _Uses(texts.to_pylist(), phrases.to_pylist(), distinct, use_of_change.reshape(-1))
 
 
-def _judged(uses: _Uses, advance: Callable[[int], object]) -> list[_Judged]:
+def _judged_change_uses(uses: _Uses, advance: Callable[[int], object]) -> list[_Judged]:
     """Return what each distinct use is; the reason of a change that counts is null."""
     frames: list[Frame] = []
     for sentence in parsed(uses.texts):
@@ -121,7 +123,7 @@ def _judged(uses: _Uses, advance: Callable[[int], object]) -> list[_Judged]:
     for reference, target, before, after in uses.distinct:
         change = change_of(frames[reference], frames[target], uses.phrases[before], uses.phrases[after])
         reason = None if change.verdict == "change" else change.reason
-        found.append(_Judged(change.slot, reason, _told(change.before_phrase), _told(change.after_phrase)))
+        found.append(_Judged(change.slot, reason, _told_side(change.before_phrase), _told_side(change.after_phrase)))
     return found
 
 
@@ -137,12 +139,12 @@ def _by_part(uses: _Uses, language: str) -> list[_Judged]:
     return found
 
 
-def _told(phrase: Phrase) -> dict[str, int | str] | None:
+def _told_side(phrase: Phrase) -> dict[str, int | str] | None:
     """Return where a side stands and its noun phrase; None of a side without words."""
     return {name: getattr(phrase, name) for name in PHRASE.names} if phrase.words else None
 
 
-def _lists(like: pa.ListArray, values: pa.Array) -> pa.ListArray:
+def _like_changes(like: pa.ListArray, values: pa.Array) -> pa.ListArray:
     """Return the values in lists as long as those of `like`."""
     lengths = pc.fill_null(pc.list_value_length(like), 0).to_numpy(zero_copy_only=False)
     return pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(lengths)), pa.int32()), values)

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
-from cvr_data.core.parts import Bucket, hashes_of, read_bucket
+from cvr_data.core.parts import Bucket, read_bucket
 from cvr_data.core.runner import Flow
-from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.text_bands import MINILM
 from cvr_data.features.similarities import text_similarities, visual_similarities
 from cvr_data.language.normalise import word_ids
@@ -81,7 +81,7 @@ def of_videos(with_segments: bool, videos: pa.Table) -> pa.Table:
 def word_uses(videos: Flow) -> Side:
     """Return a side of how often each word is in the captions of all videos."""
     counted = Step(name="count words", run=counted_words, makes_rows=True, is_counted=False)
-    together = KeyedStep(name="count words", run=summed, key=_by_word, makes_rows=True, is_counted=False)
+    together = KeyedStep(name="count words", run=summed, key=ByColumn("word"), makes_rows=True, is_counted=False)
     return videos.run.side(videos.then(counted).then(together), load_uses)
 
 
@@ -98,13 +98,13 @@ def change_counts(pairs: pa.Table, uses: WordUses) -> pa.ListArray:
     """
     changes = pairs.column("changes").combine_chunks()
     structs = pc.list_flatten(changes)
-    sides = [_rarest(pc.struct_field(structs, side), uses) for side in ("before", "after")]
+    sides = [_rarest_word_of_pair(pc.struct_field(structs, side), uses) for side in ("before", "after")]
     lengths = pc.fill_null(pc.list_value_length(changes), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
     return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(sides, fields=list(CHANGE_COUNT)))
 
 
-def _rarest(phrases: pa.Array, uses: WordUses) -> pa.Array:
+def _rarest_word_of_pair(phrases: pa.Array, uses: WordUses) -> pa.Array:
     named = phrases.dictionary_encode()
     words = word_ids(named.dictionary)
     rows = pc.index_in(words.vocabulary, uses.words).to_numpy(zero_copy_only=False)
@@ -121,10 +121,6 @@ def counted_words(config: None, videos: pa.Table) -> pa.Table:
     corpus = word_ids(pc.list_flatten(videos.column("captions")))
     uses = np.bincount(corpus.ids, minlength=len(corpus.vocabulary))
     return pa.table({"word": corpus.vocabulary, "uses": uses})
-
-
-def _by_word(config: None, counts: pa.Table) -> np.ndarray:
-    return hashes_of(counts.column("word"))
 
 
 def summed(config: None, counts: pa.Table) -> pa.Table:

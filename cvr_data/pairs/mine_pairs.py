@@ -114,12 +114,14 @@ def choose_filters(texts: Sequence[str], language: str | None = None) -> list[Fi
         elif text.startswith("-"):
             kept = [each for each in filters if each.name != text[1:]]
             if len(kept) == len(filters):
-                raise CvrError(f"--filter {text}: there is no such filter to take out of {_names(filters)}.")
+                raise CvrError(
+                    f"--filter {text}: there is no such filter to take out of {_names_of_pair_filters(filters)}."
+                )
             filters = kept
     return filters
 
 
-def _names(filters: Sequence[Filter]) -> str:
+def _names_of_pair_filters(filters: Sequence[Filter]) -> str:
     return ", ".join(each.name for each in filters)
 
 
@@ -159,18 +161,18 @@ def mine_pairs(
     run = StageRun(out, stage="mine-pairs", version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
         return done
-    needs = [_need(chosen) for chosen in filters]
+    needs = [_need_of_pair_filter(chosen) for chosen in filters]
     if embeddings is None and any(chosen.name == "visual-similarity" for chosen in filters):
         raise CvrError("--filter visual-similarity looks at features of frames; pass --embeddings.")
     encoder = _text_encoder(strategy, filters, embeddings)
     check_languages_read(videos, [strategy, *filters], language)
     read = _Read("segments" in needs, str(videos))
     with run:
-        corpus = _videos(run, videos, read)
+        corpus = _videos_to_mine(run, videos, read)
         uses = word_uses(corpus) if "change_counts" in needs else None
         pairs = strategy.module.mined(strategy.config, corpus, embeddings)
-        pairs = _filtered(pairs, strategy, filters, _Columns(embeddings, uses, encoder, spoken))
-        pairs = pairs.then(Step(name="changes", run=_typed, config=spoken, is_counted=False))
+        pairs = _filtered_pairs(pairs, strategy, filters, _Columns(embeddings, uses, encoder, spoken))
+        pairs = pairs.then(Step(name="changes", run=_typed_pairs, config=spoken, is_counted=False))
         return run.write(pairs, PAIRS, sort_by=("reference_id", "target_id", "pair_id"), text_encoder=encoder)
 
 
@@ -215,7 +217,7 @@ class _Columns:
         return pairs.then(column_step(name, self.embeddings, self.uses, self.text_encoder, self.language))
 
 
-def _need(chosen: Filter) -> str | None:
+def _need_of_pair_filter(chosen: Filter) -> str | None:
     need = chosen.module.NEEDS if isinstance(chosen.module, NeedsColumns) else None
     if need and need not in SHOWN_BY:
         raise CvrError(f"The filter {chosen.name!r} needs the column {need!r}, which nothing computes.")
@@ -230,26 +232,28 @@ class _Read:
     folder: str
 
 
-def _videos(run: StageRun, videos: Path, read: _Read) -> Flow:
+def _videos_to_mine(run: StageRun, videos: Path, read: _Read) -> Flow:
     """Return the videos with what filters read of them."""
     columns = ["video_id", "captions", "split", "group_id", *(SEGMENT_COLUMNS if read.with_segments else ())]
     required = [field.name for field in VIDEOS if not field.nullable]
-    return run.read(videos, columns, required).then(Step(name="read", run=_read, config=read, is_counted=False))
+    return run.read(videos, columns, required).then(
+        Step(name="read", run=_read_by_pair_filters, config=read, is_counted=False)
+    )
 
 
-def _read(config: _Read, part: pa.Table) -> pa.Table:
+def _read_by_pair_filters(config: _Read, part: pa.Table) -> pa.Table:
     schema = pa.schema([VIDEOS.field(name) for name in ("video_id", "captions", "split", "group_id")])
     return of_videos(config.with_segments, check_columns(part, schema, config.folder))
 
 
-def _filtered(pairs: Flow, strategy: Strategy, filters: Sequence[Filter], columns: _Columns) -> Flow:
+def _filtered_pairs(pairs: Flow, strategy: Strategy, filters: Sequence[Filter], columns: _Columns) -> Flow:
     """Return the pairs with the filters in order, and the columns that they need and all pairs get."""
     meet_by = strategy.module.MEET_BY
     for chosen in filters:
-        pairs = columns.with_column(pairs, _need(chosen))
+        pairs = columns.with_column(pairs, _need_of_pair_filter(chosen))
         about = {"name": chosen.name, "run": chosen.module.run, "config": chosen.config}
         if isinstance(chosen.module, ClaimsPlaces):
-            about["run"] = partial(_lost, chosen.module.REASON)
+            about["run"] = partial(_lost_pairs, chosen.module.REASON)
             pairs = pairs.then(
                 ClaimStep(**about, claims=chosen.module.claims, settle=chosen.module.settle, per_value=2)
             )
@@ -263,10 +267,10 @@ def _filtered(pairs: Flow, strategy: Strategy, filters: Sequence[Filter], column
     return pairs
 
 
-def _lost(reason: str, config: Any, pairs: pa.Table, losing: pa.Table) -> pa.Table:
+def _lost_pairs(reason: str, config: Any, pairs: pa.Table, losing: pa.Table) -> pa.Table:
     return mark_rows(pairs, losing.column("row").to_numpy(), reason)
 
 
-def _typed(language: str, pairs: pa.Table) -> pa.Table:
+def _typed_pairs(language: str, pairs: pa.Table) -> pa.Table:
     typed = type_changes(pairs, language=language)
     return typed.drop_columns([name for name in NOT_KEPT if name in typed.column_names])

@@ -30,7 +30,7 @@ def texts_of(found: Located) -> list[Text]:
     if found.before is None or found.after is None:
         texts = list(_one_sided(found))
     else:
-        texts = list(_BY_SLOT.get(found.slot, _object)(found, found.before, found.after))
+        texts = list(_BY_SLOT.get(found.slot, _object_texts)(found, found.before, found.after))
     if not texts:
         raise CannotSay("no_words")
     return texts
@@ -55,9 +55,9 @@ def _one_sided(found: Located) -> Iterator[Text]:
     before, after = found.before, found.after
     if after is not None:
         if found.slot == "attribute":
-            yield from _made(found, after, "")
+            yield from _made_quality_texts(found, after, "")
         elif found.slot == "action" and after.base:
-            yield from _done(found, after)
+            yield from _done_action_texts(found, after)
         elif found.slot == "scene" and after.preposition:
             yield Text(3, f"put it {after.preposition} {after.phrase}")
             yield Text(2, f"{after.preposition} {after.phrase}")
@@ -72,7 +72,7 @@ def _one_sided(found: Located) -> Iterator[Text]:
         yield Text(1, f"no longer {before.ing}")
 
 
-def _attribute(found: Located, before: Side, after: Side) -> Iterator[Text]:
+def _attribute_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     old, new = found.old_whole, found.new_whole
     if found.axis == "count" and new:
         yield Text(3, f"show {new} instead of {before.text}")
@@ -84,15 +84,17 @@ def _attribute(found: Located, before: Side, after: Side) -> Iterator[Text]:
         yield Text(2, f"show {new}")
         yield Text(1, f"use {new}")
     elif new and (" " in after.text or _is_before_only(found, before, after)):
-        yield from _whole(found, old, new)
+        yield from _whole_thing_texts(found, old, new)
     elif after.is_noun and not new and found.axis != "colour":
-        yield from _object(found, before, after)
+        yield from _object_texts(found, before, after)
     elif found.axis != "count" and (not after.is_noun or found.axis == "colour"):
         is_told = before.is_quality and not (before.text.endswith("ing") and is_colour(after))
-        yield from _made(found, after, before.text if is_told or is_colour(before) else "")
+        yield from _made_quality_texts(found, after, before.text if is_told or is_colour(before) else "")
         if new and found.is_main:
             yield Text(9, new, gone=old)
-            yield from (text._replace(weight=text.weight // 2) for text in _whole(found, old, new) if text.gone)
+            yield from (
+                text._replace(weight=text.weight // 2) for text in _whole_thing_texts(found, old, new) if text.gone
+            )
 
 
 def _is_before_only(found: Located, before: Side, after: Side) -> bool:
@@ -105,9 +107,9 @@ def _is_before_only(found: Located, before: Side, after: Side) -> bool:
     return is_kind or found.is_film or after.text.endswith(BEFORE_ONLY)
 
 
-def _whole(found: Located, old: str, new: str) -> Iterator[Text]:
+def _whole_thing_texts(found: Located, old: str, new: str) -> Iterator[Text]:
     """Yield the texts of a thing with another quality: "make it an oak leaf"."""
-    it, the_old = ("them" if found.is_plural else "it"), _definite(old)
+    it, the_old = ("them" if found.is_plural else "it"), _definite_phrase(old)
     if found.is_main:
         yield Text(14, f"make {it} {new}", gone=old)
         yield Text(5, f"turn {it} into {new}", gone=old)
@@ -121,12 +123,12 @@ def _whole(found: Located, old: str, new: str) -> Iterator[Text]:
     yield Text(4, f"have {new}", gone=old)
 
 
-def _definite(phrase: str) -> str:
+def _definite_phrase(phrase: str) -> str:
     words = phrase.split()
     return " ".join(["the", *(words[1:] if words[:1] in (["a"], ["an"], ["the"]) else words)])
 
 
-def _made(found: Located, after: Side, gone: str) -> Iterator[Text]:
+def _made_quality_texts(found: Located, after: Side, gone: str) -> Iterator[Text]:
     """Yield the texts of a quality: "make the car blue", "make the man smile"."""
     holder, what = found.holder, after.text if after.is_state else after.base or after.text
     if holder is None:
@@ -148,15 +150,15 @@ def _made(found: Located, after: Side, gone: str) -> Iterator[Text]:
         yield Text(4, f"{who} should be {what}", gone=gone)
 
 
-def _object(found: Located, before: Side, after: Side) -> Iterator[Text]:
+def _object_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     if found.is_number:
-        yield from _number(before, after)
+        yield from _number_texts(before, after)
         return
     if found.old_whole and found.new_whole:
-        yield from _whole(found, found.old_whole, found.new_whole)  # "soccer" of "a soccer game"
+        yield from _whole_thing_texts(found, found.old_whole, found.new_whole)  # "soccer" of "a soccer game"
         return
     if after.is_quality and not found.is_film:
-        yield from _made(found, after, before.text if before.is_quality else "")
+        yield from _made_quality_texts(found, after, before.text if before.is_quality else "")
     if not after.is_noun or after.text.endswith("'s") or _is_elsewhere(before, after):
         return
     new, gone = after.phrase, before.phrase if before.is_noun else ""
@@ -181,7 +183,7 @@ def _object(found: Located, before: Side, after: Side) -> Iterator[Text]:
             and new != after.text
         ):
             yield Text(7, f"make {old} {new}")
-    yield from _handled(found, after, gone)
+    yield from _handled_thing_texts(found, after, gone)
 
 
 def _is_elsewhere(before: Side, after: Side) -> bool:
@@ -189,14 +191,14 @@ def _is_elsewhere(before: Side, after: Side) -> bool:
     return bool(before.preposition) and before.preposition != after.preposition and before.axis == after.axis == ""
 
 
-def _handled(found: Located, after: Side, gone: str) -> Iterator[Text]:
+def _handled_thing_texts(found: Located, after: Side, gone: str) -> Iterator[Text]:
     """Yield the texts of a thing that somebody does something with, or who does something: "have him play a piano"."""
     new, deed = after.phrase, found.deed
     if deed is not None and deed.who is None:
         yield Text(40, f"{deed.base} {new}", gone=gone)
         yield Text(10, f"{deed.base} {new} instead")
     elif deed is not None and deed.who is not None:
-        for name in _names(deed.who):
+        for name in _names_of_holder(deed.who):
             yield Text(24, f"have {name} {deed.base} {new}", gone=gone)
             yield Text(14, f"make {name} {deed.base} {new}", gone=gone)
     if found.does.base and after.is_alive:
@@ -211,7 +213,7 @@ def _handled(found: Located, after: Side, gone: str) -> Iterator[Text]:
     yield Text(5, f"have {new}", gone=gone)
 
 
-def _number(before: Side, after: Side) -> Iterator[Text]:
+def _number_texts(before: Side, after: Side) -> Iterator[Text]:
     """Yield the texts of how many: "show several cows"."""
     if " " in before.text or " " in after.text:
         yield Text(1, f"show {after.phrase}", gone=before.phrase)  # "several games"
@@ -224,14 +226,14 @@ def _number(before: Side, after: Side) -> Iterator[Text]:
         yield Text(1, f"have just one {after.text}", gone=f"several {before.text}")
 
 
-def _action(found: Located, before: Side, after: Side) -> Iterator[Text]:
+def _action_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     if after.is_state:
-        yield from _made(found, after, before.text if before.is_state else "")
+        yield from _made_quality_texts(found, after, before.text if before.is_state else "")
     elif after.ing:
         gone, plain = _taken_back(before, after)
-        yield from _done(found, after, gone, plain)
+        yield from _done_action_texts(found, after, gone, plain)
     elif after.is_noun and before.is_noun:
-        yield from _object(found, before, after)
+        yield from _object_texts(found, before, after)
 
 
 def _taken_back(before: Side, after: Side) -> tuple[str, str]:
@@ -246,7 +248,7 @@ def _taken_back(before: Side, after: Side) -> tuple[str, str]:
     return before.ing, before.base
 
 
-def _done(found: Located, after: Side, gone: str = "", plain: str = "") -> Iterator[Text]:
+def _done_action_texts(found: Located, after: Side, gone: str = "", plain: str = "") -> Iterator[Text]:
     """Yield the texts of an action: "have the dogs sleep"; of who films "close the door"."""
     holder = found.holder
     if not after.base:
@@ -258,17 +260,17 @@ def _done(found: Located, after: Side, gone: str = "", plain: str = "") -> Itera
         if after.object:
             yield Text(3, after.base, gone=gone, plain=plain)
         return
-    for name in _names(holder):
+    for name in _names_of_holder(holder):
         yield Text(10, f"have {name} {after.base}", gone=gone, plain=plain)
         yield Text(13, f"make {name} {after.base}", gone=gone, plain=plain)
         yield Text(2, f"let {name} {after.base}", gone=gone, plain=plain)
     yield Text(4, f"show {holder.text} {after.ing}", gone=gone)
 
 
-def _names(holder: Holder) -> list[str]:
+def _names_of_holder(holder: Holder) -> list[str]:
     return [holder.text, holder.pronoun] if holder.is_only and holder.pronoun else [holder.text]
 
 
 _BY_SLOT: dict[str, Callable[[Located, Side, Side], Iterator[Text]]] = {
-    "attribute": _attribute, "object": _object, "scene": scene_texts, "action": _action,
+    "attribute": _attribute_texts, "object": _object_texts, "scene": scene_texts, "action": _action_texts,
 }  # fmt: skip

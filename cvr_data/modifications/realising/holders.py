@@ -27,9 +27,9 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
     if head is None:
         return None
     if slot == "action":
-        number = _agent(frame, head)
+        number = _agent_holder(frame, head)
         verb = acting(frame, head)
-        subject = _subject(frame.sentence, head if verb is None else verb)
+        subject = _subject_holder(frame.sentence, head if verb is None else verb)
         if _is_camera(frame.sentence, subject):
             return Holder("the camera", "", is_only=False)
     elif slot == "attribute":
@@ -41,7 +41,7 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
             is_plural = frame.number(noun) == "plural"
             return Holder(f"the {frame.sentence.words[noun]}", "them" if is_plural else "it", is_only=False)
     else:
-        number = next(_subjects(frame, head), None)
+        number = next(_subjects_of_place(frame, head), None)
     return as_holder(frame, number) if number is not None else None
 
 
@@ -52,29 +52,29 @@ def _is_camera(sentence: Sentence, subject: int | None) -> bool:
     return sentence.words[subject] == "camera" or sentence.lemmas[subject] in CAMERA_MOVES
 
 
-def _agent(frame: Frame, head: int) -> int | None:
+def _agent_holder(frame: Frame, head: int) -> int | None:
     sentence = frame.sentence
     head = acting(frame, head) or head
     is_of_noun = sentence.deps[head] == "acl" or (sentence.tags[head] == "VBG" and sentence.deps[head - 1] == "pobj")
     if is_of_noun and head and sentence.tags[head - 1] in NOUN_TAGS:
-        return _bearer(frame, head - 1)  # "the skyline with a star moving left"
+        return _bearer_of_noun(frame, head - 1)  # "the skyline with a star moving left"
     event = next((one for one in frame.events if one.head in (head, sentence.heads[head])), None)
     if (told := attributed(frame, event)) is not None:
         return told
     if event is not None and event.agent is not None:
         return event.agent
-    subject = _subject(sentence, head)
+    subject = _subject_holder(sentence, head)
     return frame.thing_of(subject) if subject is not None else None
 
 
-def _bearer(frame: Frame, noun: int) -> int | None:
+def _bearer_of_noun(frame: Frame, noun: int) -> int | None:
     """Return the thing that a noun names, or who has it or is there: "a woman with long hair running"."""
     sentence, number = frame.sentence, frame.thing_of(noun)
     at = preposition(sentence, noun)
     if at is None or (number is not None and _is_alive(frame, number)):
         return number
     head = sentence.heads[at]
-    told = _subject(sentence, head) if sentence.tags[head].startswith("VB") else head
+    told = _subject_holder(sentence, head) if sentence.tags[head].startswith("VB") else head
     owner = frame.thing_of(told) if told is not None else None
     return owner if owner is not None and _is_alive(frame, owner) else number
 
@@ -83,7 +83,7 @@ def _is_alive(frame: Frame, number: int) -> bool:
     return not read_lexicon().classes(frame.things[number].name).isdisjoint(("person", "animal"))
 
 
-def _subject(sentence: Sentence, verb: int) -> int | None:
+def _subject_holder(sentence: Sentence, verb: int) -> int | None:
     """Return who does something: the subject of a verb or of the one it hangs on, or the noun that it tells of."""
     if sentence.deps[verb] in ("relcl", "acl"):
         return sentence.heads[verb]
@@ -91,7 +91,7 @@ def _subject(sentence: Sentence, verb: int) -> int | None:
     return next((subject for subject in subjects if subject is not None), None)
 
 
-def _subjects(frame: Frame, head: int) -> Iterator[int]:
+def _subjects_of_place(frame: Frame, head: int) -> Iterator[int]:
     """Yield the things that a place is about: all before it that are no places."""
     for number, thing in enumerate(frame.things):
         if thing.head < head and thing.slot == "object" and not thing.is_topic:
@@ -106,7 +106,7 @@ def as_holder(frame: Frame, number: int) -> Holder:
     if thing.number == "plural":
         pronoun, rivals = "them", [one for one in others if one.number == "plural"]
     elif thing.is_person:
-        pronoun, rivals = _gender(thing, lexicon), [one for one in others if one.is_person]
+        pronoun, rivals = _gender_of_holder(thing, lexicon), [one for one in others if one.is_person]
     else:
         pronoun, rivals = "it", [one for one in others if one.number == "singular" and not one.is_person]
     joined = next((one for one in others if _is_joined(frame, thing, one)), None)
@@ -119,7 +119,7 @@ def _is_joined(frame: Frame, thing: Thing, other: Thing) -> bool:
     return frame.sentence.deps[other.head] == "conj" and frame.sentence.heads[other.head] == thing.head
 
 
-def _gender(thing: Thing, lexicon: Lexicon) -> str:
+def _gender_of_holder(thing: Thing, lexicon: Lexicon) -> str:
     lemma = thing.name.split()[-1]
     for pronoun, nouns in (("her", ("woman", "girl", "female")), ("him", ("man", "boy", "male"))):
         if any(lemma == noun or lexicon.relation(lemma, noun, "noun") in ("same", "below") for noun in nouns[:2]):

@@ -119,19 +119,19 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
         raise CannotSay(found.reason or "not_visible")
     if after in ARTICLES or before in ARTICLES:
         raise CannotSay("function_words")
-    heads = _head(ours, found.before_phrase, before), _head(theirs, found.after_phrase, after)
+    heads = _head_of_side(ours, found.before_phrase, before), _head_of_side(theirs, found.after_phrase, after)
     slot = _said_slot(slot, ours, theirs, heads)
     _check_seen(slot, (ours, theirs), heads)
-    noun = _noun(theirs, heads[1]) if after else None
+    noun = _noun_of_side(theirs, heads[1]) if after else None
     is_quality = heads[0] is None or ours.sentence.tags[heads[0]] not in ("RP", "IN", "RB", "DT")
     gone = bare(ours, found.before_phrase, before) if before and is_quality else ""
     old, new = wholes(theirs, found.after_phrase, heads[1], gone)
     return Located(
         slot=slot,
-        before=_side(ours, found.before_phrase, before, heads[0], slot, theirs),
-        after=_side(theirs, found.after_phrase, after, heads[1], slot, ours),
-        holder=holder_of(ours, heads[0], slot) or _known(holder_of(theirs, heads[1], slot), ours),
-        axis=_axis(theirs, heads[1], slot),
+        before=_located_side(ours, found.before_phrase, before, heads[0], slot, theirs),
+        after=_located_side(theirs, found.after_phrase, after, heads[1], slot, ours),
+        holder=holder_of(ours, heads[0], slot) or _known_holder(holder_of(theirs, heads[1], slot), ours),
+        axis=_axis_of_side(theirs, heads[1], slot),
         is_number=heads[0] is not None and heads[1] is not None and _is_number(ours, theirs, heads[0], heads[1]),
         is_plural=_is_plural(theirs, heads[1]),
         is_film=noun is not None and is_film(theirs.sentence, noun),
@@ -197,12 +197,12 @@ def _has_main(frame: Frame, head: int | None) -> bool:
     return thing is not None and _is_main(frame, thing)
 
 
-def _known(holder: Holder | None, reference: Frame) -> Holder | None:
+def _known_holder(holder: Holder | None, reference: Frame) -> Holder | None:
     """Return what the target tells a trait of if the reference has it, too."""
     return holder if holder is not None and holder.text.split()[-1] in reference.sentence.words else None
 
 
-def _head(frame: Frame, phrase: Phrase, text: str) -> int | None:
+def _head_of_side(frame: Frame, phrase: Phrase, text: str) -> int | None:
     """Return the number of the word that a side is about; None if its caption has it not."""
     if not text:
         return None
@@ -224,7 +224,7 @@ def _by_lemma(frame: Frame, text: str) -> list[int]:
     return list(range(start, start + len(wanted))) if start is not None else []
 
 
-def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, other: Frame) -> Side | None:
+def _located_side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, other: Frame) -> Side | None:
     if not text:
         return None
     said = bare(frame, phrase, text)
@@ -243,7 +243,7 @@ def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, 
         and (sentence.tags[head] in ("NNS", "NNPS") or lexicon.singular_of(sentence.words[head]) is not None),
         is_noun=is_noun,
         is_known=is_noun and lexicon.has(lemma, "noun") and not is_doing(frame, head) and not is_film(sentence, head),
-        is_state=sentence.tags[head] in ("VBN", "VBD") and text.endswith("ed") and _hangs(frame, head),
+        is_state=sentence.tags[head] in ("VBN", "VBD") and text.endswith("ed") and _hangs_on_holder(frame, head),
         is_main=thing is not None and _is_main(frame, thing),
         is_alive=is_noun and not lexicon.classes(lemma).isdisjoint(ALIVE),
         is_mass=is_noun and is_uncounted(sentence.words[head], lemma),
@@ -263,7 +263,7 @@ def _is_done(frame: Frame, head: int) -> bool:
     return frame.sentence.words[head].endswith("ing") if verb is None else is_sure(frame, verb)
 
 
-def _hangs(frame: Frame, head: int) -> bool:
+def _hangs_on_holder(frame: Frame, head: int) -> bool:
     """Whether a participle tells how a thing is: "surprised man", "looking bored"; not what is done to it."""
     sentence = frame.sentence
     is_told = sentence.child(head, "nsubj", "nsubjpass", "auxpass", "dobj") is not None
@@ -276,7 +276,7 @@ def _is_main(frame: Frame, number: int) -> bool:
     return number == 0 or all(thing.is_person for thing in others)
 
 
-def _noun(frame: Frame, head: int | None) -> int | None:
+def _noun_of_side(frame: Frame, head: int | None) -> int | None:
     noun = frame.noun_of(head) if head is not None else None
     if noun is None and head is not None:
         top = frame.sentence.heads[head]
@@ -284,7 +284,7 @@ def _noun(frame: Frame, head: int | None) -> int | None:
     return noun
 
 
-def _axis(frame: Frame, head: int | None, slot: str) -> str:
+def _axis_of_side(frame: Frame, head: int | None, slot: str) -> str:
     if head is None:
         return ""
     if slot == "scene":

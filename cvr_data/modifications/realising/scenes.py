@@ -13,7 +13,7 @@ TIME_PREPOSITIONS = ("at", "in", "during", "by")
 def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     """Yield the texts of another place, time, season or weather."""
     if found.axis in ("time", "season", "weather"):
-        yield from _time(found, before, after)
+        yield from _time_texts(found, before, after)
         return
     if is_colour(after) or after.is_quality:
         yield Text(3, f"make {'the background' if is_colour(after) else 'it'} {after.text}", gone=before.text)
@@ -26,7 +26,7 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     is_bare = after.is_plural or after.is_mass or after.phrase == after.text
     new = after.text if is_bare else f"{article(after.text)} {after.text}"
     if after.preposition in PLACES and before.preposition:
-        yield from _placed(found, after, gone)
+        yield from _placed_thing_texts(found, after, gone)
     if before.is_known and before.axis == after.axis:
         yield Text(7, f"change the {before.text} to {new}")
         yield Text(7, f"turn the {before.text} into {new}")
@@ -38,7 +38,7 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     yield Text(3, f"show {new}", gone=before.phrase if before.is_noun else "")
 
 
-def _placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
+def _placed_thing_texts(found: Located, after: Side, gone: str) -> Iterator[Text]:
     """Yield the texts of where something is: "in the field", "move the cows to the field"."""
     holder = found.holder
     at = f"{after.preposition} {after.phrase}"
@@ -52,7 +52,7 @@ def _placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
         yield Text(5, f"put {holder.pronoun} {at}", gone=gone)
 
 
-def _time(found: Located, before: Side, after: Side) -> Iterator[Text]:
+def _time_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     """Yield the texts of time, season and weather: "make it winter", "at night"."""
     is_same_kind = bool(before.axis) and before.axis == after.axis
     gone = before.text if is_same_kind or not before.is_noun else before.phrase

@@ -84,11 +84,11 @@ def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None) -> 
         return NOTHING
     rest = [word for word in phrase.words if word > verb and _is_said(frame, word)]
     is_known = found is not None or sentence.tags[verb].startswith("VB")
-    lemma = _base(frame, verb) if is_known else lexicon.verb_of(sentence.words[verb]) or ""
+    lemma = _base_form_to_realise(frame, verb) if is_known else lexicon.verb_of(sentence.words[verb]) or ""
     if not lemma or not lexicon.has(lemma, "verb") or _has_clause(frame, phrase.words, verb):
         return NOTHING
     event = next((event for event in frame.events if event.head == verb), None)
-    end, number = _object(frame, event, rest, other)
+    end, number = _object_to_realise(frame, event, rest, other)
     if not rest and verb + 1 < len(sentence.words) and _is_particle(frame, verb + 1, verb):
         end.insert(0, sentence.words[verb + 1])
     if sentence.child(verb, "auxpass") is not None:
@@ -104,7 +104,7 @@ def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None) -> 
     return Forms(base, ing, number)
 
 
-def _base(frame: Frame, verb: int) -> str:
+def _base_form_to_realise(frame: Frame, verb: int) -> str:
     """Return the base form of a verb: "lay", which the lemma of "lie" has, too, is its own in "they lay tools out"."""
     word, tag = frame.sentence.words[verb], frame.sentence.tags[verb]
     return word if tag in ("VB", "VBP") and read_lexicon().has(word, "verb") else frame.sentence.lemmas[verb]
@@ -144,7 +144,7 @@ def _joined_verb(frame: Frame, word: int, tag: str) -> str:
     return lemma if tag == "VB" else inflected(lemma, "VBG")
 
 
-def _object(
+def _object_to_realise(
     frame: Frame, event: Event | None, said: Sequence[int], other: Frame | None
 ) -> tuple[list[str], int | None]:
     """Return the object of a verb where the change does not hold it: "the door" if the other caption has it, too."""

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import whole_column
 from cvr_data.language.statements import SLOTS
 from cvr_data.pairs.search.statement_pairs import Limits, Words, compared
 from cvr_data.pairs.search.statement_tables import Numbered, numbered
@@ -57,25 +58,25 @@ def best_pairs(
         videos: with `stated` and `named`.
         words: of the corpus.
     """
-    stated = numbered(_whole(videos.column("stated")), *words)
+    stated = numbered(whole_column(videos.column("stated")), *words)
     firsts = np.searchsorted(stated.video_N, np.arange(videos.num_rows))
     places = [found.column(f"{side}_place").to_numpy() for side in ("reference", "target")]
     ones, others = (firsts[end] + place for end, place in zip(ends, places, strict=True))
     rows = np.unique(np.stack([*ends, ones, others], axis=1).astype(np.int64), axis=0)
     again = compared(stated.statements.take(rows[:, 2]), stated.statements.take(rows[:, 3]), words[1], limits)
     rows = rows[again.rows]
-    is_told = _entailed(rows, again.changes_PS, stated, videos, words)
+    is_told = _entailed_pair_changes(rows, again.changes_PS, stated, videos, words)
     score = np.round(again.ground_P * again.mass_P, 4)
     order = np.lexsort((rows[:, 3], rows[:, 2], -score, is_told, rows[:, 1], rows[:, 0]))
     is_first = np.append(True, (np.diff(rows[order][:, :2], axis=0) != 0).any(axis=1))[: len(order)]
     order = order[is_first]
-    ranks = _ranks(rows[order][:, 0], -score[order], is_told[order])
+    ranks = _pair_ranks(rows[order][:, 0], -score[order], is_told[order])
     reasons = ["entailed" if told else "more_targets" if rank >= most else None
                for told, rank in zip(is_told[order], ranks, strict=True)]  # fmt: skip
     return Best(rows[order], again.changes_PS[order], again.ground_P[order], reasons)
 
 
-def _ranks(reference: np.ndarray, cost: np.ndarray, is_last: np.ndarray) -> np.ndarray:
+def _pair_ranks(reference: np.ndarray, cost: np.ndarray, is_last: np.ndarray) -> np.ndarray:
     """Return the place of each row among those of its reference, the cheapest first."""
     order = np.lexsort((np.arange(len(reference)), cost, is_last, reference))
     starts = np.flatnonzero(np.append(True, np.diff(reference[order]) != 0))[: len(order)]
@@ -84,11 +85,11 @@ def _ranks(reference: np.ndarray, cost: np.ndarray, is_last: np.ndarray) -> np.n
     return ranks
 
 
-def _entailed(
+def _entailed_pair_changes(
     rows: np.ndarray, changes_PS: np.ndarray, stated: Numbered, videos: pa.Table, words: tuple[pa.Array, Words]
 ) -> np.ndarray:
     """Return where a caption of the reference tells what comes in, or one of the target what goes out."""
-    named = _whole(videos.column("named"))
+    named = whole_column(videos.column("named"))
     numbers = pc.index_in(pc.struct_field(pc.list_flatten(named), "word"), words[0]).to_numpy(zero_copy_only=False)
     starts = named.offsets.to_numpy() - named.offsets[0].as_py()
     pair, slot = np.nonzero(changes_PS)
@@ -97,13 +98,13 @@ def _entailed(
         value = stated.statements.words_NS[rows[pair, statement], slot]
         first, last = starts[rows[pair, video]], starts[rows[pair, video] + 1]
         use = np.repeat(np.arange(len(pair)), last - first)
-        said = numbers[_ranges(first, last)]
+        said = numbers[_pair_ranges(first, last)]
         hits = words[1].relations.entail(said, value[use]) if len(use) else np.zeros(0, bool)
         is_told[pair[use[hits]]] = True
     return is_told
 
 
-def _ranges(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+def _pair_ranges(first: np.ndarray, last: np.ndarray) -> np.ndarray:
     """Return the numbers from each first to before its last, one after the other."""
     sizes = last - first
     return np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes) + np.repeat(first, sizes)
@@ -112,7 +113,7 @@ def _ranges(first: np.ndarray, last: np.ndarray) -> np.ndarray:
 def pair_columns(best: Best, videos: pa.Table, strategy: str) -> pa.Table:
     """Return a row per pair, sorted by the ids of its videos."""
     ids = videos.column("video_id").to_pylist()
-    flat = pc.list_flatten(_whole(videos.column("stated")))
+    flat = pc.list_flatten(whole_column(videos.column("stated")))
     numbers, local = np.unique(best.rows[:, 2:], return_inverse=True)
     stated = flat.take(pa.array(numbers)).to_pylist()
     columns: dict[str, list[Any]] = {name: [] for name in ROWS.names}
@@ -121,35 +122,32 @@ def pair_columns(best: Best, videos: pa.Table, strategy: str) -> pa.Table:
         captions = reference["caption"], target["caption"]
         values = (
             pair_id(ids[one], ids[other], *captions), ids[one], ids[other], *captions, strategy,
-            *_told(reference, target, best.changes_PS[pair]), best.common_P[pair], best.reasons[pair],
+            *_told_concept_pair(reference, target, best.changes_PS[pair]), best.common_P[pair], best.reasons[pair],
         )  # fmt: skip
         for column, value in zip(columns.values(), values, strict=True):
             column.append(value)
     return pa.table(columns, schema=ROWS).sort_by([("reference_id", "ascending"), ("target_id", "ascending")])
 
 
-def _told(reference: dict, target: dict, changes_S: np.ndarray) -> tuple[list[dict], list[str], list[str], list[str]]:
+def _told_concept_pair(
+    reference: dict, target: dict, changes_S: np.ndarray
+) -> tuple[list[dict], list[str], list[str], list[str]]:
     """Return the changes of a pair, and the words that it retains, injects and excludes."""
     before, after = ({each["slot"]: each for each in side["filled"]} for side in (reference, target))
     changed = [SLOTS[slot] for slot in np.flatnonzero(changes_S)]
-    changes = [_change(slot, before[slot], after[slot]) for slot in changed]
+    changes = [_concept_pair_change(slot, before[slot], after[slot]) for slot in changed]
     retained = {each["word"] for each in before.values()} & {each["word"] for each in after.values()}
     injected, excluded = ([side[slot]["word"] for slot in changed] for side in (after, before))
-    return changes, _names(retained), _names(injected), _names(excluded)
+    return changes, _concept_word_names(retained), _concept_word_names(injected), _concept_word_names(excluded)
 
 
-def _names(words: Iterable[str]) -> list[str]:
+def _concept_word_names(words: Iterable[str]) -> list[str]:
     return sorted(word.split(" ", 1)[1] for word in words)
 
 
-def _change(slot: str, before: dict, after: dict) -> dict[str, Any]:
+def _concept_pair_change(slot: str, before: dict, after: dict) -> dict[str, Any]:
     kind = SLOT_OF.get(slot, "attribute")
     return {
         "kind": "action" if kind == "action" else "static", "slot": kind, "before": before["said"],
         "after": after["said"], "before_phrase": before["phrase"], "after_phrase": after["phrase"],
     }  # fmt: skip
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

@@ -9,13 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import Bucket, hashes_of, read_bucket
+from cvr_data.core.parts import Bucket, read_bucket
 from cvr_data.language.exclusion import is_specific
 from cvr_data.language.frames import Frame, frame_of
 from cvr_data.language.parsed import parsed
 from cvr_data.language.statements import ROLES, SLOTS, Statement, Value, named_in, statements_of
-from cvr_data.pairs.search.relations import Relations
-from cvr_data.pairs.search.statement_pairs import NOTHING, Statements, Words
+from cvr_data.pairs.search.statement_pairs import NOTHING, Relations, Statements, Words
 from cvr_data.tables import PHRASE
 
 FILLED = pa.struct([("slot", pa.string()), ("word", pa.string()), ("said", pa.string()), ("phrase", PHRASE)])
@@ -43,14 +42,15 @@ def told_by(captions: Sequence[str], synonyms: Mapping[str, str]) -> dict[str, T
     for sentence in parsed(sorted(set(captions))):
         frame = frame_of(sentence)
         statements = [
-            {slot: _folded(value, synonyms) for slot, value in statement.items()} for statement in statements_of(frame)
+            {slot: _folded_statement_value(value, synonyms) for slot, value in statement.items()}
+            for statement in statements_of(frame)
         ]
-        named = sorted({word_of(_folded(value, synonyms)) for value in named_in(frame)})
+        named = sorted({word_of(_folded_statement_value(value, synonyms)) for value in named_in(frame)})
         found[sentence.text] = Told(statements, named, frame)
     return found
 
 
-def _folded(value: Value, synonyms: Mapping[str, str]) -> Value:
+def _folded_statement_value(value: Value, synonyms: Mapping[str, str]) -> Value:
     return value._replace(name=synonyms.get(value.name, value.name))
 
 
@@ -72,13 +72,13 @@ def stated_by(captions: Sequence[str], told: Mapping[str, Told], share: float) -
         for statement in told[caption].statements:
             kept = {slot: value for slot, value in statement.items() if counts[word_of(value)] >= least}
             if all(slot in kept for slot in statement if slot not in SLOTS[6:]):
-                filled = [_filled(slot, value, told[caption].frame) for slot, value in kept.items()]
+                filled = [_filled_statement_slot(slot, value, told[caption].frame) for slot, value in kept.items()]
                 row = {"caption": caption, "filled": filled, "named": told[caption].named}
                 stated.setdefault(tuple((each["slot"], each["word"]) for each in filled), row)
     return list(stated.values()), [{"word": word, "captions": count} for word, count in sorted(counts.items())]
 
 
-def _filled(slot: str, value: Value, frame: Frame) -> dict[str, Any]:
+def _filled_statement_slot(slot: str, value: Value, frame: Frame) -> dict[str, Any]:
     sentence = frame.sentence
     start, end = sentence.characters(value.first, value.last)
     noun = frame.noun_of(value.last) if slot in ROLES or " " in slot or slot == "time" else None
@@ -105,10 +105,10 @@ def load_words(bucket: Bucket) -> tuple[pa.Array, Words]:
     table = pa.concat_tables(read_bucket(bucket)).sort_by("word").combine_chunks()
     names, uses = table.column("word").combine_chunks(), table.column("uses").to_numpy()
     is_word = names.to_numpy(zero_copy_only=False) != VIDEOS
-    return words_of(names.filter(pa.array(is_word)), uses[is_word], int(uses[~is_word].sum()))
+    return numbered_words(names.filter(pa.array(is_word)), uses[is_word], int(uses[~is_word].sum()))
 
 
-def words_of(names: pa.Array, uses: np.ndarray, videos: int) -> tuple[pa.Array, Words]:
+def numbered_words(names: pa.Array, uses: np.ndarray, videos: int) -> tuple[pa.Array, Words]:
     """Return words with how rare each is among so many videos."""
     said = names.to_pylist()
     # One more at the end, for NOTHING: it weighs nothing.
@@ -143,11 +143,6 @@ def numbered(stated: pa.Array, names: pa.Array, words: Words) -> Numbered:
     starts = np.flatnonzero(np.append(True, np.diff(video) != 0))[: len(video)]
     place_N = np.arange(len(video)) - np.repeat(starts, np.diff(np.append(starts, len(video))))
     return Numbered(Statements(words_NS, np.round(mass_N, 4)), video, place_N)
-
-
-def by_word(config: Any, counts: pa.Table) -> np.ndarray:
-    """Return a number per word."""
-    return hashes_of(counts.column("word"))
 
 
 def as_column(rows: Iterable[list[dict]], kind: pa.DataType) -> pa.Array:

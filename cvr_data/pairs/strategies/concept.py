@@ -13,7 +13,7 @@ Source: the concepts that a pair retains, injects and excludes are those of Fine
 (https://openreview.net/forum?id=wGa2plE8ka); its prompts and code were not released.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.errors import CvrError
 from cvr_data.core.mapped_rows import MappedRows, mapped
 from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.reading import read_text
 from cvr_data.core.runner import Flow
-from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Step
+from cvr_data.language.words import words_of
 from cvr_data.pairs.columns import summed
 from cvr_data.pairs.search.concept_pairs import best_pairs, pair_columns
 from cvr_data.pairs.search.pairs import with_video_columns
@@ -35,15 +39,13 @@ from cvr_data.pairs.search.statement_tables import (
     NAMED,
     STATED,
     as_column,
-    by_word,
     counted_words,
     load_words,
     numbered,
+    numbered_words,
     stated_by,
     told_by,
-    words_of,
 )  # fmt: skip
-from cvr_data.pairs.search.synonyms import read_synonyms
 from cvr_data.tables import pair_id
 
 VERSION = 4
@@ -54,7 +56,6 @@ CAPTIONS = 8192
 """Captions of a job that parses them."""
 FOUND = 100_000
 """Pairs of statements of a job that makes pairs of videos of them."""
-
 EXAMPLE = {
     "a red car drives by": ["a blue car drives by"],
     "a blue car drives by": ["a red car drives by"],
@@ -63,28 +64,22 @@ EXAMPLE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    targets: int = 30
+class Config(Ranged):
+    targets: int = field(default=30, metadata=within(SIZE))
     """Targets of a reference, at most: those that it has most in common with."""
-    max_changes: int = 2
+    max_changes: int = field(default=2, metadata=within(SIZE))
     """Slots that change, at most; more are another scene."""
-    min_common: float = 0.25
+    min_common: float = field(default=0.25, metadata=within("[0, 1]"))
     """What both tell, by weight, of that and half of what one of them tells alone; changes do not count."""
     min_rarity: float = 1.5
     """Weight of a word that can be all that two videos have in common: 1.5 is a word of every fifth video, 3 of every
     twentieth; ln((videos + 100) / (videos that name it + 1))."""
-    caption_share: float = 0.1
+    caption_share: float = field(default=0.1, metadata=within("[0, 1]"))
     """Of a video's captions, those that must name what fills a slot: with one to ten captions, any."""
-    max_group: int = 2000
+    max_group: int = field(default=2000, metadata=within("[2, inf)"))
     """Statements that are all compared because they have one word in common; of more, those that are most alike."""
     synonyms: Path | None = None
     """Groups of words that are one, a line each: `big, large, huge`."""
-
-    def __post_init__(self) -> None:
-        if min(self.targets, self.max_changes) < 1 or self.max_group < 2:
-            raise ValueError("targets and max_changes must be at least 1, and max_group at least 2.")
-        if not (0 <= self.caption_share <= 1 and 0 <= self.min_common <= 1):
-            raise ValueError("caption_share and min_common must be between 0 and 1.")
 
     def limits(self) -> Limits:
         """Return what a pair of statements is."""
@@ -104,14 +99,20 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     """
     run = videos.run
     about: dict[str, Any] = {"config": config, "makes_rows": True, "is_counted": False}
-    rows = run.rested(videos.then(KeyedStep(name="parse", run=_told, key=_by_id, bucket_values=CAPTIONS, **about)))
+    rows = run.rested(
+        videos.then(
+            KeyedStep(
+                name="parse", run=_told_by_concept_captions, key=ByColumn("video_id"), bucket_values=CAPTIONS, **about
+            )
+        )
+    )
     counts = rows.then(Step(name="words", run=counted_words, **about))
-    words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=by_word, **about)), load_words)
-    known, total = mapped(rows.then(Step(name="stated", run=_stated, **about)), "video_id")
+    words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=ByColumn("word"), **about)), load_words)
+    known, total = mapped(rows.then(Step(name="stated", run=_stated_for_mining, **about)), "video_id")
     found = paired_statements(run, known, total, words, Search(config.limits(), config.max_group))
     left_out = rows.then(Step(name="left out", run=_left_out, **about))
     pairs = KeyedStep(
-        name=NAME, run=_pairs, key=_by_reference, config=config, sides=(known, words), makes_rows=True,
+        name=NAME, run=_concept_pairs, key=_by_reference, config=config, sides=(known, words), makes_rows=True,
         bucket_values=FOUND,
     )  # fmt: skip
     return run.meet([found, left_out], pairs)
@@ -123,7 +124,7 @@ def explain(config: Config, reference: str, target: str) -> str:
     if not all(stated):
         return "not a pair: a caption names nothing that can be seen"
     names = pa.array(sorted({each["word"] for words in named for each in words}), pa.string())
-    words = words_of(names, np.ones(len(names)), 100)
+    words = numbered_words(names, np.ones(len(names)), 100)
     found = numbered(as_column(stated, STATED), *words)
     ones, others = (np.flatnonzero(found.video_N == side) for side in (0, 1))
     rows = np.repeat(ones, len(others)), np.tile(others, len(ones))
@@ -146,11 +147,7 @@ def _stated_once(caption: str, synonyms: Path | None) -> tuple[Any, Any]:
     return stated_by([caption], told_by([caption], read_synonyms(synonyms)), 0)
 
 
-def _by_id(config: Config, videos: pa.Table) -> np.ndarray:
-    return hashes_of(videos.column("video_id"))
-
-
-def _told(config: Config, videos: pa.Table) -> pa.Table:
+def _told_by_concept_captions(config: Config, videos: pa.Table) -> pa.Table:
     """Return the videos with what their captions state and name, and not the captions."""
     captions = videos.column("captions").to_pylist()
     told = told_by([caption for found in captions for caption in found or ()], read_synonyms(config.synonyms))
@@ -167,7 +164,7 @@ def _is_stated(videos: pa.Table) -> pa.ChunkedArray:
     return pc.greater(pc.list_value_length(videos.column("stated")), 0)
 
 
-def _stated(config: Config, videos: pa.Table) -> pa.Table:
+def _stated_for_mining(config: Config, videos: pa.Table) -> pa.Table:
     return videos.filter(_is_stated(videos))
 
 
@@ -179,11 +176,11 @@ def _left_out(config: Config, videos: pa.Table) -> pa.Table:
 
 def _by_reference(config: Config, found: pa.Table) -> np.ndarray:
     if "reference" not in found.column_names:
-        return _by_id(config, found)
+        return hashes_of(found.column("video_id"))
     return mixed(found.column("reference").to_numpy().astype(np.uint64))
 
 
-def _pairs(config: Config, found: pa.Table, known: MappedRows, words: tuple[pa.Array, Words]) -> pa.Table:
+def _concept_pairs(config: Config, found: pa.Table, known: MappedRows, words: tuple[pa.Array, Words]) -> pa.Table:
     """Return the best pairs of the videos that were found, and those that were left out."""
     left_out = found.filter(pc.is_valid(found.column("reason")))
     of_videos = [name for name in left_out.column_names if name in known.tables[0].column_names]
@@ -192,12 +189,12 @@ def _pairs(config: Config, found: pa.Table, known: MappedRows, words: tuple[pa.A
     videos = known.take(numbers.astype(np.int64), [*of_videos, "stated", "named"])
     best = best_pairs(config.limits(), config.targets, found, local.reshape(2, -1), videos, words)
     pairs = pair_columns(best, videos, NAME)
-    dropped = _dropped(left_out)
+    dropped = _dropped_concept_pairs(left_out)
     of_all = pa.concat_tables([videos.select(of_videos), left_out.select(of_videos)])
     return with_video_columns(pa.concat_tables([pairs, dropped], promote_options="permissive"), of_all)
 
 
-def _dropped(left_out: pa.Table) -> pa.Table:
+def _dropped_concept_pairs(left_out: pa.Table) -> pa.Table:
     """Return one dropped row per video that was left out."""
     rows = [
         {
@@ -210,3 +207,18 @@ def _dropped(left_out: pa.Table) -> pa.Table:
     ]
     names = ("pair_id", "reference_id", "strategy", "drop_reason")
     return pa.Table.from_pylist(rows, schema=pa.schema([(name, pa.string()) for name in names]))
+
+
+def read_synonyms(path: Path | None) -> dict[str, str]:
+    """Return word -> first word of its line. Raises CvrError: no such file, or a word in two groups."""
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise CvrError(f"No file of synonyms at {path}; it has one group a line: big, large, huge")
+    stands_for: dict[str, str] = {}
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        group = [said for word in line.split(",") if (said := " ".join(words_of(word)))]
+        for word in group:
+            if stands_for.setdefault(word, group[0]) != group[0]:
+                raise CvrError(f"{path}, line {number}: {word!r} is in two groups; a word stands for one other only.")
+    return stands_for
