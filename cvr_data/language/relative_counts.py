@@ -1,11 +1,11 @@
 """How many more or fewer a text asks for: "one girl less", "two more dogs", "another man"."""
 
 from collections.abc import Sequence
-from itertools import count
 
+from cvr_data.language.closed_words import NUMERALS
 from cvr_data.language.request_words import AWAY, REMOVING, TAKING
 
-NUMBERS = dict(zip("no one two three four five six seven eight nine ten eleven twelve".split(), count(), strict=False))
+NUMBERS = {word: number for number, word in enumerate(NUMERALS)}
 SINGLE = frozenset(("a", "an", "single"))
 LESS, MORE = frozenset(("less", "fewer")), frozenset(("more", "another", "extra", "additional"))
 NEAR = 2

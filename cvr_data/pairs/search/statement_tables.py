@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from cvr_data.core.parts import Bucket, hashes_of, read_bucket
 from cvr_data.language.exclusion import is_specific
-from cvr_data.language.frames import Frame, frame_of
-from cvr_data.language.parse import parse, sentences
+from cvr_data.language.frames import Frame
 from cvr_data.language.statements import ROLES, SLOTS, Statement, Value, named_in, statements_of
+from cvr_data.pairs.frames_by import TellsFrames, read_frames
 from cvr_data.pairs.search.relations import Relations
 from cvr_data.pairs.search.statement_pairs import NOTHING, Statements, Words
 from cvr_data.tables import PHRASE
@@ -34,19 +34,22 @@ class Told(NamedTuple):
 
     statements: list[Statement]
     named: list[str]
-    frame: Frame
+    frame: Frame | None
+    """None where nobody could tell one; such a caption states nothing."""
 
 
-def told_by(captions: Sequence[str], synonyms: Mapping[str, str]) -> dict[str, Told]:
-    """Return what each caption says, with words that are one told as one; each distinct one is parsed once."""
+def told_by(captions: Sequence[str], synonyms: Mapping[str, str], frames: TellsFrames | None = None) -> dict[str, Told]:
+    """Return what each caption says, with words that are one told as one; each distinct one is read once."""
     found = {}
-    for sentence in sentences(parse(sorted(set(captions)))):
-        frame = frame_of(sentence)
+    for caption, frame in read_frames(captions, frames):
+        if frame is None:
+            found[caption] = Told([], [], None)
+            continue
         statements = [
             {slot: _folded(value, synonyms) for slot, value in statement.items()} for statement in statements_of(frame)
         ]
         named = sorted({word_of(_folded(value, synonyms)) for value in named_in(frame)})
-        found[sentence.text] = Told(statements, named, frame)
+        found[caption] = Told(statements, named, frame)
     return found
 
 
@@ -69,10 +72,11 @@ def stated_by(captions: Sequence[str], told: Mapping[str, Told], share: float) -
     least = ceil(share * len(distinct))
     stated: dict[tuple[tuple[str, str], ...], dict] = {}
     for caption in sorted(distinct, key=lambda caption: (len(told[caption].named), caption)):
-        for statement in told[caption].statements:
+        frame = told[caption].frame
+        for statement in told[caption].statements if frame is not None else ():
             kept = {slot: value for slot, value in statement.items() if counts[word_of(value)] >= least}
             if all(slot in kept for slot in statement if slot not in SLOTS[6:]):
-                filled = [_filled(slot, value, told[caption].frame) for slot, value in kept.items()]
+                filled = [_filled(slot, value, frame) for slot, value in kept.items()]
                 row = {"caption": caption, "filled": filled, "named": told[caption].named}
                 stated.setdefault(tuple((each["slot"], each["word"]) for each in filled), row)
     return list(stated.values()), [{"word": word, "captions": count} for word, count in sorted(counts.items())]

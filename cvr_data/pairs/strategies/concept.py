@@ -25,8 +25,9 @@ import pyarrow.compute as pc
 from cvr_data.core.mapped_rows import MappedRows, mapped
 from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.core.runner import Flow
-from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.pairs.columns import summed
+from cvr_data.pairs.frames_by import TellsFrames
 from cvr_data.pairs.search.concept_pairs import best_pairs, pair_columns
 from cvr_data.pairs.search.pairs import with_video_columns
 from cvr_data.pairs.search.statement_pairs import Limits, Words, compared
@@ -102,9 +103,20 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     Raises:
         CvrError: the file of synonyms cannot be read.
     """
+    return mined_by(config, videos, embeddings, None)
+
+
+def mined_by(config: Config, videos: Flow, embeddings: Path | None, frames: Side | None) -> Flow:
+    """Return what `mined` does, of frames that somebody else tells.
+
+    Raises:
+        CvrError: the file of synonyms cannot be read.
+    """
     run = videos.run
     about: dict[str, Any] = {"config": config, "makes_rows": True, "is_counted": False}
-    rows = run.rested(videos.then(KeyedStep(name="parse", run=_told, key=_by_id, bucket_values=CAPTIONS, **about)))
+    sides = () if frames is None else (frames,)
+    parsed = KeyedStep(name="parse", run=_told, key=_by_id, bucket_values=CAPTIONS, sides=sides, **about)
+    rows = run.rested(videos.then(parsed))
     counts = rows.then(Step(name="words", run=counted_words, **about))
     words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=by_word, **about)), load_words)
     known, total = mapped(rows.then(Step(name="stated", run=_stated, **about)), "video_id")
@@ -150,10 +162,11 @@ def _by_id(config: Config, videos: pa.Table) -> np.ndarray:
     return hashes_of(videos.column("video_id"))
 
 
-def _told(config: Config, videos: pa.Table) -> pa.Table:
+def _told(config: Config, videos: pa.Table, frames: TellsFrames | None = None) -> pa.Table:
     """Return the videos with what their captions state and name, and not the captions."""
     captions = videos.column("captions").to_pylist()
-    told = told_by([caption for found in captions for caption in found or ()], read_synonyms(config.synonyms))
+    said = [caption for found in captions for caption in found or ()]
+    told = told_by(said, read_synonyms(config.synonyms), frames)
     stated, named = (
         zip(*(stated_by(found or (), told, config.caption_share) for found in captions), strict=True)
         if captions

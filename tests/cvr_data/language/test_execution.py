@@ -15,9 +15,7 @@ GONE = (Change("object", "hat", ""), "a man with a hat dances", "a man dances")
 
 SITS = (Change("action", "sits", "plays the cello"), "a woman sits on stage", "a woman plays the cello on stage")
 PARK = (Change("scene", "city", "park"), "a woman in a hat runs in the city", "a woman in a hat runs in the park")
-TRAY = (
-    Change("object", "in cutlery tray", "on drying rack"), "put scissors in cutlery tray", "put scissors on drying rack",
-)  # fmt: skip
+TRAY = (Change("object", "in cutlery tray", "on drying rack"), "put it in cutlery tray", "put it on drying rack")
 PAN = (Change("object", "onions", "garlic"), "put the onions into the pan", "put the garlic into the pan")
 GIRLS = (Change("attribute", "three", "two"), "three girls laugh on a pier", "two girls laugh on a pier")
 
