@@ -15,7 +15,7 @@ import numpy as np
 
 from cvr_data.media.clip import Clip
 from cvr_data.media.limits import Limits, Work
-from cvr_data.media.reading import look, look_at_header, read
+from cvr_data.media.reading import cut, cuts, look, look_at_header, read
 from cvr_data.media.verdict import UnreadableVideo
 
 HEADER = 8
@@ -51,6 +51,10 @@ def main() -> None:
 def _answer(question: dict[str, Any], work: Work) -> tuple[dict[str, Any], list[np.ndarray]]:
     clip = Clip(Path(os.fsdecode(bytes.fromhex(question["path"]))), question["start_s"], question["end_s"])
     try:
+        if "out" in question:
+            return {"frames": cut(clip, Path(os.fsdecode(bytes.fromhex(question["out"]))), work)}, []
+        if "threshold" in question:
+            return {"cuts": cuts(clip, question["threshold"], work)}, []
         if "count" not in question:
             return {"info": asdict(look(clip, work))}, []
         frames, note = read(clip, question["count"], question["sampler"], question["size"], work)

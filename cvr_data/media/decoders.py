@@ -151,6 +151,22 @@ class Decoders:
         """
         return VideoInfo(**self._answer(clip, {})[0]["info"])
 
+    def cuts(self, clip: Clip, threshold: float) -> list[float]:
+        """Return the seconds at which a shot begins inside a piece of a film (`cvr_data.media.shots`).
+
+        Raises:
+            UnreadableVideo: it cannot be decoded.
+        """
+        return [float(time) for time in self._answer(clip, {"threshold": threshold})[0]["cuts"]]
+
+    def cut(self, clip: Clip, out: Path) -> int:
+        """Write a clip to an MP4 file of its own and return how many frames it has.
+
+        Raises:
+            UnreadableVideo: it has none that can be decoded.
+        """
+        return int(self._answer(clip, {"out": os.fsencode(out).hex()})[0]["frames"])
+
     def header(self, file: RemoteFile) -> VideoInfo:
         """Return what the header of a file on a server says of its video.
 

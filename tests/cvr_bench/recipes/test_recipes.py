@@ -167,9 +167,9 @@ def test_a_row_runs_on_tiny_data(name, tiny, published, tmp_path, cvr, monkeypat
 
 def small_model(name: str) -> dict[str, str]:
     """Options that keep a recipe's model small; FDCA's published size follows from the features."""
-    if name.startswith(("covr", "bse", "ecde")):
+    if name.startswith(("covr", "bse", "ecde", "retrack", "hud")):
         small = "-o width=8 -o layers=1 -o heads=2"
-        return {"model": small, "image_model": small}
+        return {"model": small, "image_model": small, "mode": "-o mode=faithful -o batch=4"}
     if name.startswith("drl"):  # released, a batch of one video has no deviation
         return {"model": "", "clip": "", "sampler": ""}
     return {"model": "-o mode=fixed -o width=8 -o heads=2"} if name.startswith("fdca") else {}
