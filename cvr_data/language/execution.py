@@ -186,6 +186,8 @@ def _wrong(
         return "changes_something_else"  # "add blue"
     if _brings_stranger(operation, change, reference, target) or _is_put_into(operation, change, reference, target):
         return "changes_something_else"
+    if not before and operation.act == "replace" and mentions(operation.new, after) and operation.gone:
+        return "changes_something_else"  # what is added takes no other's place
     if not before or not after or not mentions(operation.new, after):
         return None
     named = [word for word in operation.thing if word not in PRONOUNS | DETERMINERS]

@@ -38,12 +38,12 @@ class ToldFrame(Frame):
     is_told: ClassVar[bool] = True
 
     @property
-    def things(self) -> tuple[Thing, ...]:  # type: ignore[override]
+    def things(self) -> tuple[Thing, ...]:
         """What is seen, scenes too, in order."""
         return self.told_things
 
     @property
-    def events(self) -> tuple[Event, ...]:  # type: ignore[override]
+    def events(self) -> tuple[Event, ...]:
         """What is done, in order."""
         return self.told_events
 

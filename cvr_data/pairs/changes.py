@@ -28,6 +28,7 @@ SIDES = ("reference", "target")
 PHRASES = ("before_phrase", "after_phrase")
 NO_FRAME = "no_frame"
 """Reason of a pair with a caption of which who was asked told no frame."""
+ONE_SIDED = ("only_added", "only_removed")
 _SLOT_OF_PART = {
     "VERB": "action", "AUX": "action", "NOUN": "object", "PROPN": "object", "PRON": "object", "ADJ": "attribute",
     "NUM": "attribute",
@@ -79,10 +80,17 @@ def type_changes(
     typed = _typed(structs, is_asked, slot, phrases)
     pairs = with_column(pairs, "changes", _lists(changes, typed))
     if with_reasons:
+        # An addition or removal that a strategy has named itself has evidence beside the pair's two captions.
+        is_borne_out = pc.and_(pc.is_valid(pc.struct_field(structs, "kind")), _is_one_sided(structs))
+        reason = pc.if_else(pc.and_(is_borne_out, pc.is_in(reason, pa.array(ONE_SIDED))), None, reason)
         pairs = with_column(pairs, "change_reasons", _lists(changes, reason))
     if with_words:
         pairs = with_column(pairs, "change_words", _lists(changes, _change_words(pairs, changes, language)))
     return pairs
+
+
+def _is_one_sided(structs: pa.StructArray) -> pa.BooleanArray:
+    return pc.or_(*(pc.equal(pc.struct_field(structs, side), "") for side in ("before", "after")))
 
 
 def _typed(structs: pa.StructArray, is_asked: pa.Array, slots: pa.Array, phrases: Sequence[pa.Array]) -> pa.StructArray:

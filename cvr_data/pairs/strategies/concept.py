@@ -3,7 +3,8 @@
 Each caption is parsed, and what it states is told as slots: who, does what, to what, where, when, of what colour. Two
 videos are a pair if captions of theirs fill the same slot with words that exclude each other (siblings under a hypernym
 of WordNet, two colours, a man and a woman), and nothing else that they tell clashes. What only one of them tells is no
-change, as silence is not absence. They must have something specific in common, a thing that is no person or what is
+change, as silence is not absence; with `additions=take`, a thing that several captions of the one video name, and none
+of many of the other, is added or removed. They must have something specific in common, a thing that is no person or what is
 done, and much, next to what one tells alone; rare words weigh more. No caption of the reference may tell what comes in,
 and none of the target's what goes out. The captions of a pair are those that state its changes.
 
@@ -13,10 +14,10 @@ Source: the concepts that a pair retains, injects and excludes are those of Fine
 (https://openreview.net/forum?id=wGa2plE8ka); its prompts and code were not released.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -38,7 +39,9 @@ from cvr_data.pairs.search.statement_tables import (
     as_column,
     by_word,
     counted_words,
+    encoded,
     load_words,
+    load_words_with_minilm,
     numbered,
     stated_by,
     told_by,
@@ -78,6 +81,12 @@ class Config:
     """Of a video's captions, those that must name what fills a slot: with one to ten captions, any."""
     max_group: int = 2000
     """Statements that are all compared because they have one word in common; of more, those that are most alike."""
+    additions: Literal["drop", "take"] = "drop"
+    """Whether a thing that several captions of one video name (three, and three in ten), and none of the five or more of
+    the other, is a change: "add a dog". Of 50 such pairs of MSR-VTT few were wrong, and many weak ("a microphone")."""
+    tie_breaker: Literal["none", "minilm"] = "none"
+    """What decides whether two nouns that WordNet does not relate exclude each other: nothing, so that they are a
+    change only where all else is the same, or how near MiniLM finds them (tablet, phone)."""
     synonyms: Path | None = None
     """Groups of words that are one, a line each: `big, large, huge`."""
 
@@ -89,7 +98,7 @@ class Config:
 
     def limits(self) -> Limits:
         """Return what a pair of statements is."""
-        return Limits(self.min_rarity, self.min_common, self.max_changes)
+        return Limits(self.min_rarity, self.min_common, self.max_changes, self.additions == "take")
 
 
 def inputs(config: Config) -> dict[str, Path]:
@@ -118,7 +127,8 @@ def mined_by(config: Config, videos: Flow, embeddings: Path | None, frames: Side
     parsed = KeyedStep(name="parse", run=_told, key=_by_id, bucket_values=CAPTIONS, sides=sides, **about)
     rows = run.rested(videos.then(parsed))
     counts = rows.then(Step(name="words", run=counted_words, **about))
-    words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=by_word, **about)), load_words)
+    load = load_words if config.tie_breaker == "none" else load_words_with_minilm
+    words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=by_word, **about)), load)
     known, total = mapped(rows.then(Step(name="stated", run=_stated, **about)), "video_id")
     found = paired_statements(run, known, total, words, Search(config.limits(), config.max_group))
     left_out = rows.then(Step(name="left out", run=_left_out, **about))
@@ -135,11 +145,11 @@ def explain(config: Config, reference: str, target: str) -> str:
     if not all(stated):
         return "not a pair: a caption names nothing that can be seen"
     names = pa.array(sorted({each["word"] for words in named for each in words}), pa.string())
-    words = words_of(names, np.ones(len(names)), 100)
+    words = words_of(names, np.ones(len(names)), 100, None if config.tie_breaker == "none" else encoded)
     found = numbered(as_column(stated, STATED), *words)
     ones, others = (np.flatnonzero(found.video_N == side) for side in (0, 1))
     rows = np.repeat(ones, len(others)), np.tile(others, len(ones))
-    limits = Limits(0, config.min_common, config.max_changes)
+    limits = replace(config.limits(), rarity=0)
     sides = [found.statements.take(each) for each in rows]
     pairs = compared(sides[0], sides[1], words[1], limits)
     if not len(pairs.rows):

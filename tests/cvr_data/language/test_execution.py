@@ -13,6 +13,7 @@ UNDER = (Change("other", "on", "under"), "a red ball on a table", "a red ball un
 DOWN = (Change("action", "up", "down"), "a man walks up the stairs", "a man walks down the stairs")
 GONE = (Change("object", "hat", ""), "a man with a hat dances", "a man dances")
 
+ADDED = (Change("object", "", "dog"), "a man dances", "a man dances with a dog")
 SITS = (Change("action", "sits", "plays the cello"), "a woman sits on stage", "a woman plays the cello on stage")
 PARK = (Change("scene", "city", "park"), "a woman in a hat runs in the city", "a woman in a hat runs in the park")
 TRAY = (Change("object", "in cutlery tray", "on drying rack"), "put it in cutlery tray", "put it on drying rack")
@@ -78,6 +79,9 @@ def test_a_text_is_read_as_operations(text, expected):
         (UNDER, "put it beneath the table", None),
         (DOWN, "have him descend", None),
         (GONE, "take the hat away", None),
+        (ADDED, "add a dog", None),
+        (ADDED, "take the dog away", "misses_change"),
+        (ADDED, "replace the man with a dog", "changes_something_else"),
         (GUITAR, "the man's guitar becomes a piano", None),
         (GUITAR, "the man's piano becomes a guitar", "wrong_direction"),
         (GUITAR, "replace the stage with a piano", "changes_something_else"),
