@@ -13,13 +13,15 @@ from cvr_data.media.film import look_at_film, read_film
 from cvr_data.media.limits import Work
 from cvr_data.media.opening import open_video, plain_head
 from cvr_data.media.shots import shot_cuts
+from cvr_data.media.sound import read_sound_samples
 from cvr_data.media.stills import is_picture, look_at_pictures, read_pictures
 from cvr_data.media.suffixes import IMAGE_SUFFIXES
+from cvr_data.media.timeline import Sampled
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 
-def read(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> tuple[list[np.ndarray], str | None]:
-    """Return the sampled pictures, uint8 RGB (H, W, 3), at least one, and what is to be said of the file.
+def read(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> Sampled:
+    """Return the sampled pictures, at least one.
 
     Raises:
         UnreadableVideo: there is none.
@@ -32,6 +34,20 @@ def read(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> 
         raise
     except Exception as error:  # a broken file may raise anything: it costs its own row and no other
         raise UnreadableVideo(f"cannot be decoded ({_reason(error)})", _verdict(error)) from error
+
+
+def listen(clip: Clip, hz: int, work: Work) -> np.ndarray:
+    """Return the sound of a file, int16 (N,), `hz` samples a second; none where it has none.
+
+    Raises:
+        UnreadableVideo: it cannot be opened.
+    """
+    try:
+        return np.empty(0, np.int16) if _is_picture(clip, work) else read_sound_samples(clip, hz, work)
+    except UnreadableVideo:
+        raise
+    except Exception as error:
+        raise UnreadableVideo(f"its sound cannot be decoded ({_reason(error)})", _verdict(error)) from error
 
 
 def look(clip: Clip, work: Work) -> VideoInfo:

@@ -21,12 +21,13 @@ from cvr_data.media.clip import Clip, as_clip
 from cvr_data.media.decoders import DECODERS
 from cvr_data.media.shots import shot_pieces
 from cvr_data.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from cvr_data.media.timeline import SAMPLERS, sample_indices
+from cvr_data.media.timeline import SAMPLERS, sample_indices, sampler_and_rate
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 __all__ = [
     "IMAGE_SUFFIXES", "SAMPLERS", "VIDEO_SUFFIXES", "Frames", "UnreadableVideo", "Video", "VideoInfo", "cut_video",
-    "find_shots", "jpeg_bytes", "noting", "probe", "read_frames", "read_noted", "sample_indices", "write_mp4",
+    "find_shots", "jpeg_bytes", "noting", "probe", "read_frames", "read_noted", "read_sound", "sample_indices",
+    "write_mp4",
 ]  # fmt: skip
 DECODING = 2
 """Raised with whatever changes the frames of some file: features are known by it."""
@@ -75,6 +76,12 @@ class Frames:
     pixels: np.ndarray
     note: str | None
     """What is to be said of the file: a verdict, a colon and the facts."""
+    places: tuple[int, ...] = ()
+    """The number of each among the frames of the video."""
+    total: int = 0
+    """How many frames the video has."""
+    fps: float = 0.0
+    """How many of them are shown a second, on average; 0 where nothing tells."""
 
 
 def read_frames(medium: Path | Clip, count: int = 8, sampler: str = "uniform", size: int | None = None) -> np.ndarray:
@@ -96,9 +103,20 @@ def read_noted(medium: Path | Clip, count: int = 8, sampler: str = "uniform", si
     Raises:
         UnreadableVideo: the file is missing, broken or has no frame, or none between the clip's times.
     """
-    sample_indices(1, 1, sampler, 1.0)  # a name that is no sampler's is no fault of the file
+    sampler_and_rate(sampler)  # a name that is no sampler's is no fault of the file
     with _on_disk(medium) as clip:
-        return Frames(*DECODERS.frames(clip, count, sampler, size))
+        pixels, about = DECODERS.frames(clip, count, sampler, size)
+    return Frames(pixels, about["note"], tuple(about["places"]), about["total"], about["fps"])
+
+
+def read_sound(medium: Path | Clip, hz: int) -> np.ndarray:
+    """Return the sound of a video, float32 (N,) from -1 to 1, mono, `hz` samples a second; none where it has none.
+
+    Raises:
+        UnreadableVideo: the file is missing or cannot be opened.
+    """
+    with _on_disk(medium) as clip:
+        return DECODERS.sound(clip, hz).astype(np.float32) / 32_768
 
 
 def probe(medium: Path | Clip) -> VideoInfo:

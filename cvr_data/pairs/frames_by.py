@@ -10,7 +10,7 @@ from cvr_data.core.found_rows import KEPT, rows_with
 from cvr_data.core.reading import reading
 from cvr_data.core.stages import Side
 from cvr_data.language.frames import Frame, frame_of
-from cvr_data.language.parse import parse, sentences
+from cvr_data.language.parsed import parsed
 from cvr_data.language.told_frames import told_frame
 
 
@@ -57,4 +57,4 @@ def read_frames(texts: Iterable[str], by: TellsFrames | None) -> Iterator[tuple[
         frames = by.frames_of(distinct)
         yield from ((text, frames.get(text)) for text in distinct)
         return
-    yield from zip(distinct, map(frame_of, sentences(parse(distinct))), strict=True)
+    yield from zip(distinct, map(frame_of, parsed(distinct)), strict=True)
