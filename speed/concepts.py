@@ -88,9 +88,9 @@ def _sent(found: Numbered, words: object, config: Config, size: int) -> pa.Table
             words_NS[filled, slot] = words_NS[random.permutation(filled), slot]
     row, column = np.nonzero(grounds_of(words_NS[:, GROUNDS], words, config.min_rarity))
     word = words_NS[row, np.array(GROUNDS)[column]].astype(np.int64)
-    mass = found.statements.mass_N[rows][row]
+    mass, evidence = found.statements.mass_N[rows][row], found.statements.evidence_N[rows][row]
     return pa.table({"key": word * len(GROUNDS) + column, "video": row, "place": np.zeros(len(row), np.int64),
-                     "mass": mass, "words": as_vectors(words_NS[row])})  # fmt: skip
+                     "mass": mass, "evidence": evidence, "words": as_vectors(words_NS[row])})  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ TASKS = {
     "change": "modification",
     "describe": "description",
     "edit-caption": "caption",
+    "frames": "things",
     "judge": "verdict",
     "match": "score",
     "paraphrase": "modification",
@@ -49,7 +50,7 @@ class Prompt:
     """Languages of captions that its wording, its examples and its lint know."""
     task: str = "change"
     """What is asked for: the text of a change; a description of frames; a verdict on a text; a text in other words, or
-    for the way back; a caption as a text edits it; how well a candidate answers a query."""
+    for the way back; a caption as a text edits it; what a caption says; how well a candidate answers a query."""
     style: str = ""
     """The style of the texts of a change; paraphrases keep that of their text, other answers have none."""
     changes: str = "any"

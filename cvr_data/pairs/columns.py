@@ -5,7 +5,7 @@ How often the words of a change are in the captions of the corpus: a rare word i
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ from cvr_data.features.similarities import text_similarities, visual_similaritie
 from cvr_data.language.normalise import word_ids
 from cvr_data.language.tagging import ENGLISH
 from cvr_data.pairs.changes import type_changes
+from cvr_data.pairs.frames_by import TellsFrames
 from cvr_data.videos.recordings import segments
 
 SHOWN_BY = {
@@ -46,8 +47,9 @@ class WordUses(NamedTuple):
 
 
 def column_step(
-    name: str, embeddings: Path | None, uses: Side | None, encoder: str = MINILM, language: str = ENGLISH
-) -> Step:
+    name: str, embeddings: Path | None, uses: Side | None, encoder: str = MINILM, language: str = ENGLISH,
+    frames: Side | None = None,
+) -> Step:  # fmt: skip
     """Return the step that adds what `name` in SHOWN_BY stands for, unless the strategy gave it.
 
     Args:
@@ -56,8 +58,11 @@ def column_step(
         uses: of words, for their counts.
         encoder: of the text similarity.
         language: of the captions, for their parts of speech.
+        frames: who tells frames; None: the rules.
     """
     sides = (uses,) if name == "change_counts" and uses else ()
+    if frames is not None and name in ("change_words", "change_reasons"):
+        sides = (frames,)
     is_network = name == "text_similarity"
     return Step(
         name=name,
@@ -129,12 +134,12 @@ def summed(config: None, counts: pa.Table) -> pa.Table:
     return sums.rename_columns(["word", "uses"])
 
 
-def _with_column(about: tuple[str, Path | None, str, str], pairs: pa.Table, *sides: WordUses) -> pa.Table:
+def _with_column(about: tuple[str, Path | None, str, str], pairs: pa.Table, *sides: Any) -> pa.Table:
     name, embeddings, encoder, language = about
     if name == "text_similarity" and name not in pairs.column_names:
         return with_column(pairs, name, text_similarities(pairs, embeddings, encoder))
     if name == "change_words" and name not in pairs.column_names:
-        return type_changes(pairs, with_words=True, language=language)
+        return type_changes(pairs, with_words=True, language=language, frames=next(iter(sides), None))
     return pairs if SHOWN_BY[name] in pairs.column_names else _ADDERS[name](embeddings, pairs, *sides)
 
 
@@ -144,8 +149,8 @@ def _add_visual(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
     return with_column(pairs, "visual_similarity", visual_similarities(pairs, embeddings))
 
 
-def _add_reasons(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
-    return type_changes(pairs, with_reasons=True)
+def _add_reasons(embeddings: Path | None, pairs: pa.Table, frames: TellsFrames | None = None) -> pa.Table:
+    return type_changes(pairs, with_reasons=True, frames=frames)
 
 
 def _add_counts(embeddings: Path | None, pairs: pa.Table, uses: WordUses) -> pa.Table:

@@ -33,8 +33,9 @@ from cvr_data.filters import (
 from cvr_data.language.tagging import ENGLISH, name_of_model
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.columns import NOT_KEPT, OF_VIDEOS, SEGMENT_COLUMNS, SHOWN_BY, column_step, of_videos, word_uses
+from cvr_data.pairs.frames_by import TellsFrames, frames_side
 from cvr_data.pairs.languages_read import check_languages_read
-from cvr_data.pairs.strategies import STRATEGIES, ReadsFiles, StrategyModule
+from cvr_data.pairs.strategies import STRATEGIES, ReadsFiles, ReadsFrames, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 
 VERSION = 6
@@ -114,14 +115,12 @@ def choose_filters(texts: Sequence[str], language: str | None = None) -> list[Fi
         elif text.startswith("-"):
             kept = [each for each in filters if each.name != text[1:]]
             if len(kept) == len(filters):
-                raise CvrError(
-                    f"--filter {text}: there is no such filter to take out of {_names_of_pair_filters(filters)}."
-                )
+                raise CvrError(f"--filter {text}: there is no such filter to take out of {_names(filters)}.")
             filters = kept
     return filters
 
 
-def _names_of_pair_filters(filters: Sequence[Filter]) -> str:
+def _names(filters: Sequence[Filter]) -> str:
     return ", ".join(each.name for each in filters)
 
 
@@ -145,34 +144,42 @@ def mine_pairs(
     *,
     overwrite: bool,
     language: str | None = None,
+    frames: Path | None = None,
 ) -> Artifact:
     """Write the pairs of a corpus, and every removed one with its reason.
 
     The language is that of the captions: `en`, or what `model_of` takes; None is English unless the import told else.
+    `frames` is an artifact that tells what captions say instead of the rules.
 
     Raises:
         CvrError: the videos lack a column, a filter needs embeddings that are not given, `out` holds another thing, or
             captions are in a language that a filter or the strategy does not read.
     """
     inputs = {"videos": videos, **({"embeddings": embeddings} if embeddings else {}), **strategy.inputs()}
+    inputs |= {"frames": frames} if frames is not None else {}
     config = {"strategy": strategy.identity(), "filters": [chosen.identity() for chosen in filters]}
     if (spoken := language or ENGLISH) != ENGLISH:
         config["language"] = name_of_model(spoken)
     run = StageRun(out, stage="mine-pairs", version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
         return done
-    needs = [_need_of_pair_filter(chosen) for chosen in filters]
+    needs = [_need(chosen) for chosen in filters]
     if embeddings is None and any(chosen.name == "visual-similarity" for chosen in filters):
         raise CvrError("--filter visual-similarity looks at features of frames; pass --embeddings.")
     encoder = _text_encoder(strategy, filters, embeddings)
     check_languages_read(videos, [strategy, *filters], language)
     read = _Read("segments" in needs, str(videos))
+    told = frames_side(frames) if frames is not None else None
     with run:
-        corpus = _videos_to_mine(run, videos, read)
+        corpus = _videos(run, videos, read)
         uses = word_uses(corpus) if "change_counts" in needs else None
-        pairs = strategy.module.mined(strategy.config, corpus, embeddings)
-        pairs = _filtered_pairs(pairs, strategy, filters, _Columns(embeddings, uses, encoder, spoken))
-        pairs = pairs.then(Step(name="changes", run=_typed_pairs, config=spoken, is_counted=False))
+        if told is not None and isinstance(strategy.module, ReadsFrames):
+            pairs = strategy.module.mined_by(strategy.config, corpus, embeddings, told)
+        else:
+            pairs = strategy.module.mined(strategy.config, corpus, embeddings)
+        pairs = _filtered(pairs, strategy, filters, _Columns(embeddings, uses, encoder, spoken, told))
+        sides = () if told is None else (told,)
+        pairs = pairs.then(Step(name="changes", run=_typed, config=spoken, sides=sides, is_counted=False))
         return run.write(pairs, PAIRS, sort_by=("reference_id", "target_id", "pair_id"), text_encoder=encoder)
 
 
@@ -207,6 +214,7 @@ class _Columns:
     text_encoder: str
     """Of the text similarity: one for the whole column."""
     language: str
+    frames: Side | None = None
     known: tuple[str, ...] = OF_VIDEOS
 
     def with_column(self, pairs: Flow, name: str | None) -> Flow:
@@ -214,10 +222,10 @@ class _Columns:
         if name is None or name in self.known:
             return pairs
         self.known = (*self.known, name)
-        return pairs.then(column_step(name, self.embeddings, self.uses, self.text_encoder, self.language))
+        return pairs.then(column_step(name, self.embeddings, self.uses, self.text_encoder, self.language, self.frames))
 
 
-def _need_of_pair_filter(chosen: Filter) -> str | None:
+def _need(chosen: Filter) -> str | None:
     need = chosen.module.NEEDS if isinstance(chosen.module, NeedsColumns) else None
     if need and need not in SHOWN_BY:
         raise CvrError(f"The filter {chosen.name!r} needs the column {need!r}, which nothing computes.")
@@ -232,28 +240,26 @@ class _Read:
     folder: str
 
 
-def _videos_to_mine(run: StageRun, videos: Path, read: _Read) -> Flow:
+def _videos(run: StageRun, videos: Path, read: _Read) -> Flow:
     """Return the videos with what filters read of them."""
     columns = ["video_id", "captions", "split", "group_id", *(SEGMENT_COLUMNS if read.with_segments else ())]
     required = [field.name for field in VIDEOS if not field.nullable]
-    return run.read(videos, columns, required).then(
-        Step(name="read", run=_read_by_pair_filters, config=read, is_counted=False)
-    )
+    return run.read(videos, columns, required).then(Step(name="read", run=_read, config=read, is_counted=False))
 
 
-def _read_by_pair_filters(config: _Read, part: pa.Table) -> pa.Table:
+def _read(config: _Read, part: pa.Table) -> pa.Table:
     schema = pa.schema([VIDEOS.field(name) for name in ("video_id", "captions", "split", "group_id")])
     return of_videos(config.with_segments, check_columns(part, schema, config.folder))
 
 
-def _filtered_pairs(pairs: Flow, strategy: Strategy, filters: Sequence[Filter], columns: _Columns) -> Flow:
+def _filtered(pairs: Flow, strategy: Strategy, filters: Sequence[Filter], columns: _Columns) -> Flow:
     """Return the pairs with the filters in order, and the columns that they need and all pairs get."""
     meet_by = strategy.module.MEET_BY
     for chosen in filters:
-        pairs = columns.with_column(pairs, _need_of_pair_filter(chosen))
+        pairs = columns.with_column(pairs, _need(chosen))
         about = {"name": chosen.name, "run": chosen.module.run, "config": chosen.config}
         if isinstance(chosen.module, ClaimsPlaces):
-            about["run"] = partial(_lost_pairs, chosen.module.REASON)
+            about["run"] = partial(_lost, chosen.module.REASON)
             pairs = pairs.then(
                 ClaimStep(**about, claims=chosen.module.claims, settle=chosen.module.settle, per_value=2)
             )
@@ -267,10 +273,10 @@ def _filtered_pairs(pairs: Flow, strategy: Strategy, filters: Sequence[Filter], 
     return pairs
 
 
-def _lost_pairs(reason: str, config: Any, pairs: pa.Table, losing: pa.Table) -> pa.Table:
+def _lost(reason: str, config: Any, pairs: pa.Table, losing: pa.Table) -> pa.Table:
     return mark_rows(pairs, losing.column("row").to_numpy(), reason)
 
 
-def _typed_pairs(language: str, pairs: pa.Table) -> pa.Table:
-    typed = type_changes(pairs, language=language)
+def _typed(language: str, pairs: pa.Table, frames: TellsFrames | None = None) -> pa.Table:
+    typed = type_changes(pairs, language=language, frames=frames)
     return typed.drop_columns([name for name in NOT_KEPT if name in typed.column_names])

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.columns import whole_column
+from cvr_data.language.exclusion import FITS
 from cvr_data.language.statements import SLOTS
-from cvr_data.pairs.search.statement_pairs import Limits, Words, compared
+from cvr_data.pairs.search.statement_pairs import NOTHING, Limits, Words, compared
 from cvr_data.pairs.search.statement_tables import Numbered, numbered
 from cvr_data.tables import CHANGE_PHRASES, PAIRS, pair_id
 
@@ -33,6 +33,9 @@ SLOT_OF = {
     "time": "scene",
 }
 """Slot of a statement -> that of a change; all others are attributes."""
+
+
+SILENT: dict[str, Any] = {"said": "", "phrase": None}
 
 
 class Best(NamedTuple):
@@ -58,25 +61,25 @@ def best_pairs(
         videos: with `stated` and `named`.
         words: of the corpus.
     """
-    stated = numbered(whole_column(videos.column("stated")), *words)
+    stated = numbered(_whole(videos.column("stated")), *words)
     firsts = np.searchsorted(stated.video_N, np.arange(videos.num_rows))
     places = [found.column(f"{side}_place").to_numpy() for side in ("reference", "target")]
     ones, others = (firsts[end] + place for end, place in zip(ends, places, strict=True))
     rows = np.unique(np.stack([*ends, ones, others], axis=1).astype(np.int64), axis=0)
     again = compared(stated.statements.take(rows[:, 2]), stated.statements.take(rows[:, 3]), words[1], limits)
     rows = rows[again.rows]
-    is_told = _entailed_pair_changes(rows, again.changes_PS, stated, videos, words)
+    is_told = _entailed(rows, again.changes_PS, stated, videos, words)
     score = np.round(again.ground_P * again.mass_P, 4)
     order = np.lexsort((rows[:, 3], rows[:, 2], -score, is_told, rows[:, 1], rows[:, 0]))
     is_first = np.append(True, (np.diff(rows[order][:, :2], axis=0) != 0).any(axis=1))[: len(order)]
     order = order[is_first]
-    ranks = _pair_ranks(rows[order][:, 0], -score[order], is_told[order])
+    ranks = _ranks(rows[order][:, 0], -score[order], is_told[order])
     reasons = ["entailed" if told else "more_targets" if rank >= most else None
                for told, rank in zip(is_told[order], ranks, strict=True)]  # fmt: skip
     return Best(rows[order], again.changes_PS[order], again.ground_P[order], reasons)
 
 
-def _pair_ranks(reference: np.ndarray, cost: np.ndarray, is_last: np.ndarray) -> np.ndarray:
+def _ranks(reference: np.ndarray, cost: np.ndarray, is_last: np.ndarray) -> np.ndarray:
     """Return the place of each row among those of its reference, the cheapest first."""
     order = np.lexsort((np.arange(len(reference)), cost, is_last, reference))
     starts = np.flatnonzero(np.append(True, np.diff(reference[order]) != 0))[: len(order)]
@@ -85,26 +88,32 @@ def _pair_ranks(reference: np.ndarray, cost: np.ndarray, is_last: np.ndarray) ->
     return ranks
 
 
-def _entailed_pair_changes(
+def _entailed(
     rows: np.ndarray, changes_PS: np.ndarray, stated: Numbered, videos: pa.Table, words: tuple[pa.Array, Words]
 ) -> np.ndarray:
     """Return where a caption of the reference tells what comes in, or one of the target what goes out."""
-    named = whole_column(videos.column("named"))
+    named = _whole(videos.column("named"))
     numbers = pc.index_in(pc.struct_field(pc.list_flatten(named), "word"), words[0]).to_numpy(zero_copy_only=False)
     starts = named.offsets.to_numpy() - named.offsets[0].as_py()
     pair, slot = np.nonzero(changes_PS)
+    sides = [stated.statements.words_NS[rows[pair, side], slot] for side in (2, 3)]
+    is_one_sided = np.logical_or(*(side == NOTHING for side in sides))
     is_told = np.zeros(len(rows), bool)
     for video, statement in ((0, 3), (1, 2)):
-        value = stated.statements.words_NS[rows[pair, statement], slot]
+        value = sides[statement - 2]
         first, last = starts[rows[pair, video]], starts[rows[pair, video] + 1]
         use = np.repeat(np.arange(len(pair)), last - first)
-        said = numbers[_pair_ranges(first, last)]
+        said = numbers[_ranges(first, last)]
+        is_there = value[use] != NOTHING
+        use, said = use[is_there], said[is_there]
         hits = words[1].relations.entail(said, value[use]) if len(use) else np.zeros(0, bool)
+        loose = np.flatnonzero(is_one_sided[use] & ~hits)  # "animal" may be the dog that is to come
+        hits[loose] = words[1].relations.between(said[loose], value[use[loose]]) == FITS
         is_told[pair[use[hits]]] = True
     return is_told
 
 
-def _pair_ranges(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+def _ranges(first: np.ndarray, last: np.ndarray) -> np.ndarray:
     """Return the numbers from each first to before its last, one after the other."""
     sizes = last - first
     return np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes) + np.repeat(first, sizes)
@@ -113,7 +122,7 @@ def _pair_ranges(first: np.ndarray, last: np.ndarray) -> np.ndarray:
 def pair_columns(best: Best, videos: pa.Table, strategy: str) -> pa.Table:
     """Return a row per pair, sorted by the ids of its videos."""
     ids = videos.column("video_id").to_pylist()
-    flat = pc.list_flatten(whole_column(videos.column("stated")))
+    flat = pc.list_flatten(_whole(videos.column("stated")))
     numbers, local = np.unique(best.rows[:, 2:], return_inverse=True)
     stated = flat.take(pa.array(numbers)).to_pylist()
     columns: dict[str, list[Any]] = {name: [] for name in ROWS.names}
@@ -122,32 +131,37 @@ def pair_columns(best: Best, videos: pa.Table, strategy: str) -> pa.Table:
         captions = reference["caption"], target["caption"]
         values = (
             pair_id(ids[one], ids[other], *captions), ids[one], ids[other], *captions, strategy,
-            *_told_concept_pair(reference, target, best.changes_PS[pair]), best.common_P[pair], best.reasons[pair],
+            *_told(reference, target, best.changes_PS[pair]), best.common_P[pair], best.reasons[pair],
         )  # fmt: skip
         for column, value in zip(columns.values(), values, strict=True):
             column.append(value)
     return pa.table(columns, schema=ROWS).sort_by([("reference_id", "ascending"), ("target_id", "ascending")])
 
 
-def _told_concept_pair(
-    reference: dict, target: dict, changes_S: np.ndarray
-) -> tuple[list[dict], list[str], list[str], list[str]]:
+def _told(reference: dict, target: dict, changes_S: np.ndarray) -> tuple[list[dict], list[str], list[str], list[str]]:
     """Return the changes of a pair, and the words that it retains, injects and excludes."""
     before, after = ({each["slot"]: each for each in side["filled"]} for side in (reference, target))
     changed = [SLOTS[slot] for slot in np.flatnonzero(changes_S)]
-    changes = [_concept_pair_change(slot, before[slot], after[slot]) for slot in changed]
+    changes = [_change(slot, before.get(slot), after.get(slot)) for slot in changed]
     retained = {each["word"] for each in before.values()} & {each["word"] for each in after.values()}
-    injected, excluded = ([side[slot]["word"] for slot in changed] for side in (after, before))
-    return changes, _concept_word_names(retained), _concept_word_names(injected), _concept_word_names(excluded)
+    injected, excluded = ([side[slot]["word"] for slot in changed if slot in side] for side in (after, before))
+    return changes, _names(retained), _names(injected), _names(excluded)
 
 
-def _concept_word_names(words: Iterable[str]) -> list[str]:
+def _names(words: Iterable[str]) -> list[str]:
     return sorted(word.split(" ", 1)[1] for word in words)
 
 
-def _concept_pair_change(slot: str, before: dict, after: dict) -> dict[str, Any]:
+def _change(slot: str, before: dict | None, after: dict | None) -> dict[str, Any]:
+    """Return a change; of an addition the side before is empty, of a removal the one after."""
     kind = SLOT_OF.get(slot, "attribute")
+    before, after = before or SILENT, after or SILENT
     return {
         "kind": "action" if kind == "action" else "static", "slot": kind, "before": before["said"],
         "after": after["said"], "before_phrase": before["phrase"], "after_phrase": after["phrase"],
     }  # fmt: skip
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

@@ -3,19 +3,21 @@
 Slots are those of `language.statements`; a number is a word of the corpus, NOTHING a slot that nothing fills. Two
 statements are a pair if one or a few slots are filled with words that exclude each other, no two words clash, and what
 both tell has something specific (a thing that is no person, or what is done) and is much, next to what one tells alone.
-The order of the two does not matter.
+The order of the two does not matter. What only one tells is a change where there is evidence on both sides: several
+captions of the one name the thing, and of the other none of many does.
 """
 
 # Shapes: N statements, P pairs, S slots, V words, G columns of GROUNDS.
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from cvr_data.language.exclusion import CLASH, EXCLUDES, FITS, UNRELATED, entails, relation_of
+from cvr_data.language.exclusion import CLASH, EXCLUDES, FITS, UNRELATED
 from cvr_data.language.statements import AXES, ROLES, SLOTS
+from cvr_data.pairs.search.relations import Relations
 
 NOTHING = -1
 BLOCK = 65_536
@@ -29,6 +31,9 @@ NOUN_OF = np.array([*range(6), *(SLOTS.index(role) for role in ROLES for _ in AX
 """Slot -> the slot of the thing that it is about."""
 ALL = 0.9
 """What two statements share, at least, of which words that nothing relates take each other's place."""
+SURE, SPEAKS, PLURAL = 1, 2, 4
+"""Evidence of a statement: several captions name what fills `other`; the video has so many that its silence counts;
+several act."""
 VAGUELY = 0.5
 """What of its weight a word adds that fits another, and is not the same."""
 
@@ -42,34 +47,8 @@ class Limits:
     share: float
     """What both tell, as a share of that and of what one of them tells alone, at least."""
     changes: int
-
-
-class Relations:
-    """How words of the form "noun guitar" stand to each other, by their numbers; each pair is worked out once."""
-
-    def __init__(self, words: list[str]):
-        self._parts = [word.split(" ", 1) for word in words]
-        self._relation: dict[int, int] = {}
-        self._entails: dict[int, int] = {}
-
-    def between(self, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Return how each word stands to the other of its row, as `language.exclusion` says."""
-        return self._asked(self._relation, _relation_of_pair, np.minimum(ones, others), np.maximum(ones, others))
-
-    def entail(self, said: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Return whether each word that is said entails the value of its row."""
-        return self._asked(self._entails, _pair_entails, said, values).astype(bool)
-
-    def _asked(
-        self, known: dict[int, int], ask: Callable[..., int], ones: np.ndarray, others: np.ndarray
-    ) -> np.ndarray:
-        keys, rows = np.unique(ones.astype(np.int64) * len(self._parts) + others, return_inverse=True)
-        found = np.empty(len(keys), np.int8)
-        for row, key in enumerate(keys.tolist()):
-            if key not in known:
-                known[key] = ask(*(self._parts[word] for word in divmod(key, len(self._parts))))
-            found[row] = known[key]
-        return found[rows.ravel()]
+    additions: bool = False
+    """Whether a thing that comes or goes is a change."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +68,19 @@ class Statements(NamedTuple):
     words_NS: np.ndarray
     mass_N: np.ndarray
     """Weight of all that the caption of each names."""
+    evidence_N: np.ndarray | None = None
+    """Sum of SURE, SPEAKS and PLURAL; None where nobody asks for it."""
 
     def take(self, rows: np.ndarray) -> "Statements":
         """Return some of them."""
-        return Statements(self.words_NS[rows], self.mass_N[rows])
+        evidence_N = None if self.evidence_N is None else self.evidence_N[rows]
+        return Statements(self.words_NS[rows], self.mass_N[rows], evidence_N)
+
+    def has(self, evidence: int) -> np.ndarray:
+        """Return which have a kind of evidence."""
+        if self.evidence_N is None:
+            return np.zeros(len(self.mass_N), bool)
+        return (self.evidence_N & evidence) > 0
 
 
 class Compared(NamedTuple):
@@ -115,7 +103,7 @@ def grounds_of(words_NG: np.ndarray, words: Words, rarity: float) -> np.ndarray:
 
 def compared(ones: Statements, others: Statements, words: Words, limits: Limits) -> Compared:
     """Return which rows of `ones` are a pair with the same row of `others`, and how."""
-    rows = _near_statement_pairs(ones, others, words, limits)
+    rows = _near(ones, others, words, limits)
     ones, others = ones.take(rows), others.take(rows)
     filled_PS = (ones.words_NS != NOTHING).astype(np.int8) + (others.words_NS != NOTHING)
     same_PS = (filled_PS == 2) & (ones.words_NS == others.words_NS)
@@ -123,25 +111,28 @@ def compared(ones: Statements, others: Statements, words: Words, limits: Limits)
     differ_PS = (filled_PS == 2) & ~same_PS
     if differ_PS.any():
         relation_PS[differ_PS] = words.relations.between(ones.words_NS[differ_PS], others.words_NS[differ_PS])
-    changes_PS = _changed_slots_of_pairs(relation_PS, same_PS)
+    changes_PS = _changes(relation_PS, same_PS)
+    is_one_sided_P = _is_added(ones, others, limits) & _is_alike(relation_PS, same_PS, filled_PS)
+    changes_PS[is_one_sided_P, OTHER] = True
     weights = words.weight_V[ones.words_NS], words.weight_V[others.words_NS]
     shared_PS = np.where(same_PS, weights[0], np.where(relation_PS == FITS, VAGUELY * np.minimum(*weights), 0.0))
     mass_P = shared_PS.sum(axis=1)
     changed_P = np.where(changes_PS, weights[0] + weights[1], 0.0).sum(axis=1)
-    ground_P = _common_ground_of_pairs(mass_P, ones.mass_N + others.mass_N - changed_P)
+    ground_P = _ground(mass_P, ones.mass_N + others.mass_N - changed_P)
     is_pair_P = _is_allowed(relation_PS, changes_PS, filled_PS, same_PS, limits) & (ground_P >= limits.share)
+    is_pair_P |= is_one_sided_P & (ground_P >= limits.share)
     is_loose_P = ((relation_PS == UNRELATED) & changes_PS).any(axis=1)
     kept = np.flatnonzero(is_pair_P & (~is_loose_P | (ground_P >= ALL)))
     return Compared(rows[kept], changes_PS[kept], ground_P[kept], mass_P[kept])
 
 
-def _common_ground_of_pairs(shared_P: np.ndarray, told_P: np.ndarray) -> np.ndarray:
+def _ground(shared_P: np.ndarray, told_P: np.ndarray) -> np.ndarray:
     """Return the share of what both tell, of what both told together."""
     alone_P = np.maximum(told_P - 2 * shared_P, 0) / 2
     return np.round(shared_P / np.maximum(shared_P + alone_P, 1e-9), 5)
 
 
-def _near_statement_pairs(ones: Statements, others: Statements, words: Words, limits: Limits) -> np.ndarray:
+def _near(ones: Statements, others: Statements, words: Words, limits: Limits) -> np.ndarray:
     """Return the rows that could be a pair, whatever the words that differ are to each other."""
     first_PS, second_PS = ones.words_NS[:, : TIME + 1], others.words_NS[:, : TIME + 1]
     rows = np.flatnonzero((first_PS[:, VERB] == NOTHING) == (second_PS[:, VERB] == NOTHING))
@@ -157,11 +148,31 @@ def _near_statement_pairs(ones: Statements, others: Statements, words: Words, li
     differ_PS = (ours != theirs) & (ours != NOTHING) & (theirs != NOTHING)
     most_P = np.where(same_PS, weights[0], np.where(differ_PS, VAGUELY * np.minimum(*weights), 0.0)).sum(axis=1)
     changed_P = np.where(differ_PS, weights[0] + weights[1], 0.0).sum(axis=1)
-    ground_P = _common_ground_of_pairs(most_P, ones.mass_N[rows] + others.mass_N[rows] - changed_P)
-    return rows[differ_PS.any(axis=1) & (ground_P >= limits.share)]
+    ground_P = _ground(most_P, ones.mass_N[rows] + others.mass_N[rows] - changed_P)
+    is_changed = differ_PS.any(axis=1) | _is_added(ones.take(rows), others.take(rows), limits)
+    return rows[is_changed & (ground_P >= limits.share)]
 
 
-def _changed_slots_of_pairs(relation_PS: np.ndarray, same_PS: np.ndarray) -> np.ndarray:
+def _is_added(ones: Statements, others: Statements, limits: Limits) -> np.ndarray:
+    """Return where one side is sure of one more thing, of which the many captions of the other are silent."""
+    found = np.zeros(len(ones.mass_N), bool)
+    if not limits.additions:
+        return found
+    for said, silent in ((ones, others), (others, ones)):
+        is_alone = (said.words_NS[:, OTHER] != NOTHING) & (silent.words_NS[:, OTHER] == NOTHING)
+        found |= is_alone & said.has(SURE) & silent.has(SPEAKS)
+    return found & (ones.has(PLURAL) == others.has(PLURAL))
+
+
+def _is_alike(relation_PS: np.ndarray, same_PS: np.ndarray, filled_PS: np.ndarray) -> np.ndarray:
+    """Return where the same is done by the same to the same at the same place: a thing can be all that differs."""
+    stays_PS = same_PS | (relation_PS == FITS)
+    is_alike = same_PS[:, VERB] & stays_PS[:, AGENT]
+    is_alike &= (stays_PS[:, [OBJECT, PLACE]] | (filled_PS[:, [OBJECT, PLACE]] == 0)).all(axis=1)
+    return is_alike & ((relation_PS == NOTHING) | (relation_PS == FITS)).all(axis=1)
+
+
+def _changes(relation_PS: np.ndarray, same_PS: np.ndarray) -> np.ndarray:
     """Return the slots that exclude each other; attributes only of things that are the same or fit."""
     is_alike_PS = same_PS | (relation_PS == FITS)
     changes_PS = relation_PS == EXCLUDES
@@ -220,13 +231,3 @@ def blocks_of(starts: np.ndarray, most: int) -> Iterator[tuple[np.ndarray, np.nd
                     ones, others, waiting = [], [], 0
     if waiting:
         yield np.concatenate(ones), np.concatenate(others)
-
-
-def _relation_of_pair(one: list[str], other: list[str]) -> int:
-    if one[0] != other[0]:
-        return FITS if one[1] == other[1] else UNRELATED
-    return relation_of(one[0], one[1], other[1])
-
-
-def _pair_entails(said: list[str], value: list[str]) -> int:
-    return said[0] == value[0] and entails(value[0], said[1], value[1])

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.core.columns import whole_column
 from cvr_data.core.mapped_rows import MappedRows, as_vectors, vectors_of
 from cvr_data.core.parts import mixed
 from cvr_data.core.runner import Flow, StageRun
@@ -60,26 +59,28 @@ def paired_statements(run: StageRun, videos: Side, total: int, words: Side, sear
     """
     blocks = run.made("blocks", lambda: (pa.table({"start": [start]}) for start in range(0, max(total, 1), VIDEOS)))
     about: dict[str, Any] = {"makes_rows": True, "is_counted": False}
-    index = Step(name="index", run=_statements_sent, config=_Blocks(search, total), sides=(videos, words), **about)
+    index = Step(name="index", run=_sent, config=_Blocks(search, total), sides=(videos, words), **about)
     meet = KeyedStep(
-        name="compare", run=_paired_statements, key=_by_word, config=search, sides=(words,),
-        bucket_values=STATEMENTS, **about,
-    )  # fmt: skip
+        name="compare", run=_paired, key=_by_word, config=search, sides=(words,), bucket_values=STATEMENTS, **about
+    )
     return blocks.then(index).then(meet)
 
 
-def _statements_sent(about: _Blocks, block: pa.Table, videos: MappedRows, words: tuple[pa.Array, Words]) -> pa.Table:
+def _sent(about: _Blocks, block: pa.Table, videos: MappedRows, words: tuple[pa.Array, Words]) -> pa.Table:
     """Return each statement of some videos once for every specific word of it."""
     start = block.column("start").to_pylist()[0]
     numbers = np.arange(start, min(start + VIDEOS, about.total))
-    found = numbered(whole_column(videos.take(numbers, ["stated"]).column("stated")), *words)
+    found = numbered(_whole(videos.take(numbers, ["stated"]).column("stated")), *words)
+    evidence_N = found.statements.evidence_N
+    assert evidence_N is not None
     is_ground_NG = grounds_of(found.statements.words_NS[:, GROUNDS], words[1], about.search.limits.rarity)
     row, column = np.nonzero(is_ground_NG)
     word = found.statements.words_NS[row, np.array(GROUNDS)[column]].astype(np.int64)
     return pa.table(
         {
             "key": word * len(GROUNDS) + column, "video": numbers[found.video_N[row]], "place": found.place_N[row],
-            "mass": found.statements.mass_N[row], "words": as_vectors(found.statements.words_NS[row]),
+            "mass": found.statements.mass_N[row], "evidence": evidence_N[row],
+            "words": as_vectors(found.statements.words_NS[row]),
         }
     )  # fmt: skip
 
@@ -88,15 +89,16 @@ def _by_word(search: Search, sent: pa.Table) -> np.ndarray:
     return mixed(sent.column("key").to_numpy().astype(np.uint64))
 
 
-def _paired_statements(search: Search, sent: pa.Table, words: tuple[pa.Array, Words]) -> pa.Table:
+def _paired(search: Search, sent: pa.Table, words: tuple[pa.Array, Words]) -> pa.Table:
     """Return the pairs of the statements that have a word in common."""
     if not sent.num_rows:
         return FOUND.empty_table()
-    key, video, place, mass = (sent.column(name).to_numpy() for name in ("key", "video", "place", "mass"))
+    names = ("key", "video", "place", "mass", "evidence")
+    key, video, place, mass, evidence = (sent.column(name).to_numpy() for name in names)
     words_NS = vectors_of(sent.column("words"))
     order = np.lexsort((place, video, *words_NS[:, :6].T[::-1], key))
     key, video, place = key[order], video[order], place[order]
-    statements = Statements(words_NS[order], mass[order])
+    statements = Statements(words_NS[order], mass[order], evidence[order])
     starts = np.append(np.flatnonzero(np.append(True, np.diff(key) != 0)), len(key))
     tables = [
         table
@@ -119,3 +121,8 @@ def _both_ways(
         yield pa.table(
             {field.name: pa.array(column).cast(field.type) for field, column in zip(FOUND, columns, strict=True)}
         )
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

@@ -40,7 +40,7 @@ from cvr_data.pairs.search.pairs import (  # fmt: skip
 )
 from cvr_data.pairs.search.spans import Frames, SpanLimits, SpanPairs, find_spans, span_texts
 
-VERSION = 2
+VERSION = 3
 NAME = "one-phrase"
 
 MEET_BY = "caption pair"

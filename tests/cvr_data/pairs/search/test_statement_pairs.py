@@ -12,8 +12,8 @@ from cvr_data.language.exclusion import CLASH, EXCLUDES, FITS, UNRELATED, relati
 from cvr_data.language.statements import SLOTS
 from cvr_data.pairs.search import statement_pairs, statement_search
 from cvr_data.pairs.search.statement_pairs import NOTHING, Limits, Statements, blocks_of, compared
-from cvr_data.pairs.search.statement_search import Search, _paired_statements, _statements_sent
-from cvr_data.pairs.search.statement_tables import numbered_words
+from cvr_data.pairs.search.statement_search import Search, _paired, _sent
+from cvr_data.pairs.search.statement_tables import words_of
 
 FILLINGS = {
     "agent": ["noun man", "noun woman", "noun kid", "noun dog", "noun person"],
@@ -26,7 +26,7 @@ FILLINGS = {
     "object colour": ["adj red", "adj blue", "adj colorful"],
 }
 VOCABULARY = sorted({word for words in FILLINGS.values() for word in words})
-NAMES, WORDS = numbered_words(pa.array(VOCABULARY), np.arange(len(VOCABULARY)) % 7 * 9, 60)
+NAMES, WORDS = words_of(pa.array(VOCABULARY), np.arange(len(VOCABULARY)) % 7 * 9, 60)
 STATEMENT = st.fixed_dictionaries({}, optional={slot: st.sampled_from(words) for slot, words in FILLINGS.items()})
 LIMITS = st.builds(Limits, st.sampled_from([0.0, 1.0, 2.5]), st.floats(0, 1), st.integers(1, 2))
 
@@ -150,12 +150,12 @@ class Known:
 def test_the_inverted_index_finds_what_comparing_all_would(statements, limits):
     told = rows(statements)
     filled = [[{"slot": slot, "word": word} for slot, word in each.items()] for each in statements]
-    stated = pa.array([[{"filled": row, "named": sorted({*each.values()})}]
+    stated = pa.array([[{"filled": row, "named": sorted({*each.values()}), "evidence": 0}]
                        for row, each in zip(filled, statements, strict=True)])  # fmt: skip
     told = Statements(told.words_NS, np.array([sum(map(weight, {*each.values()})) for each in statements]).round(4))
     about = statement_search._Blocks(Search(limits, 1000), len(statements))
-    sent = _statements_sent(about, pa.table({"start": [0]}), Known(stated), (NAMES, WORDS))
-    pairs = _paired_statements(about.search, sent, (NAMES, WORDS))
+    sent = _sent(about, pa.table({"start": [0]}), Known(stated), (NAMES, WORDS))
+    pairs = _paired(about.search, sent, (NAMES, WORDS))
     found = {*zip(pairs.column("reference").to_pylist(), pairs.column("target").to_pylist(), strict=True)}
     ones, others = np.array([(a, b) for a in range(len(statements)) for b in range(len(statements)) if a != b]).T
     every = compared(told.take(ones), told.take(others), WORDS, limits)
@@ -163,10 +163,11 @@ def test_the_inverted_index_finds_what_comparing_all_would(statements, limits):
 
 
 def test_an_empty_index_has_no_pairs():
-    empty = _statements_sent(statement_search._Blocks(Search(Limits(0, 0, 1), 9), 0), pa.table({"start": [0]}),
+    empty = _sent(statement_search._Blocks(Search(Limits(0, 0, 1), 9), 0), pa.table({"start": [0]}),
                   Known(pa.array([], pa.list_(pa.struct([("filled", pa.list_(pa.struct([("slot", pa.string()),
-                  ("word", pa.string())]))), ("named", pa.list_(pa.string()))])))), (NAMES, WORDS))  # fmt: skip
-    assert _paired_statements(Search(Limits(0, 0, 1), 9), empty, (NAMES, WORDS)).num_rows == 0
+                  ("word", pa.string())]))), ("named", pa.list_(pa.string())), ("evidence", pa.int8())])))),
+                  (NAMES, WORDS))  # fmt: skip
+    assert _paired(Search(Limits(0, 0, 1), 9), empty, (NAMES, WORDS)).num_rows == 0
 
 
 @pytest.mark.parametrize("limits", [Limits(0, 0, 1)])
