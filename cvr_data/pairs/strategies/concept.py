@@ -14,7 +14,7 @@ Source: the concepts that a pair retains, injects and excludes are those of Fine
 (https://openreview.net/forum?id=wGa2plE8ka); its prompts and code were not released.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.mapped_rows import MappedRows, mapped
 from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.pairs.columns import summed
@@ -67,19 +68,19 @@ EXAMPLE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    targets: int = 30
+class Config(Ranged):
+    targets: int = field(default=30, metadata=within(SIZE))
     """Targets of a reference, at most: those that it has most in common with."""
-    max_changes: int = 2
+    max_changes: int = field(default=2, metadata=within(SIZE))
     """Slots that change, at most; more are another scene."""
-    min_common: float = 0.25
+    min_common: float = field(default=0.25, metadata=within("[0, 1]"))
     """What both tell, by weight, of that and half of what one of them tells alone; changes do not count."""
     min_rarity: float = 1.5
     """Weight of a word that can be all that two videos have in common: 1.5 is a word of every fifth video, 3 of every
     twentieth; ln((videos + 100) / (videos that name it + 1))."""
-    caption_share: float = 0.1
+    caption_share: float = field(default=0.1, metadata=within("[0, 1]"))
     """Of a video's captions, those that must name what fills a slot: with one to ten captions, any."""
-    max_group: int = 2000
+    max_group: int = field(default=2000, metadata=within("[2, inf)"))
     """Statements that are all compared because they have one word in common; of more, those that are most alike."""
     additions: Literal["drop", "take"] = "drop"
     """Whether a thing that several captions of one video name (three, and three in ten), and none of the other's five
@@ -89,12 +90,6 @@ class Config:
     change only where all else is the same, or how near MiniLM finds them (tablet, phone)."""
     synonyms: Path | None = None
     """Groups of words that are one, a line each: `big, large, huge`."""
-
-    def __post_init__(self) -> None:
-        if min(self.targets, self.max_changes) < 1 or self.max_group < 2:
-            raise ValueError("targets and max_changes must be at least 1, and max_group at least 2.")
-        if not (0 <= self.caption_share <= 1 and 0 <= self.min_common <= 1):
-            raise ValueError("caption_share and min_common must be between 0 and 1.")
 
     def limits(self) -> Limits:
         """Return what a pair of statements is."""
