@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 
 from cvr_data.language.closed_words import DETERMINING
 from cvr_data.language.lexicon import read_lexicon
+from cvr_data.modifications.realising.deeds import PLACES
 from cvr_data.modifications.realising.located import CannotSay, Holder, Located, Side
-from cvr_data.modifications.realising.scenes import scene_texts
+from cvr_data.modifications.realising.phrases import CHOSEN
+from cvr_data.modifications.realising.scenes import placed, scene_texts
 from cvr_data.modifications.realising.text import Text, is_colour
 
 BEFORE_ONLY = ("al", "ic", "ary", "ese", "ian", "ish", "th", "'s", "-")
@@ -74,12 +76,18 @@ def _one_sided(found: Located) -> Iterator[Text]:
 
 def _attribute(found: Located, before: Side, after: Side) -> Iterator[Text]:
     old, new = found.old_whole, found.new_whole
+    if found.axis == "count" and not found.is_plural:
+        return  # "two goat"
     if found.axis == "count" and new:
         yield Text(3, f"show {new} instead of {before.text}")
         yield Text(5, f"show {new}", gone=before.text)
         yield Text(4, f"have {new}", gone=before.text)
         if found.is_main and found.is_plural:
             yield Text(2, f"make it {new}", gone=before.text)
+    elif new and after.text.split()[-1] in CHOSEN:
+        yield Text(5, f"use {new}", gone=old)
+        yield Text(3, f"show {new}", gone=old)
+        yield Text(3, f"change {old} to {new}")
     elif new and after.text.split()[-1] in DETERMINING:
         yield Text(2, f"show {new}")
         yield Text(1, f"use {new}")
@@ -129,6 +137,10 @@ def _definite(phrase: str) -> str:
 def _made(found: Located, after: Side, gone: str) -> Iterator[Text]:
     """Yield the texts of a quality: "make the car blue", "make the man smile"."""
     holder, what = found.holder, after.text if after.is_state else after.base or after.text
+    if holder is None and what == after.base:
+        return
+    if holder is not None and not holder.is_alive and read_lexicon().has(after.text, "adj"):
+        what = after.text  # "threatening clouds"
     if holder is None:
         yield Text(2, f"make it {what}", gone=gone)
         yield Text(1, f"have it {'' if what == after.base else 'be '}{what}", gone=gone)
@@ -161,17 +173,19 @@ def _object(found: Located, before: Side, after: Side) -> Iterator[Text]:
         return
     new, gone = after.phrase, before.phrase if before.is_noun else ""
     is_alike = before.is_plural == after.is_plural
-    if before.is_noun and before.is_main and is_alike:
+    is_done = found.deed is not None and found.is_done_to
+    if before.is_noun and before.is_main and is_alike and not (is_done and found.is_apart):
         it = "them" if before.is_plural else "it"
         yield Text(62, f"make {it} {new}", gone=gone)
         yield Text(20, f"turn {it} into {new}", gone=gone)
         yield Text(8, f"change {it} to {new}", gone=gone)
         yield Text(16, f"change to {new}", gone=gone)
-        yield Text(10, f"replace with {new}")
+        yield Text(4, f"replace with {new}")
     if before.is_known and not before.text.endswith("'s"):
         old = f"the {before.text}"
         yield Text(27, f"change {old} to {new}")
-        yield Text(20, f"turn {old} into {new}")
+        if not found.is_apart:
+            yield Text(20, f"turn {old} into {new}")
         yield Text(17, f"replace {old} with {new}")
         is_other = set(before.text.split()).isdisjoint(after.text.split())
         if (
@@ -181,6 +195,8 @@ def _object(found: Located, before: Side, after: Side) -> Iterator[Text]:
             and new != after.text
         ):
             yield Text(7, f"make {old} {new}")
+    if found.holder and before.preposition == after.preposition != "" and after.preposition in PLACES:
+        yield from placed(found, after, gone)
     yield from _handled(found, after, gone)
 
 
@@ -202,13 +218,14 @@ def _handled(found: Located, after: Side, gone: str) -> Iterator[Text]:
     if found.does.base and after.is_alive:
         yield Text(34, f"have {new} {found.does.base}")
         yield Text(24, f"show {new} {found.does.ing}")
-    if found.place and found.before and found.before.is_main:
+    if found.place and found.before and found.before.is_main and not found.is_done_to:
         yield Text(18, f"put {new} {found.place}", gone=gone)
         yield Text(14, f"have {new} {found.place}", gone=gone)
     if after.is_handled and deed is not None:
         yield Text(2, f"use {new}", gone=gone)
     yield Text(4, f"show {new}", gone=gone)
-    yield Text(5, f"have {new}", gone=gone)
+    if gone:
+        yield Text(2, f"have {new}", gone=gone)
 
 
 def _number(before: Side, after: Side) -> Iterator[Text]:
@@ -226,18 +243,24 @@ def _number(before: Side, after: Side) -> Iterator[Text]:
 
 def _action(found: Located, before: Side, after: Side) -> Iterator[Text]:
     if after.is_state:
-        yield from _made(found, after, before.text if before.is_state else "")
-    elif after.ing:
+        yield from _made(found, after, before.text if before.is_state else before.ing)
+    elif after.ing and _is_passive(after) == _is_passive(before):
         gone, plain = _taken_back(before, after)
         yield from _done(found, after, gone, plain)
     elif after.is_noun and before.is_noun:
         yield from _object(found, before, after)
 
 
+def _is_passive(side: Side) -> bool:
+    return side.base.startswith("be ")
+
+
 def _taken_back(before: Side, after: Side) -> tuple[str, str]:
     """Return what is no longer done as -ing and as base: "cutting it" where what it is done to is named already."""
-    if before.is_state or not before.base or not after.base:
-        return ("", "") if before.is_state else (before.ing, before.base)
+    if before.is_state:
+        return f"being {before.text}", f"be {before.text}"
+    if not before.base or not after.base:
+        return before.ing, before.base
     verb, _, what = before.ing.partition(" ")
     if what and before.object and after.base.endswith(f" {what}"):
         return f"{verb} {before.object}", f"{before.base.split()[0]} {before.object}"
@@ -253,10 +276,14 @@ def _done(found: Located, after: Side, gone: str = "", plain: str = "") -> Itera
         yield Text(1, f"show {after.ing}", gone=gone)
         return
     if holder is None or after.base.split()[-1] == holder.text.split()[-1]:
-        if after.object or not found.before or not found.before.object:
-            yield Text(2, f"show {after.ing}", gone=gone)
-        if after.object:
+        if " " in after.base or found.is_filming:
             yield Text(3, after.base, gone=gone, plain=plain)
+        else:
+            yield Text(2, f"show {after.ing}", gone=gone)
+        return
+    if after.base.startswith("be "):
+        yield Text(2, f"have {holder.text} {after.base.removeprefix('be ')}", gone=gone.removeprefix("being "))
+        yield Text(2, f"show {holder.text} {after.ing}", gone=gone)
         return
     for name in _names(holder):
         yield Text(10, f"have {name} {after.base}", gone=gone, plain=plain)
