@@ -13,10 +13,10 @@ MASS = (7, 12, 13, 19, 22, 26, 27)
 """WordNet's files of what is not counted: attribute, feeling, food, phenomenon, process, state, substance."""
 ANIMAL, FOOD = 5, 13
 UNCOUNTED = frozenset(
-    "advice anime art arugula bamboo bark beef blood cereal clover corn cotton cream damage equipment fabric foil "
+    "advice anime art arugula bamboo bark beef blood cereal clover corn cotton cream damage equipment fabric foil food "
     "garlic graffiti grass hair heather information ivy kale laundry lavender lettuce lightning literature lotion "
     "machinery mail makeup mint money moss nature oil packaging pasta pollution pottery rice salmon scenery soap "
-    "software technology text tupperware vegetation wheat wood work".split()
+    "software technology text tupperware vegetation wheat wood work yarn".split()
 )
 """Nouns that no article "a" stands before, whatever they mean, beside those that have no plural."""
 ONES = frozenset(

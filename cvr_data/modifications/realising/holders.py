@@ -40,6 +40,8 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
         if noun is not None and is_film(frame.sentence, noun) and not is_seen(frame.sentence, noun):
             return None
         number = frame.thing_of(noun) if noun is not None and noun != head else None
+        if noun is None and frame.sentence.tags[head] == "VBG":
+            number = _agent(frame, head)  # "screaming girl"
         if number is None and noun is not None and noun != head:
             is_plural = frame.number(noun) == "plural"
             return Holder(f"the {frame.sentence.words[noun]}", "them" if is_plural else "it", is_only=False)

@@ -34,12 +34,23 @@ from cvr_data.modifications.realising.phrases import (
     wholes,
     with_article,
 )
-from cvr_data.modifications.realising.verbs import NOTHING, TAKEN, Forms, acting, is_state, is_sure, verb_forms
+from cvr_data.modifications.realising.verbs import (
+    NOTHING,
+    TAKEN,
+    Forms,
+    acting,
+    is_done_by,
+    is_mostly_verb,
+    is_state,
+    is_sure,
+    verb_forms,
+)
 
 UNSEEN = ("same_lemma", "spelling", "word_order", "function_words", "topic", "not_visible")
 """Why a difference cannot be asked for."""
 QUALITIES = frozenset("JJ JJR JJS VBN VBD VBG CD NN NNP".split())
 """Tags of what tells how something is; of nouns those that the lexicon lists as adjectives alone."""
+BARE_PLACES = frozenset("bed church class court home school sea stage town work".split())
 ALIVE = ("person", "animal", "group")
 
 
@@ -71,11 +82,16 @@ class Side:
     """Of a noun of time: time, season or weather."""
     preposition: str = ""
     """Before a place: "in"."""
+    is_bare_place: bool = False
+    """Whether it stands there without an article, as "at home" does."""
     base: str = ""
     """Of an action: "play the guitar"; empty if it is none."""
     ing: str = ""
     object: str = ""
     """The pronoun of what the forms say it is done to: "it"."""
+    object_name: str = ""
+    """Its lemma, and how the forms name it."""
+    object_words: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +115,8 @@ class Located:
     old_whole: str = ""
     new_whole: str = ""
     """A qualifier with its noun and article: "a maple leaf", "oak leaves"; empty if it has none."""
+    old_one: str = ""
+    """What goes without its noun: "a red one"."""
     deed: Deed | None = None
     does: Forms = NOTHING
     """What who comes in does."""
@@ -139,6 +157,8 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
             raise CannotSay("fragment")
     slot = _said_slot(slot, ours, theirs, heads)
     _check_seen(slot, (ours, theirs), heads)
+    is_colours = slot in ("object", "attribute") and _are_colours(ours, theirs, heads)
+    slot = "attribute" if is_colours else slot  # "a pepper red"
     noun = _noun(theirs, heads[1]) if after else None
     is_quality = heads[0] is None or ours.sentence.tags[heads[0]] not in ("RP", "IN", "RB", "DT")
     gone = bare(ours, found.before_phrase, before) if before and is_quality else ""
@@ -147,10 +167,10 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
         slot = "object"  # "flower" of "flower blooming"
     return Located(
         slot=slot,
-        before=_side(ours, found.before_phrase, before, heads[0], slot, theirs),
+        before=_side(ours, found.before_phrase, before, heads[0], slot, theirs, is_gone=True),
         after=_side(theirs, found.after_phrase, after, heads[1], slot, ours),
         holder=holder_of(ours, heads[0], slot) or _known(holder_of(theirs, heads[1], slot), ours),
-        axis=_axis(theirs, heads[1], slot),
+        axis="colour" if is_colours else _axis(theirs, heads[1], slot),
         is_number=heads[0] is not None and heads[1] is not None and _is_number(ours, theirs, heads[0], heads[1]),
         is_plural=_is_plural(theirs, heads[1]),
         is_film=noun is not None and is_film(theirs.sentence, noun),
@@ -207,6 +227,8 @@ def _check_seen(slot: str, frames: tuple[Frame, Frame], heads: tuple[int | None,
             raise CannotSay("film")
         if slot == "object" and lemmas[head] in UNSEEN_THINGS:
             raise CannotSay("not_visible")
+        if slot == "attribute" and head == 0 and words[0] == lemmas[0] and is_mostly_verb(lemmas[0]):
+            raise CannotSay("unsure")  # "get coffee"
         is_view = slot in ("object", "scene") and is_film(frame.sentence, head) and not is_seen(frame.sentence, head)
         if is_view and len(frame.sentence.words) > 1:
             raise CannotSay("film")  # "enters view"
@@ -221,6 +243,19 @@ def _check_seen(slot: str, frames: tuple[Frame, Frame], heads: tuple[int | None,
             raise CannotSay("unlike")
 
 
+def _are_colours(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> bool:
+    """Whether both sides are colours, with no article of their own."""
+    sides = [(frame.sentence, head) for frame, head in zip((ours, theirs), heads, strict=True) if head is not None]
+    lexicon = read_lexicon()
+    found = [
+        lexicon.may_be(said.words[head], "colour")
+        and lexicon.has(said.words[head], "adj")
+        and said.child(head, "det") is None
+        for said, head in sides
+    ]
+    return len(found) == 2 and all(found)
+
+
 def _are_apart(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> bool:
     """Whether two nouns are of different files of WordNet, and neither of one that is not listed."""
     sides = zip((ours, theirs), heads, strict=True)
@@ -231,7 +266,7 @@ def _are_apart(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None])
 def _are_things(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> bool:
     """Whether both sides are nouns of things, and no colours."""
     found = [
-        frame.sentence.tags[head] in NOUN_TAGS and not read_lexicon().may_be(frame.sentence.lemmas[head], "colour")
+        frame.noun_of(head) == head and not read_lexicon().may_be(frame.sentence.lemmas[head], "colour")
         for frame, head in zip((ours, theirs), heads, strict=True)
         if head is not None
     ]
@@ -281,7 +316,9 @@ def _by_lemma(frame: Frame, text: str) -> list[int]:
     return list(range(start, start + len(wanted))) if start is not None else []
 
 
-def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, other: Frame) -> Side | None:
+def _side(
+    frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, other: Frame, *, is_gone: bool = False
+) -> Side | None:
     if not text:
         return None
     said = bare(frame, phrase, text)
@@ -290,8 +327,8 @@ def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, 
     sentence, lexicon = frame.sentence, read_lexicon()
     lemma = sentence.lemmas[head]
     is_noun = sentence.tags[head] in NOUN_TAGS and (lexicon.has(lemma, "noun") or not lexicon.has(lemma, "adj"))
-    is_verb = slot == "action" or sentence.tags[head] == "VBG"
-    forms = verb_forms(frame, phrase, head, other) if is_verb and _is_done(frame, head) else NOTHING
+    is_verb = slot == "action" or sentence.tags[head] == "VBG" or is_done_by(sentence.words[head])
+    forms = verb_forms(frame, phrase, head, other, is_gone=is_gone) if is_verb and _is_done(frame, head) else NOTHING
     thing = frame.thing_of(head)
     return Side(
         text=said,
@@ -309,9 +346,12 @@ def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, 
         is_handled=is_noun and lexicon.file_of_noun(lemma) in TAKEN and not lexicon.is_a(lemma, "place"),
         axis=time_axis(lemma) if is_noun else "",
         preposition=preposition_before(frame, thing) if thing is not None and frame.things[thing].head == head else "",
+        is_bare_place=sentence.words[head] in BARE_PLACES and sentence.child(head, "det", "poss") is None,
         base=forms.base,
         ing=forms.ing,
         object="" if forms.object is None else as_holder(frame, forms.object).pronoun or "them",
+        object_name="" if forms.object is None else frame.things[forms.object].name,
+        object_words=forms.what,
     )
 
 

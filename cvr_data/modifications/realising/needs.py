@@ -12,6 +12,8 @@ from cvr_data.modifications.realising.forms import article
 UNFINISHED = frozenset("belong come deal get go head lead lean look turn work".split())
 """Verbs that the lexicon lets stand alone, and that then tell nothing that is seen."""
 WHOLE = frozenset("ccomp xcomp acomp oprd".split())
+ENDS = ((), (".",), (",",), (":",), ("CC",))
+"""Tags after a verb of which its caption tells nothing more."""
 LONGEST = 6
 """Words of a phrase with a preposition."""
 
@@ -24,6 +26,8 @@ def needs(
     What it needs is told by WordNet's sentence frames: "somebody puts something somewhere".
     """
     sentence, lexicon = frame.sentence, read_lexicon()
+    if not said and not end and sentence.tags[verb + 1 : verb + 2] in ENDS:
+        return []  # as the caption says it
     particle = sentence.child(verb, "prt")
     name = lemma if particle is None else f"{lemma} {sentence.words[particle]}"
     name = name if lexicon.has(name, "verb") else lemma

@@ -56,10 +56,18 @@ def bare(frame: Frame, phrase: Phrase, text: str) -> str:
         words.pop(0)
     while len(words) > 1 and frame.sentence.tags[words[-1]] in TRAILING:
         words.pop()
+    nouns = [word for word in words if frame.sentence.tags[word] in NOUN_TAGS]
+    cut = next((at for at, word in enumerate(words) if nouns and word > nouns[0] and _leads_on(frame, word)), None)
+    words = words[:cut]  # "bag" of "bag to the left hand"
     if words and _makes_one(frame, words[0] - 1, words[0]):
         words.insert(0, words[0] - 1)
     said = " ".join(frame.sentence.words[word] for word in words).replace(" 's", "'s")
     return said or text.lower()
+
+
+def _leads_on(frame: Frame, word: int) -> bool:
+    """Whether a word leads from a thing to another."""
+    return frame.sentence.tags[word] in ("IN", "TO") and frame.sentence.words[word] != "of"
 
 
 def _makes_one(frame: Frame, before: int, noun: int) -> bool:
@@ -71,6 +79,9 @@ def _makes_one(frame: Frame, before: int, noun: int) -> bool:
         return False
     name, tags = sentence.lemmas[before], (sentence.tags[before], sentence.tags[noun])
     is_noun = tags[0] == "NN" and tags[1] in NOUN_TAGS
+    is_order = before == 0 and lexicon.has(name, "verb") and not any(tag.startswith("VB") for tag in sentence.tags)
+    if is_order or lexicon.may_be(sentence.words[noun], "colour"):
+        return False  # "slice cucumber", "pepper red"
     return is_noun and lexicon.has(name, "noun") and not lexicon.is_a(name, "person") and name not in FILM
 
 
@@ -149,6 +160,8 @@ def wholes(frame: Frame, phrase: Phrase, head: int | None, before: str) -> tuple
 def is_fragment(frame: Frame, phrase: Phrase, slot: str) -> bool:
     """Whether the words of a side are no phrase: a clause and a half, or what lacks the end of its own."""
     sentence, words = frame.sentence, list(phrase.words)
+    if "#" in (sentence.words[word] for word in words):
+        return True  # "#unsure"
     if len(words) < LONGEST_SIMPLE:
         return False
     finite = [word for word in words if sentence.tags[word] in FINITE and sentence.words[word] not in DIRECTIONS]
@@ -201,4 +214,6 @@ def is_doing(frame: Frame, noun: int) -> bool:
     if not word.endswith("ing") or sentence.tags[noun] not in NOUN_TAGS:
         return False
     verb = lexicon.verb_of(word)
+    if counted(word) and not lexicon.is_abstract(word):
+        return False  # "building"
     return verb is not None and lexicon.frequency(verb, "verb") >= lexicon.frequency(word, "noun")

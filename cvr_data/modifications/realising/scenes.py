@@ -1,6 +1,7 @@
 """Constructions of where and when something is."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.roles import weather_of
@@ -12,6 +13,7 @@ from cvr_data.modifications.realising.text import Text, is_colour
 
 MOVED = frozenset("in on at".split())
 """Prepositions of places that something can be moved to."""
+AT = frozenset("dawn dusk midnight night noon sunrise sunset twilight".split())
 TIME_PREPOSITIONS = ("at", "in", "during", "by")
 
 
@@ -20,6 +22,8 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     if found.axis in ("time", "season", "weather"):
         yield from _time(found, before, after)
         return
+    if (is_colour(after) or after.is_quality) and before.is_noun and not (is_colour(before) or before.axis):
+        return  # "text" becomes no "indoor"
     if is_colour(after) or after.is_quality:
         yield Text(3, f"make {'the background' if is_colour(after) else 'it'} {after.text}", gone=before.text)
         if is_colour(after):
@@ -48,7 +52,7 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
 def placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
     """Yield the texts of where something is: "in the field", "move the cows to the field"."""
     holder, deed = found.holder, found.deed
-    at = f"{after.preposition} {after.phrase}"
+    at = f"{after.preposition} {after.text if after.is_bare_place else after.phrase}"
     if after.is_worn:
         if holder:
             yield Text(7, f"put {holder.text} {at}", gone=gone)
@@ -71,6 +75,11 @@ def placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
         yield Text(5, f"put {holder.pronoun} {at}", gone=gone)
 
 
+def _at_time(side: Side) -> Side:
+    """Return a time with the preposition that it takes: "at noon"."""
+    return replace(side, preposition="at") if side.preposition == "in" and side.text in AT else side
+
+
 def _time(found: Located, before: Side, after: Side) -> Iterator[Text]:
     """Yield the texts of time, season and weather: "make it winter", "at night"."""
     is_same_kind = bool(before.axis) and before.axis == after.axis
@@ -90,6 +99,7 @@ def _time(found: Located, before: Side, after: Side) -> Iterator[Text]:
     if found.new_whole and found.is_main:
         yield Text(5, f"make {'them' if found.is_plural else 'it'} {found.new_whole}", gone=found.old_whole)
     if after.preposition in TIME_PREPOSITIONS:
+        before, after = (_at_time(side) for side in (before, after))
         yield Text(6, f"{after.preposition} {after.phrase}", gone=f"{before.preposition} {before.phrase}".strip())
         yield Text(
             2, f"show it {after.preposition} {after.phrase}", gone=f"{before.preposition} {before.phrase}".strip()

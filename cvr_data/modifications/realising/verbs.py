@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from cvr_data.language.changes import Phrase
 from cvr_data.language.closed_words import DIRECTIONS, LIGHT_VERBS
+from cvr_data.language.exclusion import DONE
 from cvr_data.language.frames import Event, Frame, Thing
 from cvr_data.language.lexicon import ALONE, read_lexicon
 from cvr_data.language.nouns import NOUN_TAGS
@@ -28,9 +29,12 @@ class Forms(NamedTuple):
     ing: str = ""
     object: int | None = None
     """The number of the thing that it is done to, where the forms name it."""
+    what: str = ""
+    """How they name it."""
 
 
 NOTHING = Forms()
+SURELY = 4
 BOUND = ("DT", "PRP$", "JJ", "CD", "CC", "NN", "NNP", "POS")
 """Tags of words that no article comes after."""
 SWITCHED = (("on",), ("off",), ("out",), ("up",), ("down",))
@@ -62,6 +66,19 @@ def is_sure(frame: Frame, verb: int) -> bool:
     return is_told or counts[0] > counts[1]
 
 
+def is_done_by(participle: str) -> bool:
+    """Whether a word in -ing tells what somebody visibly does: "smiling", not "charming"."""
+    verb = read_lexicon().verb_of(participle) if participle.endswith("ing") else None
+    return verb is not None and read_lexicon().file_of_verb(verb) in DONE and read_lexicon().may_stand(verb, ALONE)
+
+
+def is_mostly_verb(lemma: str) -> bool:
+    """Whether a word is a verb far more often than anything else: "get"."""
+    lexicon = read_lexicon()
+    others = lexicon.frequency(lemma, "noun") + lexicon.frequency(lemma, "adj")
+    return lexicon.frequency(lemma, "verb") > SURELY * others
+
+
 def is_state(frame: Frame, head: int) -> bool:
     """Whether a participle in -ed tells how something is: "surprised man", "looking bored"; not what is done to it."""
     sentence, lexicon = frame.sentence, read_lexicon()
@@ -89,8 +106,8 @@ def attributed(frame: Frame, event: Event | None) -> int | None:
     return event.object if is_beside and is_alive and not thing.determiner else None
 
 
-def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None) -> Forms:
-    """Return what is done as base and -ing, with particle and object.
+def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None, *, is_gone: bool = False) -> Forms:
+    """Return what is done as base and -ing, with particle and object, and with all that it needs unless it goes.
 
     What the `other` caption has, too, is known ("the door"); without one nothing is.
     """
@@ -122,13 +139,14 @@ def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None) -> 
     if event is not None and event.object is not None and not end and not rest and _is_told_by(frame, event, other):
         return Forms(ing=_told_of(frame, verb, frame.things[event.object]))
     needed = needs(frame, verb, lemma, rest, end, other)
-    if needed is None:
+    if needed is None and not is_gone:
         return NOTHING
-    end += needed
+    end += needed or []
     forms = (lemma, inflected(lemma, "VBG"))
     tails = ([_joined_verb(frame, word, tag, rest, other) for word in rest] for tag in ("VB", "VBG"))
+    what = "" if number is None else " ".join(end)
     base, ing = (" ".join([form, *tail, *end]).replace(" 's", "'s") for form, tail in zip(forms, tails, strict=True))
-    return Forms(base, ing, number)
+    return Forms(base, ing, number, what)
 
 
 def _full(frame: Frame, verb: int) -> int:
@@ -173,10 +191,12 @@ def _joined_verb(frame: Frame, word: int, tag: str, said: Sequence[int], other: 
     thing = None if number is None else frame.things[number]
     if thing is not None and word == thing.first and sentence.tags[word - 1] not in BOUND:
         is_bare = thing.determiner or thing.number == "plural" or is_uncounted(sentence.words[thing.head], thing.name)
+        is_bare = is_bare or sentence.words[word - 1] == "of"  # "a type of string"
         if not is_bare and sentence.tags[word] != "CD":
             is_shared = other is not None and sentence.words[thing.head] in other.sentence.words
             return f"{'the' if is_shared else article(sentence.words[word])} {sentence.words[word]}"
-    is_joined = sentence.deps[word] == "conj" or sentence.words[word - 1] in ("and", "or")
+    is_joined = sentence.deps[word] == "conj" and not {"and", "or"}.isdisjoint(sentence.words[said[0] : word])
+    is_joined = is_joined or sentence.words[word - 1] in ("and", "or")
     lemma = sentence.lemmas[word]
     if not sentence.tags[word].startswith("VB"):
         is_beside = sentence.words[word - 1] in ("and", "or") and sentence.tags[word - 2].startswith(
@@ -202,13 +222,15 @@ def _object(
     if thing.first == event.head + 1 and not takes(frame, event, other):
         return [], None  # "twinkling stars": they are not twinkled
     last = _with_of(frame, thing)
-    if any(thing.first <= word <= thing.last for word in said):
+    is_part = any(event.head < word < thing.head and frame.sentence.tags[word] in NOUN_TAGS for word in said)
+    if is_part or any(thing.first <= word <= thing.last for word in said):
         return list(words[max(said) + 1 : last + 1]), None
     is_shared = other is not None and thing.determiner in ("a", "an") and words[thing.head] in other.sentence.words
     is_mass = other is None and is_uncounted(words[thing.head], frame.sentence.lemmas[thing.head])
     if last > thing.last or ((thing.determiner or thing.number == "plural" or is_mass) and not is_shared):
         return list(words[thing.first : last + 1]), event.object
-    return ["the", *name_in(frame, thing).split()], event.object
+    name = name_in(frame, thing).split()
+    return (["the", *name] if read_lexicon().has(name[-1], "noun") or is_shared else name), event.object
 
 
 def _plain_object(frame: Frame, event: Event, said: Sequence[int]) -> list[str]:
