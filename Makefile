@@ -9,12 +9,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 # vLLM wants other versions of some packages, so it has an environment of its own (4 GB).
 VLLM := .venv-vllm
+# Video processors want torchvision, and that the torch it is built for (7 GB with the libraries of PyPI's torch).
+EMBEDDERS := .venv-embedders
 # The tools of `make lock` and `make sbom`, which are not to stand in the lists that they write.
 TOOLS := .venv-tools
 # What pip says is shown: which file of how many MB, and how far it is. `PIP_OPTIONS=--quiet` leaves it out.
 PIP_OPTIONS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check $(PIP_OPTIONS)
 VLLM_PIP := $(VLLM)/bin/python -m pip --disable-pip-version-check $(PIP_OPTIONS)
+EMBEDDERS_PIP := $(EMBEDDERS)/bin/python -m pip --disable-pip-version-check $(PIP_OPTIONS)
 # Two processes, each with whole files, since what the tests of a file share is made once; the quickstart goes first.
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
@@ -23,7 +26,7 @@ TORCH = $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.lock)
 # Convolutions spend half their time in page faults unless freed memory is kept (docs/performance.md).
 FAST := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 
-.PHONY: quickstart test test-fast test-engines attack check bench bench-engines real install lock pins sbom clean
+.PHONY: quickstart test test-fast test-engines test-embedders attack check bench bench-engines real install lock pins sbom clean
 
 quickstart: $(VENV)/.installed
 	$(FAST) $(BIN)/cvr quickstart
@@ -37,6 +40,9 @@ test-fast: $(VENV)/.installed-dev
 
 test-engines: $(VLLM)/.installed
 	$(VLLM)/bin/python -m pytest tests/engines
+
+test-embedders: $(EMBEDDERS)/.installed
+	$(EMBEDDERS)/bin/python -m pytest tests/embedders
 
 # Every command on bad input of every kind, and every stage and export killed at each point at which files change.
 attack: $(VENV)/.installed-dev
@@ -103,6 +109,13 @@ $(VLLM)/.installed: pyproject.toml constraints-vllm.txt
 	$(VLLM_PIP) install --upgrade pip
 	$(VLLM_PIP) install $(TORCH_OPTIONS) -c constraints-vllm.txt torch
 	$(VLLM_PIP) install --no-deps -r constraints-vllm.txt -e .
+	touch $@
+
+$(EMBEDDERS)/.installed: pyproject.toml constraints-embedders.txt
+	@echo "Installing torchvision, its torch and mteb into $(EMBEDDERS): about 7 GB on disk."
+	test -x $(EMBEDDERS)/bin/python || $(PYTHON) -m venv $(EMBEDDERS)
+	$(EMBEDDERS_PIP) install --upgrade pip
+	$(EMBEDDERS_PIP) install --no-deps -r constraints-embedders.txt -e .
 	touch $@
 
 clean:

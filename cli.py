@@ -53,13 +53,15 @@ EVERY_DAY = (
 )  # fmt: skip
 GROUPS = {
     "videos": (
-        "download", "data-status", "describe-videos", "merge", "import-embeddings", "export-embeddings", "fit-heads",
-        "check-media",
+        "download", "data-status", "describe-videos", "cut", "merge", "import-embeddings", "export-embeddings",
+        "fit-heads", "check-media",
     ),
     "pairs": ("calibrate", "why-not", "chain-pairs", "mine-distractors"),
     "texts": ("sample", "score-modifications", "train-generator", "truth-modifications"),
-    "triplets": ("stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export",
-                 "find-positives"),
+    "triplets": (
+        "plan", "stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export",
+        "find-positives",
+    ),
     "results": (
         "compare", "report", "audit", "queries", "explain-query", "published", "submit", "encode-queries", "score",
         "export-result", "import-checkpoint", "two-way", "show-wti",

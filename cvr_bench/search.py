@@ -22,6 +22,7 @@ from cvr_bench.data.remembering import RememberingEncoder
 from cvr_bench.models.parts.trained import scoring_model
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.callable_module import call_as_function
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.trust import stored
@@ -182,3 +183,6 @@ def _scores(
     queries = [Query(str(number), reference, text) for number, text in enumerate(texts)]
     with torch.inference_mode():
         return retriever.score(queries).float().clone()
+
+
+call_as_function(__name__)

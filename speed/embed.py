@@ -24,7 +24,8 @@ from measuring import print_machine, seconds_of
 
 from cvr_data.core.artifacts import ArtifactWriter
 from cvr_data.core.memory import keep_freed_memory
-from cvr_data.features.embed import VIDEOS_PER_CALL, embed
+from cvr_data.features.decoded_videos import VIDEOS_PER_CALL
+from cvr_data.features.embed import embed
 from cvr_data.features.encoders import efficientnet_lite0
 from cvr_data.media.perceptual_hash import perceptual_hash
 from cvr_data.media.video import Video, read_frames, sample_indices, write_mp4

@@ -29,7 +29,7 @@ CASES = [
     ("bse-covr", {"width": 8, "layers": 1, "heads": 2}),
     ("ecde", {"width": 8, "layers": 1, "heads": 2}),
 ]
-BY_BATCH = {"tirg", "drl", "clip4clip", "covr-blip", "covr-blip2", "bse-covr", "ecde"}
+BY_BATCH = {"tirg", "drl", "clip4clip", "covr-blip", "covr-blip2", "bse-covr", "ecde", "retrack", "hud"}
 """Models that are compared in eval mode: batch norm sees a part at a time, and dropout is drawn in parts."""
 ROWS = 12
 SIDES = ("reference", "target")

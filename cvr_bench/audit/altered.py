@@ -52,6 +52,27 @@ class AlteredFeatures:
         finally:
             self._alteration = Alteration()
 
+    @property
+    def altered(self) -> Alteration:
+        """What is done to inputs at the moment."""
+        return self._alteration
+
+    def frame_order(self, video: Video, count: int) -> list[int]:
+        """Return which of the frames of a video are seen, in which order; none where there is nothing to see."""
+        numbers_BTD = torch.arange(1, count + 1, dtype=torch.float32)[None, :, None]
+        features = VideoFeatures(numbers_BTD, torch.ones(1, count, dtype=torch.bool))
+        if self._alteration.videos is not None:
+            features = self._alteration.videos([video], features)
+        return [int(number) - 1 for number in features.frames_BTD[features.mask_BT][:, 0] if number]
+
+    def is_read(self, text: str) -> bool:
+        """Return whether there is anything to read in a text."""
+        one_BL, one_BD = torch.ones(1, 1, dtype=torch.bool), torch.ones(1, 1)
+        features = TextFeatures.of(one_BD[:, None], one_BL, one_BD)
+        if self._alteration.texts is not None:
+            features = self._alteration.texts([text], features)
+        return bool(features.pooled_BD.any())
+
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return what the other encoder gives, altered."""
         features = self.encoder.encode_videos(videos)

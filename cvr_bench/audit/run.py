@@ -1,11 +1,13 @@
 """Audit what is on disk: a result, whose model is asked again, or triplets, on which a model is asked anew.
 
 audit_saved_result(Config(), Path("results/fdca-quickstart"))
-audit_triplets(Config(), find_data_sources(Path("annotations/quickstart"), "--data"), AuditRun(model="sum"))
+audit_triplets(Config(), LeakConfig(), find_data_sources(Path("annotations/quickstart"), "--data"), AuditRun())
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,17 @@ from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.audit.data_leaks import data_leaks
 from cvr_bench.audit.generators import check_generator_leaks
 from cvr_bench.audit.leak import Config as LeakConfig
-from cvr_bench.audit.record import STAGE, VERSION, Config, audit_result, audit_retriever, read_audit, write_audit
+from cvr_bench.audit.pool import pool_findings
+from cvr_bench.audit.record import (
+    STAGE,
+    VERSION,
+    Config,
+    Findings,
+    audit_result,
+    audit_retriever,
+    read_audit,
+    write_audit,
+)
 from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.benchmarks.triplets import benchmark_task_name
 from cvr_bench.data.benchmark import Benchmark
@@ -23,20 +35,22 @@ from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import is_trainable_retriever
 from cvr_bench.results.result import STAGE as BENCH
 from cvr_bench.results.result import Result, read_result, result_ranks_table
+from cvr_bench.results.single_inputs import COMPOSITION
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_data.core.artifacts import ArtifactWriter, is_made_by, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import input_paths
 from cvr_data.core.registry import config_dict
 from cvr_data.core.trust import stored
+from cvr_data.features.single_inputs import POOL_VERSION
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRun:
-    """The model that triplets are audited with."""
+    """What triplets are audited with."""
 
-    model: str = "sum"
-    """One that needs no training."""
+    model: str | None = None
+    """One that needs no training; None asks plain scorers of one input (`audit.pool`)."""
     split: str = "test"
 
 
@@ -85,26 +99,51 @@ def audit_triplets(
         out or beside / f"{benchmark_task_name(sources.data)}-audit",
         stage=STAGE,
         version=VERSION,
-        config={**vars(run), "k": config.k, "seed": config.seed, "leaks": config_dict(leak_config)},
-        inputs={"triplets": sources.data, "embeddings": sources.embeddings},
+        config={**vars(run), **_asked(config, run), "leaks": config_dict(leak_config)},
+        inputs={"triplets": sources.data, "embeddings": sources.embeddings, **_named(sources.distractors)},
         overwrite=overwrite,
     )
     if writer.finished() is None:
-        features = AlteredFeatures(sources.encoder)
-        retriever = MODELS.get(run.model).load(MODELS.config(run.model), features)
-        if is_trainable_retriever(retriever):
-            raise CvrError(f"{run.model} has to be trained: audit its result instead, or name a model that has not.")
         task = sources.task(run.split)
+        findings_of = _by_model(config, run.model, sources) if run.model else partial(_by_pool, config, sources)
         with writer:
-            findings = audit_retriever(
-                config, retriever, features, task, result_ranks_table(task, evaluate(retriever, task))
-            )
+            findings = findings_of(run.split)
             leaks = data_leaks(leak_config, sources, run.split)
             about: dict[str, Any] = {"model": run.model, "data": task.name, "split": run.split}
             if seen := check_generator_leaks([sources.data], task, allowed=True):
                 about |= {"generators": seen}
             write_audit(writer, findings, about, leaks)
     return writer.path, read_audit(writer.path)
+
+
+def _asked(config: Config, run: AuditRun) -> dict[str, Any]:
+    return {"k": config.k, **({"seed": config.seed} if run.model else {"pool": POOL_VERSION})}
+
+
+def _named(distractors: Sequence[Path]) -> dict[str, Path]:
+    return {"distractors" if n == 1 else f"distractors-{n}": path for n, path in enumerate(distractors, start=1)}
+
+
+def _by_pool(config: Config, sources: Sources, split: str) -> Findings:
+    """What plain scorers of one input say."""
+    started = time.monotonic()
+    record, table = pool_findings(sources, split, config.k)
+    seconds = {"composition": time.monotonic() - started}
+    return Findings({"queries": table.num_rows, "composition": record, "seconds": seconds}, {COMPOSITION: table})
+
+
+def _by_model(config: Config, model: str, sources: Sources) -> Callable[[str], Findings]:
+    """What a model says that is asked again. Raises CvrError: it has to be trained."""
+    features = AlteredFeatures(sources.encoder)
+    retriever = MODELS.get(model).load(MODELS.config(model), features)
+    if is_trainable_retriever(retriever):
+        raise CvrError(f"{model} has to be trained: audit its result instead, or name a model that has not.")
+
+    def findings_of(split: str) -> Findings:
+        task = sources.task(split)
+        return audit_retriever(config, retriever, features, task, result_ranks_table(task, evaluate(retriever, task)))
+
+    return findings_of
 
 
 def _sources_of(result: Result) -> Sources:

@@ -9,6 +9,8 @@ ranks the targets of its triplets, a query's own reference left out; no paper re
 Paper: Ventura et al., CoVR-2, TPAMI 2024 (https://arxiv.org/abs/2308.14746). Licence: MIT for the annotations; the
 images are Conceptual Captions'. Files: https://huggingface.co/datasets/lucas-ventura/CC-CoIR. No count is checked,
 because none is published exactly.
+
+Unseen: the published files were not at hand; the reader follows the code that reads them.
 """
 
 from dataclasses import dataclass

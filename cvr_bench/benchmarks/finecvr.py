@@ -7,6 +7,8 @@ with the same reference and text but other targets count one by one, as in the r
 
 Paper: Wu et al., FDCA, ICLR 2025 (https://openreview.net/forum?id=wGa2plE8ka). Licence: none stated. Files: the links
 in https://github.com/May2333/FDCA. No count is checked, because none is published.
+
+Unseen: the published files were not at hand; the reader follows the code that reads them.
 """
 
 from collections.abc import Sequence

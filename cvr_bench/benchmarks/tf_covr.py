@@ -6,6 +6,8 @@ target, each once; the released code keeps one column per query, repeats include
 Paper: Gupta et al., NeurIPS 2025 (https://arxiv.org/abs/2506.05274). Licence: MIT for the code; see the data set's
 card. Files: https://huggingface.co/datasets/ucf-crcv/TF-CoVR. No count is checked, because none per split is
 published.
+
+Unseen: the published files were not at hand; the reader follows the code that reads them.
 """
 
 from dataclasses import dataclass

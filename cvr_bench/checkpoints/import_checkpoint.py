@@ -20,6 +20,7 @@ from torch import Tensor
 
 from cvr_bench.checkpoints.config import CLASSES, checkpoint_config
 from cvr_bench.checkpoints.names import Layout, renamed_checkpoint
+from cvr_bench.models.networks.covr.qformer import LAST_NORM
 from cvr_bench.models.parts.weights import EXTRA, FROZEN, WEIGHTS, read_model_weights
 from cvr_data.core.artifacts import Artifact, ArtifactWriter
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
@@ -38,12 +39,20 @@ LAYOUTS: Mapping[str, Layout] = {
     "bse-covr": "blip",
     "ecde": "blip",
     "covr-blip2": "blip2",
+    "retrack": "blip2",
+    "hud": "blip2",
     "fdca": "same",
     "combiner": "same",
 }
 """Model -> whose names its published checkpoints have."""
-EXTRAS = ("prompt_proj.",)
-"""Names of weights for which transformers has no place."""
+EXTRAS: Mapping[str, tuple[str, ...]] = {
+    "bse-covr": ("prompt_proj.",),
+    "retrack": ("compose_", "contribution_decoder.", "point_weights.", "text_anchor_to_k."),
+    "hud": ("compose", "video_logit_weight", "local_weight", "probabilistic_cross", "uncertain_net_cross"),
+}
+"""Model -> how the names of its weights begin for which transformers has no place."""
+OWN_NORM = ("retrack", "hud")
+"""Models that keep the norm of image tokens, so that it is trained or read as released."""
 UNUSED_HEAD = "itm_head."
 """Of transformers' class; nothing here uses it, and most checkpoints lack it."""
 BERT_WORDS = 30522
@@ -69,14 +78,16 @@ def import_checkpoint(file: Path, model: str, out: Path, given: Given, *, overwr
         raise CvrError(f"No published checkpoint is for the model {model!r}. {did_you_mean(model, LAYOUTS)}")
     if not file.is_file():
         raise CvrError(f"{file} does not exist.")
-    layout = LAYOUTS[model.replace("_", "-")]
-    config = {"model": model.replace("_", "-"), "base": given.base, "tokenizer": given.tokenizer}
+    model = model.replace("_", "-")
+    layout = LAYOUTS[model]
+    config = {"model": model, "base": given.base, "tokenizer": given.tokenizer}
     writer = ArtifactWriter(
         out, stage=STAGE, version=VERSION, config=config, inputs={"checkpoint": file}, overwrite=overwrite
     )
     if (done := writer.finished()) is not None:
         return done
-    prepared = _prepare(renamed_checkpoint(read_model_weights(file), layout), layout, given, str(file))
+    weights = renamed_checkpoint(read_model_weights(file), layout)
+    prepared = _prepare(weights, model, layout, given, str(file))
     with writer:
         prepared.write(writer.path)
     kept = [*prepared.weights.values(), *prepared.extra.values()]
@@ -102,14 +113,20 @@ class _Prepared:
         _save(folder / WEIGHTS, self.weights)
 
 
-def _prepare(weights: dict[str, Tensor], layout: Layout, given: Given, where: str) -> _Prepared:
+def _prepare(weights: dict[str, Tensor], model: str, layout: Layout, given: Given, where: str) -> _Prepared:
     """Check the weights and what belongs to them."""
     if layout == "same":
         return _Prepared({name: weight for name, weight in weights.items() if not name.startswith(FROZEN)}, {})
     base_config = load_encoder_config(given.base) if given.base else None
-    extra = {name: weights.pop(name) for name in sorted(weights) if name.startswith(EXTRAS)}
+    extra = {name: weights.pop(name) for name in sorted(weights) if name.startswith(EXTRAS.get(model, ()))}
     if given.base:
         weights = {**load_encoder_network(CLASSES[layout], given.base).state_dict(), **weights}
+    if model in OWN_NORM:
+        extra |= {
+            name.replace(LAST_NORM, "ln_vision."): weight
+            for name, weight in weights.items()
+            if name.startswith(LAST_NORM)
+        }
     config = checkpoint_config(weights, layout, base_config)
     config.architectures = [CLASSES[layout]]
     return _Prepared(_checked(weights, config, layout, where), extra, [config, _tokenizer(given, config, layout)])

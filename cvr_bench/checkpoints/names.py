@@ -28,7 +28,7 @@ VISION = (
     (r"^(vision_model)\.pos_embed$", r"\1.embeddings.position_embedding"),
     (r"^(vision_model)\.patch_embed\.proj\.", r"\1.embeddings.patch_embedding."),
     (r"^(vision_model)\.blocks\.", r"\1.encoder.layers."),
-    (r"\.norm([12])\.", r".layer_norm\1."),
+    (r"^(vision_model\..*)\.norm([12])\.", r"\1.layer_norm\2."),
     (r"\.attn\.proj\.", ".self_attn.projection."),
     (r"\.attn\.", ".self_attn."),
     (r"^(vision_model)\.norm\.", r"\1.post_layernorm."),
@@ -45,10 +45,10 @@ QFORMER = (
 RULES: Mapping[Layout, tuple[tuple[str, str], ...]] = {"blip": VISION, "blip2": (*VISION, *QFORMER), "same": ()}
 UNUSED: Mapping[Layout, re.Pattern[str]] = {
     "blip": re.compile(r"\.position_ids$|^temp$|^(text|vision|visual)_(encoder|proj)_m\.|_queue$|^queue_ptr$"),
-    "blip2": re.compile(r"\.position_ids$|^temp$|^Qformer\.cls\."),
+    "blip2": re.compile(r"\.position_ids$|^temp$|^Qformer\.cls\.|^anchor_projector\.|^point_factor$"),
     "same": re.compile(r"(?!)"),
 }
-"""What no query or target depends on: buffers, the language head, and BLIP's momentum networks."""
+"""What no query or target depends on: buffers, the language head, BLIP's momentum networks, what ReTrack never uses."""
 
 
 def renamed_checkpoint(weights: Mapping[str, Tensor], layout: Layout) -> dict[str, Tensor]:

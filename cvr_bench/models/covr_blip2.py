@@ -93,7 +93,7 @@ TINY = Config(width=8, layers=1, heads=2, queries=2)
 def load(config: Config, encoder: Encoder) -> "DenseRetriever | MaxOverTokens":
     if config.is_faithful and config.model is not None and config.targets == "frames":
         check_released_frames(encoder, "covr-blip2", unit=False)
-    built = build_qformer(config, encoder, config.queries)
+    built = build_qformer(config, encoder, config.queries, QFormerNetwork)
     _train_only_used(built, config.variant)
     load_model_weights(built.network, config.checkpoint)
     composer, targets = QFormerComposer(config, encoder, built), Targets(config, encoder)

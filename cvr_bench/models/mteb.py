@@ -29,7 +29,8 @@ from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.core.ranges import SIZE, within
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.places import read_files
-from cvr_data.media.video import SAMPLERS, Video
+from cvr_data.media.timeline import sampler_and_rate
+from cvr_data.media.video import Video
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +45,14 @@ class Config:
     frames: int = field(default=8, metadata=within(SIZE))
     """Frames of a reference that are encoded with the text."""
     sampler: str = "uniform"
-    """Which frames: uniform, middle, first or per-second."""
+    """Which frames, as of `cvr embed --sampler`."""
     batch_size: int = field(default=16, metadata={"output": False})
     """Frame and text pairs that the model is given at once."""
 
     def __post_init__(self) -> None:
-        if min(self.frames, self.batch_size) < 1 or self.sampler not in SAMPLERS:
-            raise ValueError(f"frames and batch_size must be at least 1, and sampler one of {', '.join(SAMPLERS)}.")
+        sampler_and_rate(self.sampler)
+        if min(self.frames, self.batch_size) < 1:
+            raise ValueError("frames and batch_size must be at least 1.")
         if self.model is not None and self.videos is None:
             raise ValueError("a joint encoder reads the references' frames: -o videos=VIDEOS.")
 
@@ -76,7 +78,7 @@ class JointEncoder:
     """Encodes frames together with a text, by a model that someone else runs."""
 
     def __init__(self, config: Config):
-        from cvr_data.features.encoders.mteb import mteb_encoder_model
+        from cvr_data.features.encoders.networks.named_model import mteb_encoder_model
 
         assert config.model is not None and config.videos is not None
         self.config = config

@@ -19,15 +19,17 @@ def report_audits_table(audits: Sequence[Audit]) -> str:
     if not audits:
         return ""
     shown = [audit for audit in audits if audit["model"] not in BASELINES] or list(audits)
-    return "\n\n".join(part for part in (_composition(shown), _temporal(shown), "\n".join(_leak_lines(shown))) if part)
+    return "\n\n".join(
+        part for part in (_composition(shown), _temporal(shown), "\n".join(report_leak_lines(shown))) if part
+    )
 
 
-def _leak_lines(audits: Sequence[Audit]) -> list[str]:
+def report_leak_lines(audits: Sequence[Audit]) -> list[str]:
     """Return what train and scored split share, one line for all models that learned from the same."""
     found: dict[str, list[str]] = {}
     for audit in audits:
         if audit.get("leaks"):
-            found.setdefault(report_leak_table(audit["leaks"]), []).append(audit["model"])
+            found.setdefault(report_leak_table(audit["leaks"]), []).append(audit["model"] or audit["data"])
     lines = [f"Leaks, train to test ({', '.join(models)}): {line}" for line, models in found.items()]
     generators = {seen["generator"]: seen for audit in audits for seen in audit.get("generators", ())}
     return lines + [

@@ -1,11 +1,13 @@
 """A result for other tools: the run and the qrels that trec_eval reads, and the result JSON of MTEB.
 
-The run holds every score where the result was made with --save-scores, else the ten best items of each query.
+The run holds every score where the result was made with --save-scores, else the ten best items of each query. By
+MTEB's rules the reference is ranked with the rest and items that score alike come in the order of their ids, last first
+(https://github.com/embeddings-benchmark/mteb/pull/5241); that takes every score too.
 """
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import numpy as np
@@ -16,6 +18,8 @@ from cvr_bench.scoring.metrics import discounted_gain
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.whole_files import json_bytes, write_bytes
 
+Rules = Literal["own", "mteb"]
+"""Those that the result was scored by, or MTEB's."""
 MTEB_KS = (1, 3, 5, 10, 20, 100, 1000)
 MTEB_MAIN = "ndcg_at_10"
 SAFE = "".join(chr(code) for code in range(33, 127) if chr(code) != "%")
@@ -68,13 +72,15 @@ def _id(name: str) -> str:
     return quote(name, safe=SAFE)
 
 
-def mteb_result(result: Result, *, revision: str, main_score: str = MTEB_MAIN) -> dict[str, Any]:
+def mteb_result(result: Result, *, revision: str, main_score: str = MTEB_MAIN, rules: Rules = "own") -> dict[str, Any]:
     """Return the result JSON of MTEB 2 (`TaskResult`): shares from 0 to 1, as trec_eval has them.
 
+    The entry of the split says by which rules: the result's own, or MTEB's.
+
     Raises:
-        CvrError: there is no such main score.
+        CvrError: there is no such main score, or MTEB's rules are asked for of a result without all scores.
     """
-    lists = result.ranks.column("target_ranks").to_pylist()
+    lists = result.ranks.column("target_ranks").to_pylist() if rules == "own" else _mteb_target_ranks(result)
     grades = [given or [1] * len(found) for found, given in
               zip(lists, result.ranks.column("target_grades").to_pylist(), strict=True)]  # fmt: skip
     scores: dict[str, float] = {}
@@ -84,6 +90,7 @@ def mteb_result(result: Result, *, revision: str, main_score: str = MTEB_MAIN) -
     if main_score not in scores:
         raise CvrError(f"--main-score: no {main_score!r}. {did_you_mean(main_score, sorted(scores))}")
     entry = {"hf_subset": "default", "languages": ["eng-Latn"], "main_score": scores[main_score], **scores}
+    entry |= {"cvr": _rules_told(result, rules)}
     seconds = (result.record.get("cost") or {}).get("seconds", {})
     return {
         "dataset_revision": revision,
@@ -93,6 +100,38 @@ def mteb_result(result: Result, *, revision: str, main_score: str = MTEB_MAIN) -
         "evaluation_time": float(sum(seconds.get(name, 0.0) for name in ("encode", "score"))),
         "kg_co2_emissions": None,
     }
+
+
+def _rules_told(result: Result, rules: Rules) -> dict[str, Any]:
+    """How the numbers came about: what no field of MTEB's says."""
+    protocol, features = result.protocol, result.record.get("features", {}).get("options", {})
+    return {
+        "ties": protocol.ties if rules == "own" else "by id, last first",
+        "reference": protocol.reference if rules == "own" else "keep",
+        "gallery": protocol.gallery,
+        "sampler": features.get("sampler"),
+        "frames": features.get("frames"),
+    }
+
+
+def _mteb_target_ranks(result: Result) -> list[list[int]]:
+    """The rank of each target of each query, in the order of `target_ids`, by MTEB's rules."""
+    matrix = read_result_scores(result.path)
+    if matrix is None:
+        raise CvrError(f"{result.path} holds no score matrix; make it again with cvr bench --save-scores --overwrite.")
+    column_of = {name: column for column, name in enumerate(matrix.item_ids)}
+    later = np.array(matrix.item_ids).argsort(kind="stable").argsort()
+    names = result.ranks.column("target_ids").to_pylist()
+    found = []
+    for row, targets in enumerate(names):
+        allowed = np.ones(len(later), bool)
+        if matrix.candidates is not None:
+            allowed = np.isin(np.arange(len(later)), matrix.candidates[row])
+        scores = np.where(allowed, matrix.scores_QG[row], -np.inf)
+        columns = [column_of[name] for name in targets]
+        before = [(scores > scores[one]) | ((scores == scores[one]) & (later > later[one])) for one in columns]
+        found.append([1 + int(np.count_nonzero(above & allowed)) for above in before])
+    return found
 
 
 def _mteb_scores(ranks: list[int], grades: list[int], k: int) -> Mapping[str, float]:
@@ -107,9 +146,9 @@ def _mteb_scores(ranks: list[int], grades: list[int], k: int) -> Mapping[str, fl
     }
 
 
-def write_mteb_result(result: Result, out: Path, *, revision: str, main_score: str) -> Path:
+def write_mteb_result(result: Result, out: Path, *, revision: str, main_score: str, rules: Rules = "own") -> Path:
     """Write the result JSON of MTEB and return its path. Raises CvrError: a folder stands there."""
     if out.is_dir():
         raise CvrError(f"{out} is a folder; the result JSON of MTEB is one file.")
-    write_bytes(out, json_bytes(mteb_result(result, revision=revision, main_score=main_score)))
+    write_bytes(out, json_bytes(mteb_result(result, revision=revision, main_score=main_score, rules=rules)))
     return out

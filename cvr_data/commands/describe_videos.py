@@ -33,6 +33,7 @@ from cvr_data.commands.options import (
 @click.option("--floor", type=float, help="Lowest cosine of a kept description.  [default: 0.4, with blip]")
 @click.option("--attempts", type=int, default=2, show_default=True, help="Answers per video at most.")
 @click.option("--replace", is_flag=True, help="Describe videos again that have a description.")
+@click.option("--captions", is_flag=True, help="Videos without a caption get the first sentence as theirs.")
 @out_option("videos-described")
 @seed_option
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")

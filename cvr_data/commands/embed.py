@@ -23,7 +23,7 @@ from cvr_data.commands.options import (
 @click.option("--column", help="Embed this text column of SOURCE, and no videos.")
 @click.option("--only", type=PLACE, help="Embed only the videos whose ids are in this CSV file.")
 @click.option("--frames", help="Frames per video, at most; CoVR takes 15, uniform.")
-@click.option("--sampler", help="uniform, middle, first, or per-second (one frame a second, as DRL).")
+@click.option("--sampler", help="uniform, middle, first, per-second (as DRL), fps@2 (two a second), mteb or mteb@2.")
 @click.option("--all-tokens", is_flag=True, help="Store every token of a frame too, where the encoder gives them.")
 @click.option("--dtype", help="Type of the encoder's products: auto, bfloat16, float16 or float32.")
 @click.option("--batch-size", help="Frames or texts that go through the network at once.")

@@ -20,17 +20,13 @@ def export_command(triplets: Path, format_name: str, out: Path, videos: Path | N
 
     Example: cvr export annotations/quickstart --format huggingface -O quickstart-hf
     """
-    from cvr_data.core.whole_folder import whole_folder
-    from cvr_data.formats import FORMATS
+    from cvr_data.formats.export import write_layout
     from cvr_data.media.places import ids_of_clips
     from cvr_data.triplets.dataset import open_dataset, videos_of_triplets
 
-    component, config = FORMATS.get(format_name), FORMATS.config(format_name, options)
     dataset = open_dataset(triplets, videos=videos)
-    with whole_folder(out) as new:
-        made = component.write(config, dataset.triplets, new, dataset.videos)
-    for path in made:
-        click.echo(out / path.relative_to(new))
+    for path in write_layout(format_name, options, dataset.triplets, dataset.videos, out):
+        click.echo(path)
     if not dataset.triplets.num_rows:
         click.echo(f"{triplets} has no triplet, so the layout holds none; `cvr trace {triplets}` shows why.", err=True)
     clips = set() if dataset.videos is None else ids_of_clips(dataset.videos) & videos_of_triplets(dataset.triplets)

@@ -73,6 +73,8 @@ def _tell(folder: Path, manifest: dict[str, Any], rows: str, as_json: bool) -> N
     given = manifest.get("rows_read", 0) - sum(manifest["dropped"].values())
     if given > manifest["rows"]:
         click.echo(f"  {given} rows of the source are captions of these")
+    if silent := manifest.get("without_caption"):
+        click.echo(f"  {silent} without a caption, which cvr describe-videos {folder} --captions would write")
     _tell_languages(manifest.get("languages", {}))
     for line in nothing_left(folder, manifest):
         click.echo(line)

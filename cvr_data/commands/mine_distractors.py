@@ -46,3 +46,7 @@ def mine_distractors_command(
     for name, told in artifact.manifest["types"].items():
         reasons = ", ".join(f"{reason} {count}" for reason, count in told["missing"].items()) or "none"
         click.echo(f"  {name:<15}{told['queries']:>6} queries; without: {reasons}")
+    if (needs := artifact.manifest.get("needs_both")) is not None:
+        steps = needs["curve"][:: max(1, len(needs["curve"]) // 8)]
+        curve = ", ".join(f"{added} {100 * share:.0f} %" for added, share in [*steps, *needs["curve"][-1:]])
+        click.echo(f"  {needs['queries']} queries need both inputs at {needs['k']}, by videos added: {curve}")

@@ -47,6 +47,8 @@ def next_command(folder: Path) -> str | None:
         return None
     words = {"folder": str(folder), **_inputs(artifact)}
     templates = NEXT[begin]
+    if begin == "import-" and artifact.manifest.get("without_caption") == artifact.manifest["rows"]:
+        templates = ("cvr describe-videos {folder} --captions",)
     if begin == "embed" and not _is_split(artifact):
         templates = templates[1:]
     return next((filled for template in templates if (filled := _filled(template, words))), None)

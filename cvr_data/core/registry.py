@@ -29,6 +29,8 @@ from cvr_data.core.plain_paths import check_plain
 from cvr_data.core.ranges import check_ranges
 from cvr_data.core.trust import OUTSIDE, import_named, is_stored, require_named
 
+UNSEEN, UNSEEN_MARK = "\nUnseen: ", " [unseen]"
+"""How a docstring says that a reader never met the published files, and how a list shows it."""
 Options = Mapping[str, Any] | Sequence[str]
 
 
@@ -91,13 +93,17 @@ class Family(Generic[M]):
         return parse_config(self.get(name).Config, options, where=name, anywhere=self.anywhere, further=shown)
 
     def summary(self, name: str) -> str:
-        """Return the first line of the component's docstring, without importing it, or why it has none."""
+        """Return the first line of the component's docstring, without importing it, or why it has none.
+
+        A reader whose docstring has a paragraph `Unseen: ...` is marked: it was written without the published files.
+        """
         source = self._source(name)
         first_line = source.split("\n", 1)[0].strip()
+        mark = UNSEEN_MARK if UNSEEN in source.partition("\nfrom ")[0] else ""
         if first_line.startswith('"""') and first_line.strip('"'):
-            return first_line.strip('"').strip()  # as in every file of ours; to parse all 119 takes far longer
+            return first_line.strip('"').strip() + mark  # as in every file of ours; to parse all 119 takes far longer
         try:
-            return (ast.get_docstring(ast.parse(source)) or "").split("\n", 1)[0]
+            return (ast.get_docstring(ast.parse(source)) or "").split("\n", 1)[0] + mark
         except SyntaxError as error:  # one that is being written does not hide the others
             return f"(cannot be read: {error})"
 

@@ -17,6 +17,8 @@ TIMES = 4
 """How much more than its file what is read may take: torch stores tensors as they are, and shares few."""
 SPARE = 1 << 20
 """Bytes that any file may take beside."""
+SCHEDULES = re.compile(r"src\.[\w.]*\.(Cosine|Step|Exponential)Schedule")
+"""Classes of CoVR's code and of what was made from it, by name; nothing of theirs is run or looked for."""
 LEVELS = 8
 """Dictionaries around the weights, at most."""
 
@@ -32,7 +34,8 @@ def load_torch_file(path: Path) -> Any:
     try:
         with reading(path, "weights"):
             check_zip(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_inert_schedules(path)):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except CvrError:
         raise
     except Exception as error:  # of any kind: a damaged pickle ends wherever its bytes lead
@@ -40,6 +43,23 @@ def load_torch_file(path: Path) -> Any:
     held = sum(tensor.numel() * tensor.element_size() for tensor in _tensors(content))
     _check_size(path, held)
     return content
+
+
+class _Inert:
+    """What stands for the schedule of a learning rate, which released code saves whole beside its weights."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        pass
+
+
+def _inert_schedules(path: Path) -> list[Any]:
+    """The classes of schedules that a file names, each as one of ours that does nothing."""
+    import torch
+
+    if not zipfile.is_zipfile(path):
+        return []
+    named = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    return [(_Inert, name) for name in named if SCHEDULES.fullmatch(name)]
 
 
 def _reason(error: Exception) -> str:

@@ -10,14 +10,12 @@ and made again if files that were missing are there when an interrupted run goes
 
 import hashlib
 import logging
-import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain, islice, pairwise, repeat
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,23 +34,19 @@ from cvr_data.core.registry import config_dict, paths_in
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stage_jobs import MadeFiles
 from cvr_data.core.whole_files import read_parquet
+from cvr_data.features.decoded_videos import Decoded, decoded_videos, videos_per_call
 from cvr_data.features.embed_source import EmbedInputs, Wanted, check_embed_source, embed_inputs, embed_source_schema
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.protocol import Encoder, FrameEncoder, FrameTokenEncoder, HashesWeights
+from cvr_data.features.protocol import ClipEncoder, Encoder, FrameEncoder, FrameTokenEncoder, HashesWeights
 from cvr_data.features.store import EMBEDDINGS, STAGE
-from cvr_data.media.perceptual_hash import perceptual_hash
 from cvr_data.media.places import refuse_arrived, told_missing, videos_of
-from cvr_data.media.verdict import verdict_of, what_is_odd
-from cvr_data.media.video import DECODING, UnreadableVideo, Video, noting
+from cvr_data.media.verdict import what_is_odd
+from cvr_data.media.video import DECODING, Video
 from cvr_data.tables import text_id
 
 logger = logging.getLogger(__name__)
 VERSION = 2
 TEXTS_PER_CALL = 512
-VIDEOS_PER_CALL = 32
-"""Videos whose frames go to the network at once: a few dozen megabytes of pixels."""
-DECODERS = 2
-"""Decoding threads: enough to keep up with the network on a CPU."""
 STORED = {"dtype": "float16", "normalised": "pooled rows to unit length, frames and tokens not"}
 DROPPED = pa.schema([("video_id", pa.string()), ("drop_reason", pa.string()), ("detail", pa.string())])
 
@@ -102,7 +96,7 @@ def embed(
     if (done := run.finished()) is not None:
         return refuse_arrived(done, source)
     encoder = ENCODERS.get(encoder_name).load(encoder_config)
-    if encoder.dim and not isinstance(encoder, FrameEncoder):
+    if encoder.dim and not isinstance(encoder, FrameEncoder | ClipEncoder):
         raise CvrError(f"{encoder_name} reads no video files; choose another --encoder.")
     if chosen.all_tokens and not isinstance(encoder, FrameTokenEncoder):
         raise CvrError(f"{encoder_name} gives no frame tokens; leave --all-tokens out or choose another --encoder.")
@@ -190,7 +184,7 @@ class PartMaker:
     """The parts that this process makes, by number."""
     after: dict[int, int] = field(default_factory=dict)
     """Number of one of them -> that of the next."""
-    decoded: Generator["Decoded", None, None] | None = None
+    decoded: Generator[Decoded, None, None] | None = None
     following: int | None = None
     """Number of the part whose videos come next."""
 
@@ -205,7 +199,7 @@ class PartMaker:
             return _text_part(encoder, rows.column("text").to_pylist())
         if self.decoded is None or self.following != number:
             self.close()
-            self.decoded = _decoded(encoder, self._videos(rows, number))
+            self.decoded = decoded_videos(encoder, self._videos(rows, number))
         self.following = self.after.get(number)
         return _encode_part(encoder, islice(self.decoded, rows.num_rows), self.all_tokens).files(encoder.frame_dim)
 
@@ -286,9 +280,9 @@ class VideoPart:
         }
 
 
-def _encode_part(encoder: FrameEncoder, decoded: Iterable["Decoded"], all_tokens: bool) -> VideoPart:
+def _encode_part(encoder: FrameEncoder | ClipEncoder, decoded: Iterable[Decoded], all_tokens: bool) -> VideoPart:
     part = VideoPart([], [], [], [], [])
-    waiting: list[np.ndarray] = []
+    waiting: list[Any] = []
     for each in decoded:
         if each.video.path is not None:
             part.told[each.said] += 1
@@ -301,15 +295,18 @@ def _encode_part(encoder: FrameEncoder, decoded: Iterable["Decoded"], all_tokens
             part.hashes.append(each.perceptual_hash)
             part.notes.append(each.note)
             waiting.append(each.frames)
-        if len(waiting) == VIDEOS_PER_CALL:
+        if len(waiting) == videos_per_call(encoder):
             _encode(encoder, waiting, part, all_tokens)
             waiting = []
     _encode(encoder, waiting, part, all_tokens)
     return part
 
 
-def _encode(encoder: FrameEncoder, videos: Sequence[np.ndarray], part: VideoPart, all_tokens: bool) -> None:
+def _encode(encoder: FrameEncoder | ClipEncoder, videos: Sequence[Any], part: VideoPart, all_tokens: bool) -> None:
     if not videos:
+        return
+    if isinstance(encoder, ClipEncoder):
+        part.frames.extend(row_D[None].numpy() for row_D in encoder.encode_clips(videos))
         return
     frames = np.concatenate(videos)
     rows_ND = encoder.encode_frames(frames)
@@ -317,53 +314,6 @@ def _encode(encoder: FrameEncoder, videos: Sequence[np.ndarray], part: VideoPart
     if all_tokens:
         assert isinstance(encoder, FrameTokenEncoder)
         part.tokens.append(encoder.encode_frame_tokens(frames).numpy().astype(np.float16))
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """A video with its frames and their hash, or with the reason why it has none."""
-
-    video: Video
-    frames: np.ndarray | None
-    perceptual_hash: str = ""
-    error: str = ""
-    verdict: str = ""
-    note: str | None = None
-    """What is to be said of its file."""
-
-    @property
-    def said(self) -> str:
-        """Return the verdict of its file."""
-        return verdict_of(self.note) if self.frames is not None else self.verdict
-
-
-def _decoded(encoder: FrameEncoder, videos: Iterable[Video]) -> Generator[Decoded, None, None]:
-    """Yield each video with its frames, in order, decoding and hashing the next ones meanwhile."""
-
-    def read(video: Video) -> Decoded:
-        with noting() as notes:
-            try:
-                frames = encoder.read_video(video)
-            except UnreadableVideo as error:
-                return Decoded(video, None, error=str(error), verdict=error.verdict)
-        return Decoded(video, frames, perceptual_hash(frames), note=notes[0] if notes else None)
-
-    waited_s, count = 0.0, 0
-    with ThreadPoolExecutor(DECODERS) as pool:
-        futures: deque[Future[Decoded]] = deque()
-        try:
-            for video in chain(videos, repeat(None, 2 * VIDEOS_PER_CALL)):
-                if video is not None:
-                    futures.append(pool.submit(read, video))
-                if futures and (video is None or len(futures) > 2 * VIDEOS_PER_CALL):
-                    started = time.perf_counter()
-                    decoded = futures.popleft().result()
-                    waited_s, count = waited_s + time.perf_counter() - started, count + 1
-                    yield decoded
-        finally:
-            pool.shutdown(cancel_futures=True)
-            # Here, because whoever has the last video does not come back for more.
-            logger.info("waited %.3f s for the frames of %d videos", waited_s, count)
 
 
 def embedded_text_table(texts: list[str], counts: list[int], length_B: np.ndarray) -> pa.Table:

@@ -138,6 +138,25 @@ class FrameEncoder(Encoder, Protocol):
 
 
 @runtime_checkable
+class ClipEncoder(Encoder, Protocol):
+    """An encoder that gives one embedding per video, whose decoding is apart from its network too."""
+
+    frame_dim: int
+    clips_per_call: int
+    """Videos that `encode_clips` is given at once."""
+
+    def read_clip(self, video: Video) -> Any:
+        """Return what `encode_clips` takes of a video; its `pixels` are uint8 frames (T, H, W, 3).
+
+        Raises:
+            UnreadableVideo: no file, or one that gives no frame.
+        """
+
+    def encode_clips(self, clips: Sequence[Any]) -> Tensor:
+        """Return (videos, D) float32."""
+
+
+@runtime_checkable
 class FrameTokenEncoder(FrameEncoder, Protocol):
     """An encoder that also gives every token of a frame: `isinstance(encoder, FrameTokenEncoder)` asks for it."""
 

@@ -6,11 +6,17 @@ decoded frames: one clip in two files is two here.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from math import comb, log2
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.media.video import VideoInfo, probe
+
+RANDOM_KS = (1, 3, 5, 10, 20, 100, 1000)
+"""Those of MTEB's scores."""
 
 
 def mteb_statistics(
@@ -32,6 +38,24 @@ def mteb_statistics(
         "relevant_docs_statistics": _of_relevant(relevant),
         "top_ranked_statistics": None,
     }
+
+
+def mteb_random_scores(relevant: Mapping[str, Sequence[str]], documents: int) -> dict[str, float]:
+    """Return what is expected of a random order, by the names of MTEB's scores: no model should be below it."""
+    scores: dict[str, float] = {}
+    counts = [len(set(targets)) for targets in relevant.values()]
+    gains = [0.0, *accumulate(1 / log2(rank + 1) for rank in range(1, max(*RANDOM_KS, *counts) + 1))]
+    for k in RANDOM_KS:
+        taken = min(k, documents)
+        missed = [comb(documents - count, taken) / comb(documents, taken) for count in counts]
+        ndcg = [count / documents * gains[taken] / gains[min(k, count)] for count in counts]
+        scores |= {
+            f"ndcg_at_{k}": fmean(ndcg),
+            f"recall_at_{k}": taken / documents,
+            f"precision_at_{k}": fmean(counts) / documents * taken / k,
+            f"hit_rate_at_{k}": 1 - fmean(missed),
+        }
+    return scores
 
 
 def _of_texts(texts: Sequence[str]) -> dict[str, Any]:

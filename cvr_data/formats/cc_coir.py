@@ -8,6 +8,8 @@ Columns are found by name, unknown ones are ignored, and only pth1, pth2 and edi
 
 Source: Ventura et al., TPAMI 2024 (https://huggingface.co/datasets/lucas-ventura/CC-CoIR); the columns are those that
 its loader reads, their order in the published file is unknown.
+
+Unseen: the published files were not at hand; the reader follows the code that reads them.
 """
 
 from dataclasses import dataclass

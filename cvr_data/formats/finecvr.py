@@ -10,6 +10,8 @@ No header and no quoting, so a text cannot hold a tab or line break. `source` be
 
 Source: Wu et al., ICLR 2025; the layout as https://github.com/May2333/FDCA reads it, since the published files could
 not be had. Its README spells the feature folder `embeddings`, its code `embbedings`; either is read.
+
+Unseen: the published files were not at hand; the reader follows the code that reads them.
 """
 
 import re

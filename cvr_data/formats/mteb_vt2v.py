@@ -4,9 +4,11 @@
     queries/              id, text, video                    modification text and reference video
     qrels/                query-id, corpus-id, score         1 for each target
     excluded_references/  query-id, corpus-id                what MTEB cannot say: do not rank a query's own video
-    README.md  task.py  descriptive_statistics.json
+    README.md  task.py  benchmark.py  descriptive_statistics.json  random_baseline.json
 
-`load_dataset(folder, "corpus")` opens it, and `mteb` does once it is pushed and its commit stands in task.py. MTEB
+`load_dataset(folder, "corpus")` opens it, and `mteb` does once it is pushed and its commit stands in task.py:
+`from benchmark import CVR; mteb.evaluate(model, CVR.tasks)` in that folder. The random baseline is what a random order
+is expected to score. MTEB
 ranks the reference with the rest, so that its R@1 is lower than the one of `cvr bench`; see
 https://github.com/embeddings-benchmark/mteb/pull/5264.
 
@@ -27,7 +29,7 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import read_table
 from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
-from cvr_data.formats._mteb_statistics import mteb_statistics
+from cvr_data.formats._mteb_statistics import mteb_random_scores, mteb_statistics
 from cvr_data.formats._rows import (
     file_rows_by_split,
     file_to_triplets,
@@ -72,6 +74,19 @@ class {name}(AbsTaskRetrieval):
         sample_creation=None,
         bibtex_citation=None,
     )
+"""
+
+
+BENCHMARK = """from mteb.benchmarks.benchmark import Benchmark
+
+from task import {name}
+
+CVR = Benchmark(
+    name="CVR",
+    tasks=[{name}()],
+    description="Composed video retrieval: a reference video and a modification text ask for a video.",
+    reference="https://huggingface.co/datasets/{repo}",
+)
 """
 
 
@@ -218,13 +233,12 @@ def _write_table(path: Path, table: pa.Table, features: "Features") -> Path:
 
 
 def _write_texts(config: Config, task: Contents, out: Path, media: Mapping[str, Path] | None) -> list[Path]:
-    numbers = mteb_statistics(
-        task.texts,
-        None if media is None else [media[name] for name in task.references],
-        None if media is None else [media[name] for name in task.corpus],
-        dict(zip(task.ids, task.targets, strict=True)),
-        len(task.corpus),
+    relevant = dict(zip(task.ids, task.targets, strict=True))
+    asking, ranked = (
+        None if media is None else [media[name] for name in names] for names in (task.references, task.corpus)
     )
+    numbers = mteb_statistics(task.texts, asking, ranked, relevant, len(task.corpus))
+    chance = mteb_random_scores(relevant, len(task.corpus))
     configs = [
         {"config_name": name, "data_files": [{"split": config.split, "path": f"{name}/{config.split}-*.parquet"}]}
         for name in CONFIGS
@@ -236,6 +250,8 @@ def _write_texts(config: Config, task: Contents, out: Path, media: Mapping[str, 
     files = {
         "README.md": f"---\n{yaml.safe_dump(front, sort_keys=False)}---\n\n# {name}\n\n{(__doc__ or '').strip()}\n",
         "task.py": stub,
+        "benchmark.py": BENCHMARK.format(name=name, repo=config.repo),
+        "random_baseline.json": json_bytes({config.split: chance}).decode(),
         "descriptive_statistics.json": json_bytes({config.split: numbers}).decode(),
     }
     for file, text in files.items():

@@ -11,6 +11,8 @@ caption, else its id.
 Source: Gupta et al., NeurIPS 2025; names and columns as https://github.com/UCF-CRCV/TF-CoVR reads them (some of its
 code calls the test file test_video_pairs_v2.csv). The set on the Hub is Parquet; its files could not be had, so they
 are taken to have the same columns and to be named as the Hub names splits.
+
+Unseen: the published files were not at hand; the reader follows the code that reads them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

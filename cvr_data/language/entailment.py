@@ -25,6 +25,31 @@ _WAYS = frozenset("down left right up".split())
 _SAYS_NOTHING = LIGHT_VERBS | SEEING | SHOWING | {"do", "front", "behind", "above"}
 
 
+NEAR = {
+    "noun": tuple(
+        frozenset(words.split())
+        for words in (
+            "sea ocean", "beach shore seashore seaside coast", "forest woods wood woodland",
+            "meadow field grassland pasture", "city skyline cityscape town", "river stream creek", "rock stone boulder",
+            "road street", "couch sofa",
+            "cup mug", "ball sphere orb", "cube box block", "ring hoop", "umbrella parasol", "mushroom toadstool",
+            "boat ship", "bike bicycle", "jacket coat", "rug carpet", "pan skillet", "shop store", "tv television",
+            "phone cellphone smartphone", "photo picture photograph", "child kid", "puppy dog", "kitten cat",
+        )
+    ),
+    "verb": tuple(
+        frozenset(words.split())
+        for words in (
+            "move drift slide glide float", "spin rotate turn twirl", "grow expand", "shrink contract",
+            "fade vanish disappear", "shake tremble quiver vibrate", "blink flash flicker", "jump leap hop",
+            "run jog sprint", "throw toss", "shut close",
+        )
+    ),
+}  # fmt: skip
+"""Words that captions use of one and the same thing, though a dictionary keeps them apart: one is no proof
+that the other is not there."""
+
+
 class Said(NamedTuple):
     """A word of a caption that tells what is seen."""
 
@@ -94,6 +119,8 @@ def _fits(said: Said, wanted: Said) -> bool:
 def _excludes(said: Said, wanted: Said) -> bool:
     if DIRECTION in (said.part, wanted.part):
         return said.part == wanted.part
+    if "verb" in (said.part, wanted.part) and bool(said.of) != bool(wanted.of):
+        return False  # "checkered" of a ball is how it looks, and excludes nothing that it does
     is_of_same = not (said.of and wanted.of) or _relation("noun", said.of, wanted.of) == FITS
     return said.part == wanted.part and is_of_same and _relation(said.part, said.name, wanted.name) == EXCLUDES
 
@@ -112,11 +139,15 @@ def _alike(said: Said, wanted: Said) -> tuple[str, str, str]:
 
 @lru_cache(maxsize=1 << 18)
 def _is_told(part: str, said: str, wanted: str) -> bool:
-    return said == wanted or (part != DIRECTION and entails(part, said, wanted))
+    return said == wanted or (part != DIRECTION and (_is_near(part, said, wanted) or entails(part, said, wanted)))
 
 
 @lru_cache(maxsize=1 << 18)
 def _relation(part: str, said: str, wanted: str) -> int:
-    if said == wanted:
+    if said == wanted or _is_near(part, said, wanted):
         return FITS
     return EXCLUDES if part == DIRECTION else relation_of(part, said, wanted)
+
+
+def _is_near(part: str, said: str, wanted: str) -> bool:
+    return any({said, wanted} <= near for near in NEAR.get(part, ()))

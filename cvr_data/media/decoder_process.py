@@ -15,7 +15,7 @@ import numpy as np
 
 from cvr_data.media.clip import Clip
 from cvr_data.media.limits import Limits, Work
-from cvr_data.media.reading import look, look_at_header, read
+from cvr_data.media.reading import cut, cuts, listen, look, look_at_header, read
 from cvr_data.media.verdict import UnreadableVideo
 
 HEADER = 8
@@ -51,10 +51,19 @@ def main() -> None:
 def _answer(question: dict[str, Any], work: Work) -> tuple[dict[str, Any], list[np.ndarray]]:
     clip = Clip(Path(os.fsdecode(bytes.fromhex(question["path"]))), question["start_s"], question["end_s"])
     try:
+        if "hz" in question:
+            sound = listen(clip, question["hz"], work)
+            return {"shape": [sound.nbytes]}, [sound]
+        if "out" in question:
+            return {"frames": cut(clip, Path(os.fsdecode(bytes.fromhex(question["out"]))), work)}, []
+        if "threshold" in question:
+            return {"cuts": cuts(clip, question["threshold"], work)}, []
         if "count" not in question:
             return {"info": asdict(look(clip, work))}, []
-        frames, note = read(clip, question["count"], question["sampler"], question["size"], work)
-        return {"note": note, "shape": [len(frames), *frames[0].shape]}, frames
+        found = read(clip, question["count"], question["sampler"], question["size"], work)
+        frames = found.pictures
+        about = {"note": found.note, "places": found.places, "total": found.total, "fps": found.fps}
+        return {**about, "shape": [len(frames), *frames[0].shape]}, frames
     except UnreadableVideo as error:
         return {"error": str(error), "verdict": error.verdict}, []
 

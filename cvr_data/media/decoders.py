@@ -133,15 +133,25 @@ class Decoders:
         self.most = most or max(2, os.cpu_count() or 1)
         self.places = threading.BoundedSemaphore(self.most)
 
-    def frames(self, clip: Clip, count: int, sampler: str, size: int | None) -> tuple[np.ndarray, str | None]:
-        """Return the sampled frames of a clip, uint8 RGB (T, H, W, 3), and what is to be said of its file.
+    def frames(self, clip: Clip, count: int, sampler: str, size: int | None) -> tuple[np.ndarray, dict[str, Any]]:
+        """Return the sampled frames of a clip, uint8 RGB (T, H, W, 3), and note, places, total and fps of `Sampled`.
 
         Raises:
             UnreadableVideo: it has none.
         """
         answer, frames = self._answer(clip, {"count": count, "sampler": sampler, "size": size})
         assert frames is not None
-        return frames, answer["note"]
+        return frames, {name: answer[name] for name in ("note", "places", "total", "fps")}
+
+    def sound(self, clip: Clip, hz: int) -> np.ndarray:
+        """Return the sound of a clip, int16 (N,), so many samples a second; none where it has none.
+
+        Raises:
+            UnreadableVideo: its file cannot be opened.
+        """
+        _, sound = self._answer(clip, {"hz": hz})
+        assert sound is not None
+        return sound.view(np.int16)
 
     def info(self, clip: Clip) -> VideoInfo:
         """Return what there is of a clip.
@@ -150,6 +160,22 @@ class Decoders:
             UnreadableVideo: it has no frame that can be decoded.
         """
         return VideoInfo(**self._answer(clip, {})[0]["info"])
+
+    def cuts(self, clip: Clip, threshold: float) -> list[float]:
+        """Return the seconds at which a shot begins inside a piece of a film (`cvr_data.media.shots`).
+
+        Raises:
+            UnreadableVideo: it cannot be decoded.
+        """
+        return [float(time) for time in self._answer(clip, {"threshold": threshold})[0]["cuts"]]
+
+    def cut(self, clip: Clip, out: Path) -> int:
+        """Write a clip to an MP4 file of its own and return how many frames it has.
+
+        Raises:
+            UnreadableVideo: it has none that can be decoded.
+        """
+        return int(self._answer(clip, {"out": os.fsencode(out).hex()})[0]["frames"])
 
     def header(self, file: RemoteFile) -> VideoInfo:
         """Return what the header of a file on a server says of its video.

@@ -18,7 +18,7 @@ from cvr_data.media.limits import LEAST_SHARE, Work
 from cvr_data.media.listing import ClipFrames, Listing, Packets
 from cvr_data.media.opening import Opened, open_video
 from cvr_data.media.pictures import Converter, proportion_of
-from cvr_data.media.timeline import sample_shown
+from cvr_data.media.timeline import Sampled, sample_shown, sampler_and_rate
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 if TYPE_CHECKING:
@@ -56,22 +56,27 @@ class Film:
         """Return what is to be said of it."""
         return self.note or ("still: one frame" if len(self.numbers) == 1 else None)
 
+    @property
+    def rate(self) -> float:
+        """Return how many frames are shown a second, on average; 0 where nothing tells."""
+        length_s = float(self.times_s[-1] - self.times_s[0]) + self.last_s
+        return self.fps or (len(self.numbers) / length_s if length_s else 0.0)
+
     def sampled(self, count: int, sampler: str) -> list[int]:
         """Return the numbers that a sampler takes, some perhaps twice.
 
         Raises:
             ValueError: there is no time to go by.
         """
-        if sampler == "per-second" and not self.fps and not self.last_s:
+        name, rate = sampler_and_rate(sampler)
+        if (name == "per-second" or rate) and not self.fps and not self.last_s:
             raise ValueError("the frame rate is unknown, so no frame can be taken per second")
         chosen = sample_shown(self.times_s, self.last_s, count, sampler, self.fps)
         return [self.numbers[place] for place in chosen.tolist()]
 
 
-def read_film(
-    clip: Clip, count: int, sampler: str, size: int | None, work: Work
-) -> tuple[list[np.ndarray], str | None]:
-    """Return the sampled pictures, uint8 RGB, and what is to be said of the file.
+def read_film(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> Sampled:
+    """Return the sampled pictures.
 
     Raises:
         UnreadableVideo: too little of it can be decoded, or more would come than the limits allow.
@@ -91,7 +96,9 @@ def read_film(
     for number in sorted(set(wanted)):
         work.tick()
         pictures[number] = converter(found[number])
-    return _of_one_size([pictures[number] for number in wanted]), there.said
+    places = [there.numbers.index(number) for number in wanted]
+    shown = _of_one_size([pictures[number] for number in wanted])
+    return Sampled(shown, there.said, places, len(there.numbers), there.rate)
 
 
 def look_at_film(clip: Clip, work: Work) -> VideoInfo:

@@ -1,22 +1,27 @@
 """Reads one file, whatever it is: pictures by Pillow, films by FFmpeg. It runs in a process that may be killed."""
 
 import struct
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from cvr_data.core.errors import first_line
 from cvr_data.media.clip import Clip
+from cvr_data.media.cutting import cut_clip
 from cvr_data.media.film import look_at_film, read_film
 from cvr_data.media.limits import Work
 from cvr_data.media.opening import open_video, plain_head
+from cvr_data.media.shots import shot_cuts
+from cvr_data.media.sound import read_sound_samples
 from cvr_data.media.stills import is_picture, look_at_pictures, read_pictures
 from cvr_data.media.suffixes import IMAGE_SUFFIXES
+from cvr_data.media.timeline import Sampled
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 
-def read(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> tuple[list[np.ndarray], str | None]:
-    """Return the sampled pictures, uint8 RGB (H, W, 3), at least one, and what is to be said of the file.
+def read(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> Sampled:
+    """Return the sampled pictures, at least one.
 
     Raises:
         UnreadableVideo: there is none.
@@ -29,6 +34,20 @@ def read(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> 
         raise
     except Exception as error:  # a broken file may raise anything: it costs its own row and no other
         raise UnreadableVideo(f"cannot be decoded ({_reason(error)})", _verdict(error)) from error
+
+
+def listen(clip: Clip, hz: int, work: Work) -> np.ndarray:
+    """Return the sound of a file, int16 (N,), `hz` samples a second; none where it has none.
+
+    Raises:
+        UnreadableVideo: it cannot be opened.
+    """
+    try:
+        return np.empty(0, np.int16) if _is_picture(clip, work) else read_sound_samples(clip, hz, work)
+    except UnreadableVideo:
+        raise
+    except Exception as error:
+        raise UnreadableVideo(f"its sound cannot be decoded ({_reason(error)})", _verdict(error)) from error
 
 
 def look(clip: Clip, work: Work) -> VideoInfo:
@@ -45,6 +64,36 @@ def look(clip: Clip, work: Work) -> VideoInfo:
         raise
     except Exception as error:
         raise UnreadableVideo(f"cannot be opened ({_reason(error)})", _verdict(error)) from error
+
+
+def cuts(clip: Clip, threshold: float, work: Work) -> list[float]:
+    """Return the seconds at which a shot begins inside a piece of a film.
+
+    Raises:
+        UnreadableVideo: it cannot be decoded.
+    """
+    try:
+        return [] if _is_picture(clip, work) else shot_cuts(clip, threshold, work)
+    except UnreadableVideo:
+        raise
+    except Exception as error:
+        raise UnreadableVideo(f"cannot be decoded ({_reason(error)})", _verdict(error)) from error
+
+
+def cut(clip: Clip, out: Path, work: Work) -> int:
+    """Write a clip to an MP4 file of its own and return how many frames it has.
+
+    Raises:
+        UnreadableVideo: it has none that can be decoded.
+    """
+    try:
+        if _is_picture(clip, work):
+            raise UnreadableVideo("a picture, of which no clip is cut", "still")
+        return cut_clip(clip, out, work)
+    except UnreadableVideo:
+        raise
+    except Exception as error:
+        raise UnreadableVideo(f"cannot be cut ({_reason(error)})", _verdict(error)) from error
 
 
 def look_at_header(file: Any, work: Work) -> VideoInfo:

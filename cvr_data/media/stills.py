@@ -11,7 +11,7 @@ import numpy as np
 from cvr_data.media.clip import Clip
 from cvr_data.media.limits import PICTURES, Work
 from cvr_data.media.pictures import on_white
-from cvr_data.media.timeline import sample_shown
+from cvr_data.media.timeline import Sampled, sample_shown
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 if TYPE_CHECKING:
@@ -34,10 +34,8 @@ def is_picture(head: bytes, suffix: str, suffixes: frozenset[str]) -> bool:
     return is_known or (suffix in suffixes and not is_film)
 
 
-def read_pictures(
-    clip: Clip, count: int, sampler: str, size: int | None, work: Work
-) -> tuple[list[np.ndarray], str | None]:
-    """Return an image, or the sampled pictures of an animation, uint8 RGB, and what is to be said of it.
+def read_pictures(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> Sampled:
+    """Return an image, or the sampled pictures of an animation.
 
     Raises:
         UnreadableVideo: it has too many pixels, or no picture between the clip's times.
@@ -45,13 +43,17 @@ def read_pictures(
     """
     with _opened(clip, work) as image:
         times_s, last_s, numbers = _shown(clip, image, work)
-        wanted = [numbers[place] for place in sample_shown(times_s, last_s, count, sampler).tolist()]
+        places = sample_shown(times_s, last_s, count, sampler).tolist()
+        wanted = [numbers[place] for place in places]
         pictures = {}
         for number in sorted(set(wanted)):
             work.tick()
             image.seek(number)
             pictures[number] = _resized(picture_of(image), size)
-    return [pictures[number] for number in wanted], STILL if len(numbers) == 1 else None
+    length_s = float(times_s[-1] - times_s[0]) + last_s
+    rate = len(numbers) / length_s if length_s else 0.0
+    said = STILL if len(numbers) == 1 else None
+    return Sampled([pictures[number] for number in wanted], said, places, len(numbers), rate)
 
 
 def look_at_pictures(clip: Clip, work: Work) -> VideoInfo:

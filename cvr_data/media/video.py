@@ -8,6 +8,7 @@ its own (`cvr_data.media.decoders`).
 import fractions
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -18,13 +19,15 @@ import numpy as np
 from cvr_data.core.places import is_remote, local_file
 from cvr_data.media.clip import Clip, as_clip
 from cvr_data.media.decoders import DECODERS
+from cvr_data.media.shots import shot_pieces
 from cvr_data.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from cvr_data.media.timeline import SAMPLERS, sample_indices
+from cvr_data.media.timeline import SAMPLERS, sample_indices, sampler_and_rate
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 __all__ = [
-    "IMAGE_SUFFIXES", "SAMPLERS", "VIDEO_SUFFIXES", "Frames", "UnreadableVideo", "Video", "VideoInfo", "jpeg_bytes",
-    "noting", "probe", "read_frames", "read_noted", "sample_indices", "write_mp4",
+    "IMAGE_SUFFIXES", "SAMPLERS", "VIDEO_SUFFIXES", "Frames", "UnreadableVideo", "Video", "VideoInfo", "cut_video",
+    "find_shots", "jpeg_bytes", "noting", "probe", "read_frames", "read_noted", "read_sound", "sample_indices",
+    "write_mp4",
 ]  # fmt: skip
 DECODING = 2
 """Raised with whatever changes the frames of some file: features are known by it."""
@@ -73,6 +76,12 @@ class Frames:
     pixels: np.ndarray
     note: str | None
     """What is to be said of the file: a verdict, a colon and the facts."""
+    places: tuple[int, ...] = ()
+    """The number of each among the frames of the video."""
+    total: int = 0
+    """How many frames the video has."""
+    fps: float = 0.0
+    """How many of them are shown a second, on average; 0 where nothing tells."""
 
 
 def read_frames(medium: Path | Clip, count: int = 8, sampler: str = "uniform", size: int | None = None) -> np.ndarray:
@@ -94,9 +103,20 @@ def read_noted(medium: Path | Clip, count: int = 8, sampler: str = "uniform", si
     Raises:
         UnreadableVideo: the file is missing, broken or has no frame, or none between the clip's times.
     """
-    sample_indices(1, 1, sampler, 1.0)  # a name that is no sampler's is no fault of the file
+    sampler_and_rate(sampler)  # a name that is no sampler's is no fault of the file
     with _on_disk(medium) as clip:
-        return Frames(*DECODERS.frames(clip, count, sampler, size))
+        pixels, about = DECODERS.frames(clip, count, sampler, size)
+    return Frames(pixels, about["note"], tuple(about["places"]), about["total"], about["fps"])
+
+
+def read_sound(medium: Path | Clip, hz: int) -> np.ndarray:
+    """Return the sound of a video, float32 (N,) from -1 to 1, mono, `hz` samples a second; none where it has none.
+
+    Raises:
+        UnreadableVideo: the file is missing or cannot be opened.
+    """
+    with _on_disk(medium) as clip:
+        return DECODERS.sound(clip, hz).astype(np.float32) / 32_768
 
 
 def probe(medium: Path | Clip) -> VideoInfo:
@@ -107,6 +127,33 @@ def probe(medium: Path | Clip) -> VideoInfo:
     """
     with _on_disk(medium) as clip:
         return DECODERS.info(clip)
+
+
+def find_shots(medium: Path, threshold: float, duration_s: float) -> list[float]:
+    """Return the seconds at which a new shot begins in a film of so many seconds, rising.
+
+    Raises:
+        UnreadableVideo: it cannot be decoded.
+    """
+    with _on_disk(medium) as clip, ThreadPoolExecutor(DECODERS.most) as pool:
+        pieces = [Clip(clip.path, *times) for times in shot_pieces(duration_s)]
+        found = list(pool.map(lambda piece: DECODERS.cuts(piece, threshold), pieces))
+    return sorted({time for cuts in found for time in cuts})
+
+
+def cut_video(medium: Path | Clip, out: Path) -> None:
+    """Write what a player shows of a clip to an MP4 file of its own, whole or not at all.
+
+    Raises:
+        UnreadableVideo: it has no frame that can be decoded.
+    """
+    beside = out.with_name(f".{out.name}.part")
+    try:
+        with _on_disk(medium) as clip:
+            DECODERS.cut(clip, beside)
+        beside.replace(out)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ rejects descriptions below about 0.4 of BLIP's image-text cosine as hallucinated
 frames that the encoder samples.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,7 @@ BLIP = ("blip", "blip2")
 SEEDS = 1000
 MIN_WORDS = 8
 """A shorter answer is no dense description."""
+SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'])")
 COLUMNS = pa.schema(
     [
         pa.field("description_status", pa.string(), nullable=False),
@@ -87,6 +89,8 @@ class Config:
     """Answers to ask for before a video is left without a description."""
     replace: bool = False
     """Describe videos again that have a description."""
+    captions: bool = False
+    """Give videos that have no caption the first sentence of their description as one."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -208,6 +212,9 @@ class Describer:
             todo = [row for row in todo if row.status != "ok"]
         texts = [row.text for row in rows]
         described = with_column(videos, "description", pa.array(texts, pa.string()))
+        if self.config.captions:
+            captions = [row.video["captions"] or first_sentence(row.text) for row in rows]
+            described = with_column(described, VIDEOS.field("captions"), captions)
         for name, column in zip(COLUMNS.names, self._columns(rows).columns, strict=True):
             if name in described.column_names:
                 described = described.drop_columns([name])
@@ -303,6 +310,11 @@ class Describer:
             for row in rows
         ]
         return pa.Table.from_pylist(values, schema=COLUMNS)
+
+
+def first_sentence(text: str | None) -> list[str]:
+    """Return the first sentence of a description as the one caption it gives; none where there is no description."""
+    return [SENTENCE_END.split(text.strip(), maxsplit=1)[0]] if text and text.strip() else []
 
 
 def _encoder(config: Config) -> Encoder:

@@ -36,6 +36,7 @@ from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.core.whole_files import parquet_bytes, read_parquet
 from cvr_data.pairs.distractor_types import TYPES, missing_types
 from cvr_data.pairs.judged_candidates import Config, distractor_store, ends_of, judged, refused
+from cvr_data.pairs.needs_both import WantedShare, only_needed
 from cvr_data.pairs.search.like_candidates import like_candidates, load_recordings
 from cvr_data.pairs.search.shared_words import (
     QUERY_COLUMNS,
@@ -47,7 +48,7 @@ from cvr_data.pairs.search.shared_words import (
 from cvr_data.tables import DISTRACTORS, TRIPLETS, VIDEOS
 
 STAGE = "mine-distractors"
-VERSION = 3
+VERSION = 4
 POOL_COLUMNS = ("video_id", "captions", "split", "group_id", "recording_id")
 POOL = pa.schema([VIDEOS.field(name) for name in POOL_COLUMNS])
 BUCKET_VALUES = 100_000
@@ -63,7 +64,10 @@ def mine_distractors(
         CvrError: no triplet of the split, a column is missing, or `out` holds another thing.
     """
     inputs = {"triplets": triplets, "videos": videos, **({"embeddings": embeddings} if embeddings else {})}
-    stage = StageRun(out, stage=STAGE, version=VERSION, config=config_dict(config), inputs=inputs, overwrite=overwrite)
+    if config.needs_both and embeddings is None:
+        raise CvrError("needs_both is asked of features: pass --embeddings.")
+    asked = {name: value for name, value in config_dict(config).items() if name != "needs_both" or value}
+    stage = StageRun(out, stage=STAGE, version=VERSION, config=asked, inputs=inputs, overwrite=overwrite)
     if (done := stage.finished()) is not None:
         return done
     source = open_artifact(triplets, "build-triplets")
@@ -73,12 +77,16 @@ def mine_distractors(
     pool = stage.read(videos, POOL_COLUMNS, ["video_id", "captions"])
     with stage:
         found, queries, recordings = _mined(stage, rows, pool, config, embeddings)
+        extra: dict[str, Any] = {}
+        if config.needs_both and embeddings is not None:
+            wanted = WantedShare(config.needs_both, config.split, videos, embeddings)
+            found, extra["needs_both"] = only_needed(stage, found, source, wanted)
         stage.write_parts(found)
         kept = pa.concat_tables(
             [read_parquet(path, ["query_id", "video_id", "distractor_type"]) for path in stage.part_paths()]
         )
         told = _told_types(stage, kept, queries, recordings, has_features=embeddings is not None)
-        return stage.finish(videos=len(pc.unique(kept.column("video_id"))), types=told)
+        return stage.finish(videos=len(pc.unique(kept.column("video_id"))), types=told, **extra)
 
 
 def _told_types(

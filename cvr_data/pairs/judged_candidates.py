@@ -2,7 +2,7 @@
 
 # Shapes: N candidates of queries, D embedding.
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark, with_column
 from cvr_data.core.parts import hashes_of
+from cvr_data.core.ranges import SHARE, within
 from cvr_data.features.similarities import text_vectors
 from cvr_data.language.normalise import normalised
 from cvr_data.pairs.distractor_types import with_distractor_types
@@ -39,6 +40,9 @@ class Config:
     used: Literal["leave", "take"] = "leave"
     """Videos that triplets use are in the gallery already; `take` lists them where captions prove them wrong for a
     query, whatever else they answer, so that recall against each kind is measured with them too."""
+
+    needs_both: float = field(default=0.0, metadata=within(SHARE))
+    """Keep only videos that take shortcuts away, until this share of the queries needs both inputs; 0 keeps all."""
 
     def __post_init__(self) -> None:
         if self.per_query < 1 or self.candidates < self.per_query:

@@ -24,7 +24,7 @@ from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.language.normalise import normalised
 from cvr_data.tables import pair_id, triplet_id
-from cvr_data.triplets.join import FOLDER, IS_TEST
+from cvr_data.triplets.claims import FOLDER, IS_TEST
 from cvr_data.triplets.judgments import Key, Verdict, Verdicts
 
 JUDGED_SPLITS = ("val", "test")

@@ -8,40 +8,38 @@ alone give the test triplets, and nothing else.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
-from cvr_data.core.parts import bucket_table, read_bucket
+from cvr_data.core.parts import bucket_table
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.core.versions import installed_versions
-from cvr_data.core.whole_files import file_sha256, json_bytes, whole_file
+from cvr_data.core.whole_files import file_sha256, json_bytes
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.formats.webvid_covr import webvid_covr_csv
+from cvr_data.features.single_inputs import POOL_VERSION
 from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, TRIPLETS
 from cvr_data.triplets import join
 from cvr_data.triplets.answers import ANSWERS, FURTHER_ANSWERS, answers_config, with_all_answers
 from cvr_data.triplets.card import Card, card_commands, card_example_rows, render_card
+from cvr_data.triplets.claims import FOLDER, IS_TEST
 from cvr_data.triplets.composition import CompositionConfig, composition_told, with_composition
 from cvr_data.triplets.counted import count_triplets
-from cvr_data.triplets.join import FOLDER, IS_TEST, ORDER, VERSION, Config, SourceFolder
+from cvr_data.triplets.join import ORDER, VERSION, Config, SourceFolder
 from cvr_data.triplets.judgments import Verdicts, read_triplet_verdicts, triplets_as_judged
+from cvr_data.triplets.split_csvs import write_split_csvs
 from cvr_data.videos.kin import shared_video_kin
 
 STAGE = "build-triplets"
 FALLBACK_NAME = "dataset"
-CSV_ROWS = 16_384
-"""Triplets whose lines are made at once."""
 PLAIN_NAMES = {"videos", "videos-split", "split"}
 """Folder names that say nothing of what is in them."""
 
@@ -132,7 +130,7 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
     """
     tested = {"test_from": [open_artifact(path).key for path in sources.tests.modifications]} if sources.tests else {}
     judged_only = {"judged_only": True} if sources.judged_only else {}
-    required = {"require": ["composition"]} if sources.needs_both else {}
+    required = {"require": {"composition": POOL_VERSION}} if sources.needs_both else {}
     if sources.needs_both and (sources.embeddings is None or not _all_videos(sources)):
         raise CvrError("composition is asked of videos and their features: pass --embeddings, and --videos if need be.")
     asked = {**config_dict(config), "name": name, **tested, **judged_only, **required}
@@ -238,7 +236,7 @@ def write_dataset(
     if needs := composition_told(dict(run.told)):
         extra["composition"] = needs
     names = {split: f"webvid_covr_{split}.csv" for split in SPLITS if split in numbers["splits"]}
-    _write_csvs(run, rows, names)
+    write_split_csvs(run, rows, names)
     run.writer.write_file("statistics.json", json_bytes(numbers))
     examples = run.side(
         rows.then(Step(name="examples", run=card_example_rows, makes_rows=True, is_counted=False)), bucket_table
@@ -260,30 +258,6 @@ def write_dataset(
     )
     run.writer.write_file("README.md", render_card(card).encode())
     return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **extra)
-
-
-def _write_csvs(run: StageRun, rows: Flow, names: Mapping[str, str]) -> None:
-    """Write the CSV of each split: jobs make the text of their parts, which are put after each other here."""
-    lines = run.side(rows.then(Step(name="csv", run=_csv_lines, makes_rows=True, is_counted=False)), read_bucket)
-    with ExitStack() as held:
-        files = {}
-        for split, name in names.items():
-            files[split] = held.enter_context(held.enter_context(whole_file(run.out / name)).open("wb"))
-            files[split].write(webvid_covr_csv(TRIPLETS.empty_table()))
-        for table in read_bucket(*lines.arguments):
-            for split, text in zip(table.column("split").to_pylist(), table.column("text"), strict=True):
-                files[split].write(text.as_buffer())
-
-
-def _csv_lines(config: Any, triplets: pa.Table) -> pa.Table:
-    """Return the lines of each split's CSV, without the first."""
-    lines = {}
-    for split in SPLITS:
-        rows = triplets.filter(pc.equal(triplets.column("split"), split))
-        for start in range(0, rows.num_rows, CSV_ROWS):
-            lines[split, start] = webvid_covr_csv(rows.slice(start, CSV_ROWS)).split(b"\n", 1)[1]
-    columns = {"split": pa.array([split for split, _ in lines], pa.string())}
-    return pa.table({**columns, "text": pa.array(lines.values(), pa.large_binary())})
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -2,18 +2,13 @@
 
     flow = with_composition(run, triplets, folders, config)    # text_rank, visual_rank, both_rank, composition
 
-A fixed, cheap pool of scorers reads one input each: the text against videos (in the shared space of fitted heads) and
-against captions (MiniLM), the reference's frames against videos, its caption against captions. A query is a
-`text_shortcut` or a `visual_shortcut` where one of them has a target among the K best of its split's videos,
-`needs_both` where only sums of two do, else `unresolved`. K is one in a hundred of the gallery. Only val and test are
-asked, for which it is what a recall will say.
+The pool of `features.single_input_pool` is asked for every query of val and test, over the videos of its split: for
+those a rank is what a recall will say. What one input alone has among the K best is dropped.
 """
 
-# Shapes: Q queries, G gallery videos, C captions, D embedding.
-
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +20,17 @@ from cvr_data.core.columns import mark
 from cvr_data.core.parts import bucket_table, hashes_of
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Step
-from cvr_data.features.similarities import text_vectors
+from cvr_data.features.pool_queries import GALLERY_COLUMNS, pool_queries
+from cvr_data.features.single_inputs import (
+    LABELS,
+    SHORTCUTS,
+    chance_shares,
+    composition_labels,
+    merged_ranks,
+)
 from cvr_data.triplets.answers import JUDGED_SPLITS
 
-TEXT, VISUAL, BOTH, UNRESOLVED = "text_shortcut", "visual_shortcut", "needs_both", "unresolved"
-SHORTCUTS = (TEXT, VISUAL)
 COLUMNS = ("text_rank", "visual_rank", "both_rank")
-SHARE = 0.01
-"""K as a share of the gallery."""
-CHUNK = 256
-"""Queries scored at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,19 +52,21 @@ def with_composition(run: StageRun, triplets: Flow, folders: Sequence[Path], con
         folders: the videos.
         config: what is asked.
     """
-    columns = ("video_id", "captions", "split")
+    columns = (*GALLERY_COLUMNS, "split")
     named = Step(name="gallery", run=_gallery_rows, config=config.default_split, makes_rows=True, is_counted=False)
     flows = [run.read(folder, columns, ["video_id", "captions"]).then(named) for folder in folders]
     gathered = run.meet(flows, KeyedStep(name="gallery", run=_once, key=_by_video, makes_rows=True, is_counted=False))
     side = run.side(gathered, bucket_table)
     return run.meet(
-        [triplets], KeyedStep(name="composition", run=labelled, key=_by_query, config=config, sides=(side,), tells=True)
+        [triplets],
+        KeyedStep(name="composition", run=labelled, key=_by_reference, config=config, sides=(side,), tells=True),
     )
 
 
 def _gallery_rows(default_split: str, videos: pa.Table) -> pa.Table:
     split = videos.column("split") if "split" in videos.column_names else pa.nulls(videos.num_rows, pa.string())
-    rows = videos.select(["video_id", "captions"]).append_column("split", pc.fill_null(split, default_split))
+    known = [name for name in GALLERY_COLUMNS if name in videos.column_names]
+    rows = videos.select(known).append_column("split", pc.fill_null(split, default_split))
     return rows.filter(pc.is_in(rows.column("split"), pa.array(JUDGED_SPLITS)))
 
 
@@ -81,198 +79,125 @@ def _by_video(config: Any, videos: pa.Table) -> np.ndarray:
     return hashes_of(videos.column("video_id"))
 
 
-def _by_query(config: CompositionConfig, triplets: pa.Table) -> np.ndarray:
-    return hashes_of(triplets.column("query_id"))
+def _by_reference(config: CompositionConfig, triplets: pa.Table) -> np.ndarray:
+    """Where all rows of a query meet, and all texts of a pair."""
+    return hashes_of(triplets.column("reference_id"))
 
 
 def labelled(config: CompositionConfig, triplets: pa.Table, gallery: pa.Table) -> tuple[pa.Table, dict[str, int]]:
     """Return the triplets with their ranks and `composition`, null of what is not asked, and counts by split."""
     found: dict[str, dict[str, Any]] = {}
-    told: dict[str, int] = {}
+    told: Counter[str] = Counter()
     for split in JUDGED_SPLITS:
         rows = triplets.filter(pc.equal(triplets.column("split"), split))
         videos = gallery.filter(pc.equal(gallery.column("split"), split)).sort_by("video_id")
         if rows.num_rows and videos.num_rows:
-            found |= Pool(config, videos).labels(rows)
+            labels, chance = _labels(config, rows, videos)
+            found |= labels
+            told.update({f"{split} chance {label}": round(1000 * count) for label, count in chance.items()})
+            told.update(_counts(split, rows, labels))
     ids = triplets.column("query_id").to_pylist()
     for name in COLUMNS:
         triplets = triplets.append_column(name, pa.array([found.get(query, {}).get(name) for query in ids], pa.int64()))
-    labels = [found.get(query, {}).get("composition") for query in ids]
-    triplets = triplets.append_column("composition", pa.array(labels, pa.string()))
-    seen: set[str] = set()
-    changes = triplets.column("changes").to_pylist()
-    for query, label, split, listed in zip(ids, labels, triplets.column("split").to_pylist(), changes, strict=True):
-        if label is not None and query not in seen:
-            seen.add(query)
-            told[f"{split} {label}"] = told.get(f"{split} {label}", 0) + 1
-            for slot in sorted({change["slot"] or "unknown" for change in listed or ()}):
-                name = f"{split} {label} slot {slot}"
-                told[name] = told.get(name, 0) + 1
+    labels_of_rows = pa.array([found.get(query, {}).get("composition") for query in ids], pa.string())
+    triplets = triplets.append_column("composition", labels_of_rows)
     for label in SHORTCUTS:
         triplets = mark(triplets, pc.equal(triplets.column("composition"), label), label)
-    return triplets, told
+    return triplets, dict(told)
 
 
-class Pool:
-    """Scorers of one input over the videos of one split; each vector is read once."""
+def _labels(
+    config: CompositionConfig, rows: pa.Table, videos: pa.Table
+) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
+    """Return query -> ranks and label, of those that features let ask, and how many would have each label by chance."""
+    from cvr_data.features.single_input_pool import SingleInputPool
 
-    def __init__(self, config: CompositionConfig, gallery: pa.Table):
-        self.config = config
-        from cvr_data.features.store import FeatureStore
-
-        self.raw = FeatureStore.open(config.embeddings, space="raw")
-        has = np.asarray(self.raw.has_videos(gallery.column("video_id").to_pylist()))
-        self.gallery = gallery.filter(pa.array(has))
-        self.ids = self.gallery.column("video_id").to_pylist()
-        self.column_of = {name: column for column, name in enumerate(self.ids)}
-        self.k = config.k or max(1, round(SHARE * len(self.ids)))
-
-    @cached_property
-    def captions(self) -> tuple[pa.Array, np.ndarray]:
-        """The captions, and the column of the video of each."""
-        lists = self.gallery.column("captions").combine_chunks()
-        return pc.list_flatten(lists), pc.list_parent_indices(lists).to_numpy()
-
-    def labels(self, triplets: pa.Table) -> dict[str, dict[str, Any]]:
-        """Return query -> ranks and label; a query whose videos have no features is not there."""
-        rows: dict[str, dict[str, Any]] = {}
-        targets: dict[str, set[int]] = {}
-        for row in triplets.select(
-            ["query_id", "reference_id", "modification", "reference_caption", "target_id"]
-        ).to_pylist():
-            if row["target_id"] in self.column_of and self.raw.has_videos([row["reference_id"]])[0]:
-                rows.setdefault(row["query_id"], row)
-                targets.setdefault(row["query_id"], set()).add(self.column_of[row["target_id"]])
-        names = sorted(rows)
-        found: dict[str, dict[str, Any]] = {}
-        for start in range(0, len(names), CHUNK):
-            chunk = names[start : start + CHUNK]
-            found |= self._labelled([rows[name] for name in chunk], [targets[name] for name in chunk])
-        return found
-
-    def _labelled(self, queries: list[dict[str, Any]], targets: list[set[int]]) -> dict[str, dict[str, Any]]:
-        texts, references = self._of_text(queries), self._of_reference(queries)
-        own = [self.column_of.get(query["reference_id"], -1) for query in queries]
-        sums = [one + other for one, other in zip(map(_spread, texts), map(_spread, references), strict=False)]
-        ranks = [
-            np.min([best_ranks(scores, targets, own) for scores in of], axis=0) for of in (texts, references, sums)
-        ]
-        return {
-            query["query_id"]: {**dict(zip(COLUMNS, map(int, each), strict=True)), "composition": self._label(*each)}
-            for query, each in zip(queries, zip(*ranks, strict=True), strict=True)
-        }
-
-    def _label(self, text: int, visual: int, both: int) -> str:
-        if min(text, visual) <= self.k:
-            return TEXT if text <= visual else VISUAL
-        return BOTH if both <= self.k else UNRESOLVED
-
-    def _of_text(self, queries: Sequence[dict[str, Any]]) -> list[np.ndarray]:
-        """Scores (Q, G) of the scorers that read the text alone: against captions, and against videos."""
-        said = [query["modification"] for query in queries]
-        scores = [self._by_captions(said)]
-        if self._shared is not None:
-            encoder, videos_GD = self._shared
-            scores.append(_unit(encoder.encode_texts(said).pooled_BD.numpy()) @ videos_GD.T)
-        return scores
-
-    def _of_reference(self, queries: Sequence[dict[str, Any]]) -> list[np.ndarray]:
-        """Scores (Q, G) of those that read the reference alone: caption against captions, frames against videos."""
-        captions = self._by_captions([query["reference_caption"] or "" for query in queries])
-        references_QD = self.raw.pooled([query["reference_id"] for query in queries]).numpy()
-        return [captions, _unit(references_QD) @ self._videos_GD.T]
-
-    @cached_property
-    def _videos_GD(self) -> np.ndarray:
-        return _unit(self.raw.pooled(self.ids).numpy())
-
-    @cached_property
-    def _shared(self) -> tuple[Any, np.ndarray] | None:
-        """The encoder of texts and the videos in one space, where there is such a space."""
-        from cvr_data.core.errors import CvrError
-        from cvr_data.features.encoders.stored import StoredEncoder
-        from cvr_data.features.store import FeatureStore
-
-        try:
-            encoder = StoredEncoder(FeatureStore.open(self.config.embeddings))
-        except CvrError:  # two spaces that no heads were fitted to: this scorer is not in the pool
-            return None
-        if encoder.dim != encoder.text_dim:
-            return None
-        return encoder, _unit(encoder.store.pooled(self.ids).numpy())
-
-    def _by_captions(self, texts: Sequence[str]) -> np.ndarray:
-        """Scores of texts against the captions of each video, the best of which counts."""
-        columns_C = self.captions[1]
-        asked = pc.unique(pa.array(texts, pa.string())).sort()
-        asked_UD = text_vectors(asked, self.config.embeddings)
-        scores_UC = asked_UD @ self._captions_CD.T
-        scores_UG = np.full((len(asked), len(self.ids)), -1.0, np.float32)
-        for caption, column in enumerate(columns_C.tolist()):
-            np.maximum(scores_UG[:, column], scores_UC[:, caption], out=scores_UG[:, column])
-        return scores_UG[pc.index_in(pa.array(texts, pa.string()), asked).to_numpy()]
-
-    @cached_property
-    def _captions_CD(self) -> np.ndarray:
-        captions = self.captions[0]
-        distinct = pc.unique(captions).sort()
-        return text_vectors(distinct, self.config.embeddings)[pc.index_in(captions, distinct).to_numpy()]
+    pool = SingleInputPool(config.embeddings, videos)
+    k = config.k or pool.k
+    asked = {name: query for name, query in pool_queries(rows).items() if pool.can_ask(query)}
+    if not asked:
+        return {}, {}
+    merged = merged_ranks(pool.ranks(list(asked.values())))
+    labels = composition_labels(merged, k)
+    chance = chance_shares(pool.rankings, *pool.sizes(list(asked.values())), k)
+    return {
+        name: {**dict(zip(COLUMNS, map(int, each), strict=True)), "composition": label}
+        for name, label, *each in zip(asked, labels, *merged, strict=True)
+    }, chance
 
 
-def best_ranks(scores_QG: np.ndarray, targets: Sequence[set[int]], own: Sequence[int]) -> np.ndarray:
-    """Return the rank of the best target of each query, what scores the same before it, its own reference left out."""
-    ranks = np.empty(len(scores_QG), np.int64)
-    for row, (columns, reference) in enumerate(zip(targets, own, strict=True)):
-        scores_G = scores_QG[row].round(5)  # rounding of a product is no difference
-        best = scores_G[sorted(columns)].max()
-        others = np.ones(len(scores_G), bool)
-        others[[*columns, *([reference] if reference >= 0 else [])]] = False
-        ranks[row] = 1 + int((scores_G[others] >= best).sum())
-    return ranks
+def _counts(split: str, rows: pa.Table, labels: Mapping[str, Mapping[str, Any]]) -> Counter[str]:
+    """How many queries have each label, by slot as well, and how many pairs they were made of."""
+    of_queries = {query: found["composition"] for query, found in labels.items()}
+    told = Counter(f"{split} {label}" for label in of_queries.values())
+    told[f"{split} pairs"] = len({*rows.column("pair_id").to_pylist()} - {None})
+    for slot, (before, after) in slots_of_labels(of_queries, rows).items():
+        told.update({f"{split} before slot {slot}": before, f"{split} after slot {slot}": after})
+    return told
 
 
-def _spread(scores_QG: np.ndarray) -> np.ndarray:
-    """The scores of each query with mean 0 and deviation 1, so that two scorers have an equal say."""
-    return (scores_QG - scores_QG.mean(axis=1, keepdims=True)) / (scores_QG.std(axis=1, keepdims=True) + 1e-9)
-
-
-def _unit(vectors_ND: np.ndarray) -> np.ndarray:
-    return vectors_ND / np.maximum(np.linalg.norm(vectors_ND, axis=1, keepdims=True), 1e-12)
+def slots_of_labels(labels: Mapping[str, str], rows: pa.Table) -> dict[str, list[int]]:
+    """Return, by slot of a change, how many queries there are, and how many without the shortcuts."""
+    counts: dict[str, list[int]] = {}
+    seen: set[str] = set()
+    for query, listed in zip(*(rows.column(name).to_pylist() for name in ("query_id", "changes")), strict=True):
+        if query in labels and query not in seen:
+            seen.add(query)
+            for slot in {change["slot"] or "unknown" for change in listed or ()}:
+                both = counts.setdefault(slot, [0, 0])
+                both[0] += 1
+                both[1] += labels[query] not in SHORTCUTS
+    return dict(sorted(counts.items()))
 
 
 def composition_told(told: Mapping[str, int]) -> dict[str, Any]:
-    """Return, by split: queries of each label, how many of a thousand remain, and the slots before and after."""
+    """Return, by split: queries of each label and by chance, the yield, and the slots before and after."""
     splits: dict[str, Any] = {}
     for split in JUDGED_SPLITS:
-        labels = {label: told.get(f"{split} {label}", 0) for label in (TEXT, VISUAL, BOTH, UNRESOLVED)}
-        if not (asked := sum(labels.values())):
+        labels = {label: told.get(f"{split} {label}", 0) for label in LABELS}
+        if not sum(labels.values()):
             continue
-        slots: dict[str, list[int]] = {}
-        for name, count in told.items():
-            if name.startswith(f"{split} ") and " slot " in name:
-                label, slot = name.removeprefix(f"{split} ").split(" slot ")
-                both = slots.setdefault(slot, [0, 0])
-                both[0] += count
-                both[1] += 0 if label in SHORTCUTS else count
-        left = labels[BOTH] + labels[UNRESOLVED]
+        before = f"{split} before slot "
+        slots = {name.removeprefix(before): [count, told.get(name.replace(before, f"{split} after slot "), 0)]
+                 for name, count in told.items() if name.startswith(before)}  # fmt: skip
         splits[split] = {
             "labels": labels,
-            "left_of_1000": round(1000 * left / asked),
+            "chance": {label: told.get(f"{split} chance {label}", 0) / 1000 for label in LABELS},
+            **yield_of(labels, told.get(f"{split} pairs", 0)),
             "slots": dict(sorted(slots.items())),
         }
     return splits
 
 
+def yield_of(labels: Mapping[str, int], pairs: int) -> dict[str, int]:
+    """Return how many queries remain without shortcuts, of a thousand and of a thousand pairs."""
+    left = sum(count for label, count in labels.items() if label not in SHORTCUTS)
+    asked = max(1, sum(labels.values()))
+    return {
+        "pairs": pairs,
+        "left_of_1000": round(1000 * left / asked),
+        "left_of_1000_pairs": round(1000 * left / max(1, pairs)),
+    }
+
+
 def composition_lines(told: Mapping[str, Any]) -> list[str]:
-    """Return that as lines: labels, and how the shares of slots moved."""
+    """Return that as lines: labels with what chance gives, the yield, and how the shares of slots moved."""
     lines = []
     for split, of_split in told.items():
-        labels = ", ".join(f"{label} {count}" for label, count in of_split["labels"].items())
-        lines.append(f"  {split} queries: {labels}; {of_split['left_of_1000']} of 1000 remain")
-        sums = [max(1, sum(counts[at] for counts in of_split["slots"].values())) for at in (0, 1)]
-        moved = (
-            f"{slot} {100 * counts[0] / sums[0]:.0f} % -> {100 * counts[1] / sums[1]:.0f} %"
-            for slot, counts in of_split["slots"].items()
+        labels = ", ".join(
+            f"{label} {count} (by chance {of_split['chance'][label]:.0f})"
+            for label, count in of_split["labels"].items()
         )
-        lines.append(f"    slots: {', '.join(moved)}")
+        lines += [f"  {split} queries: {labels}", *yield_lines(of_split)]
     return lines
+
+
+def yield_lines(found: Mapping[str, Any]) -> list[str]:
+    """Return what a filter leaves, and how the shares of slots moved."""
+    sums = [max(1, sum(counts[at] for counts in found["slots"].values())) for at in (0, 1)]
+    moved = (
+        f"{slot} {100 * counts[0] / sums[0]:.0f} % -> {100 * counts[1] / sums[1]:.0f} %"
+        for slot, counts in found["slots"].items()
+    )
+    yields = f"{found['left_of_1000']} of 1000 queries, {found['left_of_1000_pairs']} queries of 1000 pairs"
+    return [f"    without shortcuts: {yields}", f"    slots: {', '.join(moved)}"]

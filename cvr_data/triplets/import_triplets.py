@@ -26,7 +26,7 @@ from cvr_data.core.stages import ClaimStep, Step
 from cvr_data.formats import FORMATS, ReadsVideos
 from cvr_data.language.normalise import clean_columns
 from cvr_data.tables import TRIPLETS, VIDEOS, WRITTEN_COLUMNS, query_id, triplet_id
-from cvr_data.triplets.join import drop_claimed_triplets
+from cvr_data.triplets.claims import drop_claimed_triplets
 
 STAGE = "triplets"
 VERSION = 2

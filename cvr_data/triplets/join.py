@@ -14,9 +14,7 @@ triplets are dropped as `not_of_test_source`, and those that use a video of a te
 file or a clip of the same recording, whichever corpus it comes from, as `shares_test_video`.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import starmap
 from typing import Any, Literal
 
@@ -24,27 +22,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.columns import check_columns, mark, mark_rows, with_column
+from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.core.stage_jobs import PIECE
-from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step
+from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, TRIPLETS, query_id, triplet_id
-from cvr_data.videos.kin import Kin
+from cvr_data.triplets.claims import FOLDER, IS_TEST, Keys, claims_of, dropping_step, keys_apart, ranked_claims
+from cvr_data.triplets.sources_of_tests import steps_of_test_sources
 
 VERSION = 5
 TEXT_COLUMNS = ("modification_id", "pair_id", "modification", "style", "backend", "model", "status", "reasons")
 KEPT_APART = "splits"
 """Name of the step after which no triplet straddles; there the further answers are listed (`triplets.answers`)."""
-_KIN = ("_reference_kin", "_target_kin")
-FOLDER, IS_TEST = "folder", "is_test_source"
-"""Columns of texts: the number of their folder, and whether it alone gives test triplets. Dropped rows keep them."""
 FURTHER = "review"
 """Strategy of a pair whose target a person found to be correct too; one that was mined counts before it."""
 OF_PAIR = "pair."
 """Before the names of pairs' columns, where texts and pairs are one table."""
 ORDER = ("split", "reference_id", "modification", "target_id", "modification_id")
-Keys = list[np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,29 +128,16 @@ def triplet_steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
             name="join", run=join_triplets, key=triplets_join_key, config=config, makes_rows=True, is_counted=False
         ),
         Step(name="texts", run=_drop_unusable),
-        _dropping(KEPT_APART, "straddles_splits", _video_claims, _less_protected),
-        _dropping("duplicates", "duplicate", _triplet_claims, _repeated),
+        dropping_step(KEPT_APART, "straddles_splits", _video_claims, _less_protected),
+        dropping_step("duplicates", "duplicate", _triplet_claims, _repeated),
     ]
     for column, most in (("target_id", config.max_per_target), ("modification", config.max_per_text)):
         if most:
             cap = _Cap(column, most, "over_target_cap" if column == "target_id" else "over_text_cap")
-            found.append(_dropping(cap.reason, cap.reason, _cap_claims, _over_cap, config=cap, per_value=4))
+            found.append(dropping_step(cap.reason, cap.reason, _cap_claims, _over_cap, config=cap, per_value=4))
     if tests_kin is not None:
-        found.append(Step(name="test source", run=_drop_other_tests))
-        found.append(Step(name="kin", run=_with_kin, sides=(tests_kin,), is_counted=False))
-        found.append(
-            ClaimStep(name="test videos", run=_shares, claims=_test_claims, settle=_of_test_videos, per_value=4)
-        )
+        found += steps_of_test_sources(tests_kin)
     return found
-
-
-def _dropping(
-    name: str, reason: str, claims: Callable[..., pa.Table], settle: Callable[[Any, pa.Table], pa.Table], *,
-    config: Any = None, per_value: int = 2,
-) -> ClaimStep:  # fmt: skip
-    """The step that drops, with a reason, the rows of claims that do not hold."""
-    run = partial(drop_claimed_triplets, reason)
-    return ClaimStep(name=name, run=run, config=config, claims=claims, settle=settle, per_value=per_value)
 
 
 def join_triplets(config: Config, bucket: pa.Table) -> pa.Table:
@@ -220,9 +202,9 @@ def _video_claims(config: Any, rows: pa.Table) -> pa.Table:
         groups, videos = (rows.column(f"{end}_{what}") for what in ("group_id", "id"))
         is_grouped = pc.greater(pc.binary_length(pc.fill_null(groups, "")), 0)
         named = pc.if_else(is_grouped, _joined("group", groups), _joined("video", videos))
-        keys.append(_apart(rows, hashes_of(named)))
+        keys.append(keys_apart(rows, hashes_of(named)))
     level = pc.index_in(rows.column("split"), pa.array(SPLITS)).to_numpy().astype(np.int8)
-    return _claims(keys, rows, {"level": level})
+    return claims_of(keys, rows, {"level": level})
 
 
 def _less_protected(config: Any, claims: pa.Table) -> pa.Table:
@@ -236,12 +218,12 @@ def _less_protected(config: Any, claims: pa.Table) -> pa.Table:
 
 def _triplet_claims(config: Any, rows: pa.Table) -> pa.Table:
     names = (FOLDER, "modification_id")
-    return _claims([_apart(rows, hashes_of(rows.column("triplet_id")))], rows, {n: rows.column(n) for n in names})
+    return claims_of([keys_apart(rows, hashes_of(rows.column("triplet_id")))], rows, {n: rows.column(n) for n in names})
 
 
 def _repeated(config: Any, claims: pa.Table) -> pa.Table:
     """Return all claims of a triplet but the first."""
-    ranked = _ranked(claims, ((FOLDER, "ascending"), ("modification_id", "ascending")))
+    ranked = ranked_claims(claims, ((FOLDER, "ascending"), ("modification_id", "ascending")))
     return ranked.filter(pc.greater(ranked.column("place"), 0)).select(["row", PIECE])
 
 
@@ -259,75 +241,14 @@ def _cap_claims(cap: _Cap, rows: pa.Table) -> pa.Table:
         key = mixed(key + hashes_of(rows.column(name)))
     similarity = pc.fill_null(rows.column("visual_similarity"), -2.0)
     ids = {name: rows.column(name) for name in ("pair_id", "modification_id")}
-    return _claims([_apart(rows, key)], rows, {"similarity": similarity, **ids})
+    return claims_of([keys_apart(rows, key)], rows, {"similarity": similarity, **ids})
 
 
 def _over_cap(cap: _Cap, claims: pa.Table) -> pa.Table:
     """Return the claims that so many better ones come before."""
     order = (("similarity", "descending"), ("pair_id", "ascending"), ("modification_id", "ascending"))
-    ranked = _ranked(claims, order)
+    ranked = ranked_claims(claims, order)
     return ranked.filter(pc.greater_equal(ranked.column("place"), cap.most)).select(["row", PIECE])
-
-
-def _drop_other_tests(config: Any, rows: pa.Table) -> pa.Table:
-    """Drop test triplets that no test source gave."""
-    is_other = pc.and_(pc.invert(rows.column(IS_TEST)), pc.equal(rows.column("split"), "test"))
-    return mark(rows, is_other, "not_of_test_source")
-
-
-def _with_kin(config: Any, rows: pa.Table, kin: Kin) -> pa.Table:
-    for name in ("reference", "target"):
-        _, of_each = kin.of(hashes_of(rows.column(f"{name}_id")))
-        rows = rows.append_column(f"_{name}_kin", pa.array(mixed(of_each)))
-    return rows
-
-
-def _test_claims(config: Any, rows: pa.Table) -> pa.Table:
-    """Return a claim of each row on its videos, their groups, and their kin in all corpora."""
-    names = ("reference_id", "target_id", "reference_group_id", "target_group_id", *_KIN)
-    keys = [rows.column(name).to_numpy() if name in _KIN else hashes_of(rows.column(name)) for name in names]
-    claims = _claims(keys, rows, {"is_test": rows.column(IS_TEST)})
-    is_known = [pc.is_valid(rows.column(name)).to_numpy() for name in names]
-    return claims.filter(pa.array(np.concatenate(is_known)))
-
-
-def _of_test_videos(config: Any, claims: pa.Table) -> pa.Table:
-    """Return the claims of others on what a test triplet uses."""
-    is_test = claims.column("is_test").to_numpy()
-    keys = claims.column("key").to_numpy()
-    is_shared = np.isin(keys, keys[is_test]) & ~is_test
-    return claims.select(["row", PIECE]).filter(pa.array(is_shared))
-
-
-def drop_claimed_triplets(reason: str, config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
-    """Drop the rows whose claims came back."""
-    return mark_rows(rows, found.column("row").to_numpy(), reason)
-
-
-def _shares(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
-    return drop_claimed_triplets("shares_test_video", config, rows.drop_columns([*_KIN]), found)
-
-
-def _claims(keys: Keys, rows: pa.Table, columns: dict[str, Any]) -> pa.Table:
-    """Return a claim of every row under each of its keys."""
-    numbers = np.tile(np.arange(rows.num_rows, dtype=np.uint32), len(keys))
-    table = pa.table({**columns, "row": np.arange(rows.num_rows, dtype=np.uint32)})
-    return table.take(pa.array(numbers)).append_column("key", pa.array(np.concatenate(keys)))
-
-
-def _ranked(claims: pa.Table, order: tuple[tuple[str, str], ...]) -> pa.Table:
-    """Return the claims sorted within their keys, and the `place` of each there, from 0."""
-    last = ((PIECE, "ascending"), ("row", "ascending"))
-    ranked = claims.sort_by([("key", "ascending"), *order, *last])
-    keys = ranked.column("key").to_numpy()
-    places = np.arange(len(keys))
-    is_first = np.append(True, keys[1:] != keys[:-1])[: len(keys)]
-    return ranked.append_column("place", pa.array(places - np.maximum.accumulate(np.where(is_first, places, 0))))
-
-
-def _apart(rows: pa.Table, keys: np.ndarray) -> np.ndarray:
-    """Return the keys, other ones for rows of test sources."""
-    return mixed(keys + rows.column(IS_TEST).to_numpy().astype(np.uint64))
 
 
 def _joined(kind: str, values: pa.ChunkedArray) -> pa.ChunkedArray:

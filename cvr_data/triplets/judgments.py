@@ -24,7 +24,8 @@ from cvr_data.core.parts import bucket_table
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.tables import JUDGMENTS, PAIRS, pair_id
-from cvr_data.triplets.join import FURTHER, IS_TEST, joined_texts_and_pairs, packed_pairs_to_join, triplets_join_key
+from cvr_data.triplets.claims import IS_TEST
+from cvr_data.triplets.join import FURTHER, joined_texts_and_pairs, packed_pairs_to_join, triplets_join_key
 
 KEPT = ("accept", "edit")
 BACKEND = "review"

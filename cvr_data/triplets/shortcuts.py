@@ -26,7 +26,7 @@ class Shortcuts:
     text_only: float
     visual_only: float
     model: str
-    """That was asked."""
+    """That was asked; `plain scorers` where it was the pool of `cvr audit`."""
 
 
 def shortcuts_of_triplets(folder: Path, triplets: pa.Table) -> Shortcuts:
@@ -52,7 +52,8 @@ def shortcuts_of_triplets(folder: Path, triplets: pa.Table) -> Shortcuts:
         )
     k = record["composition"]["k"]
     shares = {modality: _share(ranks, modality, k) for modality in ("text_only", "visual_only")}
-    return Shortcuts(queries=ranks.num_rows, k=k, model=str(record.get("model") or "unknown"), **shares)
+    asked = "plain scorers" if "pool_version" in record["composition"] else "unknown"
+    return Shortcuts(queries=ranks.num_rows, k=k, model=str(record.get("model") or asked), **shares)
 
 
 def read_composition(folder: Path) -> pa.Table:
@@ -64,7 +65,8 @@ def read_composition(folder: Path) -> pa.Table:
 
 
 def _share(ranks: pa.Table, modality: str, k: int) -> float:
-    """Percent of the queries whose rank is at most k in the way that answers most."""
+    """Percent of the queries whose rank is at most k in the way that answers most, or by any scorer of the pool."""
     found = [name for name in ranks.column_names if name.startswith(modality) and name.endswith("_rank")]
+    found += [name for name in [f"{modality.partition('_')[0]}_rank"] if name in ranks.column_names]
     shares = [float(np.mean(ranks.column(name).to_numpy() <= k)) for name in found]
     return 100 * max(shares, default=0.0)

@@ -46,6 +46,8 @@ LONGEST_LOOK = 500
 USER = r"(://)[^/\s@\"']*@"
 """What an address may say of a user, with a password or without."""
 PASSWORDS = "addresses_with_password"
+WITHOUT_CAPTION = "without_caption"
+"""Videos that no source says anything of: `cvr describe-videos --captions` can."""
 MAX_CAPTION = 1_000_000
 """Characters that a parser takes at once; a caption of more is a broken file."""
 
@@ -100,6 +102,8 @@ def _told(counts: Mapping[str, int]) -> dict[str, Any]:
     left_out = {PASSWORDS: count} if (count := told.pop(PASSWORDS, 0)) else {}
     if left_out:
         logger.warning("%d addresses named a user and a password, which are not kept.", count)
+    if silent := told.pop(WITHOUT_CAPTION, 0):
+        left_out[WITHOUT_CAPTION] = silent
     return {READ: told.pop(READ, 0), **left_out, "languages": told, **({"media": media} if media else {})}
 
 
@@ -181,7 +185,9 @@ def _cleaned(config: None, videos: pa.Table) -> tuple[pa.Table, Counter[str]]:
     some = texts.take(pa.array(np.arange(0, len(texts), max(1, len(texts) // LOOKED_AT))))
     languages = languages_of([text[:LONGEST_LOOK] for text in some.to_pylist()])
     changed = pc.sum(pc.not_equal(urls, table.column("url"))).as_py() or 0
-    return mark(table, pa.array(has_long), "caption_too_long"), languages + Counter({PASSWORDS: changed})
+    silent = pc.sum(pc.and_(pc.equal(pc.list_value_length(captions), 0), pc.is_null(table.column("drop_reason"))))
+    counts = Counter({PASSWORDS: changed, WITHOUT_CAPTION: silent.as_py() or 0})
+    return mark(table, pa.array(has_long), "caption_too_long"), languages + counts
 
 
 def _without_detail(config: None, videos: pa.Table) -> pa.Table:

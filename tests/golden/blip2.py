@@ -16,7 +16,8 @@ NAMES = {"input_ids", "attention_mask", "visual_embeds", "config_json", "out_hid
 
 def claims(arrays: Arrays) -> bool:
     """Return whether the file is of this kind."""
-    return any(name.startswith(f"{WEIGHTS}Qformer.") for name in arrays)
+    is_retrack = f"{WEIGHTS}compose_token_mat_weight" in arrays
+    return not is_retrack and any(name.startswith(f"{WEIGHTS}Qformer.") for name in arrays)
 
 
 def covers(name: str) -> bool:

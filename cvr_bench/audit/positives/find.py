@@ -44,7 +44,7 @@ from cvr_data.tables import TRIPLETS, triplet_id
 from cvr_data.triplets.dataset import Dataset, open_dataset
 from cvr_data.triplets.judgments import read_triplet_verdicts
 
-STAGE, QUEUE, VERSION = "find-positives", "positives-queue", 1
+STAGE, QUEUE, VERSION = "find-positives", "positives-queue", 2
 POSITIVES = pa.schema(
     [
         pa.field("query_id", pa.string(), nullable=False),

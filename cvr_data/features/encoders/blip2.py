@@ -4,9 +4,10 @@
 
 The Q-Former turns a frame into 32 tokens of 256 numbers, each of unit length: `--all-tokens` gives these, as in
 CoVR-2's files; with `tokens=vision` it gives what the Q-Former looks at instead, which the query of covr-blip2 needs
-of its reference's middle frame (`-o tokens=vision -o sampler=middle -o frames=1`). The one feature of a frame is the
-mean of the 32 (of unit length unless `normalise=false`, which is CoVR-2's mean). Texts go through the same Q-Former;
-tokens are projected states, and the first one ([CLS]) is the text's own feature.
+of its reference's middle frame (`-o tokens=vision -o sampler=middle -o frames=1`); with `tokens=states` that before
+the norm, which retrack trains, and of frames that are padded, not squeezed (`-o fit=padded`). The one feature of a
+frame is the mean of the 32 (of unit length unless `normalise=false`, which is CoVR-2's mean). Texts go through the same
+Q-Former; tokens are projected states, and the first one ([CLS]) is the text's own feature.
 
 Source: Li et al., ICML 2023 (https://arxiv.org/abs/2301.12597); Ventura et al., TPAMI 2024
 (https://arxiv.org/abs/2308.14746v3).
@@ -14,7 +15,7 @@ Source: Li et al., ICML 2023 (https://arxiv.org/abs/2301.12597); Ventura et al.,
 
 # Shapes: N frames, C channels, H height, W width, P query tokens, B texts, L tokens, D embedding.
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch.nn.functional as F
@@ -33,8 +34,11 @@ class Config(TwoTowers):
     """Longer texts are cut; 32 is what the model was trained with."""
     frames: int = 15
     """Frames decoded per video, at most; 15 is CoVR's."""
-    tokens: Literal["queries", "vision"] = "queries"
-    """What --all-tokens stores of a frame: the projected query tokens, or all states of the vision network."""
+    tokens: Literal["queries", "vision", "states"] = "queries"
+    """What --all-tokens stores of a frame: the projected query tokens, all tokens of the vision network, or these
+    before its last norm."""
+    fit: Literal["square", "padded"] = "square"
+    """How a frame becomes a square: squeezed, or as for ReTrack: black bars up to a ratio of 1.25, then the middle."""
 
 
 def load(config: Config) -> TwoTowerEncoder:
@@ -46,6 +50,8 @@ class Blip2Towers(HubTowers):
 
     def __init__(self, config: Config):
         super().__init__("Blip2ForImageTextRetrieval", config.model, fit="square")
+        if config.fit == "padded":
+            self.preprocessing = replace(self.preprocessing, fit="padded", crop_rounds=True)
         self.dim = self.network.config.image_text_hidden_size
         self.clean, self.length = config.clean, config.max_tokens
         self.tokens = config.tokens
@@ -57,7 +63,10 @@ class Blip2Towers(HubTowers):
         return self._query_tokens(self._vision(pixels_NCHW)).mean(dim=1)
 
     def image_tokens(self, pixels_NCHW: Tensor) -> Tensor:
-        """Return the projected query tokens, each of unit length, or all states of the vision network."""
+        """Return the projected query tokens, each of unit length, or all tokens of the vision network."""
+        if self.tokens == "states":
+            vision = self.network.vision_model
+            return vision.encoder(inputs_embeds=vision.embeddings(pixels_NCHW)).last_hidden_state
         states_NPD = self._vision(pixels_NCHW)
         return states_NPD if self.tokens == "vision" else self._query_tokens(states_NPD)
 

@@ -23,9 +23,8 @@ from PIL import Image
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.core.trust import import_named, require_named
-from cvr_data.features.encoders.networks.checkpoints import loading_encoder
 from cvr_data.features.encoders.networks.images import Fit, Preprocessing
+from cvr_data.features.encoders.networks.named_model import mteb_encoder_model, takes_loader
 from cvr_data.features.encoders.networks.options import Frames
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, encode_by_frames, no_text_features
 from cvr_data.media.video import Video
@@ -52,7 +51,10 @@ class Config(Frames):
 
 
 def load(config: Config) -> "MtebEncoder":
-    return MtebEncoder(mteb_encoder_model(config.model, config.argument), config)
+    model = mteb_encoder_model(config.model, config.argument)
+    if takes_loader(model) and not hasattr(model, "get_image_embeddings"):
+        raise CvrError(f"{config.model} embeds whole videos, as MTEB 2 has it: --encoder embedder takes it.")
+    return MtebEncoder(model, config)
 
 
 class MtebEncoder:
@@ -112,33 +114,6 @@ class MtebEncoder:
             raise CvrError(f"{self.config.model} does not encode {kind} ({first_line(error)}).") from None
 
 
-def mteb_encoder_model(place: str, argument: str | None) -> Any:
-    """Return the model that MODULE:NAME names, or that it gives when called with the argument.
-
-    Raises:
-        CvrError: the name or the argument comes from a file alone or leads nowhere, or what it names cannot be loaded
-            or encodes nothing.
-    """
-    module_name, colon, name = place.partition(":")
-    if not colon or not name:
-        raise CvrError(f"mteb: model should look like package.module:name, got {place!r}.")
-    require_named(place, "mteb: model")
-    if argument is not None:
-        require_named(argument, f"mteb: the argument of {place},")
-    try:
-        named = getattr(import_named(place, "mteb: model"), name)
-    except ModuleNotFoundError as error:
-        raise CvrError(f"mteb: cannot import {module_name}: no module named {error.name!r}.") from None
-    except AttributeError:
-        raise CvrError(f"mteb: {module_name} has no {name!r}.") from None
-    is_model = not isinstance(named, type) and _has_methods(named)
-    with loading_encoder(f"mteb: {place} cannot be loaded with {argument!r}", OSError, ValueError, KeyError):
-        model = named if is_model else named(*([] if argument is None else [argument]))
-    if not _has_methods(model):
-        raise CvrError(f"mteb: {place} has neither encode nor get_text_embeddings and get_image_embeddings.")
-    return model
-
-
 def run_mteb_encoder(
     model: Any, method: str, items: list[Any], columns: dict[str, list[Any]], batch_size: int, where: str
 ) -> Tensor:
@@ -160,8 +135,3 @@ def run_mteb_encoder(
         shape, kinds = tuple(features_ND.shape), " and ".join(columns)
         raise CvrError(f"{where} gave {shape} for {len(items)} of {kinds}, ({len(items)}, D) was expected.")
     return features_ND
-
-
-def _has_methods(model: Any) -> bool:
-    names = ("get_text_embeddings", "get_image_embeddings")
-    return callable(getattr(model, "encode", None)) or all(callable(getattr(model, name, None)) for name in names)

@@ -109,7 +109,9 @@ class StoredEncoder:
             mask_L = torch.ones(len(tokens_LD), dtype=torch.bool)
             length_B = features.length_B[row : row + 1]
             self._encoded[text] = TextFeatures(tokens_LD[None], mask_L[None], pooled_D[None], length_B)
-        for text in [text for text in self._encoded if text not in needed][: len(self._encoded) - self.remembered]:
+        for text in [text for text in self._encoded if text not in needed][
+            : max(0, len(self._encoded) - self.remembered)
+        ]:
             del self._encoded[text]
 
     @cached_property

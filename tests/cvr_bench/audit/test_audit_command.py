@@ -88,14 +88,16 @@ def test_options_of_triplets_do_not_belong_to_a_result(cvr, one_line_error, fold
     assert "only -k and --seed belong to it" in one_line_error("audit", "results/sum-tiny", "--model", "sum")
 
 
-def test_triplets_are_audited_beside_themselves(cvr, folder):
+def test_triplets_are_audited_beside_themselves_by_scorers_of_one_input(cvr, folder):
     before = written(folder / "annotations/tiny")
     outcome = cvr("audit", "annotations/tiny")
     assert outcome.code == 0, outcome.err
     assert written(folder / "annotations/tiny") == before
     files = open_artifact(folder / "annotations/tiny-audit").manifest["files"]
-    assert sorted(files) == ["audit.json", "composition.parquet", "leaks.parquet", "temporal.parquet"]
-    assert "Leaks, train to test (sum): none of 10 videos has a near-duplicate in train; 0 of 0 captions" in outcome.out
+    assert sorted(files) == ["audit.json", "composition.parquet", "leaks.parquet"]
+    assert (
+        "Leaks, train to test (tiny): none of 10 videos has a near-duplicate in train; 0 of 0 captions" in outcome.out
+    )
     rows = pq.read_table(folder / "annotations/tiny-audit/leaks.parquet").to_pylist()
     assert {(row["kind"], row["test"], row["train"]) for row in rows if "same" in row["reasons"]} == {
         ("modification", text, text)
@@ -103,6 +105,29 @@ def test_triplets_are_audited_beside_themselves(cvr, folder):
         for text in (f"make it {word}", f"it should be {word} now")
     }
     assert cvr("audit", "annotations/tiny").out == outcome.out
+    found = json.loads(cvr("audit", "annotations/tiny", "--json").out)["composition"]
+    table = pq.read_table(folder / "annotations/tiny-audit/composition.parquet").to_pylist()
+    assert found["pool"] == ["text-video", "text-frame", "text-caption", "reference-video", "caption-caption"]
+    assert found["labels"] == {name: sum(row["label"] == name for row in table) for name in found["labels"]}
+    for name, held in found["held_out"].items():
+        others = [f"{other.replace('-', '_')}_rank" for other in found["pool"] if other != name]
+        left = [row for row in table if min(row[other] for other in others) > found["k"]]
+        assert held["left"] == len(left)
+        if name in found["pool"]:
+            assert held["solved"] == sum(row[f"{name.replace('-', '_')}_rank"] <= found["k"] for row in left)
+    assert cvr("bench", "--model", "visual-only", "--no-audit").code == 0
+    ranks = read_result(folder / "results/visual-only-tiny").ranks.to_pylist()
+    assert {row["query_id"]: row["reference_video_rank"] for row in table} == {
+        row["query_id"]: row["rank"] for row in ranks
+    }
+
+
+def test_a_model_that_is_named_is_asked_again(cvr, folder):
+    outcome = cvr("audit", "annotations/tiny", "--model", "sum", "--split", "val")
+    assert outcome.code == 0, outcome.err
+    assert "composition required @1" in outcome.out
+    files = open_artifact(folder / "annotations/tiny-audit").manifest["files"]
+    assert sorted(files) == ["audit.json", "composition.parquet", "leaks.parquet", "temporal.parquet"]
 
 
 def test_a_model_that_has_to_be_trained_is_audited_by_its_result(cvr, one_line_error, folder):

@@ -63,7 +63,7 @@ def filmed(tmp_path_factory):
 def benched(filmed, cvr, tmp_path):
     """(encoder, its folder, model, weights, more options) -> (scores_QG, ranks) of `cvr embed` and `cvr bench`."""
 
-    def run(encoder, checkpoint, model, weights, *options, normalise="true"):
+    def run(encoder, checkpoint, model, weights, *options, normalise="true", tokens="vision"):
         out = tmp_path / "out"
         same = ["--encoder", encoder, "-o", f"model={checkpoint}", "-o", "dtype=float32", "-o", f"frames={FRAMES}"]
         commands = [
@@ -74,7 +74,7 @@ def benched(filmed, cvr, tmp_path):
              "--no-audit", "-O", out / "results"],
         ]  # fmt: skip
         if encoder == "blip2":
-            looked_at = [*same, "-o", "tokens=vision", "--all-tokens", "-O", out / "looked-at"]
+            looked_at = [*same, "-o", f"tokens={tokens}", "--all-tokens", "-O", out / "looked-at"]
             commands.insert(0, ["embed", filmed.folder / "videos", *looked_at])
             commands[-1] += ["-o", f"reference_tokens={out / 'looked-at'}"]
         for command in commands:

@@ -167,9 +167,13 @@ def test_a_row_runs_on_tiny_data(name, tiny, published, tmp_path, cvr, monkeypat
 
 def small_model(name: str) -> dict[str, str]:
     """Options that keep a recipe's model small; FDCA's published size follows from the features."""
-    if name.startswith(("covr", "bse", "ecde")):
+    if name.startswith(("covr", "bse", "ecde", "retrack", "hud")):
         small = "-o width=8 -o layers=1 -o heads=2"
-        return {"model": small, "image_model": small}
+        return {"model": small, "image_model": small, "mode": "-o mode=faithful -o batch=4"}
+    if name == "reason-rerank":
+        tiny, lines = "-o tiny=true", "-o first=tfr-covr -o first_options=backend=echo,neighbours=9"
+        return {"model": tiny, "first": "-o first=embedder -o first_options=tiny=true", "reasons": lines,
+                "judge": "-o second_options=tiny=true"}  # fmt: skip
     if name.startswith("drl"):  # released, a batch of one video has no deviation
         return {"model": "", "clip": "", "sampler": ""}
     return {"model": "-o mode=fixed -o width=8 -o heads=2"} if name.startswith("fdca") else {}

@@ -5,11 +5,15 @@ import json
 import numpy as np
 import pytest
 import pytrec_eval
+import torch
 
 from cvr_bench.results.exported import MTEB_KS, mteb_result
 from cvr_bench.results.result import read_result, write_result
+from cvr_bench.results.score_matrix import save_result_scores
 from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.tasks.composed import task_video_item
 from cvr_bench.tasks.protocol import Protocol
+from cvr_bench.tasks.task import Query, Task
 from cvr_data.core.artifacts import ArtifactWriter
 from tests.cvr_bench.scoring.test_beside import drawn_task, retriever
 
@@ -51,3 +55,41 @@ def test_the_file_is_as_mteb_reads_it(result, cvr, one_line_error, tmp_path):
     (entry,) = made["scores"]["test"]
     assert entry["main_score"] == entry["hit_rate_at_5"] and entry["hf_subset"] == "default"
     assert "no 'recal_at_5'. Did you mean: recall_at_5" in one_line_error(*words, "--main-score", "recal_at_5")
+
+
+def test_mtebs_rules_rank_the_reference_and_break_ties_by_id(result, tmp_path, cvr, one_line_error):
+    """Worked out by hand: of a, b, c, d the reference b scores best, and c and d score alike."""
+    items = [task_video_item(name) for name in "dbca"]
+    query = Query("q", items[1], "make it blue")
+    scored = {"b": 0.9, "c": 0.5, "d": 0.5, "a": 0.1}
+    for target, ties_against, by_id in (("c", 2, 3), ("d", 2, 2)):
+        task = Task(name="ties", queries=[query], gallery=items, targets={"q": frozenset(target)}, protocol=Protocol())
+        model = Fixed(scored)
+        about = {"model": "fixed", "data": {"path": "p", "split": "test"}, "training": None,
+                 "features": {"options": {"sampler": "mteb@2", "frames": 64}}}  # fmt: skip
+        with ArtifactWriter(tmp_path / target, stage="bench") as writer:
+            save_result_scores(writer, model, task, [], None)
+            write_result(writer, task, evaluate(model, task), 0, about)
+        found = read_result(tmp_path / target)
+        for rules, rank in (("own", ties_against), ("mteb", by_id)):
+            (entry,) = mteb_result(found, revision="abc", rules=rules)["scores"]["test"]
+            assert entry["mrr_at_10"] == pytest.approx(1 / rank), (target, rules)
+            assert entry["cvr"]["sampler"] == "mteb@2"
+        assert entry["cvr"]["ties"] == "by id, last first" and entry["cvr"]["reference"] == "keep"
+    words = ("export-result", tmp_path / "c", "--format", "mteb", "-O", tmp_path / "made.json")
+    assert cvr(*words, "--rules", "mteb").code == 0
+    words = ("export-result", result.path, "--format", "mteb", "--rules", "mteb", "-O", tmp_path / "none.json")
+    assert "holds no score matrix; make it again with cvr bench --save-scores" in one_line_error(*words)
+
+
+class Fixed:
+    """A model that has its scores."""
+
+    def __init__(self, scored):
+        self.scored = scored
+
+    def index(self, gallery):
+        self.names = [item.item_id for item in gallery]
+
+    def score(self, queries):
+        return torch.tensor([[self.scored[name] for name in self.names]] * len(queries))

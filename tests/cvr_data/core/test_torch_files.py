@@ -1,5 +1,6 @@
 """torch_files: what a file of weights claims is bounded by what it is."""
 
+import sys
 import zipfile
 
 import pytest
@@ -49,6 +50,26 @@ def test_an_archive_that_unpacks_to_far_more_is_refused(path):
     for read in (load_torch_file, read_model_weights, openai_weights.read_openai_weights):
         with pytest.raises(CvrError, match="claims"):
             read(path)
+
+
+class CosineSchedule:
+    """As CoVR's code and ReTrack's save theirs beside the weights."""
+
+    def __init__(self):
+        self.epochs, self.run = 20, {"a": [1]}
+
+
+def test_a_schedule_of_released_code_is_passed_over_and_another_class_is_not(path, monkeypatch):
+    for name in ("src", "src.tools", "src.tools.scheduler"):
+        monkeypatch.setitem(sys.modules, name, sys.modules[__name__])
+    monkeypatch.setattr(CosineSchedule, "__module__", "src.tools.scheduler")
+    torch.save({"epoch": 3, "model": {"w": TENSOR}, "scheduler": CosineSchedule()}, path)
+    monkeypatch.undo()
+    assert torch.equal(read_model_weights(path)["w"], TENSOR)
+    assert not isinstance(load_torch_file(path)["scheduler"], CosineSchedule)
+    torch.save({"model": {"w": TENSOR}, "scheduler": CosineSchedule()}, path)
+    with pytest.raises(CvrError, match=r"it names tests\.cvr_data\.core\.test_torch_files\.CosineSchedule"):
+        load_torch_file(path)
 
 
 class Runs:

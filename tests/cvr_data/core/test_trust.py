@@ -14,7 +14,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import Engine, mapped_in_order, use_engine
 from cvr_data.core.registry import Family, parse_config
 from cvr_data.core.trust import OUTSIDE, import_named, named_words, naming, stored
-from cvr_data.features.encoders.mteb import mteb_encoder_model
+from cvr_data.features.encoders.networks.named_model import mteb_encoder_model
 
 ROOT = Path(cli.__file__).parent
 IMPORTERS = {

@@ -12,8 +12,7 @@ from torch.testing import assert_close
 
 from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
 from cvr_data.core.errors import CvrError
-from cvr_data.features import embed as embed_module
-from cvr_data.features import embed_source
+from cvr_data.features import decoded_videos, embed_source
 from cvr_data.features.embed import Selection, embed
 from cvr_data.features.embed_source import texts_to_embed
 from cvr_data.features.encoders import ENCODERS, hash
@@ -127,7 +126,7 @@ def test_a_failed_run_asks_again_for_files_that_were_missing_and_for_nothing_els
 
 
 def test_the_number_of_decoding_threads_does_not_matter(videos, embeddings, tmp_path, monkeypatch):
-    monkeypatch.setattr(embed_module, "DECODERS", 7)
+    monkeypatch.setattr(decoded_videos, "DECODERS", 7)
     embed(videos, "hash", CONFIG, tmp_path / "threads")
     for path in embeddings.glob("*.npy"):
         assert (tmp_path / "threads" / path.name).read_bytes() == path.read_bytes()

@@ -1,59 +1,30 @@
-"""composition: ranks by one input against a slow reading of them, labels, and what the build drops by them."""
+"""composition: what the build drops by the ranks of one input, what it says of it, and what remains."""
 
-import numpy as np
 import pytest
 
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash as hash_encoder
+from cvr_data.features.single_inputs import SHORTCUTS
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
-from cvr_data.triplets.composition import (
-    BOTH,
-    SHORTCUTS,
-    TEXT,
-    UNRESOLVED,
-    VISUAL,
-    CompositionConfig,
-    Pool,
-    best_ranks,
-    composition_lines,
-    composition_told,
-)
+from cvr_data.triplets.composition import CompositionConfig, composition_lines, composition_told
 from cvr_data.triplets.join import Config
 from tests.cvr_data.triplets.test_answers import write_world
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_a_rank_counts_what_scores_as_high_and_neither_other_targets_nor_the_reference(seed):
-    at = np.random.default_rng(seed)
-    scores_QG = at.integers(0, 6, (5, 12)).astype(np.float32)
-    targets = [set(at.choice(12, 2, replace=False).tolist()) for _ in range(5)]
-    own = [
-        next(column for column in range(12) if column not in of) if row % 2 else -1 for row, of in enumerate(targets)
-    ]
-    slow = []
-    for row, columns in enumerate(targets):
-        best = max(scores_QG[row, column] for column in columns)
-        rivals = [column for column in range(12) if column not in columns and column != own[row]]
-        slow.append(1 + sum(scores_QG[row, column] >= best for column in rivals))
-    assert best_ranks(scores_QG, targets, own).tolist() == slow
-
-
-def test_a_query_has_a_shortcut_where_one_input_is_enough_else_needs_both_or_is_unresolved():
-    pool = Pool.__new__(Pool)
-    pool.k = 2
-    ranks = {TEXT: (1, 9, 1), VISUAL: (3, 2, 1), BOTH: (3, 3, 2), UNRESOLVED: (3, 3, 3)}
-    assert {label: pool._label(*each) for label, each in ranks.items()} == {label: label for label in ranks}
-    assert pool._label(1, 1, 1) == TEXT
-
-
-def test_counts_say_how_many_of_a_thousand_remain_and_how_slots_move():
-    told = {"test text_shortcut": 3, "test needs_both": 1, "test text_shortcut slot scene": 3,
-            "test needs_both slot action": 1, "further_answers": 7}  # fmt: skip
+def test_counts_say_what_remains_of_queries_and_of_pairs_and_how_slots_move():
+    told = {"test text_shortcut": 3, "test needs_both": 1, "test pairs": 2, "test chance needs_both": 500,
+            "test before slot scene": 3, "test before slot action": 1, "test after slot action": 1,
+            "further_answers": 7}  # fmt: skip
     found = composition_told(told)
-    assert found["test"]["left_of_1000"] == 250
+    assert (found["test"]["left_of_1000"], found["test"]["left_of_1000_pairs"]) == (250, 500)
     assert found["test"]["slots"] == {"action": [1, 1], "scene": [3, 0]}
-    assert composition_lines(found)[1] == "    slots: action 25 % -> 100 %, scene 75 % -> 0 %"
+    lines = composition_lines(found)
+    assert "needs_both 1 (by chance 0)" in lines[0]
+    assert lines[1:] == [
+        "    without shortcuts: 250 of 1000 queries, 500 queries of 1000 pairs",
+        "    slots: action 25 % -> 100 %, scene 75 % -> 0 %",
+    ]
     assert composition_told({"further_answers": 7}) == {}
 
 

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from transformers import BlipTextConfig
 from transformers.models.blip.modeling_blip_text import BlipTextModel
 
-from cvr_bench.models.networks.covr.config import CovrConfig
+from cvr_bench.models.networks.covr.config import CovrConfig, NetworkConfig
 from cvr_bench.models.parts.device import seeded
 from cvr_bench.models.parts.weights import read_extra_weights
 from cvr_data.core.errors import CvrError
@@ -225,7 +225,7 @@ def _small(config: CovrConfig, encoder: Encoder, with_prompt: bool) -> BlipNetwo
         return BlipNetwork(text_encoder, encoder.dim, encoder.dim, word_width=encoder.text_dim, with_prompt=with_prompt)
 
 
-def small_network_sizes(config: CovrConfig, encoder: Encoder) -> dict[str, Any]:
+def small_network_sizes(config: NetworkConfig, encoder: Encoder) -> dict[str, Any]:
     """Return the sizes of a small network over the features of an encoder."""
     sizes = {name: getattr(config, name) for name in ("width", "layers", "heads", "dropout")}
     return {**sizes, "vision_width": encoder.dim}

@@ -12,8 +12,8 @@ Loss = Literal["hn-nce", "info-nce"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class CovrConfig:
-    """What a model of the family is made of and learns from."""
+class NetworkConfig:
+    """What a network of the family is made of."""
 
     mode: Mode = "fixed"
     """What was released, or that without its flaws."""
@@ -21,10 +21,6 @@ class CovrConfig:
     """Folder or hub id of a BLIP retrieval model of transformers, that of the features; None is a small network."""
     reference_tokens: Path | None = None
     """Embeddings folder with all tokens of the references' middle frames; None looks in the scored features."""
-    pooling: Pooling = "mean"
-    """Of a target's frames in training: mean, middle or, as released, query (weighted by its annotated scores)."""
-    loss: Loss = "hn-nce"
-    """Whether close negatives weigh more."""
     temperature: float = field(default=0.07, metadata=within(TEMPERATURE))
     """Of the logits; not learned, as released."""
     width: int = field(default=128, metadata=within(SIZE))
@@ -48,3 +44,13 @@ class CovrConfig:
     def is_faithful(self) -> bool:
         """Whether it trains and reads as released."""
         return self.mode == "faithful"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CovrConfig(NetworkConfig):
+    """What a model whose targets are frozen features is made of and learns from."""
+
+    pooling: Pooling = "mean"
+    """Of a target's frames in training: mean, middle or, as released, query (weighted by its annotated scores)."""
+    loss: Loss = "hn-nce"
+    """Whether close negatives weigh more."""

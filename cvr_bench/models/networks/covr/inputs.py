@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional
 
 from cvr_bench.models.networks.covr.blip import Built, ImageTokens, Words
-from cvr_bench.models.networks.covr.config import CovrConfig
+from cvr_bench.models.networks.covr.config import NetworkConfig
 from cvr_bench.models.parts.device import Features, device_of_module, on_device
 from cvr_data.core.errors import CvrError
-from cvr_data.features.encoders.networks.checkpoints import tokenize_for_encoder
+from cvr_data.features.encoders.networks.checkpoints import Padding, tokenize_for_encoder
 from cvr_data.features.encoders.networks.clean_caption import clean_text_for_encoder
 from cvr_data.features.protocol import Encoder, VideoFeatures, video_token_features
 from cvr_data.media.video import Video
@@ -33,6 +34,8 @@ class Limits:
     """After cleaning; None cuts none off."""
     train_tokens: int
     test_tokens: int
+    padded: bool = False
+    """Whether shorter texts get that many tokens too, for a network that reads padding."""
 
 
 AS_PUBLISHED = Limits(words=30, train_tokens=35, test_tokens=64)
@@ -43,7 +46,7 @@ LONG = Limits(words=None, train_tokens=256, test_tokens=256)
 class Inputs:
     """Texts and references -> what a network is given, where its weights are; `limits` say what is read as released."""
 
-    def __init__(self, config: CovrConfig, encoder: Encoder, built: Built, limits: Limits = AS_PUBLISHED):
+    def __init__(self, config: NetworkConfig, encoder: Encoder, built: Built, limits: Limits = AS_PUBLISHED):
         self.encoder, self.built, self.folder = encoder, built, config.reference_tokens
         self.limits = limits if config.is_faithful else LONG
 
@@ -51,14 +54,17 @@ class Inputs:
         """Return the words of texts; `raw` leaves a text as it is, not cleaned."""
         if self.built.tokenizer is None:
             features = self.encoder.encode_texts(texts)
-            return self._placed(Words(None, features.mask_BL, features.tokens_BLD))
+            spare = self.limits.padded * max(0, self.limits.test_tokens - features.mask_BL.shape[1])
+            mask_BL = functional.pad(features.mask_BL, (0, spare))
+            return self._placed(Words(None, mask_BL, functional.pad(features.tokens_BLD, (0, 0, 0, spare))))
         cut = 10**9 if self.limits.words is None else self.limits.words
         cleaned = list(texts) if raw else [clean_text_for_encoder(text, cut) for text in texts]
         length = self.limits.train_tokens if training else self.limits.test_tokens
-        return self._placed(Words(*tokenize_for_encoder(self.built.tokenizer, cleaned, length)))
+        padding: Padding = "max_length" if self.limits.padded else "longest"
+        return self._placed(Words(*tokenize_for_encoder(self.built.tokenizer, cleaned, length, padding)))
 
-    def images(self, videos: Sequence[Video], *, drawn: bool = False) -> ImageTokens:
-        """Return the image tokens of references; `drawn` takes one of each one's frames at random.
+    def images(self, videos: Sequence[Video], *, drawn: bool = False, whole: bool = False) -> ImageTokens:
+        """Return the image tokens of videos; `drawn` takes one of each one's frames at random, `whole` takes all.
 
         Raises:
             CvrError: tokens are needed and not stored, or are those of another network.
@@ -74,6 +80,9 @@ class Inputs:
             if (width := features.frames_BTD.shape[-1]) != needed:
                 where = self.folder or "the features"
                 raise CvrError(f"The frame tokens of {where} are {width} wide, this network needs {needed}.")
+            if whole:
+                mask_BP = features.mask_BT.repeat_interleave(features.frames_BTD.shape[2], dim=1)
+                return self._placed(ImageTokens(features.frames_BTD.flatten(1, 2), mask_BP))
             tokens_BPV = _any_frame(features) if drawn else covr_middle_frame(features)
         return self._placed(ImageTokens(tokens_BPV, torch.ones(tokens_BPV.shape[:2], dtype=torch.bool)))
 

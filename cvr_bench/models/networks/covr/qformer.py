@@ -11,7 +11,9 @@ Source: Li et al., ICML 2023 (https://arxiv.org/abs/2301.12597); Ventura et al.,
 # Shapes: B queries, L tokens, P image tokens (both padded), K query tokens, W width of a state, V width of an image
 # token, D embedding.
 
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -28,10 +30,14 @@ from cvr_bench.models.networks.covr.blip import (
     small_network_sizes,
     transformer_sizes,
 )
-from cvr_bench.models.networks.covr.config import CovrConfig
+from cvr_bench.models.networks.covr.config import NetworkConfig
 from cvr_bench.models.parts.device import seeded
+from cvr_bench.models.parts.weights import read_extra_weights
 from cvr_data.features.encoders.networks.checkpoints import load_encoder_network, load_encoder_tokenizer
 from cvr_data.features.protocol import Encoder
+
+LAST_NORM = "vision_model.post_layernorm."
+"""What BLIP-2 calls ln_vision, in transformers; networks that train it keep one of their own."""
 
 
 class QFormerNetwork(nn.Module):
@@ -54,10 +60,14 @@ class QFormerNetwork(nn.Module):
         self.vision_projection = nn.Linear(width, dim)
         self.words = nn.Linear(word_width, width) if word_width else None
 
+    def queries(self, count: int) -> Tensor:
+        """Return the query tokens, once for each of `count` queries or videos, (count, K, W)."""
+        return self.query_tokens.expand(count, -1, -1)
+
     def states(self, words: Words, image: ImageTokens) -> Tensor:
         """Return states_BNW of the query tokens and, after them, the tokens of the text, seeing each other."""
-        queries_BKW = self.query_tokens.expand(len(words.mask_BL), -1, -1)
-        words_BLW, mask_BL = self._embedded(words)
+        queries_BKW = self.queries(len(words.mask_BL))
+        words_BLW, mask_BL = self.embedded(words)
         seen_BK = mask_BL.new_ones(queries_BKW.shape[:2])
         return self.qformer(
             query_embeds=torch.cat([queries_BKW, words_BLW], dim=1),
@@ -69,26 +79,33 @@ class QFormerNetwork(nn.Module):
 
     def query_tokens_of(self, words: Words, image: ImageTokens) -> Tensor:
         """Return tokens_BKD, each of unit length, of texts that look at images."""
-        states_BKW = self.states(words, image)[:, : self.query_tokens.shape[1]]
+        states_BNW = self.states(words, image)
+        states_BKW = states_BNW[:, : self.queries(1).shape[1]]
         return F.normalize(self.text_projection(states_BKW).float(), dim=-1)
 
     def visual_tokens_of(self, image: ImageTokens) -> Tensor:
         """Return tokens_BKD, each of unit length, of images alone."""
-        states_BKW = self.qformer(
-            query_embeds=self.query_tokens.expand(len(image.mask_BP), -1, -1),
+        return F.normalize(self.vision_projection(self.image_states(image)).float(), dim=-1)
+
+    def image_states(self, image: ImageTokens) -> Tensor:
+        """Return states_BKW of the query tokens that look at images alone."""
+        return self.qformer(
+            query_embeds=self.queries(len(image.mask_BP)),
             encoder_hidden_states=image.tokens_BPV,
             encoder_attention_mask=_additive(image.mask_BP),
         ).last_hidden_state
-        return F.normalize(self.vision_projection(states_BKW).float(), dim=-1)
 
     def text(self, words: Words) -> Tensor:
         """Return embedding_BD, unit length, of texts alone: that of their first token."""
-        words_BLW, mask_BL = self._embedded(words)
-        states_BLW = self.qformer(query_embeds=words_BLW, query_length=0, attention_mask=mask_BL.long())
-        return F.normalize(self.text_projection(states_BLW.last_hidden_state[:, 0]).float(), dim=-1)
+        return F.normalize(self.text_projection(self.text_states(words)[:, 0]).float(), dim=-1)
 
-    def _embedded(self, words: Words) -> tuple[Tensor, Tensor]:
-        """Embeddings of the words with their places, and their mask; the first one stands for the text."""
+    def text_states(self, words: Words) -> Tensor:
+        """Return states_BLW of texts alone."""
+        words_BLW, mask_BL = self.embedded(words)
+        return self.qformer(query_embeds=words_BLW, query_length=0, attention_mask=mask_BL.long()).last_hidden_state
+
+    def embedded(self, words: Words) -> tuple[Tensor, Tensor]:
+        """Return the embeddings of the words with their places, and their mask; the first one stands for the text."""
         if words.states_BLW is None:
             return self.embeddings(input_ids=words.ids_BL), words.mask_BL
         assert self.words is not None
@@ -112,8 +129,15 @@ def qformer_config(*, every: int = 2, **sizes: Any) -> Blip2QFormerConfig:
     return Blip2QFormerConfig(**transformer_sizes(**sizes), **own)
 
 
-def build_qformer(config: CovrConfig, encoder: Encoder, queries: int) -> Built[QFormerNetwork]:
+Network = TypeVar("Network", bound=QFormerNetwork)
+
+
+def build_qformer(
+    config: NetworkConfig, encoder: Encoder, queries: int, make: Callable[..., Network]
+) -> Built[Network]:
     """Return the Q-Former of a folder or hub id, or a small one whose image tokens are frames of the encoder.
+
+    `make` is called as QFormerNetwork is; what more it has is taken from the weights that lie beside the model.
 
     Raises:
         CvrError: the checkpoint cannot be loaded, or the features are of another width.
@@ -121,15 +145,13 @@ def build_qformer(config: CovrConfig, encoder: Encoder, queries: int) -> Built[Q
     if config.model is None:
         with seeded(config.seed):
             small = qformer_config(**small_network_sizes(config, encoder))
-            return Built(QFormerNetwork(small, encoder.dim, queries=queries, word_width=encoder.text_dim))
+            return Built(make(small, encoder.dim, queries=queries, word_width=encoder.text_dim))
     whole = load_encoder_network("Blip2ForImageTextRetrieval", config.model)
     settings = whole.config
     check_network_width(encoder, settings.image_text_hidden_size, config.model)
     with seeded(config.seed):
-        network = QFormerNetwork(
-            settings.qformer_config, settings.image_text_hidden_size, queries=settings.num_query_tokens
-        )
-    kept = {name: weight for name, weight in whole.state_dict().items() if name in network.state_dict()}
-    network.load_state_dict(kept)
-    network.requires_grad_(True)
+        network = make(settings.qformer_config, settings.image_text_hidden_size, queries=settings.num_query_tokens)
+    found = {name.replace(LAST_NORM, "ln_vision."): weight for name, weight in whole.state_dict().items()}
+    found |= read_extra_weights(Path(config.model))
+    network.load_state_dict({name: weight for name, weight in found.items() if name in network.state_dict()}, False)
     return Built(network, load_encoder_tokenizer(config.model), settings.vision_config.hidden_size)

@@ -75,8 +75,11 @@ def load_encoder_tokenizer(model: str) -> Any:
         return AutoTokenizer.from_pretrained(model, trust_remote_code=False)
 
 
+Padding = Literal["longest", "max_length"]
+
+
 def tokenize_for_encoder(
-    tokenizer: Any, texts: Sequence[str], length: int, padding: Literal["longest", "max_length"] = "longest"
+    tokenizer: Any, texts: Sequence[str], length: int, padding: Padding = "longest"
 ) -> tuple["Tensor", "Tensor"]:
     """Return (ids_BL, mask_BL), padded on the right and cut to the length."""
     encoded = tokenizer(

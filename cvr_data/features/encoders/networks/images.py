@@ -11,17 +11,19 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video, read_frames
 
-Fit = Literal["crop", "square"]
+Fit = Literal["crop", "square", "padded"]
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 HALF = (0.5, 0.5, 0.5)
 BICUBIC = int(Image.Resampling.BICUBIC)
+RATIO = 1.25
+"""Longest to shortest side that `padded` keeps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +33,8 @@ class Preprocessing:
     size: int
     """Side of the square, in pixels."""
     fit: Fit
-    """crop: the shorter side becomes `size` and the middle is kept; square: squeezed, so that nothing is lost."""
+    """crop: the shorter side becomes `size` and the middle is kept; square: squeezed, so that nothing is lost; padded:
+    as crop, after black bars have brought the sides to a ratio of 1.25 at most, as CLIP4Cir does."""
     resample: int = BICUBIC
     """PIL's number of the filter."""
     mean: tuple[float, ...] = CLIP_MEAN
@@ -62,12 +65,21 @@ class Preprocessing:
         resample = Image.Resampling(self.resample)
         if self.fit == "square":
             return np.asarray(image.resize((self.size, self.size), resample))
+        image = _padded(image) if self.fit == "padded" else image
         short = min(image.size)
         width, height = (self.size if side == short else int(self.size * side / short) for side in image.size)
         spare = (width - self.size, height - self.size)
         left, top = (round(side / 2) if self.crop_rounds else side // 2 for side in spare)
         resized = image.resize((width, height), resample)
         return np.asarray(resized.crop((left, top, left + self.size, top + self.size)))
+
+
+def _padded(image: Image.Image) -> Image.Image:
+    """The image with black bars at its longer sides, if these are more than 1.25 times the others."""
+    if max(image.size) / min(image.size) < RATIO:
+        return image
+    bars = [max(int((max(image.size) / RATIO - side) / 2), 0) for side in image.size]
+    return ImageOps.expand(image, (bars[0], bars[1], bars[0], bars[1]))
 
 
 def image_preprocessing(published: Mapping[str, Any], defaults: Preprocessing, where: str) -> Preprocessing:

@@ -14,7 +14,8 @@ class Frames:
     frames: int = 8
     """Frames decoded per video, at most."""
     sampler: str = "uniform"
-    """Which frames: uniform (the middle of equal segments), middle, first or per-second."""
+    """Which frames: uniform (the middle of equal segments), middle, first, per-second (as DRL), fps@2 (two of each
+    second, evenly), mteb or mteb@2 (as MTEB takes them), mteb-stride (as it did up to 2.24.0: never the tail)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.checkpoints import (
+    Padding,
     encoder_preprocessing,
     load_encoder_network,
     load_encoder_tokenizer,
@@ -58,7 +59,7 @@ class HubTowers:
     """Tokens that longer texts are cut to."""
     clean = False
     """Whether texts are cleaned as BLIP and CoVR clean them."""
-    padding: Literal["longest", "max_length"] = "longest"
+    padding: Padding = "longest"
 
     def __init__(self, kind: str, model: str, **defaults: Any):
         self.network = load_encoder_network(kind, model)

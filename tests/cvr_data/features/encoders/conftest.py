@@ -32,7 +32,8 @@ BLOCK = {
 @pytest.fixture(autouse=True, scope="session")
 def encoders_of_tests():
     """A model that lies outside cvr is named here, as a command line names it."""
-    with naming(["tests.cvr_data.features.encoders.test_sentence_transformers:TwoMeans"]):
+    of_tests = ("tests.cvr_data.features.encoders.test_sentence_transformers:TwoMeans",)
+    with naming([*of_tests, "tests.native_embedders:LastGrey"]):
         yield
 
 

@@ -13,6 +13,7 @@ TEXTS = ["a red dog", "the cat and the dog", "red"]
 FOLDERS = {"blip", "blip2", "clip", "siglip"}
 """Their fixtures make a tiny checkpoint."""
 MTEB = "tests.cvr_data.features.encoders.test_sentence_transformers:TwoMeans"
+EMBEDDER = "tests.native_embedders:LastGrey"
 CLOSE = {"atol": 2e-3, "rtol": 1e-3}
 
 
@@ -36,6 +37,8 @@ def options_of(name, request):
         return {"model": str(given("openai_file")), "tokenizer": str(given("merges"))}
     if name == "sentence-transformers":
         return {"model": str(given("sentence_folder"))}
+    if name == "embedder":
+        return {"model": EMBEDDER}
     if name == "mteb":
         return {"model": MTEB, "size": "16"}
     return {"embeddings": str(stored_features(given("videos"), given("tmp_path")))} if name == "stored" else {}

@@ -1,0 +1,120 @@
+"""The notebooks of docs run as they stand, and the functions they call are those of the commands."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import cvr_bench
+import cvr_data
+from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.errors import CvrError
+from tests.conftest import ROOT
+
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
+CAPTIONS = [
+    ("a", "a dog runs on the beach", "train"), ("b", "a cat runs on the beach", "train"),
+    ("c", "a red car drives down the road", "test"), ("d", "a blue car drives down the road", "test"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def videos():
+    return pd.DataFrame(CAPTIONS, columns=["video_id", "caption", "split"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_from_its_first_cell_to_its_last(path, tmp_path):
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert len(cells) > 4 and all(not cell["outputs"] for cell in cells)
+    code = "\n\n".join("".join(cell["source"]) for cell in cells)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert not [entry for entry in tmp_path.iterdir() if entry.name.startswith(("pairs", "modifications", "results"))]
+
+
+def test_a_frame_goes_through_all_stages_and_may_be_filtered_in_between(videos):
+    pairs = cvr_data.mine_pairs(videos, filters=["-text-similarity"])
+    assert {(row.reference_id, row.target_id) for row in pairs.itertuples()} == {
+        ("a", "b"), ("b", "a"), ("c", "d"), ("d", "c"),
+    }  # fmt: skip
+    texts = cvr_data.write_modifications(pairs)
+    some = texts[texts["pair_id"].isin(pairs[pairs["reference_id"] == "c"]["pair_id"])]
+    triplets = cvr_data.build_triplets(some)
+    assert [(row.reference_id, row.target_id, row.split) for row in triplets.itertuples()] == [("c", "d", "test")]
+    task = cvr_bench.load_benchmark(triplets)
+    assert [item.item_id for item in task.gallery] == ["c", "d"]
+
+
+def test_equal_calls_are_one_artifact_and_a_folder_is_taken_as_it_is(videos):
+    first, second = (cvr_data.mine_pairs(videos, filters=["-text-similarity"]) for _ in range(2))
+    assert first.attrs == second.attrs
+    folder = first.attrs["cvr_folder"]
+    assert open_artifact(folder).stage == "mine-pairs"
+    assert cvr_data.write_modifications(folder).equals(cvr_data.write_modifications(first))
+
+
+def test_scores_of_any_system_are_ranked_as_a_plain_sort_ranks_them(videos):
+    pairs = cvr_data.mine_pairs(videos.assign(split="test"), filters=["-text-similarity"])
+    task = cvr_bench.load_benchmark(cvr_data.build_triplets(cvr_data.write_modifications(pairs)))
+    scores_QG = np.random.default_rng(1).standard_normal((len(task.queries), len(task.gallery)))
+    found = cvr_bench.evaluate(scores_QG, task)
+    for query, row in zip(task.queries, scores_QG, strict=True):
+        rivals = {
+            item.item_id: score for item, score in zip(task.gallery, row, strict=True)
+            if item.item_id != query.reference.item_id
+        }  # fmt: skip
+        (target,) = task.targets[query.query_id]
+        assert found["ranks"][query.query_id] == 1 + sum(score > rivals[target] for score in rivals.values())
+    assert found["metrics"]["R@1"]["value"] == pytest.approx(
+        100 * np.mean([rank == 1 for rank in found["ranks"].values()])
+    )
+    with pytest.raises(ValueError, match="scores should be floats"):
+        cvr_bench.evaluate(scores_QG.T[:1], task)
+    with pytest.raises(ValueError, match="finite"):
+        cvr_bench.evaluate(np.full_like(scores_QG, np.nan), task)
+
+
+def test_one_text_is_linted_against_two_captions():
+    captions = ("a red car drives down the road", "a blue car drives down the road")
+    assert cvr_data.check_text("make the car blue", *captions) == []
+    assert cvr_data.check_text("make it night", *captions) == ["misses_change"]
+    assert cvr_data.check_text("change it to a red car", *captions)
+
+
+def test_a_table_without_captions_says_so():
+    with pytest.raises(CvrError, match="column 'captions' is missing"):
+        cvr_data.mine_pairs(pd.DataFrame({"video_id": ["a"], "text": ["x"]}))
+
+
+def test_both_packages_are_imported_without_what_they_will_need():
+    code = "import cvr_data, cvr_bench, sys; print([m for m in ('torch', 'pandas', 'pyarrow') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_a_shown_frame_has_its_rows_and_clips(tmp_path):
+    frame = cvr_data.read_videos(str(Path(ROOT) / "annotations/samples/folder"), corpus="folder")
+    page = cvr_bench.show(frame)._repr_html_()
+    assert page.count("<tr>") == 1 + len(frame) and page.count("<video ") == len(frame)
+    assert "a grey square" in page
+    assert "&lt;b&gt;" in cvr_bench.show(pd.DataFrame({"video_id": ["x"], "caption": ["<b>"]}))._repr_html_()
+
+
+def test_functions_stay_callable_when_modules_of_their_names_are_imported():
+    import cvr_bench.audit.run
+    import cvr_bench.bench.bench
+    import cvr_bench.search
+    import cvr_data.publish.lay_out
+
+    for function in (cvr_bench.audit, cvr_bench.bench, cvr_bench.search, cvr_data.publish):
+        with pytest.raises(TypeError, match="argument"):
+            function()
