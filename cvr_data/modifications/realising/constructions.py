@@ -21,6 +21,9 @@ from cvr_data.modifications.realising.phrases import CHOSEN
 from cvr_data.modifications.realising.scenes import placed, scene_texts
 from cvr_data.modifications.realising.text import Text, is_colour
 
+HANGING = (" with", " towards", " toward", " of", " to", " at", " into", " onto", " from", " for", " sit on", " walk on",
+    " sitting on", " walking on", " use", " a", " an", " the")  # fmt: skip
+"""Ends of what lacks its own."""
 BEFORE_ONLY = ("al", "ic", "ary", "ese", "ian", "ish", "th", "'s", "-")
 """Ends of adjectives that stand before a noun, not after "make it": "aerial", "fifth", "child's"."""
 
@@ -41,6 +44,7 @@ def _all_of(found: Located) -> list[Text]:
         texts = list(_one_sided(found))
     else:
         texts = list(_BY_SLOT.get(found.slot, _object)(found, found.before, found.after))
+    texts = [text for text in texts if not text.words.endswith(HANGING)]
     if not texts:
         raise CannotSay("no_words")
     return texts

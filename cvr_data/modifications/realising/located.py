@@ -9,7 +9,7 @@ Forms are those of the captions: article, number and compound come from the word
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cvr_data.language.changes import Phrase, alike, change_of
+from cvr_data.language.changes import Change, Phrase, alike, change_of
 from cvr_data.language.closed_words import FILM, OF_FILM
 from cvr_data.language.closed_words import UNSEEN as UNSEEN_THINGS
 from cvr_data.language.execution import says_the_same
@@ -145,16 +145,8 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
     before, after = change["before"] or "", change["after"] or ""
     found = change_of(ours, theirs, before, after)
     slot = change["slot"] or found.slot
-    if says_the_same(ours, theirs):
-        raise CannotSay("same_lemma")
-    if before and after and (slot == "other" or (found.verdict == "none" and found.reason in UNSEEN)):
-        raise CannotSay(found.reason or "not_visible")
-    if after in ARTICLES or before in ARTICLES:
-        raise CannotSay("function_words")
+    _check_said(slot, found, ours, theirs)
     heads = _head(ours, found.before_phrase, before), _head(theirs, found.after_phrase, after)
-    for frame, phrase in ((ours, found.before_phrase), (theirs, found.after_phrase)):
-        if is_fragment(frame, phrase, slot):
-            raise CannotSay("fragment")
     slot = _said_slot(slot, ours, theirs, heads)
     _check_seen(slot, (ours, theirs), heads)
     is_colours = slot in ("object", "attribute") and _are_colours(ours, theirs, heads)
@@ -184,6 +176,23 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
         is_filming=theirs.sentence.words[:1] in (("c",), ("#c",)),
         place=place_of(ours, theirs),
     )
+
+
+def _check_said(slot: str, found: Change, ours: Frame, theirs: Frame) -> None:
+    """Raise if words differ in what cannot be asked for, or are no phrase.
+
+    Raises:
+        CannotSay: so.
+    """
+    if says_the_same(ours, theirs):
+        raise CannotSay("same_lemma")
+    if found.before and found.after and (slot == "other" or (found.verdict == "none" and found.reason in UNSEEN)):
+        raise CannotSay(found.reason or "not_visible")
+    if found.after in ARTICLES or found.before in ARTICLES:
+        raise CannotSay("function_words")
+    for frame, phrase in ((ours, found.before_phrase), (theirs, found.after_phrase)):
+        if is_fragment(frame, phrase, slot):
+            raise CannotSay("fragment")
 
 
 def _said_slot(slot: str, ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> str:

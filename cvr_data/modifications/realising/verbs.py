@@ -288,8 +288,15 @@ def takes(frame: Frame, event: Event, other: Frame | None = None) -> bool:
     is_taken = lexicon.file_of_verb(event.verb) in HANDLED and lexicon.file_of_noun(thing.name) in TAKEN
     if thing.determiner or is_taken or not lexicon.may_stand(event.verb, ALONE):
         return True
-    others = () if other is None else (one for one in other.events if one.head == event.head and one.object is not None)
-    return any(other.things[one.object].name == thing.name and takes(other, one) for one in others)
+    if other is None:
+        return False
+    alike = (one for one in other.events if one.head == event.head)
+    return any(_named(other, one) == thing.name and takes(other, one) for one in alike)
+
+
+def _named(frame: Frame, event: Event) -> str:
+    """Return the name of what something is done to; empty of nothing."""
+    return "" if event.object is None else frame.things[event.object].name
 
 
 def name_in(frame: Frame, thing: Thing) -> str:
