@@ -57,7 +57,7 @@ GROUPS = {
         "fit-heads", "check-media",
     ),
     "pairs": ("calibrate", "why-not", "chain-pairs", "mine-distractors"),
-    "texts": ("sample", "score-modifications", "train-generator", "truth-modifications"),
+    "texts": ("sample", "score-modifications", "vary-texts", "train-generator", "truth-modifications"),
     "triplets": (
         "plan", "stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export",
         "find-positives",

@@ -136,8 +136,8 @@ def compare(first: "Result | Path | str", second: "Result | Path | str", by: str
     from cvr_bench.results.compare import compare_methods, compared_results_json
     from cvr_bench.results.method import read_method
 
-    folders = [Path(getattr(one, "path", one)) for one in (first, second)]
-    return compared_results_json(compare_methods(*map(read_method, folders), by=by))
+    folders = [one if isinstance(one, (str, Path)) else one.path for one in (first, second)]
+    return compared_results_json(compare_methods(*(read_method(Path(folder)) for folder in folders), by=by))
 
 
 def audit(result: "Result | Path | str", **options: Any) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def audit(result: "Result | Path | str", **options: Any) -> dict[str, Any]:
     from cvr_bench.audit.record import Config
     from cvr_bench.audit.run import audit_saved_result
 
-    return audit_saved_result(Config(**options), Path(getattr(result, "path", result)))
+    return audit_saved_result(Config(**options), Path(result if isinstance(result, (str, Path)) else result.path))
 
 
 def search(

@@ -82,7 +82,9 @@ def imported(path: Path) -> set[str]:
     return found & {*MODULES, "cli"} - {module_of(path)}
 
 
-IMPORTS = {module: imported(path) for module, path in MODULES.items()}
+FRONT_DOORS = ("cvr_data", "cvr_bench")
+"""The packages themselves: what a notebook calls, so they import every room, as commands do."""
+IMPORTS = {module: imported(path) for module, path in MODULES.items() if module not in FRONT_DOORS}
 
 
 def room_of(module: str) -> str:

@@ -122,7 +122,8 @@ def runnable() -> list[tuple[str, ...]]:
         is_look_up = command in LOOK_UPS and not is_placeholder and (command != "show" or rest)
         is_recipe = command == "run" and "--dry-run" in rest and not is_placeholder
         reads = command in READS_TRIPLETS or f"{command} {'--dry-run' * ('--dry-run' in rest)}" in READS_TRIPLETS
-        on_triplets = reads and rest and rest[0].startswith("annotations/") and "--results" not in rest
+        reads = reads and not {"--results", "--evidence"} & {*rest}  # folders that are not here
+        on_triplets = reads and rest and rest[0].startswith("annotations/")
         if is_look_up or is_recipe or on_triplets:
             kept.append(words)
     return kept

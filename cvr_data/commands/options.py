@@ -139,6 +139,10 @@ def own_options_text(command: click.Command) -> str:
 
 
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what the folder holds.")
+evidence_option = click.option(
+    "--evidence", multiple=True, type=FOLDER,
+    help="A folder of find-positives, mine-distractors, audit, or of a result benched with --robustness; repeatable.",
+)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 seed_option = click.option(
     "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of everything random."

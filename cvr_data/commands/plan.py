@@ -57,6 +57,7 @@ def plan_command(
 
     Example: cvr plan pairs --llm rules --purity 0.95 --judgments judgments
     """
+    from cvr_data.core.errors import CvrError
     from cvr_data.core.model_packages import cache_folder
     from cvr_data.modifications.backends import BACKENDS
     from cvr_data.modifications.checking.judge import JudgeConfig
@@ -65,6 +66,9 @@ def plan_command(
     from cvr_data.triplets.planning.pilot import Stages
     from cvr_data.triplets.planning.plan import Config, plan_build
     from cvr_data.triplets.planning.report import plan_text
+
+    if judge_options and judge_backend is None:
+        raise CvrError("--judge-option belongs to --judge-backend.")
 
     def with_machine(backend: str, options: tuple[str, ...]) -> tuple[str, ...]:
         return options_with_machine(BACKENDS.get(backend).Config, options)

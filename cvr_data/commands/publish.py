@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH
+from cvr_data.commands.options import FOLDER, PATH, evidence_option
 
 if TYPE_CHECKING:
     from cvr_data.publish.lay_out import Staged, Wanted
@@ -36,6 +36,7 @@ SHOWN = 20
 )
 @click.option("--licence-file", "licence_files", multiple=True, type=PATH, help="A licence to publish beside the data.")
 @click.option("--audit", type=FOLDER, help="A folder of `cvr audit`: how many queries one input alone answers.")
+@evidence_option
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
 @click.option(
     "--chunk-files", type=click.IntRange(1), default=1000, show_default=True,
@@ -45,7 +46,8 @@ SHOWN = 20
 def publish_command(
     triplets: Path, repo: str, revision: str, dry_run: bool, private: bool, with_videos: bool, with_embeddings: bool,
     embeddings: Path | None, licences: tuple[str, ...], licence_files: tuple[Path, ...], audit: Path | None,
-    videos: Path | None, chunk_files: int, staging: Path | None, media: tuple[Path, ...], yes: bool,
+    evidence: tuple[Path, ...], videos: Path | None, chunk_files: int, staging: Path | None, media: tuple[Path, ...],
+    yes: bool,
 ) -> None:  # fmt: skip
     """Push the TRIPLETS folder to the Hub as Parquet, with its card, CSVs, statistics and manifests.
 
@@ -75,7 +77,8 @@ def publish_command(
     features = embeddings or dataset.artifact.input_path("embeddings") if with_embeddings else None
     wanted = Wanted(
         revision=revision, licences=split_options(licences, "--licence"), licence_files=licence_files,
-        with_videos=with_videos, embeddings=features, audit=audit, media=(*media, *([videos] if videos else ())),
+        with_videos=with_videos, embeddings=features, audit=audit, evidence=evidence,
+        media=(*media, *([videos] if videos else ())),
     )  # fmt: skip
     sending = None if dry_run else Config(chunk_files=chunk_files)
     target = Target(repo, revision, private, OUR_FOLDERS)

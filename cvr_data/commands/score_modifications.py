@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="An option of that backend.")
 @click.option("--judge-prompt", default="judge", show_default=True, help="A prompt with the task judge, or a file.")
 @click.option("--reject", multiple=True, help="Reject texts of this verdict; repeatable.")
+@click.option("--way-back", type=FOLDER, help="Ways back (--style reverse): reject texts whose way back was rejected.")
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
 @engine_options
 @overwrite_option

@@ -45,14 +45,14 @@ def split_command(
     from cvr_data.core.registry import parse_config
     from cvr_data.videos.deal_queries import dealt_text, queries_of_options
     from cvr_data.videos.near_duplicates import SPLITS, Config
-    from cvr_data.videos.split import split_video_artifact
+    from cvr_data.videos.split import kept_together, split_video_artifact
 
     config = parse_config(Config, options, where="split")
     queries = queries_of_options(pairs, test_queries, val_queries, keep)
     artifact = split_video_artifact(videos, embeddings, config, out, keep=keep, queries=queries, overwrite=overwrite)
     manifest = artifact.manifest
     counts = ", ".join(f"{manifest['splits'][name]} {name}" for name in reversed(SPLITS))
-    click.echo(f"{out}: {counts} videos in {manifest['groups']} groups (the largest has {manifest['largest_group']})")
+    click.echo(f"{out}: {counts} videos{kept_together(manifest)}")
     if "queries" in manifest:
         click.echo(f"  {dealt_text(manifest['queries'])}")
     for reason, count in manifest["dropped"].items():

@@ -24,8 +24,7 @@ def why_not_command(reference: str, target: str, pairs: Path) -> None:
     Example: cvr why-not train-00001 train-00007 --in pairs
     """
     from cvr_data.core.lineage import follow
-    from cvr_data.pairs.why_not import verdicts
+    from cvr_data.pairs.why_not import verdicts_among
 
-    for folder in follow(pairs, "pairs") or (pairs,):
-        for line in verdicts(folder, reference, target):
-            click.echo(line)
+    for line in verdicts_among(follow(pairs, "pairs") or (pairs,), reference, target):
+        click.echo(line)

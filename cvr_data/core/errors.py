@@ -1,7 +1,8 @@
 """The one exception of the project.
 
 CvrError                 a mistake the user can fix: one line, shown without a traceback, exit code 2
-└── UnreadableVideo      a media file that gives no frame (cvr_data.media.video); among many it becomes a dropped row
+├── UnreadableVideo      a media file that gives no frame (cvr_data.media.video); among many it becomes a dropped row
+└── UnknownVideo         a corpus does not have a video (cvr_data.pairs.why_not); of several corpora another may
 """
 
 from collections.abc import Iterable

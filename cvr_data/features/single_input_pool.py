@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.errors import CvrError
+from cvr_data.core.progress import Progress
 from cvr_data.core.text_bands import MINILM
 from cvr_data.features.pool_queries import PoolQuery
 from cvr_data.features.similarities import text_encoder_of, text_vectors
@@ -102,10 +103,12 @@ class SingleInputPool:
         """
         size = self.queries_at_once
         found: dict[str, list[np.ndarray]] = {name: [np.empty(0, np.int64)] for name in self.rankings}
-        for start in range(0, len(queries), size):
-            chunk = queries[start : start + size]
-            for name, scores_QG in self.each_score(chunk):
-                found[name].append(best_ranks(scores_QG, *self.columns(chunk)))
+        with Progress("rank", len(queries), "queries") as progress:
+            for start in range(0, len(queries), size):
+                chunk = queries[start : start + size]
+                for name, scores_QG in self.each_score(chunk):
+                    found[name].append(best_ranks(scores_QG, *self.columns(chunk)))
+                progress.advance(len(chunk))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def outsider_ranks(self, queries: Sequence[PoolQuery]) -> np.ndarray | None:

@@ -102,6 +102,8 @@ class Config:
     """Put the bytes of the videos into the rows, as MTEB needs them; false leaves the video columns empty."""
     style: str = "short"
     """Style of the texts read; the files do not say."""
+    task: str = ""
+    """Of a data set with several tasks, which is read: `tv2v` takes the configs tv2v-queries and tv2v-qrels."""
 
     def __post_init__(self):
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", self.repo):
@@ -148,8 +150,8 @@ def read(config: Config, path: Path) -> pa.Table:
 
     References are those of `excluded_references`; in a folder that has none, the names of the queries' video files.
     """
-    queries = _read_config(path, "queries", ["id", "text"], config.split)
-    qrels = _read_config(path, "qrels", ["query-id", "corpus-id", "score"], config.split)
+    queries = _read_config(path, _of_task(config, "queries"), ["id", "text"], config.split)
+    qrels = _read_config(path, _of_task(config, "qrels"), ["query-id", "corpus-id", "score"], config.split)
     names = [str(name) for name in queries.column("id").to_pylist()]
     texts = dict(zip(names, queries.column("text").to_pylist(), strict=True))
     references = _references(config, path, names)
@@ -259,17 +261,41 @@ def _write_texts(config: Config, task: Contents, out: Path, media: Mapping[str, 
     return [out / file for file in files]
 
 
+def _of_task(config: Config, name: str) -> str:
+    return f"{config.task}-{name}" if config.task else name
+
+
 def _read_config(path: Path, name: str, columns: Sequence[str], split: str) -> pa.Table:
-    files = sorted((path / name).glob(f"{split}*.parquet"))
+    files = _config_files(path, name, split)
     if not files:
         raise CvrError(f"{path} has no {name}/{split}-*.parquet.")
     return pa.concat_tables([read_table(file, columns, columns) for file in files])
 
 
+def _config_files(path: Path, name: str, split: str) -> list[Path]:
+    """The files of a config: those that the card names, as on the Hub, else those of a folder of its name."""
+    card = path / "README.md"
+    with reading(card, "the card of a data set"):
+        front = card.read_text(encoding="utf-8").split("---\n") if card.is_file() else []
+        said = yaml.safe_load(front[1]) if len(front) > 2 and not front[0].strip() else None
+    configs = said.get("configs") if isinstance(said, dict) else None
+    named = [each for each in configs or [] if isinstance(each, dict) and each.get("config_name") == name]
+    patterns = [
+        str(entry["path"])
+        for each in named
+        for entry in each.get("data_files") or []
+        if isinstance(entry, dict) and entry.get("split") == split and isinstance(entry.get("path"), str)
+    ]
+    inside = [pattern for pattern in patterns if not pattern.startswith("/") and ".." not in Path(pattern).parts]
+    found = sorted({file for pattern in inside for file in path.glob(pattern) if file.suffix == ".parquet"})
+    return found or sorted((path / name).glob(f"{split}*.parquet"))
+
+
 def _videos(file: Path) -> list[Any]:
     """The entries of a column of videos, without their bytes."""
     with reading(file, "Parquet"):
-        return pq.read_table(file, columns=["video.path"])["video"].to_pylist()
+        with pq.ParquetFile(file) as opened:  # read_table would call the column "path"
+            return opened.read(columns=["video.path"])["video"].to_pylist()
 
 
 def _references(config: Config, path: Path, names: Sequence[str]) -> dict[str, str]:
@@ -277,7 +303,7 @@ def _references(config: Config, path: Path, names: Sequence[str]) -> dict[str, s
         rows = _read_config(path, "excluded_references", EXCLUDED.names, config.split).to_pylist()
         references = {str(row["query-id"]): str(row["corpus-id"]) for row in rows}
     else:
-        files = sorted((path / "queries").glob(f"{config.split}*.parquet"))
+        files = _config_files(path, _of_task(config, "queries"), config.split)
         stored = [entry for file in files for entry in _videos(file)]
         pairs = zip(names, stored, strict=True)
         references = {name: Path(entry["path"]).stem for name, entry in pairs if entry and entry["path"]}

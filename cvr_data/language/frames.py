@@ -28,7 +28,8 @@ from cvr_data.language.nouns import (
     preposition,
     qualified,
 )  # fmt: skip
-from cvr_data.language.parse import Sentence, parse, sentences
+from cvr_data.language.parse import Sentence
+from cvr_data.language.parsed import parsed
 from cvr_data.language.roles import ACT, TIMES, is_doing, is_light, is_shown, is_topic, roles_of
 
 KEPT = 4096
@@ -131,7 +132,7 @@ def frames_of(texts: Iterable[str]) -> dict[str, Frame]:
     """
     distinct = sorted(set(texts))
     new = [text for text in distinct if text not in _kept]
-    found = dict(zip(new, map(frame_of, sentences(parse(new))), strict=True)) if new else {}
+    found = dict(zip(new, map(frame_of, parsed(new)), strict=True))
     frames = {text: found[text] if text in found else _kept[text] for text in distinct}
     if len(_kept) + len(found) > KEPT:
         _kept.clear()

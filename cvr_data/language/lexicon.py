@@ -16,9 +16,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+
+from cvr_data.core.whole_files import read_parquet
 
 FOLDER = Path(__file__).with_name("wordnet")
 PARTS = ("noun", "verb", "adj", "adv")
@@ -114,13 +114,11 @@ class Lexicon:
     def __init__(self, words: pa.Table, meanings: pa.Table):
         keys = zip(words.column("word").to_pylist(), words.column("part").to_pylist(), strict=True)
         self._row = {key: row for row, key in enumerate(keys)}
-        self._starts, self._meanings = _lists(words.column("meanings"))
-        self._counts = _lists(words.column("counts"))[1]
+        self._meanings, self._counts = (_Lists(words.column(name)) for name in ("meanings", "counts"))
         self._file = meanings.column("file").to_numpy()
-        self._above = [tuple(numbers) for numbers in meanings.column("above").to_pylist()]
-        self._axes = [tuple(numbers) for numbers in meanings.column("axes").to_pylist()]
-        self._grouped = [frozenset(numbers) for numbers in meanings.column("grouped").to_pylist()]
-        self._frames = [frozenset(numbers) for numbers in meanings.column("frames").to_pylist()]
+        self._above, self._axes, self._grouped, self._frames = (
+            _Lists(meanings.column(name)) for name in ("above", "axes", "grouped", "frames")
+        )
         self._ancestors: dict[int, dict[int, int]] = {}
         self._likely: dict[tuple[str, str], tuple[int, ...]] = {}
 
@@ -131,12 +129,12 @@ class Lexicon:
     def meanings(self, word: str, part: str) -> tuple[int, ...]:
         """Return the meanings of a word, most frequent first."""
         row = self._row.get((word, PARTS.index(part)))
-        return () if row is None else tuple(self._meanings[self._starts[row] : self._starts[row + 1]].tolist())
+        return () if row is None else self._meanings[row]
 
     def counts(self, word: str, part: str) -> tuple[int, ...]:
         """Return how often each of `meanings` stands in the texts that WordNet counted, 255 at most."""
         row = self._row.get((word, PARTS.index(part)))
-        return () if row is None else tuple(self._counts[self._starts[row] : self._starts[row + 1]].tolist())
+        return () if row is None else self._counts[row]
 
     def frequency(self, word: str, part: str) -> int:
         """Return how often a word stands as that part of speech in the texts that WordNet counted."""
@@ -224,7 +222,7 @@ class Lexicon:
     def may_stand(self, verb: str, frames: frozenset[int]) -> bool:
         """Whether a verb stands in one of WordNet's sentence frames in a meaning that is not rare, or is not listed."""
         found = self.likely(verb, "verb")
-        return not found or any(not self._frames[meaning].isdisjoint(frames) for meaning in found)
+        return not found or any(not frames.isdisjoint(self._frames[meaning]) for meaning in found)
 
     def file_of_noun(self, noun: str) -> int | None:
         """Return WordNet's file of the first likely meaning of a noun; None if it is not listed."""
@@ -293,7 +291,7 @@ class Lexicon:
         return "sibling" if any(self._are_siblings(one, other) for one in ours for other in theirs) else "apart"
 
     def _is_grouped(self, ours: Sequence[int], theirs: Sequence[int]) -> bool:
-        return any(not self._grouped[meaning].isdisjoint(theirs) for meaning in ours)
+        return any(not {*self._grouped[meaning]}.isdisjoint(theirs) for meaning in ours)
 
     def _are_siblings(self, one: int, other: int) -> bool:
         ours, theirs = self.ancestors(one), self.ancestors(other)
@@ -308,12 +306,18 @@ def _nearest(above: Mapping[int, int], roots: frozenset[int]) -> int:
     return min((steps for meaning, steps in above.items() if meaning in roots), default=len(above))
 
 
-def _lists(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    lists = column.combine_chunks()
-    return lists.offsets.to_numpy(), lists.flatten().to_numpy()
+class _Lists:
+    """A column of lists of numbers, of which few are asked for."""
+
+    def __init__(self, column: pa.ChunkedArray):
+        lists = column.combine_chunks()
+        self._starts, self._items = lists.offsets.to_numpy(), lists.flatten().to_numpy()
+
+    def __getitem__(self, row: int) -> tuple[int, ...]:
+        return tuple(self._items[self._starts[row] : self._starts[row + 1]].tolist())
 
 
 @cache
 def read_lexicon() -> Lexicon:
     """Return the lexicon, read once per process."""
-    return Lexicon(pq.read_table(FOLDER / "words.parquet"), pq.read_table(FOLDER / "meanings.parquet"))
+    return Lexicon(read_parquet(FOLDER / "words.parquet"), read_parquet(FOLDER / "meanings.parquet"))

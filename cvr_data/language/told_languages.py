@@ -3,7 +3,8 @@
     check_languages(Path("pairs"), "the prompt 'short'", reads=("en",), otherwise="give --language en to go on")
 
 A corpus of which every fifth caption looked at is of another language is refused: English ones have less than one in
-fifty. What few captions seem to be says nothing, and neither does a corpus that no import of ours looked at.
+fifty. What few captions seem to be says nothing, unless they are most of them, and neither does a corpus that no import
+of ours looked at.
 """
 
 from collections import Counter
@@ -17,6 +18,8 @@ MOST = 0.2
 """Share of captions in other languages from which a stage refuses."""
 FEW = 20
 """Captions that have to be of other languages: fewer are names, slips and jokes."""
+HALF, OF_FEW = 0.5, 4
+"""So many may be fewer, where they are half of all."""
 
 
 def check_languages(folder: Path, what: str, reads: Collection[str], otherwise: str) -> None:
@@ -30,7 +33,7 @@ def check_languages(folder: Path, what: str, reads: Collection[str], otherwise: 
         told.update(artifact.manifest.get("languages") or {})
     others = Counter({name: count for name, count in told.items() if name not in reads})
     total, found = told.total(), others.total()
-    if found < FEW or found < MOST * total:
+    if not (found >= max(FEW, MOST * total) or found >= max(OF_FEW, HALF * total)):
         return
     listed = ", ".join(f"{name} {count / total:.1%}" for name, count in others.most_common(3))
     raise CvrError(

@@ -1,8 +1,8 @@
 """Finds the file that a table names: names are written in several ways, and people leave endings out.
 
 A name means the file of that very name. If there is none, it means the one whose name differs in its Unicode form
-(NFC, NFD), in entities (`&amp;`), or in the case or the lack of its ending; never one whose own letters differ in case,
-as ids do.
+(NFC, NFD), in entities (`&amp;`), in the percent signs of an address (`%20`), or in the case or the lack of its ending;
+never one whose own letters differ in case, as ids do.
 """
 
 import html
@@ -10,6 +10,7 @@ import unicodedata
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import unquote
 
 from cvr_data.core.places import is_remote
 from cvr_data.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
@@ -91,8 +92,13 @@ def _names_then(folder: Path, changed_ns: int) -> dict[str, list[str]]:
 
 
 def plain_name(name: str) -> str:
-    """Return a name in the form that names are compared in: composed, without entities."""
-    return unicodedata.normalize("NFC", html.unescape(name))
+    """Return a name in the form that names are compared in: composed, and decoded where a page or an address has it."""
+    name = html.unescape(name)
+    try:
+        name = unquote(name, errors="strict")
+    except UnicodeDecodeError:  # percent signs that are the name's own
+        pass
+    return unicodedata.normalize("NFC", name)
 
 
 def _key(name: str) -> str:

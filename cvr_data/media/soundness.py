@@ -9,6 +9,10 @@ if TYPE_CHECKING:
 
 LENGTH = struct.Struct(">I").unpack_from
 Check = Callable[[memoryview], bool]
+PICTURES = {"h264": (0, range(1, 6)), "hevc": (1, range(32))}
+"""Codec -> bits behind the type in a unit's first byte, and the types that hold a part of a picture."""
+TYPE_BITS = (0b11111, 0b111111)
+"""Of the type, by the bits behind it."""
 
 
 def packet_check(context: "VideoCodecContext") -> Check | None:
@@ -16,7 +20,7 @@ def packet_check(context: "VideoCodecContext") -> Check | None:
     name = context.name
     if name in ("h264", "hevc"):
         size = _length_bytes(name, bytes(context.extradata or b""))
-        return _starts_with_start_code if size is None else lambda data: _is_chain_of_units(data, size)
+        return _starts_with_start_code if size is None else lambda data: _is_chain_of_units(data, size, *PICTURES[name])
     if name == "vp9":
         return lambda data: data[0] >> 6 == 0b10
     if name == "av1":
@@ -36,11 +40,14 @@ def _starts_with_start_code(data: memoryview) -> bool:
     return bytes(data[:3]) == b"\0\0\1" or bytes(data[:4]) == b"\0\0\0\1"
 
 
-def _is_chain_of_units(data: memoryview, size: int) -> bool:
-    at, end = 0, len(data)
+def _is_chain_of_units(data: memoryview, size: int, shift: int, types: range) -> bool:
+    """Whether units follow each other to the end, and one is of a picture; the first bit of none is ever set."""
+    at, end, has_picture = 0, len(data), False
     while end - at >= 4:  # FFmpeg passes over less
         length = LENGTH(data, at)[0] if size == 4 else int.from_bytes(data[at : at + size], "big")
-        if not length:
+        first = at + size
+        at = first + length
+        if not length or at > end or data[first] >> 7:
             return False
-        at += size + length
-    return at <= end
+        has_picture = has_picture or data[first] >> shift & TYPE_BITS[shift] in types
+    return has_picture

@@ -4,7 +4,7 @@ page = stats_page(Path("annotations/quickstart"))
 Path("stats.html").write_text(stats_page_html(page), encoding="utf-8")
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,8 +24,11 @@ from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.funnel import funnel_bars, funnel_figure, words_on_page
 from cvr_data.pages.histogram import Bound, histogram, histogram_counts
 from cvr_data.pages.page import page_environment, page_with_clips, show_clips_on_page
+from cvr_data.triplets.answers import FURTHER_ANSWERS
 from cvr_data.triplets.card import card_commands
 from cvr_data.triplets.dataset import Dataset, open_dataset
+from cvr_data.triplets.evidence import Evidence, evidence_of, evidence_rows
+from cvr_data.triplets.likeness import generic_text, likeness_text
 from cvr_data.triplets.statistics import triplet_counts_text, triplet_statistics
 
 RANDOM = 12
@@ -74,10 +77,12 @@ class StatsPage:
     commands: list[str]
     clips: ClipShelf
     captions: dict[str, str]
+    worth: list[tuple[str, str]]
+    """What is known of how hard, complete and human the queries are: title and text."""
 
 
-def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0) -> StatsPage:
-    """Return what the page says of the triplets in a folder.
+def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0, evidence: Sequence[Path] = ()) -> StatsPage:
+    """Return what the page says of the triplets in a folder, and of the evidence beside them.
 
     Raises:
         CvrError: the folder holds no triplets, or the videos have moved or changed.
@@ -101,6 +106,7 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0) -> St
         commands=card_commands(made_of),
         clips=ClipShelf(media_on_page(dataset.videos)),
         captions=captions_on_page(triplets, dataset.videos),
+        worth=_worth(numbers["all"], dataset.artifact.manifest, evidence_of(evidence, triplets)),
     )
 
 
@@ -122,6 +128,22 @@ def _facts(numbers: dict[str, Any]) -> list[tuple[str, str]]:
         ("Distinct texts", f"{whole['texts']:,}, of {whole['words']:,} words"),
         ("Sources of the videos", triplet_counts_text(whole["sources"])),
         ("Licences of the videos", triplet_counts_text(whole["licences"])),
+    ]
+
+
+def _worth(numbers: dict[str, Any], manifest: Mapping[str, Any], evidence: Evidence) -> list[tuple[str, str]]:
+    composition = manifest.get("composition") or {}
+    asked = [
+        f"{split}: {triplet_counts_text(told['labels'])}; {told['left_of_1000']} of 1000 remain"
+        for split, told in composition.items()
+    ]
+    further = manifest.get(FURTHER_ANSWERS)
+    return [
+        ("needs both inputs", " ".join(asked) or "not asked (build-triplets --require composition)"),
+        ("further answers with the target's caption", "unknown" if further is None else f"{further:,} rows"),
+        *evidence_rows(evidence),
+        ("generic texts", generic_text(numbers["generic"])),
+        ("like people wrote", likeness_text(numbers["likeness"])),
     ]
 
 

@@ -17,7 +17,7 @@ from cvr_data.core.columns import with_column
 from cvr_data.language.changes import Phrase, change_of
 from cvr_data.language.frames import Frame, frame_of
 from cvr_data.language.normalise import normalised
-from cvr_data.language.parse import parse, sentences
+from cvr_data.language.parsed import parsed
 from cvr_data.language.slots import SLOTS, part_of
 from cvr_data.language.tagging import ENGLISH, lemmas, tagged
 from cvr_data.tables import PHRASE
@@ -114,7 +114,7 @@ def _uses(pairs: pa.Table, changes: pa.ListArray, is_asked: pa.Array) -> _Uses:
 def _judged(uses: _Uses, advance: Callable[[int], object]) -> list[_Judged]:
     """Return what each distinct use is; the reason of a change that counts is null."""
     frames: list[Frame] = []
-    for sentence in sentences(parse(uses.texts)):
+    for sentence in parsed(uses.texts):
         frames.append(frame_of(sentence))
         advance(1)
     found = []

@@ -24,6 +24,28 @@ MOST = 20
 _SIMILARITIES = ("neighbour_similarity", "text_similarity")
 
 
+class UnknownVideo(CvrError):
+    """A corpus does not have a video."""
+
+
+def verdicts_among(folders: Sequence[Path], reference_id: str, target_id: str) -> list[str]:
+    """Return the verdicts of those pairs artifacts whose corpus has both videos: triplets may be made from several.
+
+    Raises:
+        CvrError: none has, or one of them cannot be read.
+    """
+    lines: list[str] = []
+    unknown: UnknownVideo | None = None
+    for folder in folders:
+        try:
+            lines += verdicts(folder, reference_id, target_id)
+        except UnknownVideo as error:
+            unknown = unknown or error
+    if unknown is not None and not lines:
+        raise unknown
+    return _at_most(lines)
+
+
 def verdicts(pairs: Path, reference_id: str, target_id: str) -> list[str]:
     """Return at most 20 lines, each a verdict on two captions of the videos, or on several that are alike.
 
@@ -182,5 +204,5 @@ def _captions(videos: Path, ids: tuple[str, str]) -> dict[str, list[str]]:
             names = artifact.read(["video_id"]).column(0).to_pylist() if artifact.manifest["rows"] < 10_000 else []
             hint = did_you_mean(video_id, names)
             hint = hint if hint.startswith("Did you mean") else ""  # not a list of thousands
-            raise CvrError(f"{videos} has no video {video_id!r}. {hint}".rstrip())
+            raise UnknownVideo(f"{videos} has no video {video_id!r}. {hint}".rstrip())
     return found

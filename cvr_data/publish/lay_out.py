@@ -10,7 +10,7 @@ and urls only. `cvr_data.publish.push` uploads it.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,8 @@ from cvr_data.publish.redistribution import Publishable, publishable
 from cvr_data.tables import SPLITS, content_id
 from cvr_data.triplets.card import Card, card_commands, card_examples, card_sources, render_card
 from cvr_data.triplets.dataset import Dataset, dataset_funnel
-from cvr_data.triplets.shortcuts import shortcuts_of_triplets
+from cvr_data.triplets.evidence import evidence_of
+from cvr_data.triplets.shortcuts import Shortcuts, shortcuts_of_triplets
 from cvr_data.triplets.statistics import triplet_statistics
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Wanted:
     """Features to publish as the config `embeddings`."""
     audit: Path | None = None
     """Folder of `cvr audit`, which tells how many queries one input alone answers."""
+    evidence: tuple[Path, ...] = ()
+    """Folders that tell more of the queries (`triplets.evidence`)."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,9 @@ def _write_rows(
 
 def _card(dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictures: Mapping[str, str]) -> Card:
     artifacts = lineage([dataset.artifact.path])
+    evidence = evidence_of(wanted.evidence, part.triplets)
+    if wanted.audit is not None:
+        evidence["shortcuts"] = asdict(shortcuts_of_triplets(wanted.audit, part.triplets))
     return Card(
         name=repo.split("/")[1], repo=repo, revision=wanted.revision, triplets=part.triplets,
         numbers=triplet_statistics(part.triplets, part.videos), funnel=dataset_funnel(dataset.artifact, artifacts),
@@ -160,7 +166,8 @@ def _card(dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictur
         coverage=dataset.artifact.manifest.get("coverage"),
         composition=dataset.artifact.manifest.get("composition", {}),
         further_answers=dataset.artifact.manifest.get("further_answers"),
-        shortcuts=None if wanted.audit is None else shortcuts_of_triplets(wanted.audit, part.triplets),
+        evidence=evidence,
+        shortcuts=Shortcuts(**evidence["shortcuts"]) if "shortcuts" in evidence else None,
     )  # fmt: skip
 
 

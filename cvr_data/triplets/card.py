@@ -19,7 +19,9 @@ import yaml
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.lineage import FunnelStep
 from cvr_data.tables import SPLITS
+from cvr_data.triplets.evidence import evidence_rows
 from cvr_data.triplets.licences import dataset_hub_licence, dataset_licence_id, may_redistribute
+from cvr_data.triplets.likeness import generic_text, likeness_text
 from cvr_data.triplets.shortcuts import Shortcuts
 from cvr_data.triplets.statistics import triplet_counts_text, triplet_summary_text
 
@@ -74,6 +76,8 @@ class Card:
     """What `cvr check-media --drop-missing` found; None if it was not run."""
     composition: Mapping[str, Any] = field(default_factory=dict)
     """By split, what `build-triplets --require composition` dropped and kept; empty if that was not asked."""
+    evidence: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What was found out after the build (`triplets.evidence`)."""
     further_answers: int | None = None
     """Rows of further videos with the target's caption; None where nobody looked for them."""
 
@@ -88,13 +92,19 @@ def render_card(card: Card) -> str:
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
     environment.filters.update(
-        cell=card_cell, fenced=card_fenced, summary=triplet_summary_text, counts=triplet_counts_text
+        cell=card_cell,
+        fenced=card_fenced,
+        summary=triplet_summary_text,
+        counts=triplet_counts_text,
+        generic=generic_text,
+        likeness=likeness_text,
     )
     return environment.get_template("dataset_card.md.j2").render(
         card=card,
         front_matter=yaml.safe_dump(card_front_matter(card), sort_keys=False, allow_unicode=True),
         examples=card_examples(card.triplets),
         limits=card_limits(card),
+        evidence=evidence_rows(card.evidence, without=("shortcuts",)),
         leak_rules=card_leak_rules(card.lineage, card.funnel),
         splits=[(split, card.numbers["splits"][split]) for split in SPLITS if split in card.numbers["splits"]],
         all=card.numbers["all"],

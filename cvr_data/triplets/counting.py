@@ -7,7 +7,7 @@ Facts of one value meet by its hash. All are integers (similarities and seconds 
 are the same in any order and for any cut into parts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -16,15 +16,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.parts import hashes_of
-from cvr_data.language.words import words_of
+from cvr_data.language.stop_words import EDIT_WORDS
+from cvr_data.language.words import content_words, words_of
 from cvr_data.tables import SPLITS
+from cvr_data.triplets.likeness import OTHER as UNLISTED
+from cvr_data.triplets.likeness import human_texts
 
 TOP = 20
 """How many of the most frequent changes, texts and words are listed."""
 STEPS = 10_000
 """Of a similarity or second that are told apart."""
 LISTED = ("triplets", "style", "source_of_text", "change_kind", "change_slot", "words_per_text", "text_similarity",
-          "visual_similarity", "with_frame_scores", "without_change")  # fmt: skip
+          "visual_similarity", "with_frame_scores", "without_change", "first_words", "words", "vague",
+          "composition")  # fmt: skip
 """Of each value is told how often it is there; of others, how many values there are."""
 SPREAD = ("query", "target", "text")
 """Also how many values are there once, twice, ..."""
@@ -176,6 +180,8 @@ def _of_rows(triplets: pa.Table, splits: np.ndarray) -> Iterator[Fact]:
     for name in ("text_similarity", "visual_similarity"):
         if name in triplets.column_names:
             yield name, splits, triplet_values_in_steps(triplets.column(name)).cast(pa.string())
+    if "composition" in triplets.column_names:
+        yield "composition", splits, triplets.column("composition")
     yield "with_frame_scores", splits, pc.if_else(pc.is_valid(triplets.column("frame_scores")), "", nothing)
 
 
@@ -189,6 +195,21 @@ def _of_texts(triplets: pa.Table, splits: np.ndarray) -> Iterator[Fact]:
     places, splits_of_place = np.divmod(np.unique(codes.astype(np.int64) * len(SCOPES) + splits), len(SCOPES))
     flat = pa.array([word for place in places.tolist() for word in words[place]], pa.string())
     yield "word", np.repeat(splits_of_place, lengths[places]), flat
+    yield from _of_wording(words, codes, splits)
+
+
+def _of_wording(words: Sequence[Sequence[str]], codes: np.ndarray, splits: np.ndarray) -> Iterator[Fact]:
+    """What is compared with people's texts, of words that these have, and the texts that name nothing."""
+    human = human_texts()
+    first = [found[0] if found and found[0] in human["first_words"] else UNLISTED for found in words]
+    yield "first_words", splits, pa.array(first, pa.string()).take(pa.array(codes))
+    lengths = np.array([len(found) for found in words], np.int64)
+    known = pa.array([word if word in human["words"] else UNLISTED for found in words for word in found], pa.string())
+    starts = np.append(0, np.cumsum(lengths))[codes]
+    within = np.arange(lengths[codes].sum()) - np.repeat(np.cumsum(lengths[codes]) - lengths[codes], lengths[codes])
+    yield "words", np.repeat(splits, lengths[codes]), known.take(pa.array(np.repeat(starts, lengths[codes]) + within))
+    is_vague = pa.array([all(word in EDIT_WORDS for word in content_words(found)) for found in words], pa.bool_())
+    yield "vague", splits, pc.if_else(is_vague.take(pa.array(codes)), "", pa.scalar(None, pa.string()))
 
 
 def _of_changes(triplets: pa.Table, splits: np.ndarray) -> Iterator[Fact]:

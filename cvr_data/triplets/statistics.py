@@ -25,8 +25,13 @@ from cvr_data.triplets.counting import (
     triplet_facts,
     triplet_facts_of_videos,
 )
+from cvr_data.triplets.likeness import LIKENESSES, generic_share, generic_text, likeness_of, likeness_text
 
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
+ABOUT_TEXTS = (
+    "Words", "Pairs per text", "Styles", "Sources of text", "Shared texts", "Generic", "Like", "One input",
+)  # fmt: skip
+"""Begins of lines that are told of texts alone."""
 Counts = Mapping[tuple[str, str], Mapping[str, int]]
 """Scope (a split or all) and name -> value -> how often; of what is not there, nothing."""
 
@@ -97,6 +102,9 @@ def _numbers(counts: Counts, scope: str, with_videos: bool) -> dict[str, Any]:
         "text_similarity": _summary(listed("text_similarity"), STEPS),
         "visual_similarity": _summary(listed("visual_similarity"), STEPS),
         "with_frame_scores": total("with_frame_scores"),
+        "likeness": likeness_of({name: listed("change_slot" if name == "slots" else name) for name in LIKENESSES}),
+        "generic": generic_share(listed("text.spread"), total("vague"), total("triplets")),
+        "composition": listed("composition") or None,
         "top_texts": _top(listed("text.top")),
         "duration_s": _summary(listed(SECONDS), STEPS),
         "sources": _part_of(listed(SOURCE), 0) if with_videos else None,
@@ -167,6 +175,7 @@ def triplet_text_report(numbers: dict[str, Any], kind: str = "triplets") -> str:
         ("Sources of text", overall["sources_of_text"]),
         ("Kinds of change", overall["changes"]["kinds"]),
         ("What changes", overall["changes"]["slots"]),
+        ("One input or both", overall["composition"]),
         ("Sources of video", overall["sources"]),
         ("Licences", overall["licences"]),
         ("Shared videos", numbers["leaks"]["videos"]),
@@ -174,8 +183,9 @@ def triplet_text_report(numbers: dict[str, Any], kind: str = "triplets") -> str:
         ("Shared texts", numbers["leaks"]["texts"]),
     ):
         lines.append(f"{title:<20}{triplet_counts_text(counts)}")
-    about_texts = ("Words", "Pairs per text", "Styles", "Sources of text", "Shared texts")
-    return "\n".join(line for line in lines if kind != "pairs" or not line.startswith(about_texts))
+    lines.append(f"{'Generic texts':<20}{generic_text(overall['generic'])}")
+    lines.append(f"{'Like people wrote':<20}{likeness_text(overall['likeness'])}")
+    return "\n".join(line for line in lines if kind != "pairs" or not line.startswith(ABOUT_TEXTS))
 
 
 def triplet_summary_text(found: dict[str, float] | None) -> str:

@@ -1,7 +1,7 @@
 """Writes a videos artifact again, with near-duplicate groups and splits."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def split_video_artifact(
         assigned = KeyedStep(name="split", run=_assigned, config=config, key=_by_kin, makes_rows=keep is not None)
         run.write_parts(run.meet(flows, assigned))
         return run.finish(
-            **_counted(run, kin),
+            **_counted(run, kin, has_features=embeddings is not None),
             **(told_dealt(dealt) if dealt else {}),
             **(told_missing(videos) if embeddings is None else {}),
         )
@@ -152,18 +152,41 @@ def _assigned(config: Config, bucket: pa.Table) -> pa.Table:
     return assigned if known is None else mark(assigned, pc.invert(known), "no_features")
 
 
-def _counted(run: StageRun, kin: Side) -> dict[str, Any]:
-    """How many kept videos each split has, how many groups there are, and the size of the largest."""
+def _counted(run: StageRun, kin: Side, *, has_features: bool) -> dict[str, Any]:
+    """How many kept videos each split has, how many groups and recordings there are, and the size of the largest."""
     splits: Counter[str] = Counter()
+    has_media = False
     for path in run.part_paths():
-        splits.update(read_parquet(path, ["split"]).column("split").to_pylist())
+        part = read_parquet(path, ["split", "path"])
+        splits.update(part.column("split").to_pylist())
+        has_media = has_media or part.column("path").null_count < part.num_rows
     rows = run.written + sum(run.counts.dropped().values())
-    _, sizes = np.unique(kin.load(*kin.arguments).group, return_counts=True)
+    found = kin.load(*kin.arguments)
+    _, sizes = np.unique(found.group, return_counts=True)
+    _, of_kin, clips = np.unique(found.kin, return_inverse=True, return_counts=True)
+    pairs = np.unique(np.stack([of_kin.ravel(), found.group], axis=1), axis=0)
+    is_recording = np.bincount(pairs[:, 0].astype(np.int64), minlength=len(clips)) > 1
     return {
         "splits": {name: splits[name] for name in reversed(SPLITS)},
         "groups": rows - int(sizes.sum()) + len(sizes),
         "largest_group": int(sizes.max(initial=min(rows, 1))),
+        "recordings": int(is_recording.sum()),
+        "largest_recording": int(clips[is_recording].max(initial=0)),
+        "is_compared": has_features or has_media,
     }
+
+
+def kept_together(manifest: Mapping[str, Any]) -> str:
+    """Return what a split keeps together, in words: near-duplicates, and clips of one recording where there are any."""
+    if manifest["largest_group"] > 1:
+        told = f" in {manifest['groups']} groups of near-duplicates (the largest has {manifest['largest_group']})"
+    elif manifest.get("is_compared", True):
+        told = ", no two near-duplicates"
+    else:
+        told = "; near-duplicates were not looked for, as there are no media and no --embeddings"
+    count = manifest.get("recordings", 0)
+    largest = f"(the largest has {manifest['largest_recording']})" if count else ""
+    return f"{told}; {count} recordings of several clips {largest}" if count else told
 
 
 JOINS = "joins_kept_splits"

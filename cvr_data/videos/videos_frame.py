@@ -1,5 +1,6 @@
 """Captioned videos as people hold them in notebooks: one caption a cell, or a list of them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -21,19 +22,15 @@ def with_caption_lists(videos: Frame) -> Frame:
 
     A column `caption` is that of the captions where there is no other.
     """
-    if isinstance(videos, pa.Table):
-        videos = videos.to_pandas()
-    if isinstance(videos, str) or not hasattr(videos, "columns"):
+    if isinstance(videos, (str, Path)):
         return videos
-    frame = videos
+    frame = videos.to_pandas() if isinstance(videos, pa.Table) else videos
     if "captions" not in frame.columns and "caption" in frame.columns:
         frame = frame.rename(columns={"caption": "captions"})
     if "captions" in frame.columns and frame["captions"].map(lambda value: isinstance(value, str)).any():
         lists = frame["captions"].map(lambda value: [value] if isinstance(value, str) else value)
         frame = frame.assign(captions=lists)
-    if "source" not in frame.columns:
-        frame = frame.assign(source=SOURCE)
-    return frame
+    return frame if "source" in frame.columns else frame.assign(source=SOURCE)
 
 
 def videos_frame(artifact: Artifact) -> "DataFrame":

@@ -78,6 +78,7 @@ build-triplets texts --pairs pairs --videos videos --embeddings embeddings --jud
 frame-scores triplets --embeddings embeddings --out new
 mine-distractors triplets videos --embeddings embeddings --out new
 chain-pairs pairs --out new
+vary-texts texts --out new
 plan pairs --llm rules -n 2 --cache requests.sqlite --out new
 find-positives triplets -r results/sum-triplets --out new
 review-report review.sqlite

@@ -141,8 +141,14 @@ class Embedder(OnDevice):
             loaded = load_sentence_model(config.model, config.revision, self.device, self.dtype)
             return SentenceModel(loaded, config.model, **options)
         named = mteb_encoder_model(config.model, config.argument)
-        kind = LoaderModel if takes_loader(named) else SentenceModel
-        return kind(named, config.model, **options)
+        if takes_loader(named):
+            return LoaderModel(named, config.model, **options)
+        if not all(hasattr(named, name) for name in ("encode_query", "encode_document", "supports")):
+            raise CvrError(
+                f"{config.model} has neither the encode of MTEB 2 nor the methods of a SentenceTransformer; one that "
+                "takes lists of images and texts is for --encoder mteb."
+            )
+        return SentenceModel(named, config.model, **options)
 
 
 def _shrunk(frames: Frames, side: int) -> Frames:

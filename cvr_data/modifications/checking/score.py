@@ -6,7 +6,7 @@ The table is the one that comes in with the scores added; a row beyond a thresho
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,8 @@ STAGE = "generate-modifications-scored"
 VERSION = 4
 OF_PAIR = {name: f"_{name}" for name in ("reference_id", "target_id", "reference_caption", "target_caption")}
 """Columns of pairs -> what they are called beside the texts."""
+BACK, NOT_ASKED = "_led_back", "pair_not_mined"
+"""Column that says whether a way back was accepted; the reason of one that could not be asked for."""
 DESCRIBED = {"reference_id": "_reference_description", "target_id": "_target_description"}
 """Ids of videos -> the columns of their descriptions."""
 
@@ -59,6 +61,9 @@ class Config:
     """Verdicts of the judge that reject a text."""
     judge: JudgeConfig | None = field(default=None, metadata={"output": False})
     """Who judges; None: nobody."""
+    way_back: Path | None = field(default=None, metadata={"output": False})
+    """Ways back of the texts (`--style reverse --from`): a text of which none is accepted is rejected, since who
+    follows it and then what takes it back should end where they began. Those of pairs not mined say nothing."""
 
     def __post_init__(self) -> None:
         unknown = [verdict for verdict in self.reject if verdict not in judge.VERDICTS]
@@ -80,6 +85,7 @@ def score_modifications(
     pairs = pairs or texts.input_path("pairs")
     identity = {**config_dict(config), "judge": _judge_identity(config.judge)}
     inputs = {"modifications": modifications, "pairs": pairs}
+    inputs |= {"way_back": config.way_back} if config.way_back else {}
     run = StageRun(out, stage=STAGE, version=VERSION, config=identity, inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
         return done
@@ -87,6 +93,7 @@ def score_modifications(
     engine = EngineOfJobs.of(asked.backend, asked.options, cache) if asked else None
     with run:
         flow = _beside_pairs(run, modifications, pairs)
+        flow = flow if config.way_back is None else _beside_ways_back(run, flow, config.way_back)
         step = Step(
             name=STAGE, run=_scored, config=config, sides=(Side(_judge, (asked, engine)),), tells=True, on_gpu=True
         )
@@ -107,6 +114,23 @@ def _beside_pairs(run: StageRun, modifications: Path, pairs: Path) -> Flow:
     return flow if videos is None else with_descriptions(flow, videos, beside="_")
 
 
+def _beside_ways_back(run: StageRun, texts: Flow, folder: Path) -> Flow:
+    """Return the texts with whether their way back was accepted, null where none was asked for."""
+    open_artifact(folder, stage=TEXTS)
+    back = run.read(folder, ["given_id", "status", "reasons"], ["given_id", "status", "reasons"])
+    back = back.then(Step(name="ways back", run=_told_ways_back, makes_rows=True, is_counted=False))
+    return looked_up(texts, back, Lookup(ids=("modification_id",), key="given_id", columns=(BACK,), names=((BACK,),)))
+
+
+def _told_ways_back(config: None, back: pa.Table) -> pa.Table:
+    """Return given_id and whether it was accepted, accepted ones first; those that could not be asked for left out."""
+    columns = (back.column(name).to_pylist() for name in ("status", "reasons"))
+    asked = [status != "error" and reasons != [NOT_ASKED] for status, reasons in zip(*columns, strict=True)]
+    back = back.filter(pa.array(asked, pa.bool_()))
+    told = pa.table({"given_id": back.column("given_id"), BACK: pc.equal(back.column("status"), "ok")})
+    return told.sort_by([(BACK, "descending"), ("given_id", "ascending")])
+
+
 def _has_dense(modifications: Path) -> bool:
     paths = open_artifact(modifications).part_paths
     return any("dense" in pc.unique(read_parquet(path, ["style"]).column("style")).to_pylist() for path in paths)
@@ -122,7 +146,8 @@ def _judge(config: JudgeConfig | None, engine: EngineOfJobs | None) -> Judge | N
 
 def _scored(config: Config, table: pa.Table, judging: Judge | None) -> tuple[pa.Table, Counter[str]]:
     """Return the rows with the score columns, null where a text was not accepted, and their new status."""
-    beside = [*OF_PAIR.values(), *DESCRIBED.values()]
+    beside = [*OF_PAIR.values(), *DESCRIBED.values(), BACK]
+    back = table.column(BACK).to_pylist() if BACK in table.column_names else [None] * table.num_rows
     rows = pc.indices_nonzero(pc.equal(table.column("status"), "ok")).to_numpy()
     accepted = table.take(rows)
     if missing := accepted.column(OF_PAIR["reference_id"]).null_count:
@@ -136,7 +161,7 @@ def _scored(config: Config, table: pa.Table, judging: Judge | None) -> tuple[pa.
         for name in judge.SCHEMA.names:
             scores = scores.append_column(name, verdicts.column(name))
     table = table.drop_columns([name for name in beside if name in table.column_names])
-    scored = _with_reasons(_spread(table, scores, rows), config)
+    scored = _with_reasons(_spread(table, scores, rows), config, back)
     return scored, _told(scored, judging)
 
 
@@ -169,8 +194,8 @@ def _spread(table: pa.Table, scores: pa.Table, rows: Any) -> pa.Table:
     return table
 
 
-def _with_reasons(table: pa.Table, config: Config) -> pa.Table:
-    found = [_reasons(row, config) for row in table.to_pylist()]
+def _with_reasons(table: pa.Table, config: Config, back: Sequence[bool | None]) -> pa.Table:
+    found = [_reasons(row, config, led_back) for row, led_back in zip(table.to_pylist(), back, strict=True)]
     earlier = table.column("reasons").to_pylist()
     status = ["rejected" if new else old for new, old in zip(found, table.column("status").to_pylist(), strict=True)]
     reasons = [old + new for new, old in zip(found, earlier, strict=True)]
@@ -179,13 +204,14 @@ def _with_reasons(table: pa.Table, config: Config) -> pa.Table:
     return table
 
 
-def _reasons(row: dict[str, Any], config: Config) -> list[str]:
+def _reasons(row: dict[str, Any], config: Config, led_back: bool | None) -> list[str]:
     if row["status"] != "ok":
         return []
     limits = (
         ("low_cycle_gain", config.min_gain is not None and row["cycle_gain"] < config.min_gain),
         ("low_cycle_score", config.min_score is not None and row["cycle_score"] < config.min_score),
         ("text_finds_target", config.max_text_score is not None and row["text_score"] > config.max_text_score),
+        ("no_way_back", led_back is False),
         (f"judged_{row.get('judge_verdict')}", row.get("judge_verdict") in config.reject),
     )
     return [reason for reason, is_beyond in limits if is_beyond]

@@ -21,8 +21,8 @@ from cvr_data.modifications.realising.phrases import CHOSEN
 from cvr_data.modifications.realising.scenes import placed, scene_texts
 from cvr_data.modifications.realising.text import Text, is_colour
 
-HANGING = (" with", " towards", " toward", " of", " to", " at", " into", " onto", " from", " for", " sit on", " walk on",
-    " sitting on", " walking on", " use", " a", " an", " the")  # fmt: skip
+HANGING = (" with", " towards", " toward", " of", " to", " at", " into", " onto", " from", " for", " sit on",
+    " walk on", " sitting on", " walking on", " use", " a", " an", " the")  # fmt: skip
 """Ends of what lacks its own."""
 BEFORE_ONLY = ("al", "ic", "ary", "ese", "ian", "ish", "th", "'s", "-")
 """Ends of adjectives that stand before a noun, not after "make it": "aerial", "fifth", "child's"."""

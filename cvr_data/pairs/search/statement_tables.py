@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from cvr_data.core.parts import Bucket, hashes_of, read_bucket
 from cvr_data.language.exclusion import is_specific
 from cvr_data.language.frames import Frame, frame_of
-from cvr_data.language.parse import parse, sentences
+from cvr_data.language.parsed import parsed
 from cvr_data.language.statements import ROLES, SLOTS, Statement, Value, named_in, statements_of
 from cvr_data.pairs.search.relations import Relations
 from cvr_data.pairs.search.statement_pairs import NOTHING, Statements, Words
@@ -40,7 +40,7 @@ class Told(NamedTuple):
 def told_by(captions: Sequence[str], synonyms: Mapping[str, str]) -> dict[str, Told]:
     """Return what each caption says, with words that are one told as one; each distinct one is parsed once."""
     found = {}
-    for sentence in sentences(parse(sorted(set(captions)))):
+    for sentence in parsed(sorted(set(captions))):
         frame = frame_of(sentence)
         statements = [
             {slot: _folded(value, synonyms) for slot, value in statement.items()} for statement in statements_of(frame)

@@ -42,7 +42,7 @@ def test_the_bench_asks_again_and_says_that_a_model_reads_no_text(tmp_path, cvr)
              "--no-audit", "--robustness", "-O", tmp_path / "results")  # fmt: skip
     outcome = cvr(*words)
     assert outcome.code == 0, outcome.err
-    assert "negated 100 %, vague 100 %" in outcome.out
+    assert "contradiction 100 %, negated 100 %, no_op 100 %, vague 100 %" in outcome.out
     folder = tmp_path / "results" / "visual-only-data" / FOLDER
     assert verify(folder) == []
     rows = read_parquet(folder / "robustness.parquet").to_pylist()

@@ -4,8 +4,11 @@ from itertools import permutations
 from math import log2
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from cvr_data.core.errors import CvrError
 from cvr_data.formats import mteb_vt2v
 from cvr_data.formats._mteb_statistics import mteb_random_scores
 from tests.triplet_tables import triplet, triplets
@@ -38,3 +41,26 @@ def test_the_folder_has_a_benchmark_and_its_random_baseline(tmp_path):
     assert "from task import BlueBallsVT2VRetrieval" in text and 'name="CVR"' in text
     assert "class BlueBallsVT2VRetrieval(" in (tmp_path / "task.py").read_text()
     assert '"hit_rate_at_1": 0.5' in (tmp_path / "random_baseline.json").read_text()
+
+
+def test_a_task_of_several_is_read_from_the_files_that_the_card_names(tmp_path):
+    """The configs of MomentSeeker-CVR, as mteb's task of that name loads them."""
+    tables = {
+        "chunks": {"id": ["c1", "c2", "c3"], "video": [None] * 3},
+        "asked": {"id": ["q1"], "text": ["what comes next"], "video": [{"bytes": b"x", "path": "c1.mp4"}]},
+        "answers": {"query-id": ["q1", "q1", "q1"], "corpus-id": ["c2", "c3", "c1"], "score": [1, 1, 0]},
+    }
+    (tmp_path / "data").mkdir()
+    for name, columns in tables.items():
+        pq.write_table(pa.table(columns), tmp_path / "data" / f"{name}-0.parquet")
+    card = "".join(
+        f"- config_name: {config}\n  data_files:\n  - split: test\n    path: data/{name}-*.parquet\n"
+        for config, name in (("corpus", "chunks"), ("tv2v-queries", "asked"), ("tv2v-qrels", "answers"))
+    )
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n{card}---\n\n# Moments\n")
+    found = mteb_vt2v.read(mteb_vt2v.Config(task="tv2v"), tmp_path)
+    rows = [(row["reference_id"], row["modification"], row["target_id"]) for row in found.to_pylist()]
+    assert rows == [("c1", "what comes next", "c2"), ("c1", "what comes next", "c3")]
+    assert mteb_vt2v.read_videos(mteb_vt2v.Config(), tmp_path)["video_id"].to_pylist() == ["c1", "c2", "c3"]
+    with pytest.raises(CvrError, match=r"has no queries/test-\*.parquet"):
+        mteb_vt2v.read(mteb_vt2v.Config(), tmp_path)

@@ -14,7 +14,8 @@ CAFE = "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
 
 @pytest.fixture
 def folder(tmp_path):
-    for name in (unicodedata.normalize("NFD", CAFE) + ".mp4", "UPPER.MP4", "a&b.mp4", "aBc.mp4", "two.mkv", "two.mp4"):
+    names = ("UPPER.MP4", "a&b.mp4", "aBc.mp4", "two.mkv", "two.mp4", "clip one.mp4", "clip%20two.mp4", "50%FF.mp4")
+    for name in (unicodedata.normalize("NFD", CAFE) + ".mp4", *names):
         (tmp_path / name).touch()
     return tmp_path
 
@@ -30,6 +31,10 @@ def folder(tmp_path):
         ("a&amp;b", "a&b.mp4"),
         ("two.mp4", "two.mp4"),
         ("two", "two.mkv"),
+        ("clip%20one.mp4", "clip one.mp4"),
+        ("clip%20one", "clip one.mp4"),
+        ("clip two.mp4", "clip%20two.mp4"),
+        ("50%FF", "50%FF.mp4"),
     ],
 )
 def test_a_name_means_the_file_that_is_called_so(folder, named, found):
@@ -43,6 +48,8 @@ def test_a_name_means_the_file_that_is_called_so(folder, named, found):
         ("aBc.avi", "; there is 'aBc.mp4'"),
         ("uper.mp4", "; there is 'UPPER.MP4'"),
         ("nothing.mp4", ""),
+        ("50%FE.mp4", "; there is '50%FF.mp4'"),  # no letters of an address
+        ("clip%20on.mp4", "; there is 'clip one.mp4'"),
     ],
 )
 def test_a_name_that_means_none_says_what_is_there(folder, named, there):

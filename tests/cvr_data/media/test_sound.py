@@ -1,37 +1,19 @@
 """sound: the samples of a file, of a clip of it, and none where there are none."""
 
-import av
 import numpy as np
 import pytest
 
 from cvr_data.media.clip import Clip
 from cvr_data.media.video import UnreadableVideo, read_noted, read_sound, write_mp4
+from tests.sounding_film import SECONDS, TONE, write_sounding_film
 
-HZ, TONE = 16_000, 1000
-SECONDS = 2
+HZ = 16_000
 
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
     """Two seconds of grey; the first is silent, the second has a tone."""
-    path = tmp_path_factory.mktemp("sound") / "tone.mp4"
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=10)
-        video.width = video.height = 32
-        video.pix_fmt = "yuv420p"
-        sound = container.add_stream("aac", rate=48_000, layout="stereo")
-        for _ in range(10 * SECONDS):
-            container.mux(video.encode(av.VideoFrame.from_ndarray(np.full((32, 32, 3), 90, np.uint8))))
-        container.mux(video.encode(None))
-        times_s = np.arange(48_000 * SECONDS) / 48_000
-        wave = np.where(times_s < 1, 0.0, 0.5 * np.sin(2 * np.pi * TONE * times_s)).astype(np.float32)
-        for start in range(0, len(wave), 1024):
-            part = np.stack([wave[start : start + 1024]] * 2)
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format="fltp", layout="stereo")
-            frame.sample_rate, frame.pts = 48_000, start
-            container.mux(sound.encode(frame))
-        container.mux(sound.encode(None))
-    return path
+    return write_sounding_film(tmp_path_factory.mktemp("sound") / "tone.mp4")
 
 
 def strength(samples, hz=HZ, tone=TONE):

@@ -3,6 +3,7 @@
 import pytest
 
 from cvr_data.language.execution import Change, outcome_of
+from cvr_data.language.words import mentions, words_of
 from cvr_data.modifications.variants import KEEPING, OTHER, PARAPHRASES, text_variants
 
 ROWS = {
@@ -30,9 +31,31 @@ def test_what_keeps_the_target_leads_there_and_what_asks_for_something_else_does
         assert variant.text != text
         assert leads == (variant.kind in KEEPING) or variant.kind == "misspelt", variant
     kinds = [variant.kind for variant in found]
-    assert {"paraphrase", "over_specified", *OTHER} <= {*kinds}
-    assert 1 <= kinds.count("paraphrase") <= PARAPHRASES
+    assert {*KEEPING, *OTHER} == {*kinds}
+    assert kinds.count("paraphrase") == PARAPHRASES
+    back = Change(slot, after, before)
+    for variant in found:  # realised of the change turned round: from the target it leads to the reference
+        if variant.kind in ("no_op", "contradiction"):
+            outcome = outcome_of(variant.text, (back,), target, reference)
+            assert outcome.reason is None and not outcome.missed
+            assert mentions(words_of(variant.text), after) == (variant.kind == "contradiction")
     assert [variant.number for variant in found if variant.kind == "paraphrase"] == [*range(kinds.count("paraphrase"))]
+
+
+def test_where_the_realiser_has_few_ways_paraphrases_take_the_captions_words_and_a_slip_makes_no_other_word():
+    change = {"kind": "static", "slot": "attribute", "before": "white", "after": "pink"}
+    captions = {"reference_caption": "there is a white spotted butterfly drifting left at the bookshelf",
+                "target_caption": "there is a pink spotted butterfly drifting left at the bookshelf"}  # fmt: skip
+    found = text_variants({"modification": "make it pink", "changes": [change], **captions}, OTHERS)
+    paraphrases = [variant.text for variant in found if variant.kind == "paraphrase"]
+    assert len(paraphrases) == PARAPHRASES and "pink instead of white" in paraphrases
+    assert [variant.text for variant in found if variant.kind == "contradiction"] == ["white instead of pink"]
+    removal = {**change, "after": ""}
+    assert not [each for each in text_variants({"modification": "remove it", "changes": [removal], **captions}, [])
+                if "instead" in each.text]  # fmt: skip
+    slips = [text_variants({**row("object"), "modification": f"add a {word}"}, []) for word in ("trail", "coast")]
+    misspelt = [variant.text for of_word in slips for variant in of_word if variant.kind == "misspelt"]
+    assert "add a trial" not in misspelt and len(misspelt) == 2  # "trial" is a word
 
 
 def test_a_misspelt_text_has_two_letters_of_its_longest_word_swapped():

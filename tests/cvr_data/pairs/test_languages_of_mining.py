@@ -46,6 +46,17 @@ def test_captions_that_are_not_english_are_refused_with_their_share_and_what_goe
     assert outcome.code == 0, outcome.err
 
 
+def test_a_handful_of_captions_is_refused_where_most_are_of_another_language(tmp_path, cvr, one_line_error):
+    rows = "".join(
+        f"v{number},{caption}\n"
+        for number, caption in enumerate(("一只狗在跑", "一只猫在跑", "一只鸟在飞", "他们在跑"))
+    )
+    (tmp_path / "zh.csv").write_text(f"video_id,caption\n{rows}e,a dog runs\n", encoding="utf-8")
+    assert cvr("import", "table", tmp_path / "zh.csv", "-O", tmp_path / "videos").code == 0
+    line = one_line_error("mine-pairs", tmp_path / "videos", "--strategy", "concept", "-O", tmp_path / "pairs")
+    assert "80.0% of 5 captions" in line
+
+
 def test_a_model_of_the_language_tells_the_slots_and_default_filters_that_know_english_are_left_out(
     videos, german, cvr, one_line_error
 ):

@@ -44,3 +44,21 @@ def test_what_a_search_did_not_look_at_is_told_by_how_far_it_reached(tmp_path, c
     assert len(found) == 2
     assert found[0].startswith("never compared by neighbors: v3 is not among the 1 nearest of v0; ")
     assert "(v1)" in found[0] or "(v2)" in found[0]
+
+
+@pytest.mark.engine
+def test_of_triplets_from_two_corpora_the_one_that_has_the_videos_answers(tmp_path, cvr, one_line_error):
+    for name, (one, other) in {"a": ("dog", "cat"), "b": ("car", "bus")}.items():
+        rows = f"{name}1,a red {one} is here now\n{name}2,a red {other} is here now\n"
+        (tmp_path / f"{name}.csv").write_text(f"video_id,caption\n{rows}")
+        assert cvr("import", "table", tmp_path / f"{name}.csv", "-O", tmp_path / f"videos-{name}").code == 0
+        mined = cvr("mine-pairs", tmp_path / f"videos-{name}", "-f", "min-words", "-O", tmp_path / f"pairs-{name}")
+        assert mined.code == 0, mined.err
+        texts = cvr("generate-modifications", tmp_path / f"pairs-{name}", "--llm", "rules", "-O", tmp_path / name)
+        assert texts.code == 0, texts.err
+    made = cvr("build-triplets", tmp_path / "a", "--test-from", tmp_path / "b", "-O", tmp_path / "set")
+    assert made.code == 0, made.err
+    outcome = cvr("why-not", "b1", "b2", "--in", tmp_path / "set")
+    assert (outcome.code, outcome.out.count("\n")) == (0, 1)
+    assert outcome.out.startswith("kept: 'a red car is here now' -> 'a red bus is here now'")
+    assert "has no video 'b2'" in one_line_error("why-not", "a1", "b2", "--in", tmp_path / "set")

@@ -1,7 +1,10 @@
 """composition: what the build drops by the ranks of one input, what it says of it, and what remains."""
 
+from collections import Counter
+
 import pytest
 
+from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash as hash_encoder
@@ -51,6 +54,8 @@ def test_the_build_drops_what_one_input_solves_and_keeps_ranks_and_label_of_the_
     labels = artifact.manifest["composition"]["test"]["labels"]
     assert sum(labels.values()) == len({row["query_id"] for row in [*kept, *dropped] if row["split"] == "test"}) > 0
     assert f"Of {sum(labels.values())} test queries those were dropped" in (artifact.path / "README.md").read_text()
+    told = read_json(artifact.path / "statistics.json", dict)["all"]["composition"]
+    assert (told or {}) == Counter(row["composition"] for row in kept if row["composition"])
     for row in [*kept, *dropped]:
         if row["composition"] in SHORTCUTS:
             assert min(row["text_rank"], row["visual_rank"]) == 1  # one in a hundred of five videos is one

@@ -11,8 +11,9 @@ from cvr_data.core.columns import check_columns
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.kin import video_kin_components, video_kin_names
 from cvr_data.videos.near_duplicates import Config, split_videos
-from cvr_data.videos.split import keep_video_splits
+from cvr_data.videos.split import keep_video_splits, kept_together
 
+NOT_COMPARED = "; near-duplicates were not looked for, as there are no media and no --embeddings"
 SPLITS = st.sampled_from(["train", "val", "test", None])
 
 
@@ -85,3 +86,27 @@ def test_split_keeps_the_clips_of_a_recording_together(cvr, tmp_path, monkeypatc
     films = {(row["video_id"].rsplit("_", 2)[0], row["split"]) for row in rows}
     assert len(films) == 20
     assert len({name for _, name in films}) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([("a", ""), ("b", ""), ("c", "")], NOT_COMPARED),
+        ([("a", "tape"), ("b", "tape"), ("c", "reel"), ("d", "reel"), ("e", "reel"), ("f", "")],
+         f"{NOT_COMPARED}; 2 recordings of several clips (the largest has 3)"),
+    ],
+)  # fmt: skip
+def test_a_split_says_what_it_kept_together_and_nothing_of_what_is_not_there(rows, told, cvr, tmp_path):
+    lines = "".join(f"{video_id},a dog runs {video_id},{recording}\n" for video_id, recording in rows)
+    (tmp_path / "t.csv").write_text(f"video_id,caption,tape\n{lines}")
+    options = ["-o", "recording=tape", "-O", tmp_path / "videos"]
+    assert cvr("import", "table", tmp_path / "t.csv", *options).code == 0
+    outcome = cvr("split", tmp_path / "videos", "-O", tmp_path / "split")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[0].endswith(f" videos{told}")
+
+
+def test_groups_are_told_where_videos_look_alike():
+    manifest = {"groups": 3, "largest_group": 2, "recordings": 0, "largest_recording": 0, "is_compared": True}
+    assert kept_together(manifest) == " in 3 groups of near-duplicates (the largest has 2)"
+    assert kept_together({**manifest, "largest_group": 1}) == ", no two near-duplicates"

@@ -15,6 +15,7 @@ from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import UnreadableVideo, Video, read_frames, write_mp4
 from tests.native_embedders import FILMS, grey_embedding, write_films
+from tests.sounding_film import write_sounding_film
 from tests.tiny_language_models import save_vision_language_model
 
 MODEL = "tests.native_embedders:LastGrey"
@@ -167,6 +168,8 @@ def test_a_model_without_films_or_too_narrow_is_one_line(sentence_folder, senten
         load(model=str(sentence_folder))
     with pytest.raises(CvrError, match=r"gives embeddings of 16; dim=99 is more"):
         load(model=str(sentence_model), dim="99")
+    with pytest.raises(CvrError, match=r"TwoMeans has neither the encode of MTEB 2 nor .* --encoder mteb"):
+        load(model="tests.cvr_data.features.encoders.test_sentence_transformers:TwoMeans")
     with pytest.raises(CvrError, match="embeds whole videos, as MTEB 2 has it: --encoder embedder"), naming([MODEL]):
         ENCODERS.get("mteb").load(ENCODERS.config("mteb", {"model": MODEL}))
 
@@ -175,3 +178,27 @@ def test_a_video_without_a_file_is_no_video(tmp_path):
     write_mp4(tmp_path / "a.mp4", np.zeros((2, 16, 16, 3), np.uint8))
     with pytest.raises(UnreadableVideo, match="has no file"):
         load(model=MODEL).encode_videos([Video("b")])
+
+
+class Listener:
+    """A model with MTEB's signature: how loud the sound is, and how much of it there is."""
+
+    def encode(self, inputs, *, task_metadata, hf_split, hf_subset, prompt_type=None, **kwargs):
+        rows = []
+        for batch in inputs:
+            assert ("audio" in batch) == ("audio" in task_metadata.modalities)
+            for number in range(len(next(iter(batch.values())))):
+                sound = batch["audio"][number] if "audio" in batch else {"array": np.zeros(1), "sampling_rate": 1}
+                rows.append([np.abs(sound["array"]).mean(), len(sound["array"]) / sound["sampling_rate"], 1.0])
+        return np.array(rows)
+
+
+def test_sound_goes_with_the_films_that_have_some(film_of, tmp_path):
+    model = f"{__name__}:Listener"
+    sounding, mute = Video("sounding", write_sounding_film(tmp_path / "tone.mp4")), film_of("dark")
+    hearing, deaf = load(model=model, audio="true"), load(model=model)
+    found = hearing.encode_videos([sounding, mute, sounding]).frames_BTD[:, 0]
+    loud = 0.5 * 2 / np.pi / 2  # half of the time, a sine of half the full strength
+    assert_close(found[0], F.normalize(torch.tensor([loud, 2.0, 1.0]), dim=0), atol=0.03, rtol=0)
+    assert_close(found[2], found[0])
+    assert_close(found[1], deaf.encode_videos([sounding]).frames_BTD[0, 0])

@@ -119,6 +119,8 @@ def test_judgments_of_other_texts_and_bad_numbers_are_one_line(world, tmp_path, 
         writer.finish()
     words = ["plan", world / "pairs", "--llm", "rules", "--style", "static", "-n", "5", "--out", tmp_path / "plan"]
     assert "judges no text of" in one_line_error(*words, "--judgments", tmp_path / "others")
+    assert "belongs to --judge-backend" in one_line_error(*words, "--judge-option", "nope=1")
+    assert "holds an artifact" in one_line_error(*words[:-1], world / "videos")
     with pytest.raises(ValueError, match="purity must lie"):
         Config(purity=1.0)
     assert Config(pairs=200, most=1000).looks(is_growing=True) == [200, 400, 800, 1000]

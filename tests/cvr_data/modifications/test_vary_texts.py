@@ -1,0 +1,40 @@
+"""vary-texts: other texts of accepted ones, of which those that keep the target become triplets and no other does."""
+
+from cvr_data.core.artifacts import open_artifact, verify
+from cvr_data.modifications.variants import KEEPING, OTHER, PARAPHRASES
+from cvr_data.triplets.build import build_triplets, find_triplet_parts
+from cvr_data.triplets.join import Config
+from tests.dataset_folders import write_texts
+
+
+def test_kept_ones_become_triplets_and_wrong_ones_are_rejected_with_their_kind(tmp_path, cvr):
+    texts = write_texts(tmp_path)
+    outcome = cvr("vary-texts", texts, "--out", tmp_path / "varied")
+    assert outcome.code == 0, outcome.err
+    made, given = open_artifact(tmp_path / "varied"), open_artifact(texts).read().to_pylist()
+    rows = made.read().to_pylist()
+    assert verify(made.path) == [] and len({row["modification_id"] for row in rows}) == len(rows)
+    assert {row["pair_id"] for row in rows} == {row["pair_id"] for row in given if row["status"] == "ok"}
+    assert {row["prompt"] for row in rows} >= {"paraphrase", "negated", "no_op", "contradiction"}
+    for row in rows:
+        keeps = row["prompt"] in KEEPING
+        assert (row["status"], row["reasons"]) == (("ok", []) if keeps else ("rejected", [row["prompt"]]))
+    paraphrases = [row["pair_id"] for row in rows if row["prompt"] == "paraphrase"]
+    assert {paraphrases.count(name) for name in paraphrases} == {PARAPHRASES}
+    built = build_triplets(find_triplet_parts([texts, made.path]), tmp_path / "data", Config(), name="tiny")
+    wrong = {row["modification"] for row in rows if row["prompt"] in OTHER}
+    said = set(built.read().column("modification").to_pylist())
+    assert {row["modification"] for row in rows if row["prompt"] == "paraphrase"} <= said
+    assert not said & (wrong - {row["modification"] for row in [*given, *rows] if row["status"] == "ok"})
+    assert built.manifest["dropped"]["no_op"] == sum(row["prompt"] == "no_op" for row in rows)
+
+
+def test_only_the_kinds_and_splits_asked_for_are_written(tmp_path, cvr, one_line_error):
+    texts = write_texts(tmp_path)
+    assert cvr("vary-texts", texts, "--kind", "no_op", "--out", tmp_path / "some").code == 0
+    assert {row["prompt"] for row in open_artifact(tmp_path / "some").read().to_pylist()} == {"no_op"}
+    assert cvr("vary-texts", texts, "--split", "none", "--out", tmp_path / "none").code == 0
+    assert open_artifact(tmp_path / "none").manifest["rows"] == 0
+    assert "Unknown kind 'nonsense'" in one_line_error(
+        "vary-texts", texts, "--kind", "nonsense", "--out", tmp_path / "x"
+    )
