@@ -102,6 +102,10 @@ AXES: dict[str, tuple[tuple[str, int], ...]] = {
 """Axis -> the nouns that say of what an adjective is a value."""
 
 
+ALONE, WITH_PLACE, WITH_THING = frozenset((1, 2, 3, 23)), frozenset((4, 12, 13, 22, 27)), frozenset((8, 9, 10, 11))
+"""WordNet's sentence frames of a verb that says all by itself ("somebody laughs"), with where or whom, or with what."""
+
+
 class Lexicon:
     """The tables, asked by lemma (lower case, a compound with a space) and part of speech."""
 
@@ -110,8 +114,8 @@ class Lexicon:
         self._row = {key: row for row, key in enumerate(keys)}
         self._meanings, self._counts = (_Lists(words.column(name)) for name in ("meanings", "counts"))
         self._file = meanings.column("file").to_numpy()
-        self._above, self._axes, self._grouped = (
-            _Lists(meanings.column(name)) for name in ("above", "axes", "grouped")
+        self._above, self._axes, self._grouped, self._frames = (
+            _Lists(meanings.column(name)) for name in ("above", "axes", "grouped", "frames")
         )
         self._ancestors: dict[int, dict[int, int]] = {}
         self._likely: dict[tuple[str, str], tuple[int, ...]] = {}
@@ -213,10 +217,19 @@ class Lexicon:
         found = self.meanings(verb, "verb")
         return int(self._file[found[0]]) if found else None
 
+    def may_stand(self, verb: str, frames: frozenset[int]) -> bool:
+        """Whether a verb stands in one of WordNet's sentence frames in a meaning that is not rare, or is not listed."""
+        found = self.likely(verb, "verb")
+        return not found or any(not frames.isdisjoint(self._frames[meaning]) for meaning in found)
+
     def file_of_noun(self, noun: str) -> int | None:
         """Return WordNet's file of the first likely meaning of a noun; None if it is not listed."""
         found = self.likely(noun, "noun")
         return int(self._file[found[0]]) if found else None
+
+    def files(self, noun: str) -> tuple[int, ...]:
+        """Return WordNet's files of the meanings of a noun, that of the most frequent first."""
+        return tuple(int(self._file[meaning]) for meaning in self.meanings(noun, "noun"))
 
     def is_kind(self, noun: str, other: str) -> bool:
         """Whether a meaning of a noun is below one of another."""

@@ -10,6 +10,8 @@ from cvr_data.language.nouns import NOUN_TAGS, is_film, is_seen, preposition
 from cvr_data.language.parse import Sentence
 from cvr_data.modifications.realising.verbs import acting, attributed, name_in
 
+OUTLINES = frozenset("face figure portrait reflection shadow silhouette".split())
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -19,6 +21,7 @@ class Holder:
     """With "the"."""
     pronoun: str
     is_only: bool
+    is_alive: bool = False
     """Whether a pronoun can mean nothing else in the reference."""
 
 
@@ -27,9 +30,9 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
     if head is None:
         return None
     if slot == "action":
-        number = _agent_holder(frame, head)
+        number = _agent(frame, head)
         verb = acting(frame, head)
-        subject = _subject_holder(frame.sentence, head if verb is None else verb)
+        subject = _subject(frame.sentence, head if verb is None else verb)
         if _is_camera(frame.sentence, subject):
             return Holder("the camera", "", is_only=False)
     elif slot == "attribute":
@@ -37,11 +40,13 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
         if noun is not None and is_film(frame.sentence, noun) and not is_seen(frame.sentence, noun):
             return None
         number = frame.thing_of(noun) if noun is not None and noun != head else None
+        if noun is None and frame.sentence.tags[head] == "VBG":
+            number = _agent(frame, head)  # "screaming girl"
         if number is None and noun is not None and noun != head:
             is_plural = frame.number(noun) == "plural"
             return Holder(f"the {frame.sentence.words[noun]}", "them" if is_plural else "it", is_only=False)
     else:
-        number = next(_subjects_of_place(frame, head), None)
+        number = next(_subjects(frame, head), None)
     return as_holder(frame, number) if number is not None else None
 
 
@@ -52,29 +57,35 @@ def _is_camera(sentence: Sentence, subject: int | None) -> bool:
     return sentence.words[subject] == "camera" or sentence.lemmas[subject] in CAMERA_MOVES
 
 
-def _agent_holder(frame: Frame, head: int) -> int | None:
+def _agent(frame: Frame, head: int) -> int | None:
     sentence = frame.sentence
     head = acting(frame, head) or head
     is_of_noun = sentence.deps[head] == "acl" or (sentence.tags[head] == "VBG" and sentence.deps[head - 1] == "pobj")
     if is_of_noun and head and sentence.tags[head - 1] in NOUN_TAGS:
-        return _bearer_of_noun(frame, head - 1)  # "the skyline with a star moving left"
+        return _bearer(frame, head - 1)  # "the skyline with a star moving left"
     event = next((one for one in frame.events if one.head in (head, sentence.heads[head])), None)
     if (told := attributed(frame, event)) is not None:
         return told
     if event is not None and event.agent is not None:
-        return event.agent
-    subject = _subject_holder(sentence, head)
+        at = sentence.heads[event.head]
+        is_of = sentence.deps[event.head] == "pcomp" and sentence.words[at] == "of"
+        owner = _bearer(frame, sentence.heads[at]) if is_of else None
+        return owner if owner is not None and _is_alive(frame, owner) else event.agent
+    subject = _subject(sentence, head)
     return frame.thing_of(subject) if subject is not None else None
 
 
-def _bearer_of_noun(frame: Frame, noun: int) -> int | None:
+def _bearer(frame: Frame, noun: int) -> int | None:
     """Return the thing that a noun names, or who has it or is there: "a woman with long hair running"."""
     sentence, number = frame.sentence, frame.thing_of(noun)
     at = preposition(sentence, noun)
+    if at is not None and sentence.words[at] == "of" and sentence.tags[sentence.heads[at]] in NOUN_TAGS:
+        owner = _bearer(frame, sentence.heads[at])  # "a girl in the costume of a princess smiling"
+        return owner if owner is not None and _is_alive(frame, owner) else number
     if at is None or (number is not None and _is_alive(frame, number)):
         return number
     head = sentence.heads[at]
-    told = _subject_holder(sentence, head) if sentence.tags[head].startswith("VB") else head
+    told = _subject(sentence, head) if sentence.tags[head].startswith("VB") else head
     owner = frame.thing_of(told) if told is not None else None
     return owner if owner is not None and _is_alive(frame, owner) else number
 
@@ -83,7 +94,7 @@ def _is_alive(frame: Frame, number: int) -> bool:
     return not read_lexicon().classes(frame.things[number].name).isdisjoint(("person", "animal"))
 
 
-def _subject_holder(sentence: Sentence, verb: int) -> int | None:
+def _subject(sentence: Sentence, verb: int) -> int | None:
     """Return who does something: the subject of a verb or of the one it hangs on, or the noun that it tells of."""
     if sentence.deps[verb] in ("relcl", "acl"):
         return sentence.heads[verb]
@@ -91,7 +102,7 @@ def _subject_holder(sentence: Sentence, verb: int) -> int | None:
     return next((subject for subject in subjects if subject is not None), None)
 
 
-def _subjects_of_place(frame: Frame, head: int) -> Iterator[int]:
+def _subjects(frame: Frame, head: int) -> Iterator[int]:
     """Yield the things that a place is about: all before it that are no places."""
     for number, thing in enumerate(frame.things):
         if thing.head < head and thing.slot == "object" and not thing.is_topic:
@@ -100,26 +111,38 @@ def _subjects_of_place(frame: Frame, head: int) -> Iterator[int]:
 
 def as_holder(frame: Frame, number: int) -> Holder:
     """Return a thing as who acts or has a trait, with the pronoun that can mean it; of two joined by "and" both."""
+    number = _whose(frame, number)
     firsts = [one for one in frame.things if one.slot == "object" and _is_joined(frame, one, frame.things[number])]
     thing, lexicon = firsts[0] if firsts else frame.things[number], read_lexicon()
     others = [one for one in frame.things if one.slot == "object" and one is not thing]
     if thing.number == "plural":
         pronoun, rivals = "them", [one for one in others if one.number == "plural"]
     elif thing.is_person:
-        pronoun, rivals = _gender_of_holder(thing, lexicon), [one for one in others if one.is_person]
+        pronoun, rivals = _gender(thing, lexicon), [one for one in others if one.is_person]
     else:
         pronoun, rivals = "it", [one for one in others if one.number == "singular" and not one.is_person]
     joined = next((one for one in others if _is_joined(frame, thing, one)), None)
     if joined is not None:
         return Holder(f"the {name_in(frame, thing)} and {name_in(frame, joined)}", "them", len(others) == 1)
-    return Holder(f"the {name_in(frame, thing)}", pronoun, bool(pronoun) and not rivals)
+    name, is_alive = name_in(frame, thing), _is_alive(frame, frame.things.index(thing))
+    return Holder(f"the {name}", pronoun, bool(pronoun) and not rivals, is_alive)
+
+
+def _whose(frame: Frame, number: int) -> int:
+    """Return the thing whose outline another is: "man" of "silhouette of a man"; another itself."""
+    sentence, head = frame.sentence, frame.things[number].head
+    if sentence.lemmas[head] not in OUTLINES or sentence.words[head + 1 : head + 2] != ("of",):
+        return number
+    inner = sentence.child(head + 1, "pobj")
+    found = None if inner is None else frame.thing_of(inner)
+    return number if found is None else found
 
 
 def _is_joined(frame: Frame, thing: Thing, other: Thing) -> bool:
     return frame.sentence.deps[other.head] == "conj" and frame.sentence.heads[other.head] == thing.head
 
 
-def _gender_of_holder(thing: Thing, lexicon: Lexicon) -> str:
+def _gender(thing: Thing, lexicon: Lexicon) -> str:
     lemma = thing.name.split()[-1]
     for pronoun, nouns in (("her", ("woman", "girl", "female")), ("him", ("man", "boy", "male"))):
         if any(lemma == noun or lexicon.relation(lemma, noun, "noun") in ("same", "below") for noun in nouns[:2]):
