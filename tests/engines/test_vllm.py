@@ -16,7 +16,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.tables import VIDEOS
 from tests.ball_pairs import write_ball_pairs

@@ -1,11 +1,11 @@
 """Frames that somebody tells: where their words stand, what is left out, and what they are good for."""
 
 import pytest
-from cvr_data.language.concepts import concepts_of
 
 from cvr_data.language.changes import changes_between
 from cvr_data.language.statements import statements_of
 from cvr_data.language.told_frames import told_frame
+from tests.caption_concepts import concepts_of
 
 CAR = "A red car drives down a snowy road at night."
 OF_CAR = {

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 import cli
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.request import Answer, request_key
