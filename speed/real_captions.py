@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from cvr_data.language.concepts import Concepts, concepts_of
 
 from cvr_data.core.model_packages import cache_folder
 from cvr_data.features.similarities import text_similarities
@@ -35,6 +34,7 @@ from cvr_data.modifications.generator import lint_reasons
 from cvr_data.modifications.prompts import load_prompt
 from cvr_data.pairs.frames_by import read_frames
 from cvr_data.tables import CHANGE
+from tests.caption_concepts import Concepts, concepts_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
