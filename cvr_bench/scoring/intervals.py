@@ -58,9 +58,9 @@ class Clusters:
         """Return the clusters of queries; a query without a reference shares none."""
         if not len(target_ids) or len(target_ids) != len(reference_ids):
             raise ValueError(f"Queries with a reference each are needed, got {len(target_ids)}, {len(reference_ids)}.")
-        targets_N = _numbered([" ".join(sorted(ids)) for ids in target_ids])
-        references_N = _numbered([name if name is not None else row for row, name in enumerate(reference_ids)])
-        both_N = _numbered(list(zip(targets_N.tolist(), references_N.tolist(), strict=True)))
+        targets_N = _numbered_clusters([" ".join(sorted(ids)) for ids in target_ids])
+        references_N = _numbered_clusters([name if name is not None else row for row, name in enumerate(reference_ids)])
+        both_N = _numbered_clusters(list(zip(targets_N.tolist(), references_N.tolist(), strict=True)))
         return cls(targets_N, references_N, both_N, int(min(targets_N.max(), references_N.max())) + 1)
 
     @property
@@ -72,7 +72,9 @@ class Clusters:
         """Return the variance of the mean of the values, no less than of one kind of cluster alone; else infinite."""
         if self.count < 2:
             return np.inf
-        found = [_variance(values_N, cluster_N) for cluster_N in (self.targets_N, self.references_N, self.both_N)]
+        found = [
+            _cluster_variance(values_N, cluster_N) for cluster_N in (self.targets_N, self.references_N, self.both_N)
+        ]
         return max(found[0] + found[1] - found[2], *found)
 
 
@@ -85,7 +87,7 @@ def share_interval(values_N: np.ndarray, clusters: Clusters) -> Interval:
     """Return the mean of values from 0 to 100 with its interval, of Korn and Graubard."""
     from scipy.special import betaincinv, stdtrit
 
-    values_N = _checked(values_N, clusters)
+    values_N = _checked_clusters(values_N, clusters)
     mean, queries, tail = float(values_N.mean()), len(values_N), (1 - LEVEL) / 2
     if clusters.count < 2:
         return Interval(mean, 0.0, 100.0)
@@ -102,7 +104,7 @@ def difference_interval(first_N: np.ndarray, second_N: np.ndarray, clusters: Clu
     """Return the mean of `first - second` over the same queries with its interval, of Student's t."""
     from scipy.special import stdtrit
 
-    values_N = _checked(first_N, clusters) - _checked(second_N, clusters)
+    values_N = _checked_clusters(first_N, clusters) - _checked_clusters(second_N, clusters)
     mean = float(values_N.mean())
     if not values_N.any():
         return Interval(0.0, 0.0, 0.0)
@@ -127,7 +129,7 @@ def method_difference(
         both = first_SN[0], second_SN[0]
         return difference_interval(*both, clusters), p_of_difference(*both, clusters)
     first_N, second_N = (np.mean(values_SN, axis=0) for values_SN in (first_SN, second_SN))
-    parts = [(clusters.variance(_checked(first_N - second_N, clusters)), clusters.count - 1)]
+    parts = [(clusters.variance(_checked_clusters(first_N - second_N, clusters)), clusters.count - 1)]
     parts += [
         (float(np.var(np.mean(values_SN, axis=1), ddof=1)) / len(values_SN), len(values_SN) - 1)
         for values_SN in (first_SN, second_SN)
@@ -147,7 +149,7 @@ def p_of_difference(first_N: np.ndarray, second_N: np.ndarray, clusters: Cluster
     """Return the two-sided p with which the mean of `first - second` is zero; 1 where nothing tells."""
     from scipy.special import stdtr
 
-    values_N = _checked(first_N, clusters) - _checked(second_N, clusters)
+    values_N = _checked_clusters(first_N, clusters) - _checked_clusters(second_N, clusters)
     if not values_N.any() or clusters.count < 2:
         return 1.0
     variance = clusters.variance(values_N)
@@ -171,18 +173,18 @@ def holm(p_values: Mapping[Asked, float]) -> dict[Asked, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def _numbered(names: Sequence[object]) -> np.ndarray:
+def _numbered_clusters(names: Sequence[object]) -> np.ndarray:
     number_of: dict[object, int] = {}
     return np.array([number_of.setdefault(name, len(number_of)) for name in names], dtype=np.int64)
 
 
-def _variance(values_N: np.ndarray, cluster_N: np.ndarray) -> float:
+def _cluster_variance(values_N: np.ndarray, cluster_N: np.ndarray) -> float:
     sums_C = np.bincount(cluster_N, weights=values_N - values_N.mean())
     count = len(sums_C)
     return float((sums_C**2).sum() * count / (count - 1)) / len(values_N) ** 2
 
 
-def _checked(values_N: np.ndarray, clusters: Clusters) -> np.ndarray:
+def _checked_clusters(values_N: np.ndarray, clusters: Clusters) -> np.ndarray:
     if len(values_N) != len(clusters.both_N):
         raise ValueError(f"One value per query is needed, got {len(values_N)} of {len(clusters.both_N)}.")
     return np.asarray(values_N, dtype=np.float64)
