@@ -35,6 +35,8 @@ def read_videos(source: "Frame | None" = None, corpus: str | None = None, **opti
     Raises:
         CvrError: a column is missing, nothing can be read, or an option is unknown.
     """
+    from functools import partial
+
     from cvr_data.core.artifacts import open_artifact
     from cvr_data.core.errors import CvrError
     from cvr_data.core.frames import folder_of, new_folder
@@ -49,7 +51,7 @@ def read_videos(source: "Frame | None" = None, corpus: str | None = None, **opti
         return videos_frame(open_artifact(folder_of(with_caption_lists(source), VIDEOS, "import-frame")))
     path = {} if source is None else {"path": str(source)}
     config = CORPORA.config(corpus, {**path, **_told(options)})
-    return videos_frame(import_videos(CORPORA.get(corpus), config, new_folder("videos", corpus, config)))
+    return videos_frame(import_videos(CORPORA.get(corpus), config, partial(new_folder, "videos", corpus, config)))
 
 
 def embed(videos: "Frame", encoder: str = "embedded", out: Path | str | None = None, **options: Any) -> Path:

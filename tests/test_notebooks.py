@@ -96,6 +96,37 @@ def test_a_table_without_captions_says_so():
         cvr_data.mine_pairs(pd.DataFrame({"video_id": ["a"], "text": ["x"]}))
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"video_id": ["a", "b", "a", "d"]}, "ids come more than once: a. A list holds"),
+        ({"video_id": [1.0, 2.0, 3.5, 4.0]}, "3.5 in column 'video_id' is no id"),
+        ({"split": ["train", "Validation", None, "holdout"]}, "the split 'holdout' is none of train, val, test"),
+    ],
+)
+def test_a_frame_that_no_import_would_take_is_refused(videos, changed, said):
+    with pytest.raises(CvrError, match=said):
+        cvr_data.mine_pairs(videos.assign(**changed))
+
+
+def test_ids_and_splits_of_a_frame_are_those_an_import_would_give(videos):
+    read = cvr_data.read_videos(videos.assign(video_id=[1.0, 2.0, 3.0, 4.0], split=["Dev", "training", None, "TEST"]))
+    assert read["video_id"].tolist() == ["1", "2", "3", "4"]
+    assert read["split"].fillna("").tolist() == ["val", "train", "", "test"]
+
+
+def test_what_is_dropped_is_said_and_a_file_that_changed_is_read_again(tmp_path, caplog):
+    path = tmp_path / "clips.csv"
+    path.write_text("video_id,caption\na,a dog runs\n")
+    assert len(cvr_data.read_videos(path, corpus="table")) == 1 and not caplog.messages
+    path.write_text("video_id,caption\na,a dog runs\nb,nothing like it\nc,\n")
+    again = cvr_data.read_videos(path, corpus="table")
+    assert again["video_id"].tolist() == ["a", "b"]
+    assert caplog.messages == ["import-table: 2 rows, dropped: 1 no_caption"]
+    assert cvr_data.mine_pairs(again, filters=["-text-similarity"]).empty
+    assert "nothing is left" in caplog.messages[-1]
+
+
 def test_both_packages_are_imported_without_what_they_will_need():
     code = "import cvr_data, cvr_bench, sys; print([m for m in ('torch', 'pandas', 'pyarrow') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.strip() == "[]"

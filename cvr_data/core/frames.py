@@ -7,6 +7,7 @@ it from the same inputs: so lineage and leak checks hold.
 
 import atexit
 import hashlib
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ import pyarrow as pa
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
+from cvr_data.core.nothing_left import nothing_left_lines
 from cvr_data.core.places import place_of
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Step
@@ -26,6 +28,7 @@ from cvr_data.core.stages import Step
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+logger = logging.getLogger(__name__)
 Frame: TypeAlias = "DataFrame | pa.Table | Path | str"
 """A table: a frame of pandas, one of Arrow, or the folder of an artifact."""
 FOLDER, DIGEST = "cvr_folder", "cvr_digest"
@@ -48,8 +51,18 @@ def new_folder(stage: str, *made_of: Any) -> Path:
 def frame_of(artifact: Artifact, table: pa.Table | None = None) -> "DataFrame":
     """Return the rows of an artifact, or what they are to a reader elsewhere, as a frame that remembers it."""
     frame = (artifact.read() if table is None else table).to_pandas()
+    _tell_lost(artifact)
     frame.attrs.update({FOLDER: str(artifact.path.resolve()), DIGEST: _digest(_table(frame, artifact))})
     return frame
+
+
+def _tell_lost(artifact: Artifact) -> None:
+    """Say how many rows were dropped and why, as the command does: a frame holds the kept ones alone."""
+    if dropped := artifact.manifest["dropped"]:
+        listed = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
+        logger.warning("%s: %d rows, dropped: %s", artifact.stage, artifact.manifest["rows"], listed)
+    for line in nothing_left_lines(artifact.path, artifact.manifest):
+        logger.warning("%s:%s", artifact.stage, line)
 
 
 def folder_of(given: Frame, schema: pa.Schema, stage: str, inputs: Mapping[str, Path] | None = None) -> Path:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifact_files import check_outside
-from cvr_data.core.artifacts import Artifact
+from cvr_data.core.artifacts import Artifact, input_key
 from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.places import place_of
@@ -52,8 +52,16 @@ MAX_CAPTION = 1_000_000
 """Characters that a parser takes at once; a caption of more is a broken file."""
 
 
-def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bool = False) -> Artifact:
+def import_videos(
+    corpus: CorpusModule, config: Any, out: Path | Callable[[object], Path], *, overwrite: bool = False
+) -> Artifact:
     """Write the videos of a corpus and return the artifact, resuming an interrupted import.
+
+    Args:
+        corpus: a module of `cvr list corpora`.
+        config: its Config.
+        out: the folder, or a function that gives one for what the files hold now.
+        overwrite: replace what the folder holds.
 
     Raises:
         CvrError: the source cannot be read, gives no row at all, or `out` holds something else.
@@ -61,16 +69,16 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     name = corpus.__name__.rsplit(".", 1)[-1].replace("_", "-")
     inputs = corpus.inputs(config)
     found = _corpus_media(corpus, config)
+    media = {} if found is None else {"media_files": _listing(*found), "decoding": DECODING}
+    if callable(out):
+        out = out(({name: input_key(path) for name, path in inputs.items()}, media))
     if overwrite and found is not None:
         check_outside(out, [found[0]])
     run = StageRun(
         out,
         stage=f"import-{name}",
         version=corpus.VERSION,
-        config={
-            **config_dict(config),
-            **({} if found is None else {"media_files": _listing(*found), "decoding": DECODING}),
-        },
+        config={**config_dict(config), **media},
         inputs=inputs,
         overwrite=overwrite,
     )
