@@ -62,7 +62,7 @@ def _tell_lost(artifact: Artifact) -> None:
         listed = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
         logger.warning("%s: %d rows, dropped: %s", artifact.stage, artifact.manifest["rows"], listed)
     for line in nothing_left_lines(artifact.path, artifact.manifest):
-        logger.warning("%s:%s", artifact.stage, line)
+        logger.warning("%s: %s", artifact.stage, line.strip())
 
 
 def folder_of(given: Frame, schema: pa.Schema, stage: str, inputs: Mapping[str, Path] | None = None) -> Path:
