@@ -76,7 +76,7 @@ def test_rows_without_usable_times_are_dropped(film, cvr):
     assert found.manifest["dropped"] == {"bad_times": 2, "unreadable_video": 1}
     assert found.read()["duration_s"].to_pylist() == [1.0]  # the film is over after six seconds
     details = {row["video_id"]: row["detail"] for row in found.dropped().to_pylist()}
-    assert details["a"] == "a: 3.0 to 2.0 s: the end does not come after the start"
+    assert details["a"] == "line 2: a: 3.0 to 2.0 s: the end does not come after the start"
     assert details["b"] == "line 3: s 'noon' is not a number of seconds"
     assert "from 9 s to 11 s" in details["c"]
 
