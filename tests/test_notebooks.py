@@ -88,6 +88,7 @@ def test_one_text_is_linted_against_two_captions():
     captions = ("a red car drives down the road", "a blue car drives down the road")
     assert cvr_data.check_text("make the car blue", *captions) == []
     assert cvr_data.check_text("make it night", *captions) == ["misses_change"]
+    assert cvr_data.check_text("make the car green", *captions) == ["misses_change"]
     assert cvr_data.check_text("change it to a red car", *captions)
 
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
+from cvr_data.language.exclusion import EXCLUDES, relation_of
 from cvr_data.language.frames import Frame, frames_of
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.naming import names
@@ -79,7 +80,8 @@ def executed(text: str, changes: Sequence[Change], reference: Frame, target: Fra
     reason = next((found for found in reasons if found), None) or _way_back(changes, operations, missed, target)
     if reason is None and False in counted.values():
         reason = "wrong_direction"
-    if reason is None and any(_is_denied(change, gone, new) for change in changes):
+    denied = any(_is_denied(change, gone, new) for change in changes)
+    if reason is None and (denied or any(_is_another(change, new, target) for change in missed)):
         reason = "misses_change"
     if reason is None and says_the_same(reference, target):
         reason = "no_op"
@@ -145,6 +147,14 @@ def _is_denied(change: Change, gone: Collection[str], new: Collection[str]) -> b
 def _is_part_denied(change: Change, gone: Collection[str]) -> bool:
     own = [word for word in content_words(words_of(change.after)) if not has_word(words_of(change.before), word)]
     return any(has_word(gone, word) for word in own) and not mentions(gone, change.before)
+
+
+def _is_another(change: Change, new: Collection[str], target: Frame) -> bool:
+    """Whether a look that the target has not is asked for in the place of what should come in: green for blue."""
+    if change.slot != "attribute":
+        return False
+    strange = [word for word in new if word not in target.sentence.words]
+    return any(relation_of("adj", word, change.after) == EXCLUDES for word in strange)
 
 
 def _way_back(
