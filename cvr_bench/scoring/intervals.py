@@ -22,7 +22,7 @@ import pyarrow as pa
 
 LEVEL = 0.95
 Asked = TypeVar("Asked")
-METHOD = "two-way clusters"
+METHOD = "two-way clusters, groups as strata"
 """Names how intervals were made, in result.json."""
 
 
