@@ -176,7 +176,7 @@ def run(arguments: list[str]) -> int:
 def _say_next(made: list[Path], arguments: list[str]) -> None:
     """Name the command that usually comes after what was made last."""
     if made and "--json" not in arguments:
-        from cvr_data.core.next_steps import next_command
+        from cvr_data.core.folder_status import next_command
 
         if (line := next_command(made[-1])) is not None:
             click.echo(f"next: {plain(line)}", err=True)

@@ -4,8 +4,9 @@
     python annotations/make_lexicon.py unpacked/usr/share cvr_data/language/wordnet
 
 Of WordNet 3.0 it keeps the words of at most two parts with their meanings in order of frequency, and of each meaning
-the file it stands in (person, animal, artifact ...), the meaning above it, and for verbs those grouped with it. Names
-of persons and Latin ones are left out, those of places come after other meanings ("turkey"). The same files give the
+the file it stands in (person, animal, artifact ...), the meaning above it, and for verbs those grouped with it and the
+numbers of the sentence frames that it stands in (2 is "somebody ----s", 8 "somebody ----s something"). Names of persons
+and Latin ones are left out, those of places come after other meanings ("turkey"). The same files give the
 same bytes. WordNet's licence is copied beside the tables.
 
 Source: Princeton University, WordNet 3.0, https://wordnet.princeton.edu (format: its wndb(5) page).
@@ -46,6 +47,7 @@ class Synset(NamedTuple):
     attributes: tuple[tuple[str, int], ...]
     near: tuple[tuple[str, int], ...]
     grouped: tuple[tuple[str, int], ...]
+    frames: tuple[int, ...]
     is_instance: bool
 
 
@@ -66,9 +68,15 @@ def synsets(folder: Path) -> dict[tuple[str, int], Synset]:
                 pointers[symbol].append((PART_OF_LETTER[letter], int(offset)))
             found[part, int(fields[0])] = Synset(
                 int(fields[1]), tuple(words), tuple(key for symbol in ABOVE for key in pointers[symbol]),
-                tuple(pointers[ATTRIBUTE]), tuple(pointers[NEAR]), tuple(pointers[GROUPED]), bool(pointers["@i"]),
+                tuple(pointers[ATTRIBUTE]), tuple(pointers[NEAR]), tuple(pointers[GROUPED]),
+                _sentence_frames(fields[start + 1 + 4 * int(fields[start]) :]), bool(pointers["@i"]),
             )  # fmt: skip
     return found
+
+
+def _sentence_frames(fields: list[str]) -> tuple[int, ...]:
+    """Return the numbers of the frames of a verb's meaning, from the fields after its pointers: count, "+ 8 00" ..."""
+    return tuple(sorted({int(number) for number in fields[2::3]}))
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -112,6 +120,7 @@ def write(folder: Path, out: Path) -> None:
         "above": pa.array([numbers(meaning.above) for meaning in ordered], pa.list_(pa.uint32())),
         "axes": pa.array([numbers(_axes(meaning, meanings)) for meaning in ordered], pa.list_(pa.uint32())),
         "grouped": pa.array([numbers(meaning.grouped) for meaning in ordered], pa.list_(pa.uint32())),
+        "frames": pa.array([meaning.frames for meaning in ordered], pa.list_(pa.uint8())),
     }
     _write(out / "meanings.parquet", pa.table(columns))
 

@@ -134,18 +134,20 @@ def search(library: Library, question: Question, model: SearchModel, k: int) -> 
     Raises:
         CvrError: nothing is asked, `like` is neither an id nor a file, or the model cannot be loaded.
     """
-    reference = None if question.like is None else _reference(library, question.like)
+    reference = None if question.like is None else _reference_of_search(library, question.like)
     if reference is None and not question.texts:
         raise CvrError("Nothing is asked: give --like, --text, or both.")
     gallery = [Item(video_id, Video(video_id)) for video_id in library.ids]
     texts = question.texts or (None,)
-    score_G = _scores(library, model, gallery, reference, texts).mean(0)
-    said_QG = _scores(library, SearchModel(name="text-only"), gallery, None, (*question.texts, *question.without))
+    score_G = _search_scores(library, model, gallery, reference, texts).mean(0)
+    said_QG = _search_scores(
+        library, SearchModel(name="text-only"), gallery, None, (*question.texts, *question.without)
+    )
     text_G = said_QG[: len(question.texts)].mean(0) if question.texts else None
     if question.without:
         score_G = score_G - NOT_WEIGHT * said_QG[len(question.texts) :].mean(0)
     looks = SearchModel(name="visual-only")
-    look_G = None if reference is None else _scores(library, looks, gallery, reference, (None,))[0]
+    look_G = None if reference is None else _search_scores(library, looks, gallery, reference, (None,))[0]
     if reference is not None and reference.item_id in library.ids:
         score_G[library.ids.index(reference.item_id)] = -torch.inf
     order = torch.argsort(score_G, descending=True, stable=True)[:k].tolist()
@@ -163,7 +165,7 @@ def search(library: Library, question: Question, model: SearchModel, k: int) -> 
     ]  # fmt: skip
 
 
-def _reference(library: Library, like: str) -> Item:
+def _reference_of_search(library: Library, like: str) -> Item:
     """A video of the folder by its id, else a file."""
     if library.store.has_videos([like])[0]:
         return Item(like, Video(like))
@@ -172,7 +174,7 @@ def _reference(library: Library, like: str) -> Item:
     raise CvrError(f"{like} is neither a video of {library.folder} nor a file. {did_you_mean(like, library.ids)}")
 
 
-def _scores(
+def _search_scores(
     library: Library, model: SearchModel, gallery: Sequence[Item], reference: Item | None, texts: Sequence[str | None]
 ) -> Tensor:
     """Return scores_QG of a model, a row per text."""

@@ -214,8 +214,8 @@ def export(triplets: "Frame", format: str, out: Path | str, **options: Any) -> l
     Raises:
         CvrError: the format or an option is unknown, or `out` holds something else.
     """
-    from cvr_data.formats.export import write_layout
     from cvr_data.triplets.dataset import open_dataset
+    from cvr_data.triplets.export import write_layout
 
     dataset = open_dataset(_folder(triplets, "TRIPLETS", "build-triplets"))
     return write_layout(format, _told(options), dataset.triplets, dataset.videos, Path(out))

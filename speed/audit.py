@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from measuring import print_machine, resident_bytes
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.text_bands import MINILM
 from cvr_data.features.pool_queries import PoolQuery
 from cvr_data.features.single_input_pool import SingleInputPool

@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from measuring import CAPTIONS, print_machine, real_captions, timed
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.progress import Progress
 from cvr_data.language.normalise import WordIds, word_ids
 from cvr_data.language.tagging import tagged

@@ -25,7 +25,8 @@ import pyarrow.parquet as pq
 from measuring import CAPTIONS
 from real_captions import Share
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, mine_pairs, parse_filter, strategy_of
 from cvr_data.tables import VIDEOS

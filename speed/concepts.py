@@ -4,7 +4,8 @@
 
 The same captions, distinct ones, in one run and process; model loading is not timed. The statements that are compared
 are those of the captions, each once and then again with its words shuffled among those of its slot, so that words stay
-as frequent as they are: what is timed is one job (`statement_search._paired`), whose pairs are those of equal words.
+as frequent as they are: what is timed is one job (`statement_search._paired_statements`), whose pairs are those of
+equal words.
 """
 
 import argparse
@@ -20,7 +21,15 @@ from cvr_data.core.model_packages import model_path
 from cvr_data.language.normalise import normalised
 from cvr_data.pairs.search import statement_search
 from cvr_data.pairs.search.statement_pairs import GROUNDS, NOTHING, blocks_of, grounds_of
-from cvr_data.pairs.search.statement_tables import STATED, Numbered, as_column, numbered, stated_by, told_by, words_of
+from cvr_data.pairs.search.statement_tables import (
+    STATED,
+    Numbered,
+    as_column,
+    numbered,
+    stated_by,
+    told_by,
+    words_of,
+)
 from cvr_data.pairs.strategies.concept import Config
 
 
@@ -61,7 +70,7 @@ def compare(captions: list[str], told: dict, size: int) -> None:
     keys = np.sort(sent.column("key").to_numpy())
     starts = np.append(np.flatnonzero(np.append(True, np.diff(keys) != 0)), len(keys))
     pairs = sum(len(ones) for ones, _ in blocks_of(starts, search.most))
-    seconds, made = timed(lambda: statement_search._paired(search, sent, known))
+    seconds, made = timed(lambda: statement_search._paired_statements(search, sent, known))
     print(f"statements compared        {pairs / seconds:10.0f} pairs/s      {pairs} pairs, {made.num_rows // 2} found, "
           f"{resident_bytes('VmHWM') / 2**30:.1f} GiB at most")  # fmt: skip
 
@@ -79,9 +88,9 @@ def _sent(found: Numbered, words: object, config: Config, size: int) -> pa.Table
             words_NS[filled, slot] = words_NS[random.permutation(filled), slot]
     row, column = np.nonzero(grounds_of(words_NS[:, GROUNDS], words, config.min_rarity))
     word = words_NS[row, np.array(GROUNDS)[column]].astype(np.int64)
-    mass = found.statements.mass_N[rows][row]
+    mass, evidence = found.statements.mass_N[rows][row], found.statements.evidence_N[rows][row]
     return pa.table({"key": word * len(GROUNDS) + column, "video": row, "place": np.zeros(len(row), np.int64),
-                     "mass": mass, "words": as_vectors(words_NS[row])})  # fmt: skip
+                     "mass": mass, "evidence": evidence, "words": as_vectors(words_NS[row])})  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ import cli
 from cvr_bench.scoring.intervals import Clusters, share_interval
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.videos.synthetic.concepts import SLOTS, Concept
-from cvr_data.videos.synthetic.truth import described_slots, read_truth
+from cvr_data.videos.synthetic.truth import read_truth
+from tests.truth_measures import described_slots
 
 
 def main() -> None:

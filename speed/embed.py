@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 from measuring import print_machine, seconds_of
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.memory import keep_freed_memory
 from cvr_data.features.decoded_videos import VIDEOS_PER_CALL
 from cvr_data.features.embed import embed

@@ -36,7 +36,7 @@ from cvr_bench.models.networks.fdca.faithful import (
 )
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import ENCODERS

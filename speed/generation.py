@@ -64,7 +64,7 @@ def write_pairs(folder: Path, count: int) -> Path:
     """Write so many pairs, no two of which ask the same."""
     import pyarrow as pa
 
-    from cvr_data.core.artifacts import ArtifactWriter
+    from cvr_data.core.artifact_writer import ArtifactWriter
     from cvr_data.core.columns import check_columns
     from cvr_data.tables import PAIRS, pair_id
 

@@ -32,18 +32,10 @@ from cvr_data.pairs.strategies import concept, one_word
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
-from cvr_data.videos.synthetic.concepts import (  # fmt: skip
-    ADJECTIVES,
-    CHANGE_SLOTS,
-    NOUNS,
-    SLOTS,
-    UNSAID,
-    VERBS,
-    Concept,
-    synthetic_word_meanings,
-)
-from cvr_data.videos.synthetic.truth import Truth, read_truth, true_changes
+from cvr_data.videos.synthetic.concepts import ADJECTIVES, NOUNS, SLOTS, UNSAID, VERBS, Concept
+from cvr_data.videos.synthetic.truth import Truth, read_truth
 from tests.mined_pairs import mined as mined_pairs
+from tests.truth_measures import CHANGE_SLOTS, synthetic_word_meanings, true_changes
 
 NO_CAP = 10**9
 SLOTS_OF_CHANGES = ("object", "attribute", "scene", "action")

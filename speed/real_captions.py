@@ -2,6 +2,7 @@
 
     python speed/real_captions.py                  # ../shared/gold, answers from ../shared/cases; what is wrong, too
     python speed/real_captions.py FOLDER --json    # files of the same names; one object of shares
+    python speed/real_captions.py --frames-by vllm -o model=FOLDER -o form=chat       # a model's frames, beside rules
 
 Of items that two readers labelled, those count on which both agree. Every share stands with how many items it is of, a
 95 % interval (Wilson) and its target; `today` is what the version before frames had. The texts of WebVid-CoVR's people
@@ -20,17 +21,20 @@ from typing import Any
 
 import pyarrow as pa
 
+from cvr_data.core.model_packages import cache_folder
 from cvr_data.features.similarities import text_similarities
 from cvr_data.filters import FILTERS
 from cvr_data.language.changes import Change, changes_between
-from cvr_data.language.concepts import concepts_of
-from cvr_data.language.frames import Frame, frame_of
+from cvr_data.language.frames import Frame
 from cvr_data.language.normalise import normalised
-from cvr_data.language.parse import parse, sentences
+from cvr_data.modifications import framing
 from cvr_data.modifications.asking.parse import parse_answer
+from cvr_data.modifications.framing import FrameWriter
 from cvr_data.modifications.generator import lint_reasons
 from cvr_data.modifications.prompts import load_prompt
+from cvr_data.pairs.frames_by import read_frames
 from cvr_data.tables import CHANGE
+from tests.caption_concepts import Concepts, concepts_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -102,16 +106,16 @@ def lines_of(path: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def frames_of(texts: Iterable[str]) -> dict[str, Frame]:
-    """Return the frame of each distinct text."""
-    distinct = sorted(set(texts))
-    return dict(zip(distinct, map(frame_of, sentences(parse(distinct))), strict=True))
+def frames_of(texts: Iterable[str], by: FrameWriter | None = None) -> dict[str, Frame]:
+    """Return the frame of each distinct text: by rules, or those that a model wrote."""
+    return {text: frame for text, frame in read_frames(texts, by) if frame is not None}
 
 
-def measure_pairs(rows: Sequence[Row], name: str) -> dict[str, Share]:
+def measure_pairs(rows: Sequence[Row], name: str, by: FrameWriter | None = None) -> dict[str, Share]:
     """Return how many changes have the slot and kind that both readers say, and what the filters keep of the pairs."""
-    frames = frames_of(row[side] for row in rows for side in ("reference", "target"))
-    found = [changes_between(frames[row["reference"]], frames[row["target"]]) for row in rows]
+    frames = frames_of((row[side] for row in rows for side in ("reference", "target")), by)
+    sides = [[frames.get(row[side]) for side in ("reference", "target")] for row in rows]
+    found = [changes_between(*pair) if None not in pair else [] for pair in sides]  # type: ignore[arg-type]
     shares = {f"slot_{name}": Share(), f"kind_{name}": Share()}
     for row, changes in zip(rows, found, strict=True):
         slot, other = row["slot"]
@@ -167,18 +171,20 @@ def said_of(row: Row) -> str:
     return f"{row['before']!r} -> {row['after']!r} | {row['reference']} | {row['target']}"
 
 
+NOTHING = Concepts((), (), (), ())
+"""Of a caption of which a model told no frame."""
 HEAD: dict[str, Callable[[Any], str]] = {
     "objects": lambda name: name.split()[-1], "scenes": lambda name: name.split()[-1],
     "actions": lambda name: name.split()[0], "attributes": lambda pair: pair[0],
 }  # fmt: skip
 
 
-def measure_concepts(rows: Sequence[Row]) -> dict[str, Share]:
+def measure_concepts(rows: Sequence[Row], by: FrameWriter | None = None) -> dict[str, Share]:
     """Return recall of the concepts that both readers name, and precision against those that either names, by head."""
-    frames = frames_of(row["caption"] for row in rows)
+    frames = frames_of((row["caption"] for row in rows), by)
     shares = {f"{kind}_{what}": Share() for kind in HEAD for what in ("recall", "precision")}
     for row in rows:
-        ours = concepts_of(frames[row["caption"]])
+        ours = concepts_of(frames[row["caption"]]) if row["caption"] in frames else NOTHING
         for kind, head in HEAD.items():
             found = {head(concept) for concept in getattr(ours, kind)}
             one, other = ({head(concept) for concept in reading[kind]} for reading in row["readings"])
@@ -272,13 +278,18 @@ def measure_answers(rows: Sequence[Row]) -> dict[str, Share]:
     return {"answers_right": share}
 
 
+def measure_frames(folder: Path, by: FrameWriter | None = None) -> dict[str, Share]:
+    """Return the figures that frames decide."""
+    shares: dict[str, Share] = {}
+    for name in ("webvid", "mined"):
+        shares |= measure_pairs(rows_of(folder / f"{name}_pairs.jsonl"), name, by)
+    return shares | measure_concepts(rows_of(folder / "captions.jsonl"), by)
+
+
 def measure(folder: Path) -> dict[str, Share]:
     """Return every figure of a folder; of an absent file those of no item."""
     answers, human = folder / "llm_answers.jsonl", folder / HUMAN
-    shares: dict[str, Share] = {}
-    for name in ("webvid", "mined"):
-        shares |= measure_pairs(rows_of(folder / f"{name}_pairs.jsonl"), name)
-    shares |= measure_concepts(rows_of(folder / "captions.jsonl"))
+    shares = measure_frames(folder)
     shares |= measure_texts(rows_of(folder / "edit_texts.jsonl"))
     shares |= measure_answers(rows_of(answers if answers.exists() else SHARED / "cases" / answers.name))
     return shares | measure_human(human if human.exists() else DATA / "webvid_covr" / HUMAN)
@@ -297,11 +308,33 @@ def print_share(name: str, share: Share) -> None:
           f"target {sign} {target:.2f}   before {today}{mark}")  # fmt: skip
 
 
+def compare(options: argparse.Namespace) -> None:
+    """Print the figures that frames decide: of the rules, and of a model's frames."""
+    config = framing.Config(backend=options.frames_by, options=tuple(options.options))
+    chosen = framing.FramesBy.of(config, options.cache or cache_folder() / "requests.sqlite")
+    writer = framing.FrameWriter(config, chosen.engine.asker())
+    found = {"rules": measure_frames(options.folder), options.frames_by: measure_frames(options.folder, writer)}
+    if options.json:
+        values = {by: {name: share.value for name, share in shares.items()} for by, shares in found.items()}
+        print(json.dumps(values, indent=2, sort_keys=True))
+        return
+    for name in found["rules"]:
+        for by, shares in found.items():
+            print(f"{by:<14}", end="")
+            print_share(name, shares[name])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", default=SHARED / "gold")
     parser.add_argument("--json", action="store_true", help="print one object of shares, null where a file is absent")
+    parser.add_argument("--frames-by", metavar="LLM", help="a backend that reads the captions, beside the rules")
+    parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help="an option of it")
+    parser.add_argument("--cache", type=Path, help="request cache  [default: cvr's]")
     options = parser.parse_args()
+    if options.frames_by:
+        compare(options)
+        return
     shares = measure(options.folder)
     if options.json:
         print(json.dumps({name: shares[name].value for name in TARGETS}, indent=2, sort_keys=True))

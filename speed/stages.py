@@ -58,21 +58,21 @@ def mined(stage: str, videos: Path, out: Path) -> int:
     strategy, filters = chosen(stage)
     read = mine_pairs._Read(False, str(videos))
     with StageRun(out, stage="measured", version=1, config={}, inputs={"videos": videos}, overwrite=False) as run:
-        pairs = strategy.module.mined(strategy.config, mine_pairs._videos(run, videos, read))
-        pairs = mine_pairs._filtered(pairs, strategy, filters, mine_pairs._Columns(None, None))
+        pairs = strategy.module.mined(strategy.config, mine_pairs._videos_to_mine(run, videos, read))
+        pairs = mine_pairs._filtered_pairs(pairs, strategy, filters, mine_pairs._Columns(None, None))
         return run.write(pairs, sort_by=("reference_id", "target_id", "pair_id")).manifest["rows"]
 
 
 def mined_in_memory(stage: str, videos: Path, out: Path) -> int:
     """Write the same pairs by one call of each function."""
     strategy, filters = chosen(stage)
-    table = mine_pairs._read(mine_pairs._Read(False, str(videos)), open_artifact(videos).read())
+    table = mine_pairs._read_by_pair_filters(mine_pairs._Read(False, str(videos)), open_artifact(videos).read())
     pairs, dropped = split_dropped(
         with_video_columns(strategy.module.run(strategy.config, table), table.drop_columns(["captions"]))
     )
     lost = [dropped]
     for each in filters:
-        if (need := mine_pairs._need(each)) is not None:
+        if (need := mine_pairs._need_of_pair_filter(each)) is not None:
             column = column_step(need, None, None)
             pairs = column.run(column.config, pairs)
         pairs, dropped = split_dropped(each.module.run(each.config, pairs))

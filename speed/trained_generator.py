@@ -35,7 +35,8 @@ from cvr_data.modifications.generator import Generator, lint_reasons
 from cvr_data.modifications.prompts import load_prompt
 from cvr_data.modifications.training.examples import read_examples
 from cvr_data.modifications.training.train import Config, train_generator
-from cvr_data.videos.synthetic.truth import read_truth, text_is_correct
+from cvr_data.videos.synthetic.truth import read_truth
+from tests.truth_measures import text_is_correct
 
 CSV = Path("webvid_covr/webvid8m-covr_test.half.csv")
 SYSTEMS = {"rules": ("short", "rules"), "un-tuned, 8 examples": ("short", ""), "un-tuned, no example": ("trained", "")}

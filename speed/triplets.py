@@ -26,7 +26,7 @@ MIB = 2**20
 
 def write_inputs(folder: Path, texts: int) -> None:
     """Write videos, pairs and texts as our stages do."""
-    from cvr_data.core.artifacts import ArtifactWriter
+    from cvr_data.core.artifact_writer import ArtifactWriter
 
     def write(name: str, stage: str, rows: int, made: Callable[[np.ndarray], pa.Table], **inputs: Path) -> Path:
         with ArtifactWriter(folder / name, stage=stage, inputs=inputs) as writer:

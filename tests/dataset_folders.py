@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, modification_id, pair_id

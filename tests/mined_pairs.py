@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.runner import StageRun
 from cvr_data.pairs.columns import of_videos

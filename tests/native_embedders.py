@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import VIDEOS

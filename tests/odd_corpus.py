@@ -11,7 +11,7 @@ from cvr_data.core.artifacts import Artifact
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash as hash_encoder
-from cvr_data.media.check_media import Config, check_media, media_to_check, report
+from cvr_data.media.check_media import Config, check_media, media_check_report, media_to_check
 from cvr_data.media.verdict import verdict_of
 from cvr_data.videos.corpora import folder as folder_corpus
 from cvr_data.videos.import_videos import import_videos
@@ -71,7 +71,7 @@ def account(media: Path, out: Path) -> list[str]:
     kept = videos.read()
     started = time.perf_counter()
     checked = check_media(media_to_check(kept), out / "check", Config())
-    counts = report(checked)
+    counts = media_check_report(checked)
     lines.append(f"check-media  {checked.num_rows} of {kept.num_rows}: {_told(Counter(counts['verdicts']))}")
     lines.append(f"             {_told(Counter(counts['statuses']))} in {time.perf_counter() - started:.0f} s")
     started = time.perf_counter()

@@ -17,7 +17,7 @@ from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.results.result import write_result
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.tasks.task import Query, Task
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.versions import installed_versions
 from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, modification_id, pair_id

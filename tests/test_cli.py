@@ -103,7 +103,7 @@ def test_debug_shows_the_traceback(tmp_path):
 def test_verify_and_trace_read_any_folder(cvr, one_line_error, tmp_path):
     import pyarrow as pa
 
-    from cvr_data.core.artifacts import ArtifactWriter
+    from cvr_data.core.artifact_writer import ArtifactWriter
 
     with ArtifactWriter(tmp_path / "in", stage="numbers") as writer:
         writer.write_part(0, pa.table({"x": [1, 2]}))

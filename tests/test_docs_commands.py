@@ -96,7 +96,10 @@ def known_options(name: str, parameter: str, values: dict) -> set[str] | None:
     named = values.get(of) or ()
     members = [str(each) for each in ([named] if isinstance(named, str) else named)]
     known = [each for each in members if each in families()[family].names()]
-    return set().union(*(option_names(families()[family].get(each).Config) for each in known)) if known else None
+    configs = [families()[family].get(each).Config for each in known]
+    if values.get("frames_by"):  # its options stand beside those of the strategy
+        configs.append(families()["backends"].get(values["frames_by"]).Config)
+    return set().union(*map(option_names, configs)) if known else None
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)

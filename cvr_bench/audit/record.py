@@ -26,7 +26,8 @@ from cvr_bench.results.single_inputs import COMPOSITION
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_files import MANIFEST
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
 
 VERSION = 3

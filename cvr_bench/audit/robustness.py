@@ -20,7 +20,7 @@ from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import recall
 from cvr_bench.tasks.task import Task, part_of_task
 from cvr_data.core.annotation_files import read_json
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
 from cvr_data.modifications.variants import KEEPING, OTHER, Variant, text_variants

@@ -37,7 +37,8 @@ from cvr_bench.results.result import STAGE as BENCH
 from cvr_bench.results.result import Result, read_result, result_ranks_table
 from cvr_bench.results.single_inputs import COMPOSITION
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_data.core.artifacts import ArtifactWriter, is_made_by, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import is_made_by, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import input_paths
 from cvr_data.core.registry import config_dict

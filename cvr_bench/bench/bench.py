@@ -33,7 +33,7 @@ from cvr_bench.scoring.blocks import scores_are_exact
 from cvr_bench.scoring.caption_sets import score_caption_sets
 from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_peak_memory, timed_retriever
 from cvr_bench.scoring.spread import evaluate_spread
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict

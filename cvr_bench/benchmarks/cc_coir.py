@@ -21,8 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_bench.benchmarks._composed import Composed
-from cvr_bench.tasks.composed import composed_task, task_rows, task_targets
-from cvr_bench.tasks.held_out import with_held_out
+from cvr_bench.tasks.composed import composed_task, task_rows, task_targets, with_held_out
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import find_only

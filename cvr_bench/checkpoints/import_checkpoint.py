@@ -22,7 +22,8 @@ from cvr_bench.checkpoints.config import CLASSES, checkpoint_config
 from cvr_bench.checkpoints.names import Layout, renamed_checkpoint
 from cvr_bench.models.networks.covr.qformer import LAST_NORM
 from cvr_bench.models.parts.weights import EXTRA, FROZEN, WEIGHTS, read_model_weights
-from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.whole_files import whole_file
 from cvr_data.features.encoders.networks.checkpoints import (
@@ -87,7 +88,7 @@ def import_checkpoint(file: Path, model: str, out: Path, given: Given, *, overwr
     if (done := writer.finished()) is not None:
         return done
     weights = renamed_checkpoint(read_model_weights(file), layout)
-    prepared = _prepare(weights, model, layout, given, str(file))
+    prepared = _prepare_weights(weights, model, layout, given, str(file))
     with writer:
         prepared.write(writer.path)
     kept = [*prepared.weights.values(), *prepared.extra.values()]
@@ -109,11 +110,11 @@ class _Prepared:
             for setting in self.settings:
                 setting.save_pretrained(folder)
         if self.extra:
-            _save(folder / EXTRA, self.extra)
-        _save(folder / WEIGHTS, self.weights)
+            _save_checkpoint(folder / EXTRA, self.extra)
+        _save_checkpoint(folder / WEIGHTS, self.weights)
 
 
-def _prepare(weights: dict[str, Tensor], model: str, layout: Layout, given: Given, where: str) -> _Prepared:
+def _prepare_weights(weights: dict[str, Tensor], model: str, layout: Layout, given: Given, where: str) -> _Prepared:
     """Check the weights and what belongs to them."""
     if layout == "same":
         return _Prepared({name: weight for name, weight in weights.items() if not name.startswith(FROZEN)}, {})
@@ -129,10 +130,12 @@ def _prepare(weights: dict[str, Tensor], model: str, layout: Layout, given: Give
         }
     config = checkpoint_config(weights, layout, base_config)
     config.architectures = [CLASSES[layout]]
-    return _Prepared(_checked(weights, config, layout, where), extra, [config, _tokenizer(given, config, layout)])
+    return _Prepared(
+        _checked_weights(weights, config, layout, where), extra, [config, _tokenizer(given, config, layout)]
+    )
 
 
-def _checked(weights: Mapping[str, Tensor], config: Any, layout: Layout, where: str) -> dict[str, Tensor]:
+def _checked_weights(weights: Mapping[str, Tensor], config: Any, layout: Layout, where: str) -> dict[str, Tensor]:
     """The weights of the class of transformers, with zeros for the head that nothing uses.
 
     Raises:
@@ -181,7 +184,7 @@ def _bert_tokenizer() -> Any:
     )  # fmt: skip
 
 
-def _save(path: Path, weights: Mapping[str, Tensor]) -> None:
+def _save_checkpoint(path: Path, weights: Mapping[str, Tensor]) -> None:
     contiguous = {name: weight.detach().float().contiguous().clone() for name, weight in weights.items()}
     with whole_file(path) as temporary:
         save_file(contiguous, temporary, metadata={"format": "pt"})

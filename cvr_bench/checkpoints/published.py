@@ -94,19 +94,19 @@ def _published_folder(name: str, model: str, root: Root) -> Path:
     if checkpoint.model != model.replace("_", "-"):
         raise CvrError(f"The checkpoint {name} is for {checkpoint.model}, not for {model}.")
     folder = root(checkpoint.source) / FOLDER / IMPORTED / name
-    _import(checkpoint, root, folder)
+    _import_published_checkpoint(checkpoint, root, folder)
     return folder
 
 
-def _import(checkpoint: PublishedCheckpoint, root: Root, folder: Path) -> None:
+def _import_published_checkpoint(checkpoint: PublishedCheckpoint, root: Root, folder: Path) -> None:
     from cvr_bench.checkpoints.import_checkpoint import Given, import_checkpoint  # torch, which a list does not need
     from cvr_data.core.artifact_files import MANIFEST
 
     if not (folder / MANIFEST).is_file():
-        import_checkpoint(_file(checkpoint, root), checkpoint.model, folder, Given())
+        import_checkpoint(_published_checkpoint_file(checkpoint, root), checkpoint.model, folder, Given())
 
 
-def _file(checkpoint: PublishedCheckpoint, root: Root) -> Path:
+def _published_checkpoint_file(checkpoint: PublishedCheckpoint, root: Root) -> Path:
     """The published file, fetched if it is not here."""
     place = checkpoint.place(root)
     if place.is_file():
@@ -115,8 +115,8 @@ def _file(checkpoint: PublishedCheckpoint, root: Root) -> Path:
         raise CvrError(f"The checkpoint {checkpoint.name} is not at {place}. {checkpoint.entry.manual}")
     from cvr_data.download.plan import (
         DownloadRequest,
-        carry_out,
-        make_plan,
+        carry_out_download,
+        make_download_plan,
     )  # an HTTP client, which a list does not need
     from cvr_data.download.run import Config as DownloadConfig
 
@@ -125,7 +125,7 @@ def _file(checkpoint: PublishedCheckpoint, root: Root) -> Path:
     )
     config = DownloadConfig(attempts=1, retry_failed=True)  # the hub's client tries again by itself
     with quiet_encoder_libraries():
-        outcome = carry_out(make_plan(request, config), config)
+        outcome = carry_out_download(make_download_plan(request, config), config)
     if not place.is_file():
         why = "; ".join(error.partition(". ")[0] for _, error in outcome.errors) or "not received"
         raise CvrError(f"{checkpoint.address} cannot be had ({why}); put the file at {place}.")

@@ -114,7 +114,7 @@ def bench_command(
 
     for model in models:
         MODELS.get(model)
-    if (code := _spread(devices, nodes)) is not None:
+    if (code := _spread_over_devices(devices, nodes)) is not None:
         return code
     machine = machine_of_command()
     with first_process_first():
@@ -129,7 +129,7 @@ def bench_command(
     sources = [replace(data_with_distractors(one.sources, distractors), training=training) for one in chosen]
     chosen = [replace(one, sources=of_one) for one, of_one in zip(chosen, sources, strict=True)]
     found = _bench_each(runs, chosen, lacking, out, seeds=seeds, overwrite=overwrite, as_json=as_json)
-    _end(found, lacking, as_json=as_json, has_train_options=bool(train_options))
+    _end_bench(found, lacking, as_json=as_json, has_train_options=bool(train_options))
     leave_training_group()
     return None
 
@@ -170,7 +170,7 @@ def _bench_one(
     runs = [replace(run, split=chosen.split) for run in runs]
     results = bench_all(runs, sources, out, chosen.name, seeds=seeds, overwrite=overwrite)
     if results and not as_json:
-        _show(results)
+        _show_results(results)
         _show_robustness(results if runs[0].robustness else [])
     return results
 
@@ -178,14 +178,14 @@ def _bench_one(
 def _show_robustness(results: "Sequence[Result]") -> None:
     from cvr_bench.audit.robustness import FOLDER as ROBUSTNESS
     from cvr_bench.audit.robustness import RECORD, robustness_lines
-    from cvr_bench.results.labels import result_labels
+    from cvr_bench.results.method import result_labels
     from cvr_data.core.annotation_files import read_json
 
     for label, result in zip(result_labels(results), results, strict=True):
         click.echo("\n".join(robustness_lines(label, read_json(result.path / ROBUSTNESS / RECORD, dict))))
 
 
-def _spread(devices: int, nodes: int) -> int | None:
+def _spread_over_devices(devices: int, nodes: int) -> int | None:
     """Become one of several processes, or start them and return their exit code; None where there is work to do."""
     from cvr_bench.training.launch import (
         given_training_place,
@@ -203,14 +203,13 @@ def _spread(devices: int, nodes: int) -> int | None:
     return None
 
 
-def _show(results: "Sequence[Result]") -> None:
+def _show_results(results: "Sequence[Result]") -> None:
     """Print the tables of one data set."""
     from cvr_bench.audit.record import audit_of
     from cvr_bench.report.audit_tables import report_audits_table
     from cvr_bench.report.beside import beside_report_table
     from cvr_bench.report.tables import report_results_table, report_slices_table
-    from cvr_bench.results.labels import result_labels
-    from cvr_bench.results.method import method_rows, methods_of
+    from cvr_bench.results.method import method_rows, methods_of, result_labels
     from cvr_bench.results.text_table import result_text_table
     from cvr_bench.scoring.cost import scoring_cost_line
 
@@ -226,7 +225,7 @@ def _show(results: "Sequence[Result]") -> None:
             click.echo(f"  {scoring_cost_line(result.record['cost'])}")
 
 
-def _end(found: "Sequence[Result]", lacking: Sequence[str], *, as_json: bool, has_train_options: bool) -> None:
+def _end_bench(found: "Sequence[Result]", lacking: Sequence[str], *, as_json: bool, has_train_options: bool) -> None:
     """Say what was not scored, and print everything as JSON where that is asked for; the first process alone does."""
     from cvr_bench.models.parts.processes import is_first
 

@@ -33,15 +33,18 @@ def data_status_command(names: tuple[str, ...], embeddings: tuple[Path, ...], as
     machine = machine_of_command()
     statuses = find_data_status(names, machine, embeddings)
     if as_json:
-        content = {"machine": dataclasses.asdict(machine), "benchmarks": [_as_json(status) for status in statuses]}
+        content = {
+            "machine": dataclasses.asdict(machine),
+            "benchmarks": [_data_status_json(status) for status in statuses],
+        }
         click.echo(json.dumps(content, indent=1, sort_keys=True, default=str))
         return
-    click.echo(_settings(machine))
+    click.echo(_settings_lines(machine))
     for status in statuses:
         click.echo("\n" + _benchmark(status))
 
 
-def _settings(machine: Machine) -> str:
+def _settings_lines(machine: Machine) -> str:
     read = machine.config or f"{config_path()} (not there; nothing in it is needed)"
     lines = [f"settings  {read}" + (f", [machines.{machine.name}]" if machine.name else "")]
     for key in ("data", "device", "batch_size", "workers"):
@@ -78,7 +81,7 @@ def _coverages(what: str, coverages: "Sequence[Coverage]", status: "Status") -> 
     return [f"  {what:<13}none of {status.named}  (no {' or '.join(f'{name}/' for name in where)} there)"]
 
 
-def _as_json(status: "Status") -> dict[str, object]:
+def _data_status_json(status: "Status") -> dict[str, object]:
     parts = [
         {"label": part.label, "state": part.state, "detail": part.detail, "ids": len(part.ids)} for part in status.parts
     ]

@@ -41,7 +41,7 @@ def diff_command(before: Path, after: Path, results: tuple[Path, ...], as_json: 
         record = {**found.as_json(), "results": [one.as_json() for one in standing]}
         click.echo(json.dumps(record, indent=1, sort_keys=True))
         return
-    click.echo("\n".join(_lines(found)))
+    click.echo("\n".join(_difference_lines(found)))
     for one in standing:
         verdict = "holds" if not one.reasons else f"no longer holds: {', '.join(one.reasons)}"
         click.echo(f"{one.path} ({one.model}, {one.split}) {verdict}")
@@ -49,8 +49,12 @@ def diff_command(before: Path, after: Path, results: tuple[Path, ...], as_json: 
         click.echo(f"no result there is on {before}")
 
 
-def _lines(found: "DatasetDifference") -> list[str]:
-    lines = [_line("triplets", found.triplets), _line("texts", found.texts), _line("videos", found.videos)]
+def _difference_lines(found: "DatasetDifference") -> list[str]:
+    lines = [
+        _field_change_line("triplets", found.triplets),
+        _field_change_line("texts", found.texts),
+        _field_change_line("videos", found.videos),
+    ]
     if found.reworded:
         lines.append(f"reworded  {len(found.reworded)} triplets, such as {found.reworded[0]}")
     for what, moved in (("triplets", found.moved_triplets), ("videos", found.moved_videos)):
@@ -58,7 +62,7 @@ def _lines(found: "DatasetDifference") -> list[str]:
     return ["the versions are alike"] if found.is_none else lines
 
 
-def _line(what: str, change: "FieldChange") -> str:
+def _field_change_line(what: str, change: "FieldChange") -> str:
     columns = ", ".join(f"{name} of {len(ids)}" for name, ids in change.changed.items())
     return (
         f"{what:<10}{change.before} before, {change.after} after: {len(change.added)} added, "

@@ -51,10 +51,14 @@ def find_positives_command(
         triplets, results, config, out, judge=asked, judgments=judgments, videos=videos, overwrite=overwrite
     )
     summary = read_json(artifact.path / "summary.json", dict)
-    click.echo(json.dumps(summary, indent=1) if as_json else "\n".join([f"{out}: {_story(summary)}", *_table(summary)]))
+    click.echo(
+        json.dumps(summary, indent=1)
+        if as_json
+        else "\n".join([f"{out}: {_positives_text(summary)}", *_remeasured_lines(summary)])
+    )
 
 
-def _story(summary: dict[str, Any]) -> str:
+def _positives_text(summary: dict[str, Any]) -> str:
     found = ", ".join(f"{number} by {who}" for who, number in summary["found"].items()) or "none"
     estimate = summary["unfound"]
     if estimate is None:
@@ -69,7 +73,7 @@ def _story(summary: dict[str, Any]) -> str:
     )
 
 
-def _table(summary: dict[str, Any]) -> list[str]:
+def _remeasured_lines(summary: dict[str, Any]) -> list[str]:
     lines = []
     for each in summary["results"]:
         parts = [

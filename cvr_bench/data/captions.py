@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 from cvr_bench.benchmarks import HasCaptions
 from cvr_bench.data.benchmark import FREE_OPTIONS
 from cvr_bench.models.parts.batches import TrainingData, TrainingSet
+from cvr_bench.tasks.composed import with_held_out
 from cvr_bench.tasks.coverage import task_within_features
-from cvr_bench.tasks.held_out import with_held_out
 from cvr_bench.tasks.text_video import text_video_task
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict

@@ -45,14 +45,16 @@ def choose_data(
     Raises:
         CvrError: the only one named cannot be scored, none of several can, or an option belongs to none of them.
     """
-    wanted = _wanted(data)
+    wanted = _wanted_data(data)
     if len(wanted) == 1:
-        return [_choose(wanted[0], data_options, embeddings, split, machine)], []
+        return [_choose_one_data_set(wanted[0], data_options, embeddings, split, machine)], []
     _check_options(wanted, data_options)
     chosen, lacking = [], []
     for name in wanted:
         try:
-            chosen.append(_choose(name, _options_of(name, data_options), embeddings, split, machine))
+            chosen.append(
+                _choose_one_data_set(name, _options_of_benchmark(name, data_options), embeddings, split, machine)
+            )
         except CvrError as error:
             lacking.append(data_not_scored(name, error))
     if not chosen:
@@ -86,7 +88,7 @@ def data_options_with_root(data: str | None, data_options: Sequence[str], machin
     return (f"annotations={machine.root(data.replace('_', '-'))}", *data_options)
 
 
-def _choose(
+def _choose_one_data_set(
     name: str | None, options: Sequence[str], embeddings: Path | None, split: str | None, machine: Machine
 ) -> Chosen:
     if embeddings is None and name is not None and is_benchmark_data(name):
@@ -97,7 +99,7 @@ def _choose(
     return Chosen(sources, split or "test", benchmark_task_name(sources.data))
 
 
-def _wanted(data: Sequence[str]) -> list[str | None]:
+def _wanted_data(data: Sequence[str]) -> list[str | None]:
     """The data sets that were named, each once; None is the triplets built last."""
     if not data:
         return [None]
@@ -105,7 +107,7 @@ def _wanted(data: Sequence[str]) -> list[str | None]:
     return list(dict.fromkeys(name for some in names for name in some))
 
 
-def _options_of(name: str | None, data_options: Sequence[str]) -> tuple[str, ...]:
+def _options_of_benchmark(name: str | None, data_options: Sequence[str]) -> tuple[str, ...]:
     """Those of the options that the data set has."""
     if name is None or not is_benchmark_data(name):
         return ()
@@ -120,6 +122,6 @@ def _check_options(wanted: Sequence[str | None], data_options: Sequence[str]) ->
     names = sorted(split_options(data_options, "--data-option"))
     if "annotations" in names:
         raise CvrError("annotations=FOLDER belongs to one benchmark; several are found where cvr data-status looks.")
-    used = {option for name in wanted for option in _options_of(name, data_options)}
+    used = {option for name in wanted for option in _options_of_benchmark(name, data_options)}
     if unused := [option for option in data_options if option not in used]:
         raise CvrError(f"None of the data sets has the option {unused[0]!r}.")

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.artifact_files import MANIFEST
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.tables import TRIPLETS
@@ -46,7 +46,7 @@ def fetch_hub_data(data: str, cache: Path) -> Path:
     folder = cache / "hub" / repo.partition("/")[0] / commit[:12] / repo.partition("/")[2]
     writer = ArtifactWriter(folder, stage=STAGE, config={"repo": repo, "revision": commit})
     if not (folder / MANIFEST).exists():
-        table = _read(repo, commit)
+        table = _read_hub_rows(repo, commit)
         with writer:
             writer.write_part(0, table)
             writer.finish(rows=table.num_rows)
@@ -65,7 +65,7 @@ def _commit(repo: str, revision: str) -> str:
     return str(found)
 
 
-def _read(repo: str, commit: str) -> pa.Table:
+def _read_hub_rows(repo: str, commit: str) -> pa.Table:
     import datasets
 
     datasets.disable_progress_bars()
@@ -73,13 +73,13 @@ def _read(repo: str, commit: str) -> pa.Table:
         found = datasets.load_dataset(repo, revision=commit)
     except (OSError, ValueError, RuntimeError) as error:
         raise CvrError(f"{repo} cannot be read from the Hub: {first_line(error)}") from None
-    tables = [_split(found[name], name, repo) for name in found if name in SPLITS]
+    tables = [_hub_split(found[name], name, repo) for name in found if name in SPLITS]
     if not tables:
         raise CvrError(f"{repo} has no split {', '.join(SPLITS)}; it has {', '.join(found)}.")
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def _split(rows: Any, name: str, repo: str) -> pa.Table:
+def _hub_split(rows: Any, name: str, repo: str) -> pa.Table:
     """The triplets of one split; other columns, such as videos, are not read."""
     known = [column for column in rows.column_names if column in TRIPLETS.names]
     table = rows.select_columns(known).with_format("arrow")[:].replace_schema_metadata(None)

@@ -29,8 +29,8 @@ from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MayLackReference, ModelModule
 from cvr_bench.models.parts.batches import TrainingData
 from cvr_bench.models.parts.frame_weights import FrameWeights
+from cvr_bench.tasks.composed import with_held_out
 from cvr_bench.tasks.coverage import task_within_features
-from cvr_bench.tasks.held_out import with_held_out
 from cvr_bench.tasks.task import Query, Task
 from cvr_bench.tasks.twins import stored_twins
 from cvr_data.core.artifact_files import MANIFEST

@@ -37,7 +37,7 @@ def newest_data(root: Path) -> Path | None:
     """Return the triplets folder finished last, in `root`/annotations or another annotations folder below."""
     packaged = (sample_data_folder() / SAMPLE).resolve()
     folders = [path for folder in _annotation_folders(root) for path in (folder, *sorted(folder.iterdir()))]
-    found = [(key, path) for path in folders if path.resolve() != packaged and (key := _age(path))]
+    found = [(key, path) for path in folders if path.resolve() != packaged and (key := _age_of_data(path))]
     return max(found)[1] if found else None
 
 
@@ -125,7 +125,7 @@ def _annotation_folders(root: Path) -> Iterator[Path]:
         names[:] = sorted(name for name in names if not name.startswith(".")) if depth < DEPTH else []
 
 
-def _age(path: Path) -> tuple[str, int] | None:
+def _age_of_data(path: Path) -> tuple[str, int] | None:
     """When a triplets folder was finished; None for anything else."""
     manifest = path / MANIFEST
     if not manifest.is_file():

@@ -22,7 +22,7 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.machine import Machine
 from cvr_data.core.registry import parse_config
-from cvr_data.download.names import MEDIA_SUFFIXES, file_name
+from cvr_data.download.items import MEDIA_SUFFIXES, file_name
 from cvr_data.download.source import Kind, Source, load_source, source_names
 from cvr_data.download.status import read_status
 from cvr_data.features.index import STAGE, stored_video_ids
@@ -85,16 +85,16 @@ def find_data_status(names: Sequence[str], machine: Machine, embeddings: Sequenc
         if name.replace("_", "-") not in benchmark_data_names():
             raise CvrError(f"Unknown benchmark {name!r}. {did_you_mean(name, benchmark_data_names())}")
     stores = {path: stored_video_ids(path) for path in embeddings}
-    return [_status(name.replace("_", "-"), machine, stores) for name in names or benchmark_data_names()]
+    return [_benchmark_status(name.replace("_", "-"), machine, stores) for name in names or benchmark_data_names()]
 
 
-def _status(name: str, machine: Machine, stores: dict[Path, set[str]]) -> Status:
+def _benchmark_status(name: str, machine: Machine, stores: dict[Path, set[str]]) -> Status:
     root = machine.root(name)
-    parts = _parts(BENCHMARKS.get(name), root)
+    parts = _status_parts(BENCHMARKS.get(name), root)
     ids = frozenset().union(*(part.ids for part in parts))
     media_folders = [folder for folder in machine.media_folders(name) if folder.is_dir()]
-    media = [_coverage(folder, ids, MEDIA_SUFFIXES) for folder in media_folders]
-    features = [found for folder in machine.features_folders(name) for found in _features(folder, ids)]
+    media = [_coverage_of_features(folder, ids, MEDIA_SUFFIXES) for folder in media_folders]
+    features = [found for folder in machine.features_folders(name) for found in _status_of_features(folder, ids)]
     features += [Coverage(place=path, found=len(ids & known), wanted=len(ids)) for path, known in stores.items()]
     asked: Counter[str] = Counter(row.status for folder in media_folders for row in read_status(folder))
     return Status(
@@ -107,23 +107,23 @@ def _status(name: str, machine: Machine, stores: dict[Path, set[str]]) -> Status
         features=features,
         looked_in=[*machine.media_folders(name), *machine.features_folders(name)],
         asked=asked,
-        steps=_steps(name, parts, media, features),
+        steps=_steps_to_get(name, parts, media, features),
     )
 
 
-def _parts(dataset: BenchmarkModule, root: Path) -> list[BenchmarkPart]:
+def _status_parts(dataset: BenchmarkModule, root: Path) -> list[BenchmarkPart]:
     """One part per split and category; another gallery is one more where only one of the two has its files."""
     parts = []
     for options in _combinations(dataset.Config, VARIED):
         first, *others = [
-            _part(dataset, root, options | gallery) for gallery in _combinations(dataset.Config, ("gallery",))
+            _status_part(dataset, root, options | gallery) for gallery in _combinations(dataset.Config, ("gallery",))
         ]
         parts.append(dataclasses.replace(first, label=" ".join(options.values()) or "all"))
         parts += [part for part in others if {part.state, first.state} == {"here", "missing"}]
     return parts
 
 
-def _part(dataset: BenchmarkModule, root: Path, options: dict[str, str]) -> BenchmarkPart:
+def _status_part(dataset: BenchmarkModule, root: Path, options: dict[str, str]) -> BenchmarkPart:
     label = " ".join(value if key in VARIED else f"{key}={value}" for key, value in options.items())
     fields = {item.name for item in dataclasses.fields(dataset.Config)}
     counts = {"counts": "any"} if "counts" in fields else {}
@@ -133,7 +133,7 @@ def _part(dataset: BenchmarkModule, root: Path, options: dict[str, str]) -> Benc
     except CvrError as error:
         return BenchmarkPart(label=label, state="missing", detail=str(error))
     try:
-        task = _load(dataset, config)
+        task = _load_published(dataset, config)
     except CvrError as error:
         return BenchmarkPart(label=label, state="unreadable", detail=str(error))
     names = ", ".join(path.relative_to(root).as_posix() for path in files)
@@ -142,7 +142,7 @@ def _part(dataset: BenchmarkModule, root: Path, options: dict[str, str]) -> Benc
     return BenchmarkPart(label=label, state="here", detail=names, ids=ids)
 
 
-def _load(dataset: BenchmarkModule, config: Any) -> Task:
+def _load_published(dataset: BenchmarkModule, config: Any) -> Task:
     try:
         return dataset.load(config)
     except CvrError:
@@ -159,7 +159,7 @@ def _combinations(config_class: type, names: Iterable[str]) -> list[dict[str, st
     return [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
 
 
-def _features(folder: Path, ids: frozenset[str]) -> list[Coverage]:
+def _status_of_features(folder: Path, ids: frozenset[str]) -> list[Coverage]:
     """Features in a folder: artifacts of `cvr embed` in it, else one file per item in each of its subfolders."""
     if not folder.is_dir():
         return []
@@ -170,11 +170,11 @@ def _features(folder: Path, ids: frozenset[str]) -> list[Coverage]:
                 known = stored_video_ids(place)
                 found.append(Coverage(place=place, found=len(ids & known), wanted=len(ids)))
         elif place != folder or any(path.suffix in FEATURE_SUFFIXES for path in folder.iterdir()):
-            found.append(_coverage(place, ids, FEATURE_SUFFIXES))
+            found.append(_coverage_of_features(place, ids, FEATURE_SUFFIXES))
     return found
 
 
-def _coverage(folder: Path, ids: frozenset[str], suffixes: frozenset[str]) -> Coverage:
+def _coverage_of_features(folder: Path, ids: frozenset[str], suffixes: frozenset[str]) -> Coverage:
     known = _names_below(folder, suffixes)
     found = sum(not known.isdisjoint((item_id, file_name(item_id, ""), item_id.rpartition("/")[2])) for item_id in ids)
     return Coverage(place=folder, found=found, wanted=len(ids))
@@ -198,21 +198,21 @@ def _names_below(folder: Path, suffixes: frozenset[str]) -> set[str]:
     return names
 
 
-def _steps(
+def _steps_to_get(
     name: str, parts: Sequence[BenchmarkPart], media: Sequence[Coverage], features: Sequence[Coverage]
 ) -> list[str]:
     if name not in source_names():
         return []
     source, steps = load_source(name), []
     if any(part.state == "missing" for part in parts):
-        steps += _step(source, "annotations")
+        steps += _step_to_get(source, "annotations")
     if not any(coverage.wanted and coverage.found == coverage.wanted for coverage in (*media, *features)):
         for kind in typing.cast(tuple[Kind, ...], ("videos", "images", "features")):
-            steps += _step(source, kind)
+            steps += _step_to_get(source, kind)
     return steps
 
 
-def _step(source: Source, kind: Kind) -> list[str]:
+def _step_to_get(source: Source, kind: Kind) -> list[str]:
     entries = source.parts.get(kind, ())
     if not entries:
         return []

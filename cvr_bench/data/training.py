@@ -33,7 +33,7 @@ from cvr_bench.benchmarks.triplets import (
 from cvr_bench.data.benchmark import is_benchmark_data
 from cvr_bench.data.captions import HELD_OUT, CaptionSource, find_caption_data
 from cvr_bench.models.parts.batches import WEIGHT, TrainingData
-from cvr_bench.tasks.held_out import with_held_out
+from cvr_bench.tasks.composed import with_held_out
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
@@ -124,7 +124,7 @@ def find_data_mixture(data: Sequence[str], root: Callable[[str], Path]) -> Train
     Raises:
         CvrError: a weight is not above 0, captions are to be mixed, or what `find_training_data` raises.
     """
-    named = [_weighted(text) for text in data]
+    named = [_weighted_data(text) for text in data]
     found = [(find_training_data(name, root), weight) for name, weight in named]
     if len(found) == 1 and found[0][1] == 1:
         return found[0][0]
@@ -133,10 +133,10 @@ def find_data_mixture(data: Sequence[str], root: Callable[[str], Path]) -> Train
         if isinstance(source, CaptionSource):
             raise CvrError(f"{source.name} has captions, which cannot be mixed; give one --train-data without weight.")
         parts.append((source, weight))
-    return _mixture(parts)
+    return _training_mixture(parts)
 
 
-def _mixture(parts: Sequence[tuple[TrainingSource, float]]) -> TrainingSource:
+def _training_mixture(parts: Sequence[tuple[TrainingSource, float]]) -> TrainingSource:
     """Return the triplets of all parts, with weights."""
 
     def read() -> pa.Table:
@@ -154,7 +154,7 @@ def _mixture(parts: Sequence[tuple[TrainingSource, float]]) -> TrainingSource:
     )
 
 
-def _weighted(text: str) -> tuple[str, float]:
+def _weighted_data(text: str) -> tuple[str, float]:
     name, is_there, number = text.rpartition("=")
     if not is_there:
         return text, 1.0

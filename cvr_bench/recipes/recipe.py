@@ -99,7 +99,8 @@ def load_recipe(path: Path, variables: Mapping[str, str] | None = None) -> Recip
         given = (variables or {}).get(key)
         values[key] = _default(default, values, f"{path}: variable {key}") if given is None else given
     steps = tuple(
-        _step(line, values, defaults, f"{path}: step {number}") for number, line in enumerate(content["steps"], 1)
+        _recipe_step(line, values, defaults, f"{path}: step {number}")
+        for number, line in enumerate(content["steps"], 1)
     )
     about = {key: " ".join(str(content[key]).split()) for key in ABOUT if key in content}
     return Recipe(str(content.get("name", path.stem)), str(content.get("summary", "")), steps, about)
@@ -181,7 +182,7 @@ def _default(text: str, earlier: Mapping[str, str], where: str) -> str:
         raise CvrError(f"{where}: {error}.") from None
 
 
-def _filled(word: str, values: Mapping[str, str], defaults: Mapping[str, str]) -> list[str]:
+def _filled_step(word: str, values: Mapping[str, str], defaults: Mapping[str, str]) -> list[str]:
     """The words that one of a step stands for: itself, with its variables filled in, whatever these hold.
 
     A word that is a variable and nothing else, which a recipe leaves empty or gives several words or an option, stands
@@ -194,11 +195,11 @@ def _filled(word: str, values: Mapping[str, str], defaults: Mapping[str, str]) -
     return [string.Template(word).substitute(values)]
 
 
-def _step(line: object, values: Mapping[str, str], defaults: Mapping[str, str], where: str) -> tuple[str, ...]:
+def _recipe_step(line: object, values: Mapping[str, str], defaults: Mapping[str, str], where: str) -> tuple[str, ...]:
     if not isinstance(line, str):
         raise CvrError(f"{where} should be a command line, got {line!r}.")
     try:
-        words = [filled for word in shlex.split(line) for filled in _filled(word, values, defaults)]
+        words = [filled for word in shlex.split(line) for filled in _filled_step(word, values, defaults)]
     except KeyError as error:
         raise CvrError(f"{where}: no variable {error.args[0]!r}. {did_you_mean(str(error.args[0]), values)}") from None
     except ValueError as error:

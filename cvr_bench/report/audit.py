@@ -78,7 +78,7 @@ def audit_part_of_report(entries: Sequence[ScoredModel]) -> AuditPart | None:
         inputs=[kind.replace("-", " ") for kind in kinds],
         chance=next(
             (
-                _labels(audit["composition"]["chance_at"], audit["queries"], k)
+                _composition_counts(audit["composition"]["chance_at"], audit["queries"], k)
                 for _, audit in composed
                 if "chance_at" in audit["composition"]
             ),
@@ -104,11 +104,11 @@ def _composition(
         composed=part["recalls"]["composed"][MEAN],
         unimodal=[best_audit_report(part, kind) for kind in kinds],
         gaps=[reported_interval(part["gap"][name]) for name in (metric, MEAN)],
-        labels=_labels(part["labels_at"], audit["queries"], k),
+        labels=_composition_counts(part["labels_at"], audit["queries"], k),
     )
 
 
-def _labels(counts: Mapping[str, Mapping[str, float]], whole: int, k: int) -> list[tuple[float, float]]:
+def _composition_counts(counts: Mapping[str, Mapping[str, float]], whole: int, k: int) -> list[tuple[float, float]]:
     """(queries, percent of all) of each label at 1 and at K; at K alone where an older audit did not count at 1."""
     found = [counts.get(str(one), {}) for one in sorted({1, k})]
     return [(of.get(label, 0), 100 * of.get(label, 0) / whole) for of in found for label in LABELS]

@@ -97,14 +97,14 @@ def _composition(audits: Sequence[Audit]) -> str:
         best = [best_audit_report(part, kind) for kind in kinds]
         unimodal = [f"{value:.2f} {how}" if how else "-" for how, value in best]
         gaps = [reported_interval(part["gap"][name]).text("+.2f") for name in (metric, MEAN)]
-        counts = [_counted(part["labels_at"].get(str(one)), label, audit["queries"]) for label, one in at]
+        counts = [_label_shares(part["labels_at"].get(str(one)), label, audit["queries"]) for label, one in at]
         rows.append(
             [audit.get("name", audit["model"]), f"{part['recalls']['composed'][MEAN]:.2f}", *unimodal, *gaps, *counts]
         )
     chance = next((audit for audit in audits if "chance_at" in audit["composition"]), None)
     if chance is not None:
         found = chance["composition"]["chance_at"]
-        counts = [_counted(found.get(str(one)), label, chance["queries"]) for label, one in at]
+        counts = [_label_shares(found.get(str(one)), label, chance["queries"]) for label, one in at]
         rows.append(["(by chance)", "", *[""] * len(kinds), "", "", *counts])
     pool = next((audit["composition"]["pool"] for audit in audits if "pool" in audit["composition"]), None)
     told = [f"Shortcut: found by one of {', '.join(pool)}, for every model the same."] if pool else []
@@ -117,7 +117,7 @@ def reported_modalities(audits: Sequence[Audit]) -> list[str]:
     return [name for name in ("text-only", "visual-only", "description-only") if name in names or "desc" not in name]
 
 
-def _counted(counts: Mapping[str, float] | None, label: str, whole: int) -> str:
+def _label_shares(counts: Mapping[str, float] | None, label: str, whole: int) -> str:
     return "-" if counts is None else f"{counts[label]:.0f} ({100 * counts[label] / whole:.0f} %)"
 
 

@@ -1,9 +1,9 @@
 """What stands beside the metrics of a table: other metrics, the reference of each query, copies, and distractors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cvr_bench.results.labels import result_labels
+from cvr_bench.results.method import result_labels
 from cvr_bench.results.result import Result
 from cvr_bench.results.text_table import result_text_table
 from cvr_bench.scoring.beside import GALLERY
@@ -31,7 +31,7 @@ def beside_report_rows(results: Sequence[Result]) -> list[list[str]]:
         cells += (
             _reference_cells(one["reference"], len(results[0].ks), results[0].ranks.num_rows) if has_reference else []
         )
-        cells += [_pair(one["twins"]["R@1"].values()) if one["twins"] else NONE] if has_twins else []
+        cells += [_two_values_text(one["twins"]["R@1"].values()) if one["twins"] else NONE] if has_twins else []
         rows.append([name, *cells])
     return rows
 
@@ -41,8 +41,7 @@ def beside_report_table(results: Sequence[Result]) -> str:
     parts = [result_text_table(beside_report_rows(results))]
     parts += beside_report_notes(results)
     parts += _symmetry_lines(results)
-    kinds = {name: one for name, one in zip(result_labels(results), (result.beside for result in results), strict=True)
-             if one["distractors"]}  # fmt: skip
+    kinds = {name: one for name, one in _beside_of_each(results) if one["distractors"]}
     if kinds:
         names = list(next(iter(kinds.values()))["distractors"])
         metric = f"R@{results[0].ks[0]}"
@@ -54,10 +53,13 @@ def beside_report_table(results: Sequence[Result]) -> str:
     return "\n".join(parts)
 
 
+def _beside_of_each(results: Sequence[Result]) -> Iterator[tuple[str, dict[str, Any]]]:
+    return zip(result_labels(results), (result.beside for result in results), strict=True)
+
+
 def _symmetry_lines(results: Sequence[Result]) -> list[str]:
     """Return a table of how often a query and its way back are found; none where no query has one."""
-    found = {name: told for name, one in zip(result_labels(results), (result.beside for result in results), strict=True)
-             if (told := one.get("way_back"))}  # fmt: skip
+    found = {name: told for name, one in _beside_of_each(results) if (told := one.get("way_back"))}
     if not found:
         return []
     metric = f"R@{results[0].ks[min(2, len(results[0].ks) - 1)]}"
@@ -86,9 +88,9 @@ def _reference_cells(found: dict[str, Any] | None, count: int, queries: int) -> 
     return [
         f"{share} of {found['queries']}" if found["queries"] < queries else share,
         f"{found['MdR']:g}",
-        *map(_pair, both),
+        *map(_two_values_text, both),
     ]
 
 
-def _pair(values: Any) -> str:
+def _two_values_text(values: Any) -> str:
     return "/".join(f"{value:.2f}" for value in values)

@@ -57,7 +57,7 @@ def dataset_part_of_report(path: Path, *, videos: Path | None, seed: int) -> Dat
     found = funnel_bars(path) if (path / MANIFEST).exists() else []
     return DatasetPart(
         name=benchmark_task_name(path),
-        facts=_facts(triplets, table),
+        facts=_dataset_facts(triplets, table),
         bars=found,
         funnel=funnel_figure(found) if found else None,
         cards=random_page_cards(triplets, count=SHOWN, seed=seed),
@@ -78,7 +78,7 @@ def reported_triplets_and_videos(path: Path, *, videos: Path | None) -> tuple[pa
     return dataset.triplets, dataset.videos
 
 
-def _facts(triplets: pa.Table, videos: pa.Table | None) -> list[tuple[str, str]]:
+def _dataset_facts(triplets: pa.Table, videos: pa.Table | None) -> list[tuple[str, str]]:
     numbers = triplet_statistics(triplets, videos)
     splits = {split: found["triplets"] for split, found in numbers["splits"].items()}
     whole = numbers["all"]

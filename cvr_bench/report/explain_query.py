@@ -63,7 +63,7 @@ def explain_query(result: Path, query: str, *, videos: Path | None = None) -> Ex
         CvrError: no such result or query, or several ids begin so.
     """
     found = read_result(result)
-    row = _row(found, query)
+    row = _query_row(found, query)
     data = reported_triplets([found])
     triplets, table = (None, None) if data is None else reported_triplets_and_videos(data, videos=videos)
     captions = {} if triplets is None else captions_on_page(triplets, table)
@@ -138,7 +138,7 @@ def query_report_json(query: ExplainedQuery) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False)
 
 
-def _row(result: Result, query: str) -> dict[str, Any]:
+def _query_row(result: Result, query: str) -> dict[str, Any]:
     ids = result.ranks.column("query_id")
     found = result.ranks.filter(pc.starts_with(ids, query)).to_pylist()
     exact = [row for row in found if row["query_id"] == query]

@@ -148,7 +148,7 @@ def report_group(entries: list[ScoredModel], seed: int) -> Group:
         audit=audit_part_of_report(entries),
         learning=[(entry, drawn) for entry in entries if (drawn := report_learning_curves(entry.result.path))],
         outcomes=[(entry, reported_outcomes(entry.result, seed)) for entry in entries],
-        facts=_facts(entries),
+        facts=_task_facts(entries),
         paper=paper_table([(entry.label, entry.result) for entry in entries]),
     )
 
@@ -159,10 +159,10 @@ def report_learning_curves(result: Path) -> list[str]:
     if found is None:
         return []
     with reading(found, "a log of a training"):
-        return _drawn(read_table(found).to_pylist())
+        return _logged_metrics(read_table(found).to_pylist())
 
 
-def _drawn(rows: Sequence[Mapping[str, str]]) -> list[str]:
+def _logged_metrics(rows: Sequence[Mapping[str, str]]) -> list[str]:
     names = [name for name in (rows[0] if rows else {}) if name not in NOT_DRAWN]
     recalls = [name for name in names if name.startswith("R@") or name == MEAN]
     losses = [name for name in names if name not in recalls]
@@ -226,10 +226,10 @@ def _headline(entries: Sequence[ScoredModel], found: Sequence[Gain]) -> list[str
         f"{best.label} {what} {first.value:.1f} % of {record['queries']:,} queries "
         f"(95 % interval {first.low:.1f} to {first.high:.1f}); chance is {record['chance'][metric]:.2g} %."
     ]
-    return lines + [_verdict(row, row.intervals[MEAN]) for row in found if row.first == best.label]
+    return lines + [_gain_verdict(row, row.intervals[MEAN]) for row in found if row.first == best.label]
 
 
-def _verdict(row: Gain, interval: Interval) -> str:
+def _gain_verdict(row: Gain, interval: Interval) -> str:
     bounds = f"({interval.low:+.1f} to {interval.high:+.1f})"
     if not row.clear[MEAN]:
         line = f"No clear difference from {row.second}: {interval.value:+.1f} points of mean recall {bounds}."
@@ -239,7 +239,7 @@ def _verdict(row: Gain, interval: Interval) -> str:
     return line.replace(" -", " −").replace("(-", "(−")
 
 
-def _facts(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:
+def _task_facts(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:
     result = entries[0].result
     task = result.record["task"]
     facts = [
@@ -251,10 +251,10 @@ def _facts(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:
     for name, value in result.protocol.to_json().items():
         what, meanings = PROTOCOL.get(name, (words_on_page(name).capitalize(), {}))
         facts.append((what, meanings.get(value, str(value))))
-    return [*facts, ("Task key", result.task_key[:12]), *_reads(entries)]
+    return [*facts, ("Task key", result.task_key[:12]), *_what_models_read(entries)]
 
 
-def _reads(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:
+def _what_models_read(entries: Sequence[ScoredModel]) -> list[tuple[str, str]]:
     """What models read, where they say it: one line for those that read the same."""
     found: dict[str, list[str]] = {}
     for entry in entries:

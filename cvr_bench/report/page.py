@@ -123,17 +123,17 @@ def report_latex(report: Report) -> str:
 def report_environment(*, autoescape: bool) -> jinja2.Environment:
     """Return what renders the templates of this folder."""
     made = page_environment(Path(__file__).parent / "templates", autoescape=autoescape)
-    made.filters.update(cell=_cell, bounds=_bounds)
+    made.filters.update(cell=_markdown_cell, bounds=_interval_bounds)
     return made
 
 
-def _cell(text: object) -> str:
+def _markdown_cell(text: object) -> str:
     """The text as one cell of a Markdown table."""
     flat = " ".join(str(text).split())
     return re.sub(r"[|`\[\]]", r"\\\g<0>", str(escape(flat))).replace("://", ":\u200b//")
 
 
-def _bounds(interval: Interval, form: str = ".1f") -> str:
+def _interval_bounds(interval: Interval, form: str = ".1f") -> str:
     return f"{interval.low:{form}} to {interval.high:{form}}".replace("-", "−")
 
 

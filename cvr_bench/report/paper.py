@@ -83,10 +83,10 @@ def paper_table(results: Sequence[tuple[str, Result]]) -> PaperTable:
     found = published_results_for(task)
     rows = [row for row in found.rows if row.standing != NOT_REPORTED] if found is not None else []
     rows = [row for row in rows if any(metric in row.values for metric in metrics)]
-    notes = {note: _letter(number) for number, note in enumerate(dict.fromkeys(map(_note, rows)))}
+    notes = {note: _letter(number) for number, note in enumerate(dict.fromkeys(map(_paper_note, rows)))}
     return PaperTable(
         task=task,
-        caption=_caption(first),
+        caption=_paper_caption(first),
         metrics=metrics,
         ours=tuple(_our_rows(results, metrics)),
         published=tuple(
@@ -94,7 +94,7 @@ def paper_table(results: Sequence[tuple[str, Result]]) -> PaperTable:
                 row.method,
                 row.setting,
                 tuple(Cell(published_result_text(row, metric)) for metric in metrics),
-                notes[_note(row)],
+                notes[_paper_note(row)],
             )
             for row in rows
         ),
@@ -105,7 +105,7 @@ def paper_table(results: Sequence[tuple[str, Result]]) -> PaperTable:
 
 def paper_latex(tables: Sequence[PaperTable]) -> str:
     r"""Return the tables in LaTeX; they need `\usepackage{booktabs}`."""
-    return "% \\usepackage{booktabs}\n" + "\n".join(_tex(table) for table in tables)
+    return "% \\usepackage{booktabs}\n" + "\n".join(_latex(table) for table in tables)
 
 
 def beside_latex(rows: Sequence[Sequence[str]]) -> str:
@@ -147,7 +147,7 @@ def _our_cell(result: Result, metric: str, value: float, *, is_best: bool) -> Ce
     return Cell(f"{value:.2f}", f"{interval.low:.2f}, {interval.high:.2f}", is_best)
 
 
-def _note(row: PublishedRow) -> str:
+def _paper_note(row: PublishedRow) -> str:
     return f"{STANDINGS[row.standing]}: {row.source}" + (f"; {row.note}" if row.note else "")
 
 
@@ -157,7 +157,7 @@ def _letter(number: int) -> str:
     return letter if number < 26 else _letter(number // 26 - 1) + letter
 
 
-def _caption(result: Result) -> str:
+def _paper_caption(result: Result) -> str:
     task, record = result.record["task"], result.record
     reference = "references left out" if result.protocol.reference == "exclude" else "references kept"
     return (
@@ -166,7 +166,7 @@ def _caption(result: Result) -> str:
     )
 
 
-def _tex(table: PaperTable) -> str:
+def _latex(table: PaperTable) -> str:
     lines = [
         r"\begin{table}[t]",
         r"\centering",

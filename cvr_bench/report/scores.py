@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cvr_bench.results.compare import compare_results
-from cvr_bench.results.labels import result_labels
+from cvr_bench.results.method import result_labels
 from cvr_bench.results.result import Result
 from cvr_bench.scoring import metrics
 from cvr_bench.scoring.intervals import Interval
@@ -110,7 +110,8 @@ def report_groups(results: Sequence[Result]) -> list[list[ScoredModel]]:
     alike: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in results:
         alike[result.record["task"]["name"], result.task_key].append(result)
-    return [_styled(_labelled(members)) for members in alike.values()]
+    named = (zip(members, result_labels(members), strict=True) for members in alike.values())
+    return [_styled([ScoredModel(result, label) for result, label in group]) for group in named]
 
 
 def report_recall_curves(entries: Sequence[ScoredModel]) -> list[Curve]:
@@ -156,10 +157,7 @@ def report_interval_dot(label: str, interval: Interval, style: str) -> Dot:
 
 
 def _slice_title(name: str, value: str) -> str:
-    """Return how the page calls a value of a slice."""
-    if name == "backend" and value in LANGUAGE_MODELS:
-        return f"LLM ({value})"
-    return value
+    return f"LLM ({value})" if name == "backend" and value in LANGUAGE_MODELS else value
 
 
 def reported_differences(entries: Sequence[ScoredModel]) -> dict[str, list[Gain]]:
@@ -191,7 +189,7 @@ def reported_outcomes(result: Result, seed: int = 0) -> list[QueryOutcome]:
     if not wrong.any():
         wrong = rank == rank.max()
     rows = [int(generator.choice(np.flatnonzero(kind))) for kind in (right, wrong)]
-    return [_outcome(result, row) for row in rows]
+    return [_query_outcome(result, row) for row in rows]
 
 
 def leader_of_report(entries: Sequence[ScoredModel]) -> ScoredModel:
@@ -211,10 +209,6 @@ def reported_best_labels(entries: Sequence[ScoredModel]) -> dict[str, set[str]]:
     return best
 
 
-def _labelled(results: Sequence[Result]) -> list[ScoredModel]:
-    return [ScoredModel(result, label) for result, label in zip(results, result_labels(results), strict=True)]
-
-
 def _styled(entries: Sequence[ScoredModel]) -> list[ScoredModel]:
     seen: Counter[bool] = Counter()
     styled = []
@@ -230,7 +224,7 @@ def _is_large(statistics: dict) -> bool:
     return statistics["queries"] >= SMALLEST_SLICE
 
 
-def _outcome(result: Result, row: int) -> QueryOutcome:
+def _query_outcome(result: Result, row: int) -> QueryOutcome:
     query = result.ranks.slice(row, 1).to_pylist()[0]
     targets = set(query["target_ids"])
     top = list(zip(query["top"], query["top_scores"], strict=True))[:SHOWN]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cvr_bench.report.scores import SLICES
 from cvr_bench.results.compare import Comparison
-from cvr_bench.results.labels import result_labels
+from cvr_bench.results.method import result_labels
 from cvr_bench.results.result import MEAN, Result
 from cvr_bench.results.text_table import result_text_table
 from cvr_bench.results.under_protocols import ProtocolRow
@@ -22,7 +22,7 @@ def report_results_table(results: Sequence[Result]) -> str:
         rows.append([label, *cells, f"{result.record['MdR']:g}", str(result.record["ties"]["queries"])])
     chance = first.record["chance"]  # mAP has none
     rows.append(["(chance)", *(f"{chance[name]:.2f}" if name in chance else "" for name in names), "", ""])
-    return "\n".join([_header(first), result_text_table(rows), *_bounds(results)])
+    return "\n".join([_header_of_results(first), result_text_table(rows), *_benchmark_bounds(results)])
 
 
 def report_slices_table(results: Sequence[Result]) -> str:
@@ -52,7 +52,7 @@ def report_comparison_table(comparison: Comparison) -> str:
     rows.append(["difference", *(whole.intervals[name].text("+.2f") for name in names)])
     rows.append(["p", *(p_text(whole.p_values[name]) for name in names)])
     rows.append(["p adjusted", *(p_text(whole.adjusted[name]) for name in names)])
-    lines = [_scope(comparison), result_text_table(rows)]
+    lines = [_scope_of_comparison(comparison), result_text_table(rows)]
     lines += [f"{name}: {whole.verdict(name, comparison.first, comparison.second)}." for name in (names[0], MEAN)]
     if comparison.slices:
         lines += ["", _slice_differences(comparison)]
@@ -91,7 +91,7 @@ def _slice_differences(comparison: Comparison) -> str:
     return result_text_table(rows)
 
 
-def _scope(comparison: Comparison) -> str:
+def _scope_of_comparison(comparison: Comparison) -> str:
     whole = comparison.whole
     scope = f"{whole.queries} queries, {whole.clusters} different targets, 95 % intervals, p adjusted by Holm"
     lost = [
@@ -103,7 +103,7 @@ def _scope(comparison: Comparison) -> str:
     return "; ".join([scope, *shared, *lost, *comparison.notes])
 
 
-def _header(result: Result) -> str:
+def _header_of_results(result: Result) -> str:
     task, protocol = result.record["task"], result.protocol
     reference = "references left out" if protocol.reference == "exclude" else "references kept"
     line = (
@@ -114,7 +114,7 @@ def _header(result: Result) -> str:
     return f"{line}\nleft out: {', '.join(lost)}" if lost else line
 
 
-def _bounds(results: Sequence[Result]) -> list[str]:
+def _benchmark_bounds(results: Sequence[Result]) -> list[str]:
     """What the recalls of the whole benchmark can be at least and at most, where some of it could not be scored."""
     known = [(result, found) for result in results if (found := result.record.get("coverage")) is not None]
     if not known:

@@ -97,8 +97,8 @@ def find_wti_matches(text: str, clip: str, checkpoint: Path) -> Matches:
     retriever = scoring_model("drl", (), checkpoint, WithClip(stored, found.features))
     assert isinstance(retriever, LateRetriever), "wti and ti interact late"
     with evaluating_module(retriever.module):
-        tokens_LD, token_weights_L = _valid(retriever.text_parts([text]))
-        frames_TD, frame_weights_T = _valid(retriever.video_parts([Video(clip)]))
+        tokens_LD, token_weights_L = _wti_valid(retriever.text_parts([text]))
+        frames_TD, frame_weights_T = _wti_valid(retriever.video_parts([Video(clip)]))
     words = wti_token_names(stored.store.encoder, text, len(tokens_LD))
     return Matches(text, clip, words, token_weights_L, frame_weights_T, tokens_LD @ frames_TD.T, found.thumbnails)
 
@@ -136,7 +136,7 @@ def _clip_features(clip: str, store: FeatureStore) -> ClipFeatures:
     return ClipFeatures(store.heads.videos(raw) if store.heads else raw, thumbnails)
 
 
-def _valid(parts: Parts) -> tuple[Tensor, Tensor]:
+def _wti_valid(parts: Parts) -> tuple[Tensor, Tensor]:
     """The vectors and weights that are no padding."""
     keep_N = parts.weights_BN[0] > 0
     return parts.vectors_BND[0, keep_N].cpu(), parts.weights_BN[0, keep_N].cpu()

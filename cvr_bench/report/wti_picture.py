@@ -41,11 +41,11 @@ def draw_wti_matches(matches: Matches) -> bytes:
 
 
 def _draw_title(draw: ImageDraw.ImageDraw, matches: Matches) -> None:
-    draw.text((MARGIN, 14), f"score {matches.score:.3f}", fill=INK, font=_font(20))
-    draw.text((MARGIN + 140, 18), matches.clip.rsplit("/", 1)[-1], fill=GREY, font=_font(14))
-    draw.text((MARGIN, 46), "a token's best frame", fill=TO_FRAME, font=_font(14))
-    draw.text((MARGIN + 170, 46), "a frame's best token", fill=TO_TOKEN, font=_font(14))
-    draw.text((MARGIN + 340, 46), "bars: weights; numbers: weight, best cosine", fill=GREY, font=_font(14))
+    draw.text((MARGIN, 14), f"score {matches.score:.3f}", fill=INK, font=_picture_font(20))
+    draw.text((MARGIN + 140, 18), matches.clip.rsplit("/", 1)[-1], fill=GREY, font=_picture_font(14))
+    draw.text((MARGIN, 46), "a token's best frame", fill=TO_FRAME, font=_picture_font(14))
+    draw.text((MARGIN + 170, 46), "a frame's best token", fill=TO_TOKEN, font=_picture_font(14))
+    draw.text((MARGIN + 340, 46), "bars: weights; numbers: weight, best cosine", fill=GREY, font=_picture_font(14))
 
 
 def _draw_fan(draw: ImageDraw.ImageDraw, similarities_LT: Tensor, token_xs: list[int], frame_xs: list[int]) -> None:
@@ -68,10 +68,10 @@ def _draw_fan(draw: ImageDraw.ImageDraw, similarities_LT: Tensor, token_xs: list
 def _draw_tokens(draw: ImageDraw.ImageDraw, matches: Matches, xs: list[int]) -> None:
     best_L, heaviest = matches.similarities_LT.amax(dim=1), float(matches.token_weights_L.max())
     for x, word, weight, best in zip(xs, matches.words, matches.token_weights_L.tolist(), best_L.tolist(), strict=True):
-        _bar(draw, x, TITLE + BAR + 10, weight / heaviest, up=True, colour=TO_FRAME)
+        _draw_weight_bar(draw, x, TITLE + BAR + 10, weight / heaviest, up=True, colour=TO_FRAME)
         _centred(draw, x, TITLE + BAR + 14, f"{weight:.3f}", 13, INK)
         _centred(draw, x, TITLE + BAR + 30, f"{best:.2f}", 13, GREY)
-        while draw.textlength(word, font=_font(14)) > TOKEN_WIDTH - 4:
+        while draw.textlength(word, font=_picture_font(14)) > TOKEN_WIDTH - 4:
             word = word.rstrip(".")[:-1] + "..."
         _centred(draw, x, TOKENS - 22, word, 14, INK)
 
@@ -88,16 +88,18 @@ def _draw_frames(picture: Image.Image, draw: ImageDraw.ImageDraw, matches: Match
             _centred(draw, x, FRAMES + THUMBNAIL // 2 - 8, f"frame {number + 1}", 14, GREY)
         _centred(draw, x, below + 6, f"{best:.2f}", 13, GREY)
         _centred(draw, x, below + 22, f"{weight:.3f}", 13, INK)
-        _bar(draw, x, below + 44, weight / heaviest, up=False, colour=TO_TOKEN)
+        _draw_weight_bar(draw, x, below + 44, weight / heaviest, up=False, colour=TO_TOKEN)
 
 
-def _bar(draw: ImageDraw.ImageDraw, x: int, y: int, share: float, *, up: bool, colour: tuple[int, int, int]) -> None:
+def _draw_weight_bar(
+    draw: ImageDraw.ImageDraw, x: int, y: int, share: float, *, up: bool, colour: tuple[int, int, int]
+) -> None:
     height = max(1, round(BAR * share))
     draw.rectangle((x - 10, y - height, x + 10, y) if up else (x - 10, y, x + 10, y + height), fill=colour)
 
 
 def _centred(draw: ImageDraw.ImageDraw, x: int, y: int, text: str, size: int, colour: tuple[int, int, int]) -> None:
-    draw.text((x, y), text, fill=colour, font=_font(size), anchor="ma")
+    draw.text((x, y), text, fill=colour, font=_picture_font(size), anchor="ma")
 
 
 def _centres(count: int, step: int, width: int) -> list[int]:
@@ -105,5 +107,5 @@ def _centres(count: int, step: int, width: int) -> list[int]:
     return [round(width / 2 + (number - (count - 1) / 2) * step) for number in range(count)]
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _picture_font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)

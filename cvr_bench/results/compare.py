@@ -100,28 +100,31 @@ def compare_methods(first: Method, second: Method, *, by: str | None = None) -> 
         tables = [[pair[0]], [pair[1]]]
         measures = Measures(ks=one.ks)  # ranked again, only the best target of a query is placed: mAP is not known
     else:
-        tables, gallery = _shared([[result.ranks for result in method.results] for method in (first, second)]), None
+        tables, gallery = (
+            _shared_queries([[result.ranks for result in method.results] for method in (first, second)]),
+            None,
+        )
         measures = one.measures
     table = tables[0][0]
     if not table.num_rows:
         raise CvrError(f"{first.path} and {second.path} have no query in common.")
     check_same_questions(one, other, (table, tables[1][0]), is_same_gallery=not problems)
     names = (first.label, second.label) if first.name != second.name else (str(first.path), str(second.path))
-    whole = _difference(tables, measures)
-    slices = _slices(one, tables, by, measures) if by else {}
-    adjusted = _adjusted({WHOLE: whole, **slices})
+    whole = _paired_difference(tables, measures)
+    slices = _slice_differences(one, tables, by, measures) if by else {}
+    adjusted = _adjusted_p_values({WHOLE: whole, **slices})
     return Comparison(
         *names,
         whole=adjusted.pop(WHOLE),
         slices=adjusted,
         only_first=one.ranks.num_rows - table.num_rows,
         only_second=other.ranks.num_rows - table.num_rows,
-        notes=[*_reads(one, other), *_seeds(first, second)],
+        notes=[*_reads_that_differ(one, other), *_seeds_compared(first, second)],
         gallery=gallery,
     )
 
 
-def _seeds(first: Method, second: Method) -> list[str]:
+def _seeds_compared(first: Method, second: Method) -> list[str]:
     """What seeds the comparison speaks of, where one of the methods has several."""
     counts = [len(method.results) for method in (first, second)]
     if max(counts) == 1:
@@ -134,7 +137,7 @@ def _seeds(first: Method, second: Method) -> list[str]:
     return ["over queries and seeds", *(f"of {name} there is one seed, so its spread is not known" for name in alone)]
 
 
-def _reads(first: Result, second: Result) -> list[str]:
+def _reads_that_differ(first: Result, second: Result) -> list[str]:
     """What the two models read, where that is known and differs."""
     both = first.reads, second.reads
     names = [name for name in both[0] if name in both[1] and both[0][name] != both[1][name]]
@@ -216,7 +219,7 @@ def _ranked_again(result: Result, matrix: ScoreMatrix) -> pa.Table:
     return table
 
 
-def _shared(methods: Sequence[Sequence[pa.Table]]) -> list[list[pa.Table]]:
+def _shared_queries(methods: Sequence[Sequence[pa.Table]]) -> list[list[pa.Table]]:
     """The rows of the queries that all tables have, in the order of the first."""
     rows_of = [
         [{name: row for row, name in enumerate(table.column("query_id").to_pylist())} for table in tables]
@@ -233,7 +236,7 @@ def _shared(methods: Sequence[Sequence[pa.Table]]) -> list[list[pa.Table]]:
     ]
 
 
-def _difference(methods: Sequence[Sequence[pa.Table]], measures: Measures) -> PairedDifference:
+def _paired_difference(methods: Sequence[Sequence[pa.Table]], measures: Measures) -> PairedDifference:
     clusters = clusters_of(methods[0][0])
     first_S, second_S = methods
     values = {
@@ -252,7 +255,7 @@ def _difference(methods: Sequence[Sequence[pa.Table]], measures: Measures) -> Pa
     )
 
 
-def _adjusted(parts: Mapping[str, PairedDifference]) -> dict[str, PairedDifference]:
+def _adjusted_p_values(parts: Mapping[str, PairedDifference]) -> dict[str, PairedDifference]:
     """Return the parts with the p of all their metrics adjusted together."""
     asked = {(part, name): p for part, found in parts.items() for name, p in found.p_values.items()}
     told = holm(asked)
@@ -262,7 +265,7 @@ def _adjusted(parts: Mapping[str, PairedDifference]) -> dict[str, PairedDifferen
     }
 
 
-def _slices(
+def _slice_differences(
     first: Result, methods: Sequence[Sequence[pa.Table]], by: str, measures: Measures
 ) -> dict[str, PairedDifference]:
     if by not in first.slice_names:
@@ -271,5 +274,7 @@ def _slices(
     differences = {}
     for value in sorted({value for value in values if value is not None}):
         is_in = pa.array([found == value for found in values])
-        differences[value] = _difference([[table.filter(is_in) for table in tables] for tables in methods], measures)
+        differences[value] = _paired_difference(
+            [[table.filter(is_in) for table in tables] for tables in methods], measures
+        )
     return differences

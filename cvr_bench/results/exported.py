@@ -37,13 +37,13 @@ def write_trec_files(result: Result, out: Path) -> list[Path]:
 
 
 def _run_lines(result: Result) -> Iterator[str]:
-    tag = _id(result.name)
-    for query_id, items, scores in _ranked(result):
+    tag = _trec_id(result.name)
+    for query_id, items, scores in _ranked_items(result):
         for place, (item, score) in enumerate(zip(items, scores, strict=True), start=1):
-            yield f"{_id(query_id)} Q0 {_id(item)} {place} {float(score)!r} {tag}"
+            yield f"{_trec_id(query_id)} Q0 {_trec_id(item)} {place} {float(score)!r} {tag}"
 
 
-def _ranked(result: Result) -> Iterator[tuple[str, list[str], list[float]]]:
+def _ranked_items(result: Result) -> Iterator[tuple[str, list[str], list[float]]]:
     """(query, items, scores), best first, without what is not ranked."""
     matrix = read_result_scores(result.path)
     if matrix is None:
@@ -64,10 +64,10 @@ def _qrels_lines(result: Result) -> Iterator[str]:
     columns = ("query_id", "target_ids", "target_grades")
     for query_id, targets, grades in zip(*(result.ranks.column(name).to_pylist() for name in columns), strict=True):
         for target, grade in sorted(zip(targets, grades or [1] * len(targets), strict=True)):
-            yield f"{_id(query_id)} 0 {_id(target)} {grade}"
+            yield f"{_trec_id(query_id)} 0 {_trec_id(target)} {grade}"
 
 
-def _id(name: str) -> str:
+def _trec_id(name: str) -> str:
     """An id without white space: what is not plain is written as %20."""
     return quote(name, safe=SAFE)
 

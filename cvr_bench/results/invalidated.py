@@ -62,7 +62,7 @@ def result_standings(results: Iterable[Path], before: Dataset, after: Dataset) -
 
 def _reasons(result: Result, before: Dataset, after: Dataset) -> list[str]:
     split = str(result.record["split"])
-    old, new = _queries(before, split), _queries(after, split)
+    old, new = _targets_of_queries(before, split), _targets_of_queries(after, split)
     both = old.keys() & new.keys()
     videos = [_gallery(dataset, split) for dataset in (before, after)]
     ranked = videos[0].keys() & videos[1].keys()
@@ -85,7 +85,7 @@ def _reasons(result: Result, before: Dataset, after: Dataset) -> list[str]:
     return [f"{count} {what}" for what, count in counts.items() if count]
 
 
-def _queries(dataset: Dataset, split: str) -> dict[str, set[str]]:
+def _targets_of_queries(dataset: Dataset, split: str) -> dict[str, set[str]]:
     rows = dataset.triplets.filter(pc.equal(dataset.triplets["split"], split))
     found: dict[str, set[str]] = {}
     for query_id, target_id in zip(rows["query_id"].to_pylist(), rows["target_id"].to_pylist(), strict=True):

@@ -3,6 +3,7 @@
 results/fdca-quickstart/  seed-0/  seed-1/ ...         # of cvr bench --seeds
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +56,7 @@ def result_folders(path: Path) -> list[Path]:
 
 
 def read_method(path: Path) -> Method:
-    """Return the method of a folder.
-
-    Raises:
-        CvrError: no result is there, or its seeds are of several tasks.
-    """
+    """Return the method of a folder. Raises CvrError: no result is there, or its seeds are of several tasks."""
     results = [read_result(one) for one in result_folders(path)]
     if len({(result.model, result.task_key) for result in results}) > 1:
         raise CvrError(f"{path} holds results of several models or tasks; compare its seeds one by one.")
@@ -88,3 +85,14 @@ def method_rows(methods: Sequence[Method]) -> list[list[str]]:
             cells.append(f"{values.mean():.2f}{spread}")
         rows.append([method.label, *cells])
     return rows
+
+
+def result_labels(results: Sequence[Result]) -> list[str]:
+    """Return one label per result, in their order; of those that share a name, the folder's name tells them apart."""
+    counts = Counter(result.name for result in results)
+    return [result.name if counts[result.name] == 1 else _folder(result) for result in results]
+
+
+def _folder(result: Result) -> str:
+    path = result.path.resolve()
+    return f"{path.parent.name}/{path.name}" if path.name.startswith(SEED) else path.name

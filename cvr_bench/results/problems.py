@@ -51,8 +51,8 @@ def problems_of_result(result: "Result") -> list[str]:
     if stored is not None and "lost_slices" in stored:  # older results have bounds of the recalls alone
         lost = Lost(stored["lost_queries"], stored["lost_slices"])
         found["coverage"] = coverage_record(result.ranks, result.measures, lost)
-    lines, numbers = _problems_of_task(result) + _problems_of_scores(result), _flat(result.record)
-    for name, value in _flat(found).items():
+    lines, numbers = _problems_of_task(result) + _problems_of_scores(result), _flat_numbers(result.record)
+    for name, value in _flat_numbers(found).items():
         if is_other and name.endswith((".low", ".high")):
             continue
         told = numbers.get(name)
@@ -61,14 +61,12 @@ def problems_of_result(result: "Result") -> list[str]:
     return lines
 
 
-def _flat(value: Any, name: str = "") -> dict[str, float]:
+def _flat_numbers(value: Any, name: str = "") -> dict[str, float]:
     """Nested numbers by dotted name."""
-    if isinstance(value, Mapping):
-        return {key: number for part, inner in value.items() for key, number in _flat(inner, f"{name}.{part}").items()}
-    if isinstance(value, list | tuple):
-        return {
-            key: number for place, inner in enumerate(value) for key, number in _flat(inner, f"{name}.{place}").items()
-        }
+    if isinstance(value, Mapping | list | tuple):
+        parts = value.items() if isinstance(value, Mapping) else enumerate(value)
+        found = (_flat_numbers(inner, f"{name}.{part}") for part, inner in parts)
+        return {key: number for numbers in found for key, number in numbers.items()}
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return {name.removeprefix("."): float(value)} if is_number else {}
 

@@ -95,7 +95,7 @@ def published_results(benchmark: str) -> tuple[PublishedTable, ...]:
         )
     # numbers as text: 72.50 is not 72.5
     content = parse_yaml_texts((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
-    return tuple(_table(name, table, content["sources"]) for table in content["tables"])
+    return tuple(_published_table(name, table, content["sources"]) for table in content["tables"])
 
 
 def published_results_for(task: str) -> PublishedTable | None:
@@ -134,7 +134,7 @@ def published_results_json(table: PublishedTable) -> dict[str, Any]:
     return {**vars(table), "metrics": list(table.metrics), "rows": rows}
 
 
-def _table(benchmark: str, table: Mapping[str, Any], sources: Mapping[str, str]) -> PublishedTable:
+def _published_table(benchmark: str, table: Mapping[str, Any], sources: Mapping[str, str]) -> PublishedTable:
     metrics: Sequence[str] = table["metrics"]
     rows = [
         PublishedRow(

@@ -10,16 +10,8 @@ from cvr_bench.results.text_table import result_text_table
 from cvr_data.core.errors import CvrError, did_you_mean
 
 COLUMNS = (
-    "query_id",
-    "reference_id",
-    "modification",
-    "target_ids",
-    "rank",
-    "ties",
-    "allowed",
-    "reference_rank",
-    "twins",
-)
+    "query_id", "reference_id", "modification", "target_ids", "rank", "ties", "allowed", "reference_rank", "twins",
+)  # fmt: skip
 TEXT = 60
 """Letters of a text that a line shows."""
 

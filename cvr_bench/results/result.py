@@ -23,7 +23,8 @@ from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_bench.tasks.twins import target_twins
 from cvr_data.core.annotation_files import read_json
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.reading import check_kinds, reading
 from cvr_data.core.whole_files import json_bytes, parquet_bytes, read_parquet

@@ -55,7 +55,11 @@ def check_same_questions(
         changed = [place for place, both in enumerate(zip(mine, theirs, strict=True)) if both[0] != both[1]]
         if changed:
             place = changed[0]
-            values = "" if column == "candidates_id" else f" ({_short(mine[place])}, not {_short(theirs[place])})"
+            values = (
+                ""
+                if column == "candidates_id"
+                else f" ({_short_value(mine[place])}, not {_short_value(theirs[place])})"
+            )
             problems.append(f"{what} of {len(changed)} of {len(ids)} queries, such as {ids[place]}{values}")
     if problems:
         raise _not_the_same(first, second, problems)
@@ -65,7 +69,7 @@ def _comparable(value: object) -> object:
     return sorted(value) if isinstance(value, list) else value
 
 
-def _short(value: object) -> str:
+def _short_value(value: object) -> str:
     text = first_few(value) if isinstance(value, list) else repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 

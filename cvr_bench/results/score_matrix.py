@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.tasks.task import Item, Query, Task
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.progress import Progress

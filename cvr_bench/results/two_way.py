@@ -65,7 +65,12 @@ def format_two_way_results(results: Sequence[Result], *, markdown: bool = False)
     recalls = [f"R@{k}" for k in results[0].ks]
     header = ["config", *(f"{way} {name}" for way in DIRECTIONS for name in (*recalls, *RANKS)), "devices", "hours"]
     rows = [
-        [row.config, *_cells(row.to_video, recalls), *_cells(row.to_text, recalls), *_cost(row.training)]
+        [
+            row.config,
+            *_two_way_cells(row.to_video, recalls),
+            *_two_way_cells(row.to_text, recalls),
+            *_training_cost(row.training),
+        ]
         for row in _two_way_rows(results)
     ]
     if markdown:
@@ -74,14 +79,14 @@ def format_two_way_results(results: Sequence[Result], *, markdown: bool = False)
     return result_text_table([header, *rows], numbers=True)
 
 
-def _cells(result: Result | None, recalls: Sequence[str]) -> list[str]:
+def _two_way_cells(result: Result | None, recalls: Sequence[str]) -> list[str]:
     if result is None:
         return ["-"] * (len(recalls) + len(RANKS))
     values = [f"{result.interval(name).value:.1f}" for name in recalls]
     return [*values, *(f"{result.record[name]:.1f}" for name in RANKS)]
 
 
-def _cost(training: dict[str, Any] | None) -> list[str]:
+def _training_cost(training: dict[str, Any] | None) -> list[str]:
     if training is None:
         return ["-", "-"]
     return [f"{training.get('devices', 1)} {training['device']}", f"{training['seconds'] / 3600:.2f}"]

@@ -152,11 +152,11 @@ def result_ranks_under(matrix: ScoreMatrix, protocol: Protocol) -> MatrixRanks:
         if protocol.gallery == "per-query":
             parts.append(_rank_per_query(matrix, rows, protocol, processed))
         else:
-            parts.append(_rank(matrix, rows, columns, protocol, processed.rows(rows)[:, columns]))
+            parts.append(_rank_matrix(matrix, rows, columns, protocol, processed.rows(rows)[:, columns]))
     return MatrixRanks(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
-def _rank(
+def _rank_matrix(
     matrix: ScoreMatrix, rows: np.ndarray, columns: np.ndarray, protocol: Protocol, scores_RC: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     place_of = np.full(len(matrix.item_ids), -1)
@@ -171,7 +171,7 @@ def _rank(
         reference = matrix.references[row]
         if protocol.reference == "exclude" and reference >= 0 and place_of[reference] >= 0:
             allowed_RC[number, place_of[reference]] = False
-    return _counts(scores_RC, allowed_RC, is_target_RC)
+    return _rank_counts(scores_RC, allowed_RC, is_target_RC)
 
 
 def _rank_per_query(
@@ -188,10 +188,10 @@ def _rank_per_query(
         allowed_RQ &= matrix.references[rows][:, None] != answers[None, :]
     is_target_RQ = np.zeros(scores_RQ.shape, dtype=bool)
     is_target_RQ[np.arange(len(rows)), rows] = True
-    return _counts(scores_RQ, allowed_RQ, is_target_RQ)
+    return _rank_counts(scores_RQ, allowed_RQ, is_target_RQ)
 
 
-def _counts(scores_RC: np.ndarray, allowed_RC: np.ndarray, is_target_RC: np.ndarray) -> tuple[np.ndarray, ...]:
+def _rank_counts(scores_RC: np.ndarray, allowed_RC: np.ndarray, is_target_RC: np.ndarray) -> tuple[np.ndarray, ...]:
     """What MatrixRanks holds of some queries, in its order."""
     findable_RC = is_target_RC & allowed_RC
     best_R1 = np.where(findable_RC, scores_RC, -np.inf).max(axis=1, keepdims=True)
@@ -213,7 +213,7 @@ class _PostProcessing:
             assert matrix.bank_BG is not None
             self.log_sum_G = _log_sum_exp(matrix.bank_BG, BANK_SCALE)
             self.is_hub_G = np.zeros(len(matrix.item_ids), dtype=bool)
-            self.is_hub_G[np.concatenate([part.argmax(axis=1) for part in _chunks(matrix.bank_BG)])] = True
+            self.is_hub_G[np.concatenate([part.argmax(axis=1) for part in _query_chunks(matrix.bank_BG)])] = True
 
     def rows(self, rows: np.ndarray) -> np.ndarray:
         """(R, G): the scores of some queries after processing."""
@@ -231,13 +231,13 @@ class _PostProcessing:
 def _log_sum_exp(scores_NG: np.ndarray, scale: float) -> np.ndarray:
     """(G,): log of the sum over rows of exp(scale * score), a chunk of rows at a time."""
     top_G = np.full(scores_NG.shape[1], -np.inf)
-    for part in _chunks(scores_NG):
+    for part in _query_chunks(scores_NG):
         top_G = np.maximum(top_G, part.max(axis=0))
     total_G = np.zeros(scores_NG.shape[1])
-    for part in _chunks(scores_NG):
+    for part in _query_chunks(scores_NG):
         total_G += np.exp(scale * (part.astype(np.float64) - top_G)).sum(axis=0)
     return scale * top_G + np.log(total_G)
 
 
-def _chunks(scores_NG: np.ndarray) -> Sequence[np.ndarray]:
+def _query_chunks(scores_NG: np.ndarray) -> Sequence[np.ndarray]:
     return [np.asarray(scores_NG[start : start + ROWS]) for start in range(0, len(scores_NG), ROWS)]

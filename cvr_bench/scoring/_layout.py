@@ -42,14 +42,14 @@ def lay_out(task: Task, queries: Sequence[Query], column_of: Mapping[str, int], 
     answers: list[frozenset[str]] = [task.targets[query.query_id] for query in queries]
     if task.candidates is not None:
         answers = [ids & task.candidates[query.query_id] for ids, query in zip(answers, queries, strict=True)]
-    answering = _listed(answers, column_of)
+    answering = _listed_cells(answers, column_of)
     targets = answering.take(answering.columns != own_Q[answering.rows])
     referring = np.flatnonzero(own_Q >= 0)
     hidden = Cells(np.concatenate([referring, targets.rows]), np.concatenate([own_Q[referring], targets.columns]))
     own = _ranked_references(task, queries, reference_Q)
     if task.candidates is None:
         return Layout(targets, hidden, None, len(column_of) - (own_Q >= 0), own, not task.exclude_reference, kinds)
-    rivals = _rivals(task, queries, column_of, hidden)
+    rivals = _rival_cells(task, queries, column_of, hidden)
     counts = [np.bincount(cells.rows, minlength=len(queries)) for cells in (targets, rivals)]
     return Layout(targets, hidden, rivals, counts[0] + counts[1], own, not task.exclude_reference, kinds)
 
@@ -72,7 +72,7 @@ def _ranked_references(task: Task, queries: Sequence[Query], reference_Q: np.nda
     return Cells(np.array(rows, dtype=np.int64), reference_Q[rows])
 
 
-def _listed(lists: Sequence[frozenset[str]], column_of: Mapping[str, int]) -> Cells:
+def _listed_cells(lists: Sequence[frozenset[str]], column_of: Mapping[str, int]) -> Cells:
     """The items of each list, columns rising."""
     sizes = [len(ids) for ids in lists]
     rows = np.repeat(np.arange(len(lists)), sizes)
@@ -80,7 +80,7 @@ def _listed(lists: Sequence[frozenset[str]], column_of: Mapping[str, int]) -> Ce
     return Cells(rows, columns if max(sizes, default=0) < 2 else columns[np.lexsort((columns, rows))])
 
 
-def _rivals(task: Task, queries: Sequence[Query], column_of: Mapping[str, int], hidden: Cells) -> Cells:
+def _rival_cells(task: Task, queries: Sequence[Query], column_of: Mapping[str, int], hidden: Cells) -> Cells:
     """The candidates of each query that are not hidden."""
     assert task.candidates is not None
     lists = [task.candidates[query.query_id] for query in queries]

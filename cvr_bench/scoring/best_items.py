@@ -56,7 +56,7 @@ class Best:
         """Let a block's entries wait for the places of worse ones."""
         k = self.scores_QK.shape[1]
         is_first = not np.isfinite(self.worst_Q).any()
-        floor_Q = _floor(block_QC, k) if is_first else self.worst_Q
+        floor_Q = _floor_of_scores(block_QC, k) if is_first else self.worst_Q
         cells = Cells(*np.divmod(np.flatnonzero(block_QC > floor_Q[:, None]), block_QC.shape[1]))
         if len(cells) > CROWD * len(block_QC) and block_QC.shape[1] > k:
             cells = _top_cells(block_QC, k)
@@ -78,7 +78,7 @@ class Best:
         entries = np.concatenate([scores for _, scores in self.waiting])[order]
         self.waiting = []
         k = self.scores_QK.shape[1]
-        scores_QN, columns_QN = _padded(Cells(rows[order], columns), entries, len(self.scores_QK))
+        scores_QN, columns_QN = _padded_cells(Cells(rows[order], columns), entries, len(self.scores_QK))
         scores_QM = np.concatenate([self.scores_QK, scores_QN], axis=1)
         columns_QM = np.concatenate([self.columns_QK, columns_QN], axis=1)
         kept = np.argsort(-scores_QM, axis=1, kind="stable")[:, :k]
@@ -148,7 +148,7 @@ def _reaching(rows: np.ndarray, lowest: np.ndarray, hidden: Cells, scores: Score
     return Cells(np.concatenate([part.rows for part in found]), np.concatenate([part.columns for part in found]))
 
 
-def _floor(block_QC: np.ndarray, k: int) -> np.ndarray:
+def _floor_of_scores(block_QC: np.ndarray, k: int) -> np.ndarray:
     """A score that at least k entries of each row beat, close to the k-th best; -inf where the block is too narrow."""
     tiles = block_QC.shape[1] // TILE
     if tiles < k:
@@ -168,7 +168,7 @@ def _top_cells(block_QC: np.ndarray, k: int) -> Cells:
     return Cells(np.repeat(np.arange(len(block_QC)), k), np.sort(columns_QK, axis=1).ravel())
 
 
-def _padded(cells: Cells, scores: np.ndarray, queries: int) -> tuple[np.ndarray, np.ndarray]:
+def _padded_cells(cells: Cells, scores: np.ndarray, queries: int) -> tuple[np.ndarray, np.ndarray]:
     """Cells with rising rows as (scores_QN, columns_QN), N the most cells of one query; the rest is -inf and -1."""
     place = rank_places(cells.rows)
     scores_QN = np.full((queries, int(place.max(initial=-1)) + 1), -np.inf, dtype=np.float32)

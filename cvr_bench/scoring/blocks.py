@@ -166,7 +166,7 @@ def score_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
 
 def find_gallery_copies(gallery_GD: Tensor) -> Copies:
     """Return which rows are the same, bit by bit."""
-    keys_G = _keys(gallery_GD)
+    keys_G = _vector_keys(gallery_GD)
     _, first, kind_G = np.unique(keys_G, return_index=True, return_inverse=True)
     first_G = first[kind_G]
     own_G = np.arange(len(first_G))
@@ -182,7 +182,7 @@ def find_gallery_copies(gallery_GD: Tensor) -> Copies:
     return Copies(first_G, number_G)
 
 
-def _keys(gallery_GD: Tensor) -> np.ndarray:
+def _vector_keys(gallery_GD: Tensor) -> np.ndarray:
     """A 64-bit hash of each row."""
     draw = np.random.default_rng(0).integers(1, 2**62, gallery_GD.shape[1], dtype=np.int64) | 1
     weights_D = torch.from_numpy(draw)

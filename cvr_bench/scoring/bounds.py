@@ -27,12 +27,12 @@ class Lost:
 
 def metric_bounds(table: pa.Table, measures: Measures, lost: Lost) -> dict[str, list[float]]:
     """Return metric -> [lowest, highest], in percent, of rows of ranks.parquet and the queries that were lost."""
-    return {name: [_mean(table, measures, name, lost, end) for end in (0, 1)] for name in measures.names()}
+    return {name: [_bound_of_metric(table, measures, name, lost, end) for end in (0, 1)] for name in measures.names()}
 
 
-def _mean(table: pa.Table, measures: Measures, name: str, lost: Lost, end: int) -> float:
+def _bound_of_metric(table: pa.Table, measures: Measures, name: str, lost: Lost, end: int) -> float:
     """The mean of a metric at one end, over queries, or over the groups that it counts the same."""
-    values_N, worth = _values(table, measures, name, end), 100.0 * end
+    values_N, worth = _bound_values(table, measures, name, end), 100.0 * end
     over = measures.means[name].over if name in measures.means else None
     if over is None:
         return float((values_N.sum() + worth * lost.queries) / (len(values_N) + lost.queries))
@@ -45,27 +45,29 @@ def _mean(table: pa.Table, measures: Measures, name: str, lost: Lost, end: int) 
     return float(np.mean(means))
 
 
-def _values(table: pa.Table, measures: Measures, name: str, end: int) -> np.ndarray:
+def _bound_values(table: pa.Table, measures: Measures, name: str, end: int) -> np.ndarray:
     """(N,) the lowest or highest value of each query that was scored."""
     parts = (
         measures.means[name].of if name in measures.means else [f"R@{k}" for k in measures.ks] if name == MEAN else ()
     )
     if parts:
-        return np.mean([_values(table, measures, part, end) for part in parts], axis=0)
+        return np.mean([_bound_values(table, measures, part, end) for part in parts], axis=0)
     kind, _, k = name.partition("@")
     if kind == "mAP":
         return _precisions(table, int(k), end)
     is_subset = kind == SUBSET
     ranks = table.column("subset_rank" if is_subset else "rank").to_numpy()
-    unranked = _counts(table, "subset_unranked" if is_subset else "unranked")
+    unranked = _count_column(table, "subset_unranked" if is_subset else "unranked")
     if end == 0:
         return recall_hits(ranks + unranked, int(k))
-    return np.maximum(recall_hits(ranks, int(k)), 100.0 * (_counts(table, "missing_targets") > 0))
+    return np.maximum(recall_hits(ranks, int(k)), 100.0 * (_count_column(table, "missing_targets") > 0))
 
 
 def _precisions(table: pa.Table, k: int, end: int) -> np.ndarray:
     lists: Sequence[Sequence[int]] = table.column("target_ranks").to_pylist()
-    both = zip(lists, _counts(table, "unranked").tolist(), _counts(table, "missing_targets").tolist(), strict=True)
+    both = zip(
+        lists, _count_column(table, "unranked").tolist(), _count_column(table, "missing_targets").tolist(), strict=True
+    )
     values = []
     for found, unranked, missing in both:
         if end == 0:
@@ -77,6 +79,6 @@ def _precisions(table: pa.Table, k: int, end: int) -> np.ndarray:
     return np.array(values)
 
 
-def _counts(table: pa.Table, name: str) -> np.ndarray:
+def _count_column(table: pa.Table, name: str) -> np.ndarray:
     """A column of counts; none where it is not known, as in older results."""
     return np.array([count or 0 for count in table.column(name).to_pylist()], dtype=np.int64)

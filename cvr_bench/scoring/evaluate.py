@@ -102,10 +102,10 @@ class _Found:
             rank=np.zeros(queries, dtype=np.int64),
             ties=np.zeros(queries, dtype=np.int64),
             allowed=np.zeros(queries, dtype=np.int64),
+            reference_rank=np.zeros(queries, dtype=np.int64),
             target_starts=np.zeros(queries + 1, dtype=np.int64),
             target_columns=np.zeros(targets, dtype=np.int32),
             target_ranks=np.zeros(targets, dtype=np.int64),
-            reference_rank=np.zeros(queries, dtype=np.int64),
             beats_reference=np.zeros(queries, dtype=bool),
             kind_ranks=np.zeros((queries, len(set(task.distractor_kinds.values()))), dtype=np.int64),
             top=Top(np.full((queries, TOP), -1, np.int32), np.zeros((queries, TOP), np.float32)),
@@ -145,13 +145,13 @@ class _Found:
             rank=self.rank,
             ties=self.ties,
             allowed=self.allowed,
-            target_ids=_lists(self.target_starts, target_columns, item_ids),
-            target_ranks=_lists(self.target_starts, self.target_ranks),
+            target_ids=_lists_per_query(self.target_starts, target_columns, item_ids),
+            target_ranks=_lists_per_query(self.target_starts, self.target_ranks),
             reference_rank=self.reference_rank,
             beats_reference=self.beats_reference,
             kind_ranks=self.kind_ranks if self.kind_ranks.shape[1] else None,
-            top=_lists(top_starts, self.top.columns_QK[is_there], item_ids),
-            top_scores=_lists(top_starts, self.top.scores_QK[is_there]),
+            top=_lists_per_query(top_starts, self.top.columns_QK[is_there], item_ids),
+            top_scores=_lists_per_query(top_starts, self.top.scores_QK[is_there]),
         )
 
 
@@ -172,10 +172,10 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     scorer = Scorer(ranker, gallery, columns)
     found = _Found.empty(task)
     threads = scoring_thread_count()
-    chunks = _chunks(task, scorer.rows_at_once(chunk))
+    chunks = _chunks_of_queries(task, scorer.rows_at_once(chunk))
     kinds = kind_columns(task, column_of)
     scored = ((lay_out(task, queries, column_of, kinds), scorer.score(queries)) for queries in chunks)
-    for counted in map_score_blocks(_count, scored, threads):
+    for counted in map_score_blocks(_count_ranks, scored, threads):
         found.add(counted)
     ranks = found.ranks([query.query_id for query in task.queries], item_ids)
     plain = replace(task, subset=None, subset_ks=(), means={}, twins={}, distractor_kinds={}, distractor_types={})
@@ -208,7 +208,7 @@ def _ranks_among(
     return np.array([found.get(query.query_id, 0) for query in task.queries], np.int64)
 
 
-def _chunks(task: Task, most: int) -> Iterator[Sequence[Query]]:
+def _chunks_of_queries(task: Task, most: int) -> Iterator[Sequence[Query]]:
     """Queries in their order, at most so many, and fewer where their lists of candidates are long."""
     if task.candidates is None:
         yield from (task.queries[start : start + most] for start in range(0, len(task.queries), most))
@@ -223,12 +223,12 @@ def _chunks(task: Task, most: int) -> Iterator[Sequence[Query]]:
     yield task.queries[start:]
 
 
-def _count(scored: tuple[Layout, ScoreBlocks]) -> _Counted:
+def _count_ranks(scored: tuple[Layout, ScoreBlocks]) -> _Counted:
     layout, scores = scored
     found = [(cells, scores.pair_scores(cells.rows, cells.columns)) for cells in (layout.targets, layout.own)]
     targets, queries = found[0], len(layout.allowed)
     if layout.rivals is None:
-        return _Counted(layout, targets[1], found[1][1], *_stream(queries, layout, found, scores))
+        return _Counted(layout, targets[1], found[1][1], *_count_block_by_block(queries, layout, found, scores))
     rivals = layout.rivals
     rival_scores = scores.pair_scores(rivals.rows, rivals.columns)
     counts = [count_scores_above(*probes, rivals, rival_scores) for probes in found]
@@ -239,7 +239,7 @@ def _count(scored: tuple[Layout, ScoreBlocks]) -> _Counted:
     return _Counted(layout, targets[1], found[1][1], counts, top_scored_items(rivals, rival_scores, *targets, queries))
 
 
-def _stream(
+def _count_block_by_block(
     queries: int, layout: Layout, found: Sequence[tuple[Cells, np.ndarray]], scores: ScoreBlocks
 ) -> tuple[list[np.ndarray], Top]:
     """(how many score above each target and reference and how many the same, the best items), block by block."""
@@ -258,7 +258,7 @@ def _stream(
     return counts, best_items(best, *found[0], layout.hidden, scores)
 
 
-def _lists(starts: np.ndarray, values: np.ndarray, item_ids: pa.Array | None = None) -> pa.ChunkedArray:
+def _lists_per_query(starts: np.ndarray, values: np.ndarray, item_ids: pa.Array | None = None) -> pa.ChunkedArray:
     """One list per query, of values or of the items in those columns; in parts, since strings of one are limited."""
     parts = []
     for first in range(0, len(starts) - 1, PART):

@@ -59,9 +59,9 @@ class Clusters:
         """Return the clusters of queries; a query without a reference shares none."""
         if not len(target_ids) or len(target_ids) != len(reference_ids):
             raise ValueError(f"Queries with a reference each are needed, got {len(target_ids)}, {len(reference_ids)}.")
-        targets_N = _numbered([" ".join(sorted(ids)) for ids in target_ids])
-        references_N = _numbered([name if name is not None else row for row, name in enumerate(reference_ids)])
-        both_N = _numbered(list(zip(targets_N.tolist(), references_N.tolist(), strict=True)))
+        targets_N = _numbered_clusters([" ".join(sorted(ids)) for ids in target_ids])
+        references_N = _numbered_clusters([name if name is not None else row for row, name in enumerate(reference_ids)])
+        both_N = _numbered_clusters(list(zip(targets_N.tolist(), references_N.tolist(), strict=True)))
         return cls(targets_N, references_N, both_N, int(min(targets_N.max(), references_N.max())) + 1)
 
     @property
@@ -73,7 +73,9 @@ class Clusters:
         """Return the variance of the mean of the values, no less than of one kind of cluster alone; else infinite."""
         if self.count < 2:
             return np.inf
-        found = [_variance(values_N, cluster_N) for cluster_N in (self.targets_N, self.references_N, self.both_N)]
+        found = [
+            _cluster_variance(values_N, cluster_N) for cluster_N in (self.targets_N, self.references_N, self.both_N)
+        ]
         return max(found[0] + found[1] - found[2], *found)
 
 
@@ -86,7 +88,7 @@ def share_interval(values_N: np.ndarray, clusters: Clusters) -> Interval:
     """Return the mean of values from 0 to 100 with its interval, of Korn and Graubard."""
     from scipy.special import betaincinv, stdtrit
 
-    values_N = _checked(values_N, clusters)
+    values_N = _checked_clusters(values_N, clusters)
     mean, queries, tail = float(values_N.mean()), len(values_N), (1 - LEVEL) / 2
     if clusters.count < 2:
         return Interval(mean, 0.0, 100.0)
@@ -113,7 +115,7 @@ def method_difference(
     method bring to its own mean; degrees of freedom are those of Welch and Satterthwaite. What queries and seeds bring
     together is in both, so that it errs to the wide side. Of a method of one seed only that seed is spoken of.
     """
-    first_N, second_N = (_checked(np.mean(values_SN, axis=0), clusters) for values_SN in (first_SN, second_SN))
+    first_N, second_N = (_checked_clusters(np.mean(values_SN, axis=0), clusters) for values_SN in (first_SN, second_SN))
     values_N = first_N - second_N
     parts = [(clusters.variance(values_N), clusters.count - 1)] if values_N.any() else []
     parts += [
@@ -121,10 +123,12 @@ def method_difference(
         for values_SN in (first_SN, second_SN)
         if len(values_SN) > 1
     ]
-    return _told(float(values_N.mean()), [(part, count) for part, count in parts if part > 0], clusters.count)
+    return _told_difference(
+        float(values_N.mean()), [(part, count) for part, count in parts if part > 0], clusters.count
+    )
 
 
-def _told(mean: float, parts: Sequence[tuple[float, int]], clusters: int) -> tuple[Interval, float]:
+def _told_difference(mean: float, parts: Sequence[tuple[float, int]], clusters: int) -> tuple[Interval, float]:
     """The interval and the p of a mean difference from the parts of its variance and their degrees of freedom.
 
     Where clusters hardly differ, their variance says nothing of those that were not drawn. So p is no smaller than
@@ -167,18 +171,18 @@ def holm(p_values: Mapping[Asked, float]) -> dict[Asked, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def _numbered(names: Sequence[object]) -> np.ndarray:
+def _numbered_clusters(names: Sequence[object]) -> np.ndarray:
     number_of: dict[object, int] = {}
     return np.array([number_of.setdefault(name, len(number_of)) for name in names], dtype=np.int64)
 
 
-def _variance(values_N: np.ndarray, cluster_N: np.ndarray) -> float:
+def _cluster_variance(values_N: np.ndarray, cluster_N: np.ndarray) -> float:
     sums_C = np.bincount(cluster_N, weights=values_N - values_N.mean())
     count = len(sums_C)
     return float((sums_C**2).sum() * count / (count - 1)) / len(values_N) ** 2
 
 
-def _checked(values_N: np.ndarray, clusters: Clusters) -> np.ndarray:
+def _checked_clusters(values_N: np.ndarray, clusters: Clusters) -> np.ndarray:
     if len(values_N) != len(clusters.both_N):
         raise ValueError(f"One value per query is needed, got {len(values_N)} of {len(clusters.both_N)}.")
     return np.asarray(values_N, dtype=np.float64)

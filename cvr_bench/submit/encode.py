@@ -13,7 +13,7 @@ from cvr_bench.data.sources import choose_data_sources
 from cvr_bench.models.parts.trained import dense_model, scoring_model
 from cvr_bench.submit.query_features import STAGE, encode_submitted_queries
 from cvr_bench.tasks.task import Task
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.machine import Machine
 

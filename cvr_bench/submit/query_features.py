@@ -32,7 +32,8 @@ from cvr_bench.scoring.metrics import mean_recall, recall
 from cvr_bench.tasks.task import Query, Task, part_of_task
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_files import MANIFEST
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.reading import read_array
 from cvr_data.core.whole_files import json_bytes, write_bytes
@@ -97,20 +98,20 @@ def score_submitted_features(folder: Path, task: Task, annotation: str, *, keep_
     if not (folder / QUERIES).is_file():
         raise CvrError(f"{folder} has no {QUERIES}; cvr encode-queries writes it.")
     gallery_GD = torch.from_numpy(read_submitted_features(folder / GALLERY))
-    task = _within(task, _read_ids(folder))
+    task = _task_of_encoded(task, _read_ids(folder))
     if keep_self:
         task = dataclasses.replace(task, protocol=dataclasses.replace(task.protocol, reference="keep"))
     found = []
     for name, stem in RECALLS.items():
         if (folder / name).is_file():
-            recalls = {**_recalls(folder, name, gallery_GD, task), "annotation": annotation}
+            recalls = {**_recalls_of_features(folder, name, gallery_GD, task), "annotation": annotation}
             path = folder / f"{stem}{'_ss' if keep_self else ''}.json"
             write_bytes(path, (json.dumps(recalls, indent=2) + "\n").encode())
             found.append(Scored(path, len(task.queries), len(task.gallery), recalls))
     return found
 
 
-def _recalls(folder: Path, name: str, gallery_GD: Tensor, task: Task) -> dict[str, float]:
+def _recalls_of_features(folder: Path, name: str, gallery_GD: Tensor, task: Task) -> dict[str, float]:
     queries_QD, ids = torch.from_numpy(read_submitted_features(folder / name)), _read_ids(folder)
     query_ids = ids["queries"] if ids else [query.query_id for query in task.queries]
     item_ids = ids["gallery"] if ids else [item.item_id for item in task.gallery]
@@ -143,7 +144,7 @@ def _stored_retriever(
     return DenseRetriever(encode_queries, encode_videos)
 
 
-def _within(task: Task, ids: Mapping[str, Sequence[str]] | None) -> Task:
+def _task_of_encoded(task: Task, ids: Mapping[str, Sequence[str]] | None) -> Task:
     """The task of the queries and items that were encoded."""
     if ids is None:
         return task

@@ -84,11 +84,11 @@ def _check_answers(answers: Mapping[str, Sequence[str]], count: int, task: Task)
         raise CvrError(f"{task.name}: query {first_few(unknown)} is not in the split.")
     gallery = {item.item_id for item in task.gallery}
     for query in task.queries:
-        if problem := _problem(query.query_id, answers[query.query_id], count, task, gallery):
+        if problem := _problem_of_answer(query.query_id, answers[query.query_id], count, task, gallery):
             raise CvrError(f"{task.name}: query {query.query_id} {problem}.")
 
 
-def _problem(query_id: str, ids: Sequence[str], count: int, task: Task, gallery: set[str]) -> str | None:
+def _problem_of_answer(query_id: str, ids: Sequence[str], count: int, task: Task, gallery: set[str]) -> str | None:
     """What is wrong with one answer; None if nothing is."""
     ranked = gallery if task.candidates is None else task.candidates[query_id]
     if len(ids) != count:

@@ -51,7 +51,7 @@ def write_submission_answers(benchmark: str, options: Sequence[str], model: Retr
     name = _with_server(benchmark)
     if name == "cirr":
         return _write_cirr(options, model, out)
-    task = _blind(name, options)
+    task = _blind_task(name, options)
     if name == "circo":
         write_submission(out, circo_submission(submission_answers(model, task, CIRCO_COUNT), task))
     else:
@@ -96,7 +96,7 @@ def submission_answers(retriever: Retriever, task: Task, count: int, *, chunk: i
     for start in range(0, len(task.queries), chunk):
         queries = task.queries[start : start + chunk]
         scores_QG = score_matrix(retriever, queries, len(gallery)).copy()
-        scores_QG[~_allowed(task, queries, column_of)] = -np.inf
+        scores_QG[~_allowed_answers(task, queries, column_of)] = -np.inf
         for query, scores_G in zip(queries, scores_QG, strict=True):
             order = np.argsort(-scores_G, kind="stable")[:count]
             found[query.query_id] = item_ids[order[np.isfinite(scores_G[order])]].tolist()
@@ -106,7 +106,7 @@ def submission_answers(retriever: Retriever, task: Task, count: int, *, chunk: i
     return found
 
 
-def _allowed(task: Task, queries: Sequence[Query], column_of: Mapping[str, int]) -> np.ndarray:
+def _allowed_answers(task: Task, queries: Sequence[Query], column_of: Mapping[str, int]) -> np.ndarray:
     allowed_QG = np.full((len(queries), len(column_of)), task.candidates is None)
     for row, query in enumerate(queries):
         if task.candidates is not None:
@@ -141,7 +141,7 @@ def _with_server(benchmark: str) -> str:
     return name
 
 
-def _blind(name: str, options: Sequence[str], **fixed: str) -> Task:
+def _blind_task(name: str, options: Sequence[str], **fixed: str) -> Task:
     """The queries of the split that the server scores, unless the options name another."""
     dataset = BENCHMARKS.get(name)
     if not isinstance(dataset, KeepsTargets):
@@ -153,7 +153,7 @@ def _blind(name: str, options: Sequence[str], **fixed: str) -> Task:
 def _write_cirr(options: Sequence[str], model: Retriever, out: Path) -> list[Path]:
     paths = []
     for metric, gallery in SUBSET.items():
-        task = _blind("cirr", options, gallery=gallery)
+        task = _blind_task("cirr", options, gallery=gallery)
         path = out if metric == "recall" else out.with_name(f"{out.stem}_subset{out.suffix}")
         best = submission_answers(model, task, CIRR_COUNTS[metric])
         write_submission(path, cirr_submission("recall" if metric == "recall" else "recall_subset", best, task))
@@ -162,15 +162,15 @@ def _write_cirr(options: Sequence[str], model: Retriever, out: Path) -> list[Pat
 
 
 def _check_cirr_file(options: Sequence[str], path: Path) -> str:
-    submission = _object(path)
+    submission = _submitted_object(path)
     metric = str(submission.get("metric"))
-    task = _blind("cirr", options, gallery=SUBSET.get(metric, "listed"))
+    task = _blind_task("cirr", options, gallery=SUBSET.get(metric, "listed"))
     check_cirr_submission(submission, task)
     return f"{task.name}: {len(submission) - 2} queries, {CIRR_COUNTS[metric]} names each, for {metric}"
 
 
 def _check_circo_file(options: Sequence[str], path: Path) -> str:
-    submission = _object(path)
+    submission = _submitted_object(path)
     config = BENCHMARKS.config("circo", {"split": BLIND_SPLITS["circo"], **split_options(options, "circo")})
     task = circo.load_blind(config) if circo.has_circo_images(config) else circo.load_queries(config)
     check_circo_submission(submission, task)
@@ -179,13 +179,13 @@ def _check_circo_file(options: Sequence[str], path: Path) -> str:
 
 
 def _check_challenge_file(options: Sequence[str], path: Path) -> str:
-    task = _blind("dense-webvid-covr", options)
+    task = _blind_task("dense-webvid-covr", options)
     queries_QD = read_submitted_features(path)
     _check_challenge(queries_QD, task)
     return f"{task.name}: {' x '.join(map(str, queries_QD.shape))}, every row finite and not zero"
 
 
-def _object(path: Path) -> dict:
+def _submitted_object(path: Path) -> dict:
     content = read_json(path)
     if not isinstance(content, dict) or not all(isinstance(ids, list | str) for ids in content.values()):
         raise CvrError(f"{path} should hold an object of lists, one per query.")

@@ -22,7 +22,7 @@ from torch import Tensor
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.scoring.evaluate import Ranks, evaluate
 from cvr_bench.tasks.task import Item, Query, Task, part_of_task
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.reading import read_text
@@ -69,11 +69,11 @@ def read_trec_run(path: Path, task: Task) -> TrecRun:
     queries, items = {query.query_id for query in task.queries}, {item.item_id for item in task.gallery}
     scores: dict[str, dict[str, float]] = defaultdict(dict)
     name = path.stem
-    for line, fields in _lines(path, 6, "query Q0 item rank score name"):
-        query_id, item_id = _known(fields[0], queries, line, task), _known(fields[2], items, line, task)
+    for line, fields in _run_lines(path, 6, "query Q0 item rank score name"):
+        query_id, item_id = _known_id(fields[0], queries, line, task), _known_id(fields[2], items, line, task)
         if item_id in scores[query_id]:
             raise CvrError(f"{line}: query {query_id} lists {item_id} a second time.")
-        scores[query_id][item_id] = _number(fields[4], line)
+        scores[query_id][item_id] = _number_in_run(fields[4], line)
         name = fields[5]
     return TrecRun(name, dict(scores))
 
@@ -86,12 +86,12 @@ def with_trec_qrels(task: Task, path: Path) -> Task:
     """
     queries, items = {query.query_id for query in task.queries}, {item.item_id for item in task.gallery}
     grades: dict[str, dict[str, int]] = defaultdict(dict)
-    for line, fields in _lines(path, 4, "query 0 item grade"):
-        grade = _number(fields[3], line)
+    for line, fields in _run_lines(path, 4, "query 0 item grade"):
+        grade = _number_in_run(fields[3], line)
         if grade != int(grade):
             raise CvrError(f"{line}: grade {fields[3]!r} should be a whole number.")
         if grade > 0:
-            grades[_known(fields[0], queries, line, task)][_known(fields[2], items, line, task)] = int(grade)
+            grades[_known_id(fields[0], queries, line, task)][_known_id(fields[2], items, line, task)] = int(grade)
     kept = [
         query for query in task.queries if any(task.is_allowed(query, name) for name in grades.get(query.query_id, ()))
     ]
@@ -132,11 +132,11 @@ def score_trec_run(
             "run": {"path": str(path), "left_to_the_end": lost if unlisted else {}},
         }  # fmt: skip
         with writer:
-            write_result(writer, task, _ranked(run, task), 0, about)
+            write_result(writer, task, _ranks_of_run(run, task), 0, about)
     return read_result(out)
 
 
-def _ranked(run: TrecRun, task: Task) -> Ranks:
+def _ranks_of_run(run: TrecRun, task: Task) -> Ranks:
     """Ranks of a run; where it does not list a query's own reference, nothing is known of that."""
     ranks = evaluate(RunRetriever(run), task)
     assert ranks.reference_rank is not None
@@ -147,7 +147,7 @@ def _ranked(run: TrecRun, task: Task) -> Ranks:
     return replace(ranks, reference_rank=np.where(is_listed, ranks.reference_rank, 0))
 
 
-def _lines(path: Path, count: int, form: str) -> Iterator[tuple[str, list[str]]]:
+def _run_lines(path: Path, count: int, form: str) -> Iterator[tuple[str, list[str]]]:
     """(where, fields) of each line that is not empty."""
     text = read_text(path)
     if not text.strip():
@@ -160,14 +160,14 @@ def _lines(path: Path, count: int, form: str) -> Iterator[tuple[str, list[str]]]
             yield f"{path}, line {number}", fields
 
 
-def _known(name: str, known: Collection[str], line: str, task: Task) -> str:
+def _known_id(name: str, known: Collection[str], line: str, task: Task) -> str:
     found = next((one for one in (name, unquote(name)) if one in known), None)
     if found is None:
         raise CvrError(f"{line}: {task.name} has no {name!r}; it has, for instance, {first_few(sorted(known)[:2])}.")
     return found
 
 
-def _number(text: str, line: str) -> float:
+def _number_in_run(text: str, line: str) -> float:
     try:
         value = float(text)
     except ValueError:

@@ -21,10 +21,10 @@ def task_within_features(task: Task, store: "FeatureStore") -> Task:
     Raises:
         CvrError: no query is left.
     """
-    gallery = _stored(task.gallery, store)
+    gallery = _items_with_features(task.gallery, store)
     known = {item.item_id for item in gallery}
     named = [query.reference for query in task.queries if query.reference is not None]
-    references = {item.item_id for item in _stored(named, store)}
+    references = {item.item_id for item in _items_with_features(named, store)}
     seen = [query for query in task.queries if query.reference is None or query.reference.item_id in references]
     queries = [
         query
@@ -81,7 +81,7 @@ def _own_targets(queries: Sequence[Query], task: Task, known: Set[str]) -> int:
     )
 
 
-def _stored(items: Sequence[Item], store: "FeatureStore") -> list[Item]:
+def _items_with_features(items: Sequence[Item], store: "FeatureStore") -> list[Item]:
     """The items whose video has features, and those that are texts."""
     videos = [item.video.video_id if item.video is not None else "" for item in items]
     return [item for item, is_there in zip(items, store.has_videos(videos), strict=True) if is_there or not item.video]

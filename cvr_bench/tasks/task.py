@@ -146,7 +146,7 @@ def part_of_task(task: Task, queries: Sequence[Query], item_ids: Set[str] | None
         CvrError: a query has no target among them.
     """
     names = {query.query_id for query in queries}
-    targets = _only(task.targets, names)
+    targets = _only_of_queries(task.targets, names)
     return replace(
         task,
         queries=queries,
@@ -154,9 +154,9 @@ def part_of_task(task: Task, queries: Sequence[Query], item_ids: Set[str] | None
         targets=targets if item_ids is None else {name: ids & item_ids for name, ids in targets.items()},
         candidates=_lists_within(task.candidates, names, item_ids),
         subset=_lists_within(task.subset, names, item_ids),
-        slices={name: _only(values, names) for name, values in task.slices.items()},
+        slices={name: _only_of_queries(values, names) for name, values in task.slices.items()},
         distractor_types=_types_within(task.distractor_types, names, item_ids),
-        target_frame_weights=_only(task.target_frame_weights, names),
+        target_frame_weights=_only_of_queries(task.target_frame_weights, names),
     )
 
 
@@ -165,7 +165,7 @@ def _types_within(
 ) -> dict[str, dict[str, frozenset[str]]]:
     """The distractors of these queries among these items; a type that none of them has left is gone."""
     found = {
-        name: {query_id: kept for query_id, ids in _only(of_query, names).items()
+        name: {query_id: kept for query_id, ids in _only_of_queries(of_query, names).items()
                if (kept := ids if item_ids is None else ids & item_ids)}
         for name, of_query in types.items()
     }  # fmt: skip
@@ -177,13 +177,13 @@ def _lists_within(
 ) -> Mapping[str, frozenset[str]] | None:
     """The lists of these queries without other items; queries that share a list go on sharing it."""
     if lists is None or item_ids is None:
-        return lists and _only(lists, names)
+        return lists and _only_of_queries(lists, names)
     distinct = {id(lists[name]): lists[name] for name in names}
     kept = {key: ids & item_ids for key, ids in distinct.items()}
     return {name: kept[id(lists[name])] for name in names}
 
 
-def _only(values: Mapping[str, Value], names: Set[str]) -> dict[str, Value]:
+def _only_of_queries(values: Mapping[str, Value], names: Set[str]) -> dict[str, Value]:
     return {name: value for name, value in values.items() if name in names}
 
 
@@ -212,32 +212,32 @@ def _check_ids(task: Task) -> None:
         ("gallery item", [item.item_id for item in task.gallery]),
     ):
         repeated = [name for name, count in Counter(ids).items() if count > 1]
-        _refuse(task, repeated, f"{what} {{}} stands more than once")
+        _refuse_task(task, repeated, f"{what} {{}} stands more than once")
     sets = [item.item_id for item in task.gallery if item.texts]
     if len(sets) < len(task.gallery):
-        _refuse(task, sets, "gallery item {} is a set of texts, but not every item is")
+        _refuse_task(task, sets, "gallery item {} is a set of texts, but not every item is")
     empty = [item.item_id for item in task.gallery if item.video is None and item.text is None and not item.texts]
-    _refuse(task, empty, "gallery item {} is neither a video nor a text")
+    _refuse_task(task, empty, "gallery item {} is neither a video nor a text")
 
 
 def _check_queries(task: Task) -> None:
     gallery = {item.item_id for item in task.gallery}
     known = {query.query_id for query in task.queries}
     blank = [query.query_id for query in task.queries if query.reference is None and query.modification is None]
-    _refuse(task, blank, "query {} has neither a reference nor a modification")
+    _refuse_task(task, blank, "query {} has neither a reference nor a modification")
     if not task.is_blind:
         _check_targets(task, gallery, known)
     for name, values in task.slices.items():
-        _refuse(task, sorted(set(values) - known), f"slice {name!r} names query {{}}, which is not there")
+        _refuse_task(task, sorted(set(values) - known), f"slice {name!r} names query {{}}, which is not there")
 
 
 def _check_targets(task: Task, gallery: set[str], known: set[str]) -> None:
     lost = sorted(query_id for query_id in known if not task.targets.get(query_id))
-    _refuse(task, lost, "query {} has no target")
+    _refuse_task(task, lost, "query {} has no target")
     stray = sorted(known.symmetric_difference(task.targets))
-    _refuse(task, stray, "targets are given for query {}, which is not there")
+    _refuse_task(task, stray, "targets are given for query {}, which is not there")
     outside = sorted({item_id for ids in task.targets.values() for item_id in ids} - gallery)
-    _refuse(task, outside, "target {} is not in the gallery")
+    _refuse_task(task, outside, "target {} is not in the gallery")
 
 
 def _check_candidates(task: Task) -> None:
@@ -246,19 +246,19 @@ def _check_candidates(task: Task) -> None:
     if task.candidates is not None:
         gallery = {item.item_id for item in task.gallery}
         without = [query.query_id for query in task.queries if not task.candidates.get(query.query_id)]
-        _refuse(task, without, "query {} has no candidates")
+        _refuse_task(task, without, "query {} has no candidates")
         distinct = {id(ids): ids for ids in task.candidates.values()}
         outside = sorted(frozenset().union(*distinct.values()) - gallery)
-        _refuse(task, outside, "candidate {} is not in the gallery")
+        _refuse_task(task, outside, "candidate {} is not in the gallery")
     hidden = [
         query.query_id
         for query in task.queries
         if not task.is_blind and not any(task.is_allowed(query, item_id) for item_id in task.targets[query.query_id])
     ]
-    _refuse(task, hidden, "no target left to find for query {}")
+    _refuse_task(task, hidden, "no target left to find for query {}")
 
 
-def _refuse(task: Task, names: Sequence[str], problem: str) -> None:
+def _refuse_task(task: Task, names: Sequence[str], problem: str) -> None:
     """Raise where there are such names, the first of which stand for the `{}` of the problem."""
     if names:
         raise CvrError(f"{task.name}: {problem.format(first_few(names))}.")

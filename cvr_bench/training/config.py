@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cvr_data.core.ranges import NOT_NEGATIVE, POSITIVE, SHARE, SIZE, check_ranges, within
+from cvr_data.core.ranges import NOT_NEGATIVE, POSITIVE, SHARE, SIZE, Ranged, within
 
 LOGGERS = ("tensorboard", "wandb")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(Ranged):
     """How to train."""
 
     epochs: int = field(default=30, metadata=within(SIZE))
@@ -62,7 +62,7 @@ class TrainConfig:
     """Where numbers go beside the CSV files: tensorboard, wandb or both with a comma between; they are extras."""
 
     def __post_init__(self) -> None:
-        check_ranges(type(self), vars(self))
+        super().__post_init__()
         if self.chunk_size == 1:
             raise ValueError(f"chunk_size must be 0 or at least 2, got {self.chunk_size}.")
         if set(self.logger_names) - set(LOGGERS):

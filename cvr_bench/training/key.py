@@ -63,20 +63,20 @@ def _validation(task: Task) -> dict[str, Any]:
     """What chooses the epoch that is kept: which queries are ranked against what, and what is counted."""
     return {
         "queries": [
-            [query.query_id, query.reference and _item(query.reference), query.modification, query.description]
+            [query.query_id, query.reference and _item_as_key(query.reference), query.modification, query.description]
             for query in task.queries
         ],
-        "gallery": sorted(_item(item) for item in task.gallery),
-        "targets": _sorted(task.targets),
-        "candidates": None if task.candidates is None else _sorted(task.candidates),
+        "gallery": sorted(_item_as_key(item) for item in task.gallery),
+        "targets": _sorted_members(task.targets),
+        "candidates": None if task.candidates is None else _sorted_members(task.candidates),
         "ks": list(task.ks),
         "protocol": task.protocol.key,
     }
 
 
-def _item(item: Item) -> list[Any]:
+def _item_as_key(item: Item) -> list[Any]:
     return [item.item_id, item.text or "", list(item.texts)]
 
 
-def _sorted(sets: Mapping[str, frozenset[str]]) -> dict[str, list[str]]:
+def _sorted_members(sets: Mapping[str, frozenset[str]]) -> dict[str, list[str]]:
     return {name: sorted(members) for name, members in sets.items()}

@@ -20,8 +20,8 @@ from typing import IO
 
 import click
 
-from cvr_data.core.child_process import end_with, starting_children
 from cvr_data.core.errors import CvrError
+from cvr_data.core.process_pool import end_with, starting_children
 
 POLL_S = 0.1
 PATIENCE = timedelta(days=2)
@@ -65,7 +65,7 @@ def given_training_place(environment: Mapping[str, str], world_size: int) -> Pla
         return Place(int(environment["RANK"]), found, local_rank, environment.get("MASTER_ADDR", "127.0.0.1"), port)
     if world_size > 1 and environment.get("SLURM_STEP_NUM_TASKS") == str(world_size):
         rank, local_rank = int(environment["SLURM_PROCID"]), int(environment["SLURM_LOCALID"])
-        return Place(rank, world_size, local_rank, *_master(environment))
+        return Place(rank, world_size, local_rank, *_master_address(environment))
     return None
 
 
@@ -83,7 +83,7 @@ def own_training_places(environment: Mapping[str, str], devices: int, nodes: int
         address, port = environment["MASTER_ADDR"], int(environment.get("MASTER_PORT", "29500"))
         node = int(environment["NODE_RANK"])
     elif environment.get("SLURM_STEP_NUM_TASKS") == str(nodes):
-        (address, port), node = _master(environment), int(environment["SLURM_PROCID"])
+        (address, port), node = _master_address(environment), int(environment["SLURM_PROCID"])
     else:
         raise CvrError(
             "--nodes needs to know which node this is: run the command on each with MASTER_ADDR, MASTER_PORT and "
@@ -101,11 +101,11 @@ def start_training_processes(places: Sequence[Place], arguments: Sequence[str]) 
     with tempfile.TemporaryDirectory() as folder:
         said = [open(f"{folder}/{place.rank}", "w+", encoding="utf-8") for place in places]  # noqa: PTH123
         running = [
-            _start(place, arguments, {"OMP_NUM_THREADS": threads}, None if number == 0 else said[number])
+            _start_process(place, arguments, {"OMP_NUM_THREADS": threads}, None if number == 0 else said[number])
             for number, place in enumerate(places)
         ]
         try:
-            failed = _wait(running)
+            failed = _wait_for_processes(running)
         finally:
             for process in running:
                 process.kill()
@@ -153,7 +153,7 @@ def first_process_first() -> Iterator[None]:
         wait_for_all()
 
 
-def _start(
+def _start_process(
     place: Place, arguments: Sequence[str], more: Mapping[str, str], said: IO[str] | None
 ) -> subprocess.Popen[bytes]:
     # Its standard input is a pipe that this process holds, and that closes when it ends, however that happens.
@@ -168,7 +168,7 @@ def _start(
         )
 
 
-def _wait(running: Sequence[subprocess.Popen[bytes]]) -> int | None:
+def _wait_for_processes(running: Sequence[subprocess.Popen[bytes]]) -> int | None:
     """The number of the process that failed, as soon as one does; None when all have ended well."""
     while True:
         codes = [process.poll() for process in running]
@@ -180,7 +180,7 @@ def _wait(running: Sequence[subprocess.Popen[bytes]]) -> int | None:
         time.sleep(POLL_S)
 
 
-def _master(environment: Mapping[str, str]) -> tuple[str, int]:
+def _master_address(environment: Mapping[str, str]) -> tuple[str, int]:
     """Address and port of the first process of a Slurm step, as all its processes work them out."""
     nodes = environment.get("SLURM_STEP_NODELIST") or environment["SLURM_JOB_NODELIST"]
     first = re.sub(r"\[(\w+)[^\]]*\].*", r"\1", nodes) if "[" in nodes.split(",")[0] else nodes.split(",")[0]

@@ -99,15 +99,15 @@ class TrainingLoop:
         reader = self.retriever.clip_reader if isinstance(self.retriever, DecodesClips) else None
         for step, chunks in enumerate(reader.ahead(batches, first) if reader else batches, start=first):
             lr = self.config.lr * self._lr_share(step)
-            losses = self._step(chunks, lr)
+            losses = self._training_step(chunks, lr)
             for name, value in losses.items():
                 totals[name] = totals[name] + value if name in totals else value
             count = sum(len(chunk.target_ids) for chunk in chunks) * process_count()
             seen += count
-            log.step(step, {**{_column(name): value for name, value in losses.items()}, "lr": lr})
+            log.step(step, {**{_loss_column(name): value for name, value in losses.items()}, "lr": lr})
             progress.advance(count, f"epoch {epoch}, loss {float(losses['loss']):.3f}{recalled}")
         seconds = time.monotonic() - started
-        means = {_column(name): float(total) / steps for name, total in totals.items()}
+        means = {_loss_column(name): float(total) / steps for name, total in totals.items()}
         if not all(math.isfinite(value) for value in means.values()):
             raise CvrError(f"The loss is not finite in epoch {epoch}; lower lr (now {self.config.lr}) or clip_norm.")
         return {"epoch": epoch, **means, "lr": lr, "seconds": seconds, "triplets_per_s": seen / max(seconds, 1e-9)}
@@ -142,7 +142,7 @@ class TrainingLoop:
         ends = [len(own) * part // count for part in range(count + 1)]
         return [own[first:last] for first, last in pairwise(ends)]
 
-    def _step(self, chunks: Sequence[TripletBatch], lr: float) -> dict[str, Tensor]:
+    def _training_step(self, chunks: Sequence[TripletBatch], lr: float) -> dict[str, Tensor]:
         optimizer, module = self.state.optimizer, self.retriever.module
         set_lr(optimizer, lr)
         optimizer.zero_grad()
@@ -183,9 +183,9 @@ def backward(
     if len(chunks) > 1:
         return _in_chunks(accelerator, training_step, chunks)
     if not is_spread():
-        return _step(accelerator, training_step, replace(chunks[0], joining=Whole()), 1)
+        return _training_step(accelerator, training_step, replace(chunks[0], joining=Whole()), 1)
     joining = OverProcesses()
-    losses = _step(accelerator, training_step, replace(chunks[0], joining=joining), 1)
+    losses = _training_step(accelerator, training_step, replace(chunks[0], joining=joining), 1)
     check_model_joined(joining.asked)
     return losses
 
@@ -206,12 +206,14 @@ def _in_chunks(
         if random_gpus:
             torch.cuda.set_rng_state_all(random_gpus)
         joining = Replayed(whole, start, parts)
-        losses = _step(accelerator, training_step, replace(chunk, joining=joining), len(chunks))
+        losses = _training_step(accelerator, training_step, replace(chunk, joining=joining), len(chunks))
         start += len(chunk.target_ids)
     return losses
 
 
-def _step(accelerator: Accelerator, training_step: TrainingStep, batch: TripletBatch, parts: int) -> dict[str, Tensor]:
+def _training_step(
+    accelerator: Accelerator, training_step: TrainingStep, batch: TripletBatch, parts: int
+) -> dict[str, Tensor]:
     with accelerator.autocast():
         losses = training_step(batch)
     accelerator.backward(losses["loss"] / parts if parts > 1 else losses["loss"])
@@ -227,5 +229,5 @@ def set_training(module: nn.Module) -> None:
             part.eval()
 
 
-def _column(loss: str) -> str:
+def _loss_column(loss: str) -> str:
     return loss if loss == "loss" else f"loss_{loss}"

@@ -30,8 +30,8 @@ def make_optimizer(module: nn.Module, config: TrainConfig) -> torch.optim.Optimi
         CvrError: a pretrained part is to have its own learning rate, and no parameter is of it.
     """
     if config.optimizer == "adam":
-        return torch.optim.Adam(_groups(module, config, decay=False), lr=config.lr, fused=True)
-    groups = _groups(module, config, decay=True)
+        return torch.optim.Adam(_parameter_groups(module, config, decay=False), lr=config.lr, fused=True)
+    groups = _parameter_groups(module, config, decay=True)
     if config.optimizer == "bertadam":
         return BertAdam(groups, lr=config.lr)
     return torch.optim.AdamW(groups, lr=config.lr, fused=True)
@@ -60,7 +60,7 @@ def lr_share(step: int, total: int, schedule: str, warmup: float) -> float:
     return 1 - done if schedule == "linear" else 1.0
 
 
-def _groups(module: nn.Module, config: TrainConfig, *, decay: bool) -> list[dict[str, Any]]:
+def _parameter_groups(module: nn.Module, config: TrainConfig, *, decay: bool) -> list[dict[str, Any]]:
     """The trained parameters: those of a pretrained part apart from others, and decayed ones apart from others."""
     is_apart = config.coef_lr != 1
     found: dict[tuple[bool, bool], list[nn.Parameter]] = {}

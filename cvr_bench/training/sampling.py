@@ -125,7 +125,7 @@ def mine_hard_rows(retriever: Retriever, training_set: TrainingSet, count: int) 
     retriever.index([Item(target, Video(target)) for target in targets])
     right = _RightAnswers(training_set, targets)
     found: list[list[int]] = []
-    for start, scores_CG in _scores(retriever, training_set):
+    for start, scores_CG in _training_scores(retriever, training_set):
         for row, scores_G in enumerate(scores_CG, start=start):
             scores_G[right.columns(row)] = -torch.inf
         values_CK, best_CK = scores_CG.topk(min(count, len(targets)), dim=1)
@@ -135,7 +135,7 @@ def mine_hard_rows(retriever: Retriever, training_set: TrainingSet, count: int) 
     return found
 
 
-def _scores(retriever: Retriever, training_set: TrainingSet) -> Iterator[tuple[int, Tensor]]:
+def _training_scores(retriever: Retriever, training_set: TrainingSet) -> Iterator[tuple[int, Tensor]]:
     for start in range(0, len(training_set), CHUNK):
         rows = range(start, min(start + CHUNK, len(training_set)))
         references = [training_set.reference_ids[row] for row in rows]

@@ -52,7 +52,7 @@ class StepLog(AbstractContextManager["StepLog"]):
         self.path, self.every, self.steps_per_epoch = folder / STEPS, config.log_every, steps_per_epoch
         self.is_first = is_first()
         self.rows = _rows_before(self.path, done) if self.every and self.is_first else []
-        self.loggers = _open(folder, config) if self.is_first else []
+        self.loggers = _open_loggers(folder, config) if self.is_first else []
 
     def step(self, step: int, values: Mapping[str, Any]) -> None:
         """Take the numbers of a step, counted from 0; most are let go."""
@@ -97,7 +97,7 @@ def check_training_loggers(config: TrainConfig) -> None:
         raise CvrError("-t loggers=wandb: no key; set WANDB_API_KEY, run `wandb login`, or set WANDB_MODE=offline.")
 
 
-def _open(folder: Path, config: TrainConfig) -> list["GeneralTracker"]:
+def _open_loggers(folder: Path, config: TrainConfig) -> list["GeneralTracker"]:
     """The loggers that are wanted: accelerate's, into the folder of the training.
 
     Raises:

@@ -88,7 +88,7 @@ def train(
         folder.mkdir(parents=True, exist_ok=True)
     key = training_key(made_by, retriever.module, training_set, validation_task, config)
     if of_first((folder / REPORT).exists()):
-        report = _finished(folder, key)
+        report = _finished_training(folder, key)
         if is_first():
             _remove_leftovers(folder)  # of a run that was killed after it wrote the report
         load_model_weights(retriever.module, folder / WEIGHTS)
@@ -105,7 +105,7 @@ def train(
             state.load(folder / RESUME, key)
         loop = TrainingLoop(retriever, training_set, validation_task, config, encoder, accelerator, state)
         loop.run(folder, key)
-    report = _report(loop, str(accelerator.mixed_precision))
+    report = _training_report(loop, str(accelerator.mixed_precision))
     if is_first():
         content = {"key": key, "report": dataclasses.asdict(report)}
         write_bytes(folder / REPORT, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
@@ -130,7 +130,7 @@ def _accelerator(config: TrainConfig) -> Accelerator:
     return Accelerator(mixed_precision=precision_of(name, device))
 
 
-def _report(loop: TrainingLoop, precision: str) -> TrainReport:
+def _training_report(loop: TrainingLoop, precision: str) -> TrainReport:
     history = loop.state.history
     seconds = sum(row["seconds"] for row in history)
     return TrainReport(
@@ -147,7 +147,7 @@ def _report(loop: TrainingLoop, precision: str) -> TrainReport:
     )
 
 
-def _finished(folder: Path, key: str) -> TrainReport:
+def _finished_training(folder: Path, key: str) -> TrainReport:
     content = read_json(folder / REPORT, dict)
     if content.get("key") != key:
         raise another_training(folder)

@@ -8,7 +8,7 @@ import click
 from cvr_data.commands.options import FOLDER_PLACE, engine_options, overwrite_option, own_options
 from cvr_data.commands.publish import publish_command
 from cvr_data.core.errors import CvrError
-from cvr_data.core.nothing_left import nothing_left
+from cvr_data.core.nothing_left import nothing_left_lines
 
 
 def _config() -> type:
@@ -79,7 +79,7 @@ def build_triplets_command(
     )
     for line in composition_lines(artifact.manifest.get("composition", {})):
         click.echo(line)
-    for line in nothing_left(folder, artifact.manifest):
+    for line in nothing_left_lines(folder, artifact.manifest):
         click.echo(line)
     if push is not None and artifact.manifest["rows"]:
         click.get_current_context().invoke(publish_command, triplets=folder, repo=push)

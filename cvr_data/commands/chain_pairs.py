@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cvr_data.commands.options import FOLDER_PLACE, engine_options, out_option, overwrite_option, own_options
-from cvr_data.core.nothing_left import nothing_left
+from cvr_data.core.nothing_left import nothing_left_lines
 
 
 def _config() -> type:
@@ -37,5 +37,5 @@ def chain_pairs_command(pairs: Path, videos: Path | None, options: tuple[str, ..
     artifact = chaining.chain_pairs(pairs, config, out, videos=videos, overwrite=overwrite)
     dropped = triplet_counts_text(artifact.manifest["dropped"])
     click.echo(f"{out}: {artifact.manifest['rows']} pairs of two changes, dropped: {dropped}")
-    for line in nothing_left(out, artifact.manifest):
+    for line in nothing_left_lines(out, artifact.manifest):
         click.echo(line)

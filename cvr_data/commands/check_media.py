@@ -53,16 +53,16 @@ def check_media_command(
         private_redirects=private_redirects,
     )  # fmt: skip
     found = checking.check_media(checking.media_to_check(opened.videos, opened.used), out, config)
-    record = checking.report(found)
+    record = checking.media_check_report(found)
     if drop_missing is not None and opened.dataset is not None:
         artifact = drop(opened.dataset, out, drop_missing, overwrite=overwrite)
         record["coverage"] = artifact.manifest["coverage"]
-    click.echo(json.dumps(record, indent=1, sort_keys=True) if as_json else _summary(record, out))
+    click.echo(json.dumps(record, indent=1, sort_keys=True) if as_json else _media_report_text(record, out))
     if drop_missing is not None and not as_json:
         _tell_dropped(drop_missing, record["coverage"])
 
 
-def _summary(record: dict[str, Any], out: Path) -> str:
+def _media_report_text(record: dict[str, Any], out: Path) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in record["statuses"].items())
     lines = [f"{out}: {record['media']} media: {counts or 'none'}"]
     lines.append(f"  {'source':<20}{'host':<32}{'media':>8}{'ok':>8}{'gone':>8}{'unsure':>8}{'absent':>8}")

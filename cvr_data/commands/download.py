@@ -55,7 +55,7 @@ def download_command(
 
     Example: cvr download videos webvid-covr --split test --only-ids webvid8m-covr_test.csv
     """
-    from cvr_data.download.plan import DownloadRequest, carry_out, make_plan, standing
+    from cvr_data.download.plan import DownloadRequest, carry_out_download, download_standing, make_download_plan
     from cvr_data.download.run import Config
 
     config = Config(
@@ -63,10 +63,10 @@ def download_command(
         max_total_bytes=max_total_bytes, min_speed=min_speed, private_redirects=private_redirects,
     )  # fmt: skip
     request = DownloadRequest(name=name, root=out or machine_of_command().root(Path(name).stem), **wanted)
-    plan = make_plan(request, config)
-    _introduce(plan, err=as_json)
+    plan = make_download_plan(request, config)
+    _tell_download_plan(plan, err=as_json)
     if dry_run:
-        counts = standing(plan)
+        counts = download_standing(plan)
         click.echo(
             json.dumps(counts) if as_json else "  " + ", ".join(f"{count} {what}" for what, count in counts.items())
         )
@@ -74,13 +74,13 @@ def download_command(
     if not plan.items and not as_json:
         click.echo("  nothing to fetch" + (": the steps above are by hand" if plan.manual else ""))
         return
-    outcome = carry_out(plan, config)
-    click.echo(_as_json(plan, outcome) if as_json else _summary(plan, outcome))
+    outcome = carry_out_download(plan, config)
+    click.echo(_download_json(plan, outcome) if as_json else _download_text(plan, outcome))
     if outcome.statuses["retriable"]:
         click.get_current_context().exit(1)
 
 
-def _introduce(plan: "Plan", *, err: bool) -> None:
+def _tell_download_plan(plan: "Plan", *, err: bool) -> None:
     request = plan.request
     shard = f", shard {request.shard_id} of {request.num_shards}" if request.num_shards > 1 else ""
     click.echo(f"{request.name}, {request.kind}{shard}: {len(plan.items)} files in {request.folder}", err=err)
@@ -92,7 +92,7 @@ def _introduce(plan: "Plan", *, err: bool) -> None:
         click.echo(f"  {plan.absent} ids of {request.only_ids} have no address", err=err)
 
 
-def _summary(plan: "Plan", outcome: "Outcome") -> str:
+def _download_text(plan: "Plan", outcome: "Outcome") -> str:
     left = f", {outcome.left_alone} left alone (failed before; --retry-failed)" if outcome.left_alone else ""
     lines = [
         f"  {outcome.wanted} wanted, {outcome.here_before} here before{left}, {outcome.asked} asked for: "
@@ -110,7 +110,7 @@ def _summary(plan: "Plan", outcome: "Outcome") -> str:
     return "\n".join([*lines, f"  every file and its error: {plan.request.folder / 'download-status'}"])
 
 
-def _as_json(plan: "Plan", outcome: "Outcome") -> str:
+def _download_json(plan: "Plan", outcome: "Outcome") -> str:
     content = {
         "folder": str(plan.request.folder),
         "wanted": outcome.wanted,

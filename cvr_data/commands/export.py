@@ -20,9 +20,9 @@ def export_command(triplets: Path, format_name: str, out: Path, videos: Path | N
 
     Example: cvr export annotations/quickstart --format huggingface -O quickstart-hf
     """
-    from cvr_data.formats.export import write_layout
     from cvr_data.media.places import ids_of_clips
     from cvr_data.triplets.dataset import open_dataset, videos_of_triplets
+    from cvr_data.triplets.export import write_layout
 
     dataset = open_dataset(triplets, videos=videos)
     for path in write_layout(format_name, options, dataset.triplets, dataset.videos, out):

@@ -16,7 +16,7 @@ def export_judgments_command(review: Path, out: Path, overwrite: bool) -> None:
 
     Example: cvr export-judgments reviews/quickstart.sqlite && cvr build-triplets ... --judgments judgments
     """
-    from cvr_data.review.export import export_judgments
+    from cvr_data.review.store import export_judgments
 
     artifact = export_judgments(review, out, overwrite=overwrite)
     click.echo(f"{out}: {artifact.manifest['rows']} judgments")

@@ -21,7 +21,7 @@ from cvr_data.commands.options import (
     overwrite_option,
     seed_option,
 )
-from cvr_data.core.nothing_left import nothing_left
+from cvr_data.core.nothing_left import nothing_left_lines
 
 if TYPE_CHECKING:
     from cvr_data.core.artifacts import Artifact
@@ -115,14 +115,14 @@ def generate_modifications_command(
         return
     out = out or Path("modifications") / f"{load_prompt(config.prompt).name}-{llm}"
     artifact = generate_modifications(pairs, out, config, cache=cache, overwrite=overwrite)
-    click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True) if as_json else _summary(artifact))
+    click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True) if as_json else _generated_text(artifact))
     if not as_json:
-        for line in nothing_left(out, artifact.manifest):
+        for line in nothing_left_lines(out, artifact.manifest):
             click.echo(line)
 
 
-def _summary(artifact: "Artifact") -> str:
-    from cvr_data.modifications.wrong_answers import wrong_answers_text
+def _generated_text(artifact: "Artifact") -> str:
+    from cvr_data.modifications.counts import wrong_answers_text
 
     manifest = artifact.manifest
     rows = manifest["rows"]

@@ -16,7 +16,7 @@ from cvr_data.commands.options import (
     out_option,
     overwrite_option,
 )
-from cvr_data.core.nothing_left import nothing_left
+from cvr_data.core.nothing_left import nothing_left_lines
 
 
 @click.command()
@@ -48,7 +48,7 @@ def import_command(
     options = options_with_machine(CORPORA.get(corpus).Config, options)
     artifact = import_videos(CORPORA.get(corpus), CORPORA.config(corpus, options), out, overwrite=overwrite)
     manifest = artifact.manifest
-    _tell(out, manifest, "videos", as_json)
+    _tell_import(out, manifest, "videos", as_json)
     missing = sum(read_parquet(part, ["path"]).column(0).null_count for part in artifact.part_paths)
     is_part = 0 < missing < manifest["rows"] or (missing and any(option.startswith("media=") for option in options))
     if is_part and not as_json:
@@ -60,10 +60,10 @@ def _import_triplets(source: Path | None, options: tuple[str, ...], out: Path, o
 
     wanted = parse_triplet_options([*([f"path={source}"] if source is not None else []), *options])
     folder = Path("annotations") / wanted.source.stem if out == Path("videos") else out
-    _tell(folder, import_triplets(wanted, folder, overwrite=overwrite).manifest, "triplets", as_json)
+    _tell_import(folder, import_triplets(wanted, folder, overwrite=overwrite).manifest, "triplets", as_json)
 
 
-def _tell(folder: Path, manifest: dict[str, Any], rows: str, as_json: bool) -> None:
+def _tell_import(folder: Path, manifest: dict[str, Any], rows: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(manifest, indent=1, sort_keys=True))
         return
@@ -76,7 +76,7 @@ def _tell(folder: Path, manifest: dict[str, Any], rows: str, as_json: bool) -> N
     if silent := manifest.get("without_caption"):
         click.echo(f"  {silent} without a caption, which cvr describe-videos {folder} --captions would write")
     _tell_languages(manifest.get("languages", {}))
-    for line in nothing_left(folder, manifest):
+    for line in nothing_left_lines(folder, manifest):
         click.echo(line)
 
 

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from cvr_data.core.errors import CvrError
 from cvr_data.core.machine import Machine, component_options, load_machine
 from cvr_data.core.places import check_address, faults_of_place, is_remote, place_of
-from cvr_data.core.plain_paths import check_plain
+from cvr_data.core.reading import check_plain
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -27,11 +27,7 @@ class PlainPath(click.Path):
         self.anywhere = anywhere
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path.
-
-        Raises:
-            CvrError: it is something else, or an address that is not known or not reached.
-        """
+        """Return the path. Raises CvrError: it is something else, or an address that is not known or not reached."""
         if "\0" in str(value):
             raise CvrError(f"{value!r} is no path: it holds a NUL.")
         check_address(str(value))

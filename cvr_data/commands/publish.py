@@ -101,8 +101,8 @@ def _stage_and_push(
     api = None if sending is None else publishing.connect_to_publish()
     with TemporaryDirectory(prefix="cvr-publish-") as temporary:
         staged = publishing.stage_publication(dataset, target.repo, staging or Path(temporary), wanted)
-        _tell(staged)
-        _check(staged, is_sure=is_sure or sending is None)
+        _tell_staged(staged)
+        _check_publication(staged, is_sure=is_sure or sending is None)
         if api is None or sending is None:
             click.echo(f"Nothing was pushed (--dry-run). load_dataset({place}) would open it.")
             return
@@ -114,7 +114,7 @@ def _stage_and_push(
     click.echo(f"{pushed.url}\nfrom datasets import load_dataset; load_dataset({place})")
 
 
-def _tell(staged: "Staged") -> None:
+def _tell_staged(staged: "Staged") -> None:
     for name, size in staged.sizes().items():
         click.echo(f"{size:>12}  {name}")
     if staged.elsewhere:
@@ -130,7 +130,7 @@ def _tell(staged: "Staged") -> None:
         )
 
 
-def _check(staged: "Staged", *, is_sure: bool) -> None:
+def _check_publication(staged: "Staged", *, is_sure: bool) -> None:
     """Tell what should perhaps not leave, and stop unless that is meant."""
     from cvr_data.core.errors import CvrError
     from cvr_data.publish.scan import scan_publication

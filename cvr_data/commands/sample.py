@@ -39,10 +39,10 @@ def sample_command(
         which = f"of status {' or '.join(status)}" if status else "at all"
         click.echo(f"{modifications} has no text {which}; `cvr trace {modifications}` shows what it was made from.")
     for _, texts in groupby(rows, key=lambda row: row["pair_id"]):
-        click.echo(_block(list(texts)))
+        click.echo(_sampled_pair_text(list(texts)))
 
 
-def _block(texts: list[dict[str, Any]]) -> str:
+def _sampled_pair_text(texts: list[dict[str, Any]]) -> str:
     lines = [f"reference  {texts[0]['reference_caption']}", f"target     {texts[0]['target_caption']}"]
     for row in texts:
         text = row["modification"] if row["modification"] is not None else "-"

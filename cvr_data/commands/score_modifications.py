@@ -65,10 +65,10 @@ def score_modifications_command(
     cache = cache or cache_folder() / "requests.sqlite"
     config = Config(judge=judge, **thresholds)
     artifact = score_modifications(modifications, out, config, pairs=pairs, cache=cache, overwrite=overwrite)
-    click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True) if as_json else _summary(artifact))
+    click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True) if as_json else _scored_text(artifact))
 
 
-def _summary(artifact: "Artifact") -> str:
+def _scored_text(artifact: "Artifact") -> str:
     manifest = artifact.manifest
     lines = [f"{artifact.path}: {manifest['rows']} texts, {manifest['seconds']:.1f} s"]
     if gain := manifest["cycle_gain"]:

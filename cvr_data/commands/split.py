@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from cvr_data.commands.options import FOLDER_PLACE, engine_options, out_option, overwrite_option, own_options
-from cvr_data.core.nothing_left import nothing_left
+from cvr_data.core.nothing_left import nothing_left_lines
 
 
 def _config() -> type:
@@ -57,5 +57,5 @@ def split_command(
         click.echo(f"  {dealt_text(manifest['queries'])}")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count}: {reason}")
-    for line in nothing_left(out, manifest):
+    for line in nothing_left_lines(out, manifest):
         click.echo(line)

@@ -11,7 +11,7 @@ KINDS = {"mine-pairs": "pairs", "generate-modifications": "texts"}
 """How a stage's name begins -> what its rows are; all others are triplets."""
 
 
-def _kind(stage: str) -> str:
+def _kind_of_rows(stage: str) -> str:
     return next((kind for begin, kind in KINDS.items() if stage.startswith(begin)), "triplets")
 
 
@@ -36,7 +36,7 @@ def stats_command(
     Example: cvr stats annotations/quickstart --html stats.html
     """
     from cvr_data.core.lineage import lineage
-    from cvr_data.modifications.wrong_answers import wrong_answers, wrong_answers_text
+    from cvr_data.modifications.counts import wrong_answers, wrong_answers_text
     from cvr_data.triplets.dataset import open_dataset, open_stage_rows
     from cvr_data.triplets.evidence import evidence_of, evidence_rows
     from cvr_data.triplets.statistics import triplet_statistics, triplet_text_report
@@ -54,7 +54,9 @@ def stats_command(
 
         write_page(stats_page_html(stats_page(triplets, videos=videos, seed=seed, evidence=evidence)), html, "--html")
     click.echo(
-        json.dumps(numbers, indent=1) if as_json else triplet_text_report(numbers, _kind(dataset.artifact.stage))
+        json.dumps(numbers, indent=1)
+        if as_json
+        else triplet_text_report(numbers, _kind_of_rows(dataset.artifact.stage))
     )
     for title, told in evidence_rows(numbers["evidence"]) if evidence and not as_json else ():
         click.echo(f"{title.capitalize():<20}{told}")

@@ -135,11 +135,11 @@ def read_json_once(path: Path) -> dict[str, Any]:
         CvrError: it is damaged, or a key that is known is missing or holds something else.
     """
     with reading(path, "a manifest; the folder is damaged, remove it and make it again"):
-        return _parsed(real_place(path), file_state(path))
+        return _parsed_manifest(real_place(path), file_state(path))
 
 
 @lru_cache(maxsize=1024)
-def _parsed(path: Path, state: tuple[Any, ...]) -> dict[str, Any]:
+def _parsed_manifest(path: Path, state: tuple[Any, ...]) -> dict[str, Any]:
     """The content of a file, parsed once for as long as it stays the same; nobody changes what they are given."""
     content = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(content, dict):
@@ -195,7 +195,7 @@ def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     for name in ("stage", "version"):
         if found[name] != wanted[name]:
             return f"{name} {found[name]!r}, not {wanted[name]!r}"
-    before, after = _options(found["config"]), _options(wanted["config"])
+    before, after = _config_options(found["config"]), _config_options(wanted["config"])
     names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
     said = [f"{name} = {before.get(name)!r}, not {after.get(name)!r}" for name in names]
     inputs = sorted({*found["inputs"], *wanted["inputs"]})
@@ -205,11 +205,11 @@ def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     return "; ".join([*said[:DIFFERENCES], *more]) or "same inputs, another key"
 
 
-def _options(config: Mapping[str, Any], within: str = "") -> dict[str, Any]:
+def _config_options(config: Mapping[str, Any], within: str = "") -> dict[str, Any]:
     """The options of a config, those of configs inside it by both names; a config that is all there or not is one."""
     found: dict[str, Any] = {}
     for name, value in config.items():
-        inner = _options(value, f"{within}{name}.") if isinstance(value, Mapping) else {}
+        inner = _config_options(value, f"{within}{name}.") if isinstance(value, Mapping) else {}
         found |= inner or {f"{within}{name}": value}
     return found
 

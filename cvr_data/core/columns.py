@@ -18,7 +18,7 @@ def check_columns(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
     Raises:
         CvrError: a required column is absent or has nulls, or a column cannot be cast.
     """
-    columns = [_column(table, field, where) for field in schema]
+    columns = [_checked_column(table, field, where) for field in schema]
     others = [name for name in table.column_names if name not in schema.names]
     fields = [field.with_type(column.type) for field, column in zip(schema, columns, strict=True)]
     return pa.table(
@@ -27,7 +27,7 @@ def check_columns(table: pa.Table, schema: pa.Schema, where: str) -> pa.Table:
     )
 
 
-def _column(table: pa.Table, field: pa.Field, where: str) -> pa.ChunkedArray:
+def _checked_column(table: pa.Table, field: pa.Field, where: str) -> pa.ChunkedArray:
     if field.name not in table.column_names:
         if not field.nullable:
             hint = did_you_mean(field.name, table.column_names)
@@ -86,3 +86,9 @@ def with_column(table: pa.Table, field: str | pa.Field, values: pa.Array | pa.Ch
     if name not in table.column_names:
         return table.append_column(field, values)
     return table.set_column(table.column_names.index(name), field, values)
+
+
+def whole_column(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return the values as one array."""
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

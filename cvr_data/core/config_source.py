@@ -37,7 +37,7 @@ def defaults_of(source: str) -> dict[str, str] | None:
                 if any(name in ast.unparse(node.annotation) for name in NO_FIELDS):
                     return None
                 if (field := ast.unparse(node.target)) not in found:
-                    found[field] = _text(node.value, body)
+                    found[field] = _default_in_source(node.value, body)
     except Exception:  # an expression of any kind may fail in any way; the component itself says how
         return None
     return found
@@ -85,15 +85,15 @@ def default_text(value: dataclasses.Field) -> str:
     return REQUIRED
 
 
-def _text(default: ast.expr | None, body: list[ast.stmt]) -> str:
+def _default_in_source(default: ast.expr | None, body: list[ast.stmt]) -> str:
     if default is None:
         return REQUIRED
-    values = {node.id: _named(node.id, body) for node in ast.walk(default) if isinstance(node, ast.Name)}
+    values = {node.id: _value_of_source_name(node.id, body) for node in ast.walk(default) if isinstance(node, ast.Name)}
     value = eval(compile(ast.Expression(default), "<default>", "eval"), values)
     return default_text(value) if isinstance(value, dataclasses.Field) else repr(value)
 
 
-def _named(name: str, body: list[ast.stmt]) -> Any:
+def _value_of_source_name(name: str, body: list[ast.stmt]) -> Any:
     """The value of a name of the file: a constant there, imported from where the file has it, or of Python itself."""
     bound = [node for node in body if name in _bound_names(node)]
     if not bound and hasattr(builtins, name):
@@ -106,7 +106,7 @@ def _named(name: str, body: list[ast.stmt]) -> Any:
     if isinstance(node, ast.ImportFrom) and node.module and not node.level:
         return getattr(importlib.import_module(node.module), name)
     if isinstance(node, ast.Assign):
-        return _constant(node.value)
+        return _source_constant(node.value)
     raise LookupError(name)
 
 
@@ -121,7 +121,7 @@ def _bound_names(statement: ast.AST) -> set[str]:
     return {name for inner in ast.iter_child_nodes(statement) for name in _bound_names(inner)}
 
 
-def _constant(value: ast.expr) -> Any:
+def _source_constant(value: ast.expr) -> Any:
     try:
         return ast.literal_eval(value)
     except ValueError:

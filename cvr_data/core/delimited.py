@@ -58,11 +58,7 @@ class _Marks(NamedTuple):
 
 
 def check_start(path: Path) -> None:
-    """Look at the first bytes of a file of text.
-
-    Raises:
-        CvrError: it is empty, in another encoding, or no text.
-    """
+    """Look at the first bytes of a file of text. Raises CvrError: it is empty, in another encoding, or no text."""
     with path.open("rb") as file:
         start = file.read(512)
     if not start:
@@ -157,7 +153,7 @@ def lines_of(path: Path) -> Iterator[bytes]:
 
 def _all_records(path: Path, separator: str) -> Iterator[Record]:
     """Yield the header and all rows."""
-    of = _marks(separator)
+    of = _quote_marks(separator)
     given_back = deque[bytes]()
     lines, number, width = lines_of(path), 0, 0
     while (line := given_back.popleft() if given_back else next(lines, None)) is not None:
@@ -168,14 +164,14 @@ def _all_records(path: Path, separator: str) -> Iterator[Record]:
             record = Record(number, plain.split(of.separator))
         else:
             taken = [line]
-            record = _quoted(of, taken, chain(_emptied(given_back), lines), number, width)
+            record = _quoted_record(of, taken, chain(_emptied(given_back), lines), number, width)
             given_back.extendleft(reversed(taken[record.lines :]))
             number += record.lines - 1
         width = width or len(record.cells)
         yield record
 
 
-def _marks(separator: str) -> _Marks:
+def _quote_marks(separator: str) -> _Marks:
     inside = rb'(?:[^"]++|"")*+'
     end = re.escape(separator.encode())
     return _Marks(
@@ -188,7 +184,7 @@ def _emptied(lines: deque[bytes]) -> Iterator[bytes]:
         yield lines.popleft()
 
 
-def _quoted(of: _Marks, taken: list[bytes], lines: Iterator[bytes], number: int, width: int) -> Record:
+def _quoted_record(of: _Marks, taken: list[bytes], lines: Iterator[bytes], number: int, width: int) -> Record:
     """Return the record that begins with the line taken; the lines that are looked at for its end are taken too."""
     text, cells = taken[0], list[bytes]()
     while (stopped := _read_cells(of, text, cells)) is not None:

@@ -26,7 +26,7 @@ LONGEST_LINE = 300
 def told(error: BaseException, words: Sequence[str]) -> str:
     """Save a report of the error and return the line that names it."""
     said = masked(f"{type(error).__name__}: {first_line(error)}")[:LONGEST_LINE]
-    saved = _saved(report(error, words))
+    saved = _saved_failure(report(error, words))
     where = "no report of it could be written" if saved is None else f"the report {saved} tells where"
     return f"unexpected error, {said} ({where}; with --debug it is shown)."
 
@@ -47,7 +47,7 @@ def _is_somewhere() -> bool:
         return False
 
 
-def _saved(text: str) -> Path | None:
+def _saved_failure(text: str) -> Path | None:
     """The file the text was written to, readable by its owner alone."""
     for folder in (cache_folder() / "reports", Path(tempfile.gettempdir()) / f"cvr-reports-{os.getuid()}"):
         with contextlib.suppress(OSError):

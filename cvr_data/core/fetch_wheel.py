@@ -18,7 +18,7 @@ import httpx2
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.http_client import BAD_ADDRESS, http_client, innermost_cause
-from cvr_data.core.progress import Progress
+from cvr_data.core.progress import Megabytes
 from cvr_data.core.whole_files import file_sha256
 
 INDEX = "https://pypi.org/simple"
@@ -35,14 +35,14 @@ def fetch_wheel(distribution: str, version: str, sha256: str, folder: Path) -> P
     """
     wanted = f"{distribution}=={version}"
     problems = []
-    with http_client(timeout_s=TIMEOUT_S, cafile=_last("cert"), proxy=_last("proxy")) as client:
-        for place in _places(distribution):
+    with http_client(timeout_s=TIMEOUT_S, cafile=_last_pip_setting("cert"), proxy=_last_pip_setting("proxy")) as client:
+        for place in _wheel_places(distribution):
             try:
-                for link in _links(client, place):
+                for link in _wheel_links(client, place):
                     if _is_wheel_of(link, distribution, version):
-                        return _checked(_bring(client, link, folder), sha256)
+                        return _checked_wheel(_download_wheel(client, link, folder), sha256)
             except (*BAD_ADDRESS, httpx2.HTTPError, OSError) as error:
-                problems.append(f"{_shown(place)}: {innermost_cause(error)}".splitlines()[0])
+                problems.append(f"{_place_without_login(place)}: {innermost_cause(error)}".splitlines()[0])
     raise CvrError(
         f"Cannot download {wanted} ({'; '.join(problems) or 'no index has it'}); run: pip install --no-deps {wanted}"
     )
@@ -66,19 +66,19 @@ def pip_setting(name: str) -> list[str]:
     return []
 
 
-def _last(name: str) -> str | None:
+def _last_pip_setting(name: str) -> str | None:
     return next(reversed(pip_setting(name)), None)
 
 
-def _places(distribution: str) -> Iterator[str]:
+def _wheel_places(distribution: str) -> Iterator[str]:
     """Folders and pages that may list the wheel."""
     yield from pip_setting("find-links")
-    if _last("no-index") not in ("1", "true", "yes", "on"):
-        for index in [_last("index-url") or INDEX, *pip_setting("extra-index-url")]:
+    if _last_pip_setting("no-index") not in ("1", "true", "yes", "on"):
+        for index in [_last_pip_setting("index-url") or INDEX, *pip_setting("extra-index-url")]:
             yield f"{index.rstrip('/')}/{_canonical(distribution)}/"
 
 
-def _links(client: httpx2.Client, place: str) -> list[str]:
+def _wheel_links(client: httpx2.Client, place: str) -> list[str]:
     """The addresses on a page or in a folder; folders and pages on this machine come as paths or file: addresses."""
     if not place.startswith(("http:", "https:")):
         path = Path(url2pathname(urlsplit(place).path) if place.startswith("file:") else place)
@@ -87,17 +87,17 @@ def _links(client: httpx2.Client, place: str) -> list[str]:
         if path.is_dir() and not (path / "index.html").is_file():
             return sorted(found.absolute().as_uri() for found in path.iterdir())
         page = path / "index.html" if path.is_dir() else path
-        return [urljoin(page.absolute().as_uri(), link) for link in _hrefs(page.read_text(encoding="utf-8"))]
+        return [urljoin(page.absolute().as_uri(), link) for link in _page_hrefs(page.read_text(encoding="utf-8"))]
     answer = client.get(place, headers={"Accept": ANSWERS})
     if answer.status_code == 404:
         return []
     answer.raise_for_status()
     is_json = "json" in answer.headers.get("Content-Type", "")
-    links = [file["url"] for file in answer.json()["files"]] if is_json else _hrefs(answer.text)
+    links = [file["url"] for file in answer.json()["files"]] if is_json else _page_hrefs(answer.text)
     return [_with_login(urljoin(str(answer.url), link), place) for link in links]
 
 
-def _hrefs(page: str) -> list[str]:
+def _page_hrefs(page: str) -> list[str]:
     return [html.unescape(link) for link in re.findall(r"""<a\s[^>]*?href=["']([^"']+)""", page)]
 
 
@@ -113,7 +113,7 @@ def _is_wheel_of(link: str, distribution: str, version: str) -> bool:
     return name.endswith(".whl") and [_canonical(found[0]), *found[1:2]] == [_canonical(distribution), version]
 
 
-def _bring(client: httpx2.Client, link: str, folder: Path) -> Path:
+def _download_wheel(client: httpx2.Client, link: str, folder: Path) -> Path:
     link = urldefrag(link).url
     target = folder / unquote(urlsplit(link).path).rpartition("/")[2]
     if link.startswith("file:"):
@@ -122,11 +122,10 @@ def _bring(client: httpx2.Client, link: str, folder: Path) -> Path:
         try:
             with client.stream("GET", link) as response, target.open("wb") as file:
                 response.raise_for_status()
-                megabytes = int(response.headers.get("Content-Length", 0)) // 1_000_000
-                with Progress(f"download {target.name}", megabytes, "MB") as progress:
+                progress = Megabytes(f"download {target.name}", int(response.headers.get("Content-Length", 0)))
+                with progress:
                     for chunk in response.iter_bytes():
-                        file.write(chunk)
-                        progress.advance(file.tell() // 1_000_000 - progress.done)
+                        progress.advance_bytes(file.write(chunk))
             return target
         except httpx2.TransportError:
             if attempt == TRIES:
@@ -134,7 +133,7 @@ def _bring(client: httpx2.Client, link: str, folder: Path) -> Path:
     raise AssertionError("the last try returns or raises")
 
 
-def _checked(wheel: Path, sha256: str) -> Path:
+def _checked_wheel(wheel: Path, sha256: str) -> Path:
     found = file_sha256(wheel)
     if found != sha256:
         raise CvrError(
@@ -147,6 +146,6 @@ def _canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _shown(place: str) -> str:
+def _place_without_login(place: str) -> str:
     """A place without the name and password in its address."""
     return re.sub(r"//[^/@]*@", "//", place)

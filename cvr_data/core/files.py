@@ -79,7 +79,7 @@ def column_names(path: Path) -> list[str]:
         with reading(path, "Parquet"), open_parquet(path) as table:
             return table.schema_arrow.names
     check_start(path)
-    return keys_of(path) if suffix in JSON_LINES else header(path, _separator(path))
+    return keys_of(path) if suffix in JSON_LINES else header(path, _table_separator(path))
 
 
 def read_table(path: Path, columns: Iterable[str] | None = None, required: Iterable[str] = ()) -> pa.Table:
@@ -102,7 +102,7 @@ def read_table(path: Path, columns: Iterable[str] | None = None, required: Itera
     if columns is None:
         wanted = list(dict.fromkeys(name for row in rows for name in row.values))
     found = {name: [row.values.get(name) for row in rows] for name in wanted}
-    return pa.table({name: _array(path, name, values) for name, values in found.items()})
+    return pa.table({name: _table_array(path, name, values) for name, values in found.items()})
 
 
 def read_columns(path: Path, known: Iterable[str], required: Iterable[str]) -> dict[str, list[Any]]:
@@ -136,11 +136,11 @@ def _check_names(path: Path, names: Sequence[str], columns: Iterable[str]) -> No
     columns = list(columns)
     for column in columns:
         if column not in names:
-            raise CvrError(f"{path}: column {column!r} is missing{_hint(path, names, column, columns)}")
+            raise CvrError(f"{path}: column {column!r} is missing{_missing_column_hint(path, names, column, columns)}")
     _refuse_repeated(path, names, columns)
 
 
-def _hint(path: Path, names: Sequence[str], column: str, wanted: Sequence[str]) -> str:
+def _missing_column_hint(path: Path, names: Sequence[str], column: str, wanted: Sequence[str]) -> str:
     """What the header has in the place of a column, and what can be done about it."""
     plain = {"".join(filter(str.isprintable, name)).strip().lower(): name for name in names}
     if found := plain.get(column.lower()):
@@ -173,12 +173,12 @@ def _refuse_broken(path: Path, details: Sequence[str]) -> None:
 
 
 def _csv_table(path: Path, names: Sequence[str], wanted: Sequence[str]) -> pa.Table:
-    plain = plain_columns(path, _separator(path), [names.index(name) for name in wanted], len(names))
+    plain = plain_columns(path, _table_separator(path), [names.index(name) for name in wanted], len(names))
     if plain is not None:
         return pa.table(dict(zip(wanted, plain, strict=True)))
     cells: list[tuple[int, list[bytes]]] = [(names.index(name), []) for name in wanted]
     lines, broken = [], []
-    for record in records(path, _separator(path)):
+    for record in records(path, _table_separator(path)):
         if record.problem:
             broken.append(f"line {record.line}: {record.problem[1]}")
             continue
@@ -186,11 +186,11 @@ def _csv_table(path: Path, names: Sequence[str], wanted: Sequence[str]) -> pa.Ta
         for place, column in cells:
             column.append(record.cells[place])
     _refuse_broken(path, broken)
-    columns = (_texts(path, name, column, lines) for name, (_, column) in zip(wanted, cells, strict=True))
+    columns = (_table_texts(path, name, column, lines) for name, (_, column) in zip(wanted, cells, strict=True))
     return pa.table(dict(zip(wanted, columns, strict=True)))
 
 
-def _texts(path: Path, name: str, cells: list[bytes], lines: Sequence[int]) -> pa.ChunkedArray:
+def _table_texts(path: Path, name: str, cells: list[bytes], lines: Sequence[int]) -> pa.ChunkedArray:
     try:
         return pa.chunked_array([pa.array(cells, pa.binary())], pa.binary()).cast(pa.string())
     except pa.ArrowInvalid:
@@ -198,21 +198,21 @@ def _texts(path: Path, name: str, cells: list[bytes], lines: Sequence[int]) -> p
         raise CvrError(f"{path}: line {lines[bad]}, column {name!r}: not UTF-8.") from None
 
 
-def _separator(path: Path) -> str:
+def _table_separator(path: Path) -> str:
     return DELIMITERS.get(path.suffix.lower(), ",")
 
 
 def _csv_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
-    names = header(path, _separator(path))
+    names = header(path, _table_separator(path))
     places = [(name, names.index(name)) for name in columns]
-    for record in records(path, _separator(path)):
+    for record in records(path, _table_separator(path)):
         row = Row(f"line {record.line}")
         if record.problem:
             row.drop_reason, problem = record.problem
             row.detail = f"{row.where}: {problem}"
         else:
             cells = record.cells
-            _take(row, [(name, cells[place]) for name, place in places])
+            _take_row_values(row, [(name, cells[place]) for name, place in places])
         yield row
 
 
@@ -223,7 +223,7 @@ def _json_rows(path: Path, columns: Sequence[str] | None) -> Iterator[Row]:
         row = Row(f"line {number}")
         values = object_of(line)
         if isinstance(values, dict):
-            row.values = values if columns is None else {name: _text(values.get(name)) for name in columns}
+            row.values = values if columns is None else {name: _cell_text(values.get(name)) for name in columns}
         else:
             row.drop_reason, problem = values
             row.detail = f"{row.where}: {problem}"
@@ -236,7 +236,7 @@ def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
         for values in rows:
             number += 1
             row = Row(f"row {number}")
-            _take(row, list(values.items()))
+            _take_row_values(row, list(values.items()))
             yield row
 
 
@@ -249,11 +249,11 @@ def _parquet_batches(path: Path, columns: list[str]) -> Iterator[list[dict[str, 
                 if (batch := next(batches, None)) is None:
                     return
                 table = pa.Table.from_batches([batch.select(columns)])
-                rows = table.cast(_as_bytes(table.schema)).to_pylist()
+                rows = table.cast(_schema_of_bytes(table.schema)).to_pylist()
             yield rows
 
 
-def _as_bytes(schema: pa.Schema) -> pa.Schema:
+def _schema_of_bytes(schema: pa.Schema) -> pa.Schema:
     def kind(given: pa.DataType) -> pa.DataType:
         if pa.types.is_dictionary(given):
             return kind(given.value_type)
@@ -265,26 +265,26 @@ def _as_bytes(schema: pa.Schema) -> pa.Schema:
     return pa.schema([(entry.name, kind(entry.type)) for entry in schema])
 
 
-def _take(row: Row, values: Sequence[tuple[str, Any]]) -> None:
+def _take_row_values(row: Row, values: Sequence[tuple[str, Any]]) -> None:
     """Put values into their row, texts as texts; where one is not UTF-8, the row says so."""
     try:
-        row.values = {name: _text(value) for name, value in values}
+        row.values = {name: _cell_text(value) for name, value in values}
     except UnicodeDecodeError:
-        row.values = {name: _text(value, "replace") for name, value in values}
-        bad = next(name for name, value in values if row.values[name] != _text(value, "ignore"))
+        row.values = {name: _cell_text(value, "replace") for name, value in values}
+        bad = next(name for name, value in values if row.values[name] != _cell_text(value, "ignore"))
         row.drop_reason, row.detail = "not_utf8", f"{row.where}, column {bad!r}: not UTF-8"
 
 
-def _text(value: Any, errors: str = "strict") -> Any:
+def _cell_text(value: Any, errors: str = "strict") -> Any:
     """Return a text, or the texts of a list, without white space around it; None for an empty one."""
     if isinstance(value, bytes):
         return value.decode("utf-8", errors).strip() or None
     if isinstance(value, list):
-        return [_text(item, errors) for item in value]
+        return [_cell_text(item, errors) for item in value]
     return value.strip() or None if isinstance(value, str) else value
 
 
-def _array(path: Path, name: str, values: list[Any]) -> pa.Array:
+def _table_array(path: Path, name: str, values: list[Any]) -> pa.Array:
     try:
         return pa.array(values)
     except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:

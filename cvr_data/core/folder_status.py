@@ -1,15 +1,41 @@
 """What lies in a working folder, first to last, and what nobody has gone on with: `cvr status`."""
 
 import os
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cvr_data.core.artifact_files import MANIFEST, NEW, RUNNING
-from cvr_data.core.artifacts import Artifact
+from cvr_data.core.artifacts import Artifact, manifest_of
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import lineage
-from cvr_data.core.next_steps import next_command
+
+NEXT: dict[str, tuple[str, ...]] = {
+    "import-": ("cvr embed {folder}",),
+    "embed": ("cvr mine-pairs {videos} --embeddings {folder}", "cvr split {videos} --embeddings {folder}"),
+    "split": ("cvr mine-pairs {folder} --embeddings {embeddings}", "cvr mine-pairs {folder}"),
+    "describe-videos": ("cvr mine-pairs {folder}",),
+    "fit-heads": ("cvr mine-pairs {videos} --embeddings {embeddings}",),
+    "mine-pairs": ("cvr generate-modifications {folder} --style short",),
+    "generate-modifications": ("cvr build-triplets {folder}",),
+    "train-generator": ("cvr generate-modifications PAIRS --style trained --llm transformers -o model={folder}",),
+    "build-triplets": ("cvr bench --model sum --data {folder}",),
+    "drop-missing": ("cvr bench --model sum --data {folder}",),
+    "triplets": ("cvr bench --model sum --data {folder} -e EMBEDDINGS",),
+    "positives-queue": ("cvr review {folder} --annotator NAME",),
+    "mine-distractors": ("cvr bench --model sum --data {triplets} --distractors {folder}",),
+    "export-judgments": ("cvr build-triplets MODIFICATIONS --judgments {folder}",),
+    "find-positives": ("cvr review {folder}/queue --annotator NAME",),
+    "checkpoint": ("cvr bench --model MODEL --checkpoint {folder}",),
+    "bench": ("cvr report {folder}",),
+}
+"""How a stage's name begins -> what comes next, the first that can be filled in: with the folder and its inputs.
+
+Of several beginnings the longest counts. A word in capitals is left to the reader.
+"""
+SPLIT_ONES = ("split", "describe-videos")
+"""Stages whose videos have a split, so that features of them lead on to pairs."""
 
 DEPTH = 2
 """Folders below the one that is looked at: commands write modifications/NAME, annotations/NAME and results/NAME."""
@@ -37,10 +63,10 @@ def folder_status(folder: Path) -> list[dict[str, Any]]:
     found = [artifact for artifact in lineage(whole) if artifact.path.resolve() in here]
     artifacts = [artifact for artifact in found if artifact.stage not in OF_ANOTHER]
     last = {artifact.stage: artifact for artifact in artifacts}
-    used = {above.resolve() for artifact in artifacts for above in _inputs(artifact)}
+    used = {above.resolve() for artifact in artifacts for above in _artifact_inputs(artifact)}
     ends = [artifact for artifact in last.values() if artifact.path.resolve() not in used]
-    finished = [_finished(artifact, folder, is_end=artifact in ends) for artifact in artifacts]
-    return finished + [_unfinished(path) for path in unfinished]
+    finished = [_finished_artifact(artifact, folder, is_end=artifact in ends) for artifact in artifacts]
+    return finished + [_unfinished_artifact(path) for path in unfinished]
 
 
 def _artifact_folders(folder: Path, depth: int) -> Iterator[Path]:
@@ -52,13 +78,13 @@ def _artifact_folders(folder: Path, depth: int) -> Iterator[Path]:
                 yield from _artifact_folders(below, depth - 1)
 
 
-def _inputs(artifact: Artifact) -> Iterator[Path]:
+def _artifact_inputs(artifact: Artifact) -> Iterator[Path]:
     for entry in artifact.manifest["inputs"].values():
         if isinstance(entry, dict):
             yield artifact.path / entry["path"]
 
 
-def _finished(artifact: Artifact, folder: Path, *, is_end: bool) -> dict[str, Any]:
+def _finished_artifact(artifact: Artifact, folder: Path, *, is_end: bool) -> dict[str, Any]:
     problems = []
     for name in artifact.manifest["inputs"]:
         try:
@@ -66,7 +92,7 @@ def _finished(artifact: Artifact, folder: Path, *, is_end: bool) -> dict[str, An
         except CvrError as error:
             problems.append(str(error))
     manifest = artifact.manifest
-    names = dict.fromkeys(os.path.relpath(path, folder) for path in _inputs(artifact))
+    names = dict.fromkeys(os.path.relpath(path, folder) for path in _artifact_inputs(artifact))
     rows = f"{manifest['rows']} rows" if manifest["rows"] else "made"
     made_from = f" from {', '.join(names)}" if names else ""
     told = f"{artifact.stage}: {rows}{made_from}, {manifest['finished'][:16].replace('T', ' ')} UTC"
@@ -74,6 +100,51 @@ def _finished(artifact: Artifact, folder: Path, *, is_end: bool) -> dict[str, An
     return {"path": str(artifact.path), "stage": artifact.stage, "told": told, "problems": problems, "next": following}
 
 
-def _unfinished(path: Path) -> dict[str, Any]:
+def _unfinished_artifact(path: Path) -> dict[str, Any]:
     told = "unfinished: run its command again to resume, or with --overwrite to begin anew"
     return {"path": str(path), "stage": None, "told": told, "problems": [], "next": None}
+
+
+def next_command(folder: Path) -> str | None:
+    """Return the command that usually comes after a finished artifact, or None where there is none.
+
+    Raises:
+        CvrError: the folder holds no finished artifact.
+    """
+    artifact = manifest_of(folder)
+    begin = max((name for name in NEXT if artifact.stage.startswith(name)), key=len, default=None)
+    if begin is None or (not artifact.manifest["rows"] and begin not in ("checkpoint", "train-generator", "fit-heads")):
+        return None
+    words = {"folder": str(folder), **_inputs_as_they_were(artifact)}
+    templates = NEXT[begin]
+    if begin == "import-" and artifact.manifest.get("without_caption") == artifact.manifest["rows"]:
+        templates = ("cvr describe-videos {folder} --captions",)
+    if begin == "embed" and not _is_split(artifact):
+        templates = templates[1:]
+    return next((filled for template in templates if (filled := _filled_command(template, words))), None)
+
+
+def _inputs_as_they_were(artifact: Artifact) -> dict[str, str]:
+    """The inputs that are where they were and as they were, by name."""
+    found = {}
+    for name in artifact.manifest["inputs"]:
+        try:
+            found[name] = str(artifact.input_path(name))
+        except CvrError:
+            continue
+    return found
+
+
+def _is_split(artifact: Artifact) -> bool:
+    """Whether the videos that were embedded have splits."""
+    try:
+        return manifest_of(artifact.input_path("videos")).stage in SPLIT_ONES
+    except CvrError:
+        return False
+
+
+def _filled_command(template: str, words: Mapping[str, Any]) -> str | None:
+    try:
+        return " ".join(shlex.quote(word.format_map(words)) for word in template.split())
+    except KeyError:
+        return None

@@ -32,15 +32,11 @@ def rows_with(artifact: Artifact, name: str, wanted: Mapping[str, Iterable[str]]
         masks = [pc.is_in(asked.column(column), value_set=some) for column, some in values.items()]
         return reduce(pc.and_, masks)
 
-    return _rows(artifact, name, list(values), is_wanted, needed)
+    return _rows_of_part(artifact, name, list(values), is_wanted, needed)
 
 
 def check_written(artifact: Artifact, schema: pa.Schema) -> None:
-    """Refuse parts that lack a column which the schema requires.
-
-    Raises:
-        CvrError: the first of them is named.
-    """
+    """Refuse parts that lack a column which the schema requires. Raises CvrError: the first of them is named."""
     names = pq.read_schema(artifact.part_paths[0]).names if artifact.part_paths else schema.names
     for field in schema:
         if not field.nullable and field.name not in names:
@@ -57,7 +53,7 @@ def row_named(artifact: Artifact, column: str, beginning: str) -> Row:
     if artifact.part_paths and column not in pq.read_schema(artifact.part_paths[0]).names:
         raise CvrError(f"{artifact.path} was made by {artifact.stage!r} and holds no {what}s.")
     for name in (KEPT, DROPPED):
-        rows = _rows(artifact, name, [column], lambda asked: pc.starts_with(asked.column(0), beginning))
+        rows = _rows_of_part(artifact, name, [column], lambda asked: pc.starts_with(asked.column(0), beginning))
         ids = sorted({row[column] for row in rows})
         if len(ids) > 1 and beginning not in ids:
             raise CvrError(f"{len(ids)} {what}s of {artifact.path} begin with {beginning!r}: {first_few(ids)}.")
@@ -66,7 +62,7 @@ def row_named(artifact: Artifact, column: str, beginning: str) -> Row:
     raise CvrError(f"{artifact.path} has no {what} {beginning!r}.")
 
 
-def _rows(
+def _rows_of_part(
     artifact: Artifact, name: str, columns: Sequence[str], is_wanted: Callable[[pa.Table], Any], needed: str = ""
 ) -> list[Row]:
     rows: list[Row] = []

@@ -50,7 +50,7 @@ def http_client(
         limits=httpx2.Limits(max_connections=None),
         follow_redirects=True,
         # Not an `auth` of the client, which would not see where a redirect leads, and would replace a url's own.
-        event_hooks={"request": [_prepare, *([] if private_redirects else [_check_redirect])]},
+        event_hooks={"request": [_prepare_request, *([] if private_redirects else [_check_redirect])]},
     )
 
 
@@ -94,7 +94,7 @@ def _check_redirect(request: httpx2.Request) -> None:
         raise PrivateRedirect(f"redirected into a private network ({host}); --private-redirects follows it")
 
 
-def _prepare(request: httpx2.Request) -> None:
+def _prepare_request(request: httpx2.Request) -> None:
     """Look at the address, which may be one that a server redirects to, and add the password of its host."""
     host, port = request.url.host, request.url.port or 0
     if port > 65535 or ("%" in host and ":" not in host):  # a blank or a bracket, escaped

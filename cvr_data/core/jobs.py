@@ -44,7 +44,7 @@ def use_engine(engine: Engine) -> Iterator[Engine]:
     if around is not None and around.engine == engine:
         yield around.engine
         return
-    with _connected(engine), closing(ProcessPool(engine.workers)) as pool:
+    with _connected_engine(engine), closing(ProcessPool(engine.workers)) as pool:
         token = _BLOCK.set(_Block(engine, pool))
         try:
             yield engine
@@ -52,7 +52,7 @@ def use_engine(engine: Engine) -> Iterator[Engine]:
             _BLOCK.reset(token)
 
 
-def _connected(engine: Engine) -> AbstractContextManager[Any]:
+def _connected_engine(engine: Engine) -> AbstractContextManager[Any]:
     if engine.kind != "ray":
         return nullcontext()
     from cvr_data.core.ray_jobs import connected

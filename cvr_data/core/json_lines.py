@@ -47,11 +47,7 @@ def _without_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def keys_of(path: Path) -> list[str]:
-    """Return the keys of the first objects of a file.
-
-    Raises:
-        CvrError: no line is an object.
-    """
+    """Return the keys of the first objects of a file. Raises CvrError: no line is an object."""
     found: dict[str, None] = {}
     first = b""
     for line in islice(filter(bytes.strip, lines_of(path)), KEYS_FROM):

@@ -5,7 +5,7 @@ for step in funnel_of(lineage([Path("modifications/short-rules")])): ...
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,7 @@ class FunnelStep:
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry as manifests hold it."""
-        values = asdict(self)
-        return {"stage": self.stage, "step": self.step, "in": values["rows_in"], "out": self.rows_out,
+        return {"stage": self.stage, "step": self.step, "in": self.rows_in, "out": self.rows_out,
                 "dropped": dict(self.dropped)}  # fmt: skip
 
 
@@ -49,11 +48,7 @@ def input_names(artifact: Artifact, *kinds: str) -> list[str]:
 
 
 def input_paths(artifact: Artifact, *kinds: str) -> dict[str, Path]:
-    """Return where the inputs of these kinds lie, by name.
-
-    Raises:
-        CvrError: one has moved or changed since.
-    """
+    """Return where the inputs of these kinds lie, by name. Raises CvrError: one has moved or changed since."""
     return {name: artifact.input_path(name) for name in input_names(artifact, *kinds)}
 
 
@@ -165,13 +160,13 @@ def trace_of(folder: Path) -> list[dict[str, Any]]:
         if path.resolve() in seen:
             continue
         seen.add(path.resolve())
-        step, inputs = _step(depth, path, key)
+        step, inputs = _lineage_step(depth, path, key)
         steps.append(step)
         todo[:0] = inputs
     return steps
 
 
-def _step(depth: int, path: Path, key: str | None) -> tuple[dict[str, Any], list[tuple[int, Path, str | None]]]:
+def _lineage_step(depth: int, path: Path, key: str | None) -> tuple[dict[str, Any], list[tuple[int, Path, str | None]]]:
     blank = {"depth": depth, "path": str(path), "stage": None, "problem": ""}
     if not path.exists():
         return {**blank, "problem": "gone"}, []

@@ -85,18 +85,18 @@ def load_machine(name: str | None = None, environment: Mapping[str, str] = os.en
         CvrError: the file cannot be read, has an unknown key or a value of the wrong type, or lacks the section.
     """
     path = config_path(environment)
-    content = _read(path) if path.is_file() else {}
+    content = _read_settings(path) if path.is_file() else {}
     if environment.get("CVR_CONFIG") and not path.is_file():
         raise CvrError(f"$CVR_CONFIG is {path}, which is not there.")
     sections = content.pop("machines", {})
     if not isinstance(sections, dict) or not all(isinstance(section, dict) for section in sections.values()):
         raise CvrError(f"{path}: [machines] should hold a section for each name, got {sections!r}.")
     machine = Machine(config=path if path.is_file() else None)
-    machine = _with(machine, content, f"{path}", path.parent)
+    machine = _with_settings(machine, content, f"{path}", path.parent)
     if name is not None:
         if name not in sections:
             raise CvrError(f"{path} has no [machines.{name}]. {did_you_mean(name, sections)}")
-        machine = _with(machine, sections[name], f"{path} [machines.{name}]", path.parent)
+        machine = _with_settings(machine, sections[name], f"{path} [machines.{name}]", path.parent)
     return _with_environment(dataclasses.replace(machine, name=name), environment)
 
 
@@ -117,12 +117,12 @@ def component_options(config_class: type, options: Sequence[str], machine: Machi
     return (*(f"{name}={value}" for name, value in values.items() if value is not None), *options)
 
 
-def _with(machine: Machine, values: Mapping[str, Any], where: str, folder: Path) -> Machine:
+def _with_settings(machine: Machine, values: Mapping[str, Any], where: str, folder: Path) -> Machine:
     changes: dict[str, Any] = {}
     origins = dict(machine.origins)
     for key, value in values.items():
         if key in PLACES:
-            places = _places(key, value, where, folder)
+            places = _folders_in_settings(key, value, where, folder)
             changes[key] = {**getattr(machine, key), **places}
             origins |= {f"{key}.{name}": where for name in places}
         elif key in SCALARS:
@@ -130,7 +130,7 @@ def _with(machine: Machine, values: Mapping[str, Any], where: str, folder: Path)
             if is_wrong or (isinstance(value, int) and value < 1):
                 at_least = " of at least 1" if SCALARS[key] is int else ""
                 raise CvrError(f"{where}: {key} should be of type {SCALARS[key].__name__}{at_least}, got {value!r}.")
-            changes[key] = _path(str(value), folder) if key == "data" else value
+            changes[key] = _settings_path(str(value), folder) if key == "data" else value
             origins[key] = where
         else:
             raise CvrError(f"{where}: unknown setting {key!r}. {did_you_mean(key, (*SCALARS, *PLACES, 'machines'))}")
@@ -147,19 +147,19 @@ def _with_environment(machine: Machine, environment: Mapping[str, str]) -> Machi
     return dataclasses.replace(machine, data=data, roots=roots, origins=origins)
 
 
-def _places(key: str, value: Any, where: str, folder: Path) -> dict[str, Path]:
+def _folders_in_settings(key: str, value: Any, where: str, folder: Path) -> dict[str, Path]:
     if not isinstance(value, dict):
         raise CvrError(f"{where}: [{key}] should give a folder to each name, got {value!r}.")
     for name, path in value.items():
         if not isinstance(path, str) or not path:
             raise CvrError(f"{where}: {key}.{name} should be the path of a folder, got {path!r}.")
-    return {name.replace("_", "-"): _path(path, folder) for name, path in value.items()}
+    return {name.replace("_", "-"): _settings_path(path, folder) for name, path in value.items()}
 
 
-def _path(text: str, folder: Path) -> Path:
+def _settings_path(text: str, folder: Path) -> Path:
     return folder / Path(text).expanduser()
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_settings(path: Path) -> dict[str, Any]:
     with reading(path, "TOML"):
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -40,7 +40,7 @@ class MappedRows:
     def take(self, numbers: np.ndarray, columns: Sequence[str]) -> pa.Table:
         """Return these columns of the rows of these numbers, in their order."""
         parts, order = [self.tables[0].select(columns).slice(0, 0)], []
-        for table, asked, rows in self._found(numbers):
+        for table, asked, rows in self._rows_found(numbers):
             parts.append(table.select(columns).take(pa.array(rows)))
             order.append(asked)
         found = pa.concat_tables(parts, promote_options="permissive").combine_chunks()
@@ -49,13 +49,13 @@ class MappedRows:
     def vectors(self, numbers: np.ndarray) -> np.ndarray:
         """Return (N, D) float32 of the rows of these numbers."""
         found_ND = None
-        for table, asked, rows in self._found(numbers):
+        for table, asked, rows in self._rows_found(numbers):
             part_ND = vectors_of(table.column(VECTOR))
             found_ND = np.empty((len(numbers), part_ND.shape[1]), np.float32) if found_ND is None else found_ND
             found_ND[asked] = part_ND[rows]
         return np.empty((0, 1), np.float32) if found_ND is None else found_ND
 
-    def _found(self, numbers: np.ndarray) -> list[tuple[pa.Table, np.ndarray, np.ndarray]]:
+    def _rows_found(self, numbers: np.ndarray) -> list[tuple[pa.Table, np.ndarray, np.ndarray]]:
         """Return (table, which of the numbers lie in it, rows of it) of each table that has some."""
         places = self.places[numbers]
         order = np.argsort(places, kind="stable")
@@ -75,8 +75,8 @@ def mapped(flow: Flow, column: str) -> tuple[Side, int]:
     """
     rows = flow.run.rested(flow, is_mapped=True)
     step = ClaimStep(
-        name="number", config=column, claims=_values, settle=_ranked, run=_numbers, bucket_values=_ALL, makes_rows=True,
-        is_counted=False,
+        name="number", config=column, claims=_rank_claims, settle=_ranked_claims, run=_row_numbers,
+        bucket_values=_ALL, makes_rows=True, is_counted=False,
     )  # fmt: skip
     numbers = flow.run.rested(rows.then(step))
     return Side(load_mapped, tuple(all_of(each) for each in (rows, numbers))), rows.values
@@ -109,19 +109,19 @@ def all_of(flow: Flow) -> Bucket:
     return Bucket(first.folder, range(len(flow.parts)))
 
 
-def _values(column: str, rows: pa.Table) -> pa.Table:
+def _rank_claims(column: str, rows: pa.Table) -> pa.Table:
     numbers = np.arange(rows.num_rows, dtype=np.uint32)
     return pa.table({"key": np.zeros(rows.num_rows, np.uint64), "row": numbers, "value": rows.column(column)})
 
 
-def _ranked(column: str, claims: pa.Table) -> pa.Table:
+def _ranked_claims(column: str, claims: pa.Table) -> pa.Table:
     order = pc.sort_indices(claims.column("value")).to_numpy()
     ranks = np.empty(len(order), np.int64)
     ranks[order] = np.arange(len(order))
     return claims.select(["row", PIECE]).append_column(NUMBER, pa.array(ranks))
 
 
-def _numbers(column: str, rows: pa.Table, ranked: pa.Table) -> pa.Table:
+def _row_numbers(column: str, rows: pa.Table, ranked: pa.Table) -> pa.Table:
     numbers = np.empty(rows.num_rows, np.int64)
     numbers[ranked.column("row").to_numpy()] = ranked.column(NUMBER).to_numpy()
     return pa.table({NUMBER: numbers})

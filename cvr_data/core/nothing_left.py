@@ -25,7 +25,7 @@ PROPOSES = (
 )
 
 
-def nothing_left(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+def nothing_left_lines(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     """Return one line where an artifact has no rows to go on with: where all were lost, why, and what to try."""
     if manifest["status"].get("ok") if "status" in manifest else manifest["rows"]:
         return []
@@ -33,36 +33,37 @@ def nothing_left(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     stage = str(at.get("stage", manifest["stage"]) if at else manifest["stage"])
     hint = next((text for begin, text in HINTS.items() if stage.startswith(begin)), "see the step before")
     if manifest["rows"]:
-        told = f"no text can be used ({_listed(manifest['reasons'])})"
+        told = f"no text can be used ({_listed_reasons(manifest['reasons'])})"
     elif at is not None and at["dropped"]:
         count = sum(at["dropped"].values())
-        told = f"{at['step']!r} dropped all {count} rows that it got ({_listed(at['dropped'])}{_first_detail(folder)})"
+        why = f"{_listed_reasons(at['dropped'])}{_first_detail(folder)}"
+        told = f"{at['step']!r} dropped all {count} rows that it got ({why})"
     elif at is not None and at["in"] is None:
         told, hint = f"{at['step']!r} found none", PROPOSES
     else:
-        told, hint = f"none came in from {_inputs(folder, manifest)}", "see the step before"
+        told, hint = f"none came in from {_inputs_of_artifact(folder, manifest)}", "see the step before"
     return [f"  nothing is left: {told}; try: {hint}"]
 
 
-def _listed(reasons: Mapping[str, int]) -> str:
+def _listed_reasons(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in reasons.items())
 
 
 def _first_detail(folder: Path) -> str:
     """Return what the first dropped row says of itself."""
     for path in sorted(folder.glob("dropped-*.parquet")):
-        for value in _column(path, "detail"):
+        for value in _first_values_of_file(path, "detail"):
             if value:
                 return f": {shortened(str(value), LONGEST_DETAIL)}"
     return ""
 
 
-def _column(path: Path, name: str) -> Sequence[Any]:
+def _first_values_of_file(path: Path, name: str) -> Sequence[Any]:
     table = read_parquet(path)
     return table.column(name).slice(0, 100).to_pylist() if name in table.column_names else ()
 
 
-def _inputs(folder: Path, manifest: Mapping[str, Any]) -> str:
+def _inputs_of_artifact(folder: Path, manifest: Mapping[str, Any]) -> str:
     """Return the inputs of an artifact, from where the command runs."""
     places = {name: place_from(folder, about["path"]) for name, about in manifest["inputs"].items()}
     return ", ".join(f"{name} {place}" for name, place in places.items()) or "nothing"

@@ -86,14 +86,14 @@ def parts_of(paths: Sequence[Path], columns: Sequence[str], most: int | None = N
     for path in paths:
         footer = _footer(path)
         for group in range(footer.num_row_groups):
-            size = _values(footer.row_group(group), columns)
+            size = _row_group_values(footer.row_group(group), columns)
             if waiting and waiting_values + size > (most or PART_VALUES):
-                parts.append(Part(_joined(waiting)))
+                parts.append(Part(_joined_row_groups(waiting)))
                 waiting, waiting_values = [], 0
             waiting.append(RowGroups(path, group, group + 1))
             waiting_values, values = waiting_values + size, values + size
     # An artifact without rows has a part too, which has its columns.
-    last = [Part(_joined(waiting))] if waiting else [] if parts else [Part((RowGroups(paths[0], 0, 0),))]
+    last = [Part(_joined_row_groups(waiting))] if waiting else [] if parts else [Part((RowGroups(paths[0], 0, 0),))]
     return Parts((*parts, *last), values)
 
 
@@ -122,20 +122,12 @@ def cut_rows(paths: Sequence[Path], rows: int) -> Parts:
 
 
 def column_names(path: Path) -> list[str]:
-    """Return the columns of a Parquet file.
-
-    Raises:
-        CvrError: it cannot be read as Parquet.
-    """
+    """Return the columns of a Parquet file. Raises CvrError: it cannot be read as Parquet."""
     return read_schema(path).names
 
 
 def read_schema(path: Path) -> pa.Schema:
-    """Return the columns of a Parquet file with their types.
-
-    Raises:
-        CvrError: it cannot be read as Parquet.
-    """
+    """Return the columns of a Parquet file with their types. Raises CvrError: it cannot be read as Parquet."""
     return _footer(path).schema.to_arrow_schema()
 
 
@@ -178,15 +170,11 @@ def read_part(
 
 
 def read_bucket(bucket: Bucket) -> Iterator[pa.Table]:
-    """Yield the rows of a bucket, a table for each file.
-
-    Raises:
-        CvrError: a file cannot be read.
-    """
+    """Yield the rows of a bucket, a table for each file. Raises CvrError: a file cannot be read."""
     for number in bucket.files:
         path = dealt_file(bucket.folder, number)
         try:
-            with _mapped(path) as file, pa.ipc.open_file(file) as reader:
+            with _mapped_arrow_file(path) as file, pa.ipc.open_file(file) as reader:
                 whole = bucket.number is None
                 yield reader.read_all() if whole else pa.Table.from_batches([reader.get_batch(bucket.number)])
         except (pa.ArrowInvalid, OSError) as error:
@@ -194,11 +182,7 @@ def read_bucket(bucket: Bucket) -> Iterator[pa.Table]:
 
 
 def bucket_table(bucket: Bucket) -> pa.Table:
-    """Return the rows of a bucket as one table.
-
-    Raises:
-        CvrError: a file cannot be read.
-    """
+    """Return the rows of a bucket as one table. Raises CvrError: a file cannot be read."""
     return pa.concat_tables(list(read_bucket(bucket)), promote_options="permissive")
 
 
@@ -251,7 +235,7 @@ def mixed(values: np.ndarray) -> np.ndarray:
     return values ^ (values >> np.uint64(31))
 
 
-def _mapped(path: Path) -> AbstractContextManager[Any]:
+def _mapped_arrow_file(path: Path) -> AbstractContextManager[Any]:
     return opened(path) if is_remote(path) else pa.memory_map(str(path))
 
 
@@ -273,13 +257,13 @@ def _footer(path: Path) -> pq.FileMetaData:
         return file.metadata
 
 
-def _values(group: pq.RowGroupMetaData, columns: Sequence[str]) -> int:
+def _row_group_values(group: pq.RowGroupMetaData, columns: Sequence[str]) -> int:
     counts = [group.column(number) for number in range(group.num_columns)]
     wanted = [column.num_values for column in counts if column.path_in_schema.split(".")[0] in columns]
     return max([group.num_rows, *wanted])
 
 
-def _joined(groups: Iterable[RowGroups]) -> tuple[RowGroups, ...]:
+def _joined_row_groups(groups: Iterable[RowGroups]) -> tuple[RowGroups, ...]:
     """Return the same groups, those that follow each other in one file as one."""
     joined: list[RowGroups] = []
     for group in groups:

@@ -2,24 +2,48 @@
 
 So a run of many passes imports, and loads what its jobs keep, once in each process. Every worker has a pipe of its own
 and takes its jobs from there, one after the other; no lock is shared, so one that is killed keeps nobody waiting. It is
-replaced, and what it had is done again. When the process that hands out jobs ends, however that happens, the pipes
-close, and with them the workers end, in the middle of a job if need be.
+replaced, and what it had is done again. Ctrl-C is for the command alone. When the process that hands out jobs ends,
+however that happens, the pipes close, and with them the workers end, in the middle of a job if need be.
 """
 
 import multiprocessing
 import os
 import pickle
 import queue
+import signal
 import threading
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
-from cvr_data.core.child_process import starting_children
 from cvr_data.core.errors import CvrError
 from cvr_data.core.trust import keep_named, named_words
+
+
+@contextmanager
+def starting_children() -> Iterator[None]:
+    """Let processes that are started in the block never be told of Ctrl-C; this one is, when the block ends."""
+    resource_tracker.ensure_running()  # as it starts, it lets all signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def end_with(descriptor: int) -> None:
+    """Let this process end when the other end of a pipe is closed: nothing is sent through it."""
+    threading.Thread(target=_end_with, args=(descriptor,), daemon=True).start()
+
+
+def _end_with(descriptor: int) -> None:
+    wait([descriptor])
+    os._exit(1)
+
 
 Result = TypeVar("Result")
 ATTEMPTS = 3
@@ -50,13 +74,13 @@ class ProcessPool:
         mine: list[_Worker] = []
         try:
             while waiting or any(worker.running for worker in mine):
-                while (worker := self._free(mine, len(waiting))) is not None:
+                while (worker := self._free_worker(mine, len(waiting))) is not None:
                     index = waiting.popleft()
                     worker.give(about, index, jobs[index])
                 for worker in _answering(mine):
                     if (answer := worker.answer()) is None:
                         mine.remove(worker)
-                        self._end(worker)
+                        self._end_worker(worker)
                         waiting.extendleft(reversed(worker.running))
                         _count_lost(lost, worker.running[0])
                         continue
@@ -70,10 +94,10 @@ class ProcessPool:
     def close(self) -> None:
         """End all processes."""
         for worker in list(self._all):
-            self._end(worker)
+            self._end_worker(worker)
         self._idle.clear()
 
-    def _free(self, mine: list["_Worker"], waiting: int) -> "_Worker | None":
+    def _free_worker(self, mine: list["_Worker"], waiting: int) -> "_Worker | None":
         """The worker that is to be given the next job: a new one as long as there may be more, or who has least."""
         if not waiting:
             return None
@@ -87,12 +111,12 @@ class ProcessPool:
     def _take_back(self, mine: list["_Worker"]) -> None:
         for worker in mine:
             if worker.running or len(self._idle) >= self.workers:
-                self._end(worker)
+                self._end_worker(worker)
             else:
                 worker.about = None
                 self._idle.append(worker)
 
-    def _end(self, worker: "_Worker") -> None:
+    def _end_worker(self, worker: "_Worker") -> None:
         self._all.discard(worker)
         worker.end()
 
@@ -110,7 +134,7 @@ class _Worker:
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
-        self.process = context.Process(target=_serve, args=(other,))
+        self.process = context.Process(target=_serve_jobs, args=(other,))
         with starting_children():
             self.process.start()
         other.close()  # so that it closes when the process ends
@@ -157,10 +181,10 @@ def _count_lost(lost: Counter[int], index: int) -> None:
         )
 
 
-def _serve(pipe: Connection) -> None:
+def _serve_jobs(pipe: Connection) -> None:
     """Do the jobs that come, in a worker."""
     given: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(pipe, given), daemon=True).start()
+    threading.Thread(target=_read_jobs, args=(pipe, given), daemon=True).start()
     about: tuple[Any, ...] = ()
     while True:
         answer: tuple[Any] | _Raised
@@ -171,15 +195,15 @@ def _serve(pipe: Connection) -> None:
             keep_named(named)
             answer = (function(*shared, *job),)
         except Exception as error:
-            answer = _raised(error)
+            answer = _raised_in_worker(error)
         try:
             pipe.send(answer)
         except (TypeError, AttributeError, pickle.PicklingError) as error:
-            pipe.send(_raised(error))
+            pipe.send(_raised_in_worker(error))
         new = job = answer = None  # type: ignore[assignment]  # held no longer than needed
 
 
-def _read(pipe: Connection, given: queue.SimpleQueue[bytes]) -> None:
+def _read_jobs(pipe: Connection, given: queue.SimpleQueue[bytes]) -> None:
     """Take jobs out of the pipe, so that nobody waits who sends them, and end this process where it closes."""
     while True:
         try:
@@ -188,7 +212,7 @@ def _read(pipe: Connection, given: queue.SimpleQueue[bytes]) -> None:
             os._exit(1)
 
 
-def _raised(error: Exception) -> _Raised:
+def _raised_in_worker(error: Exception) -> _Raised:
     """Return what can be sent of an error: the same with where it was raised, or its text."""
     if not isinstance(error, CvrError):
         error.add_note(f"In a worker process:\n{''.join(traceback.format_exception(error))}")

@@ -73,7 +73,7 @@ class Pace:
     def rate(self) -> float | None:
         """Units per second of the last while; None while it is not known."""
         marks = list(self.marks)
-        if len(marks) > 1 and _units(marks, -1) < _units(marks, -2):
+        if len(marks) > 1 and _units_of_batch(marks, -1) < _units_of_batch(marks, -2):
             marks.pop()  # its rows are told one by one, and perhaps this is the first of them
         if len(marks) < 2:
             return None
@@ -82,7 +82,7 @@ class Pace:
         return (after - before) / (last_s - first_s) or None
 
 
-def _units(marks: list[tuple[float, int]], batch: int) -> int:
+def _units_of_batch(marks: list[tuple[float, int]], batch: int) -> int:
     """Return how much was done in the last batch (-1) or the one before it (-2)."""
     earlier = marks[batch - 1][1] if len(marks) > -batch else 0
     return marks[batch][1] - earlier
@@ -138,6 +138,19 @@ class Progress(AbstractContextManager["Progress"]):
         start, stop = ("\r\x1b[K", end) if self.is_terminal else ("", "\n")
         sys.stderr.write(f"{start}{line}{stop}")
         sys.stderr.flush()
+
+
+class Megabytes(Progress):
+    """A progress line in whole megabytes."""
+
+    def __init__(self, label: str, total_bytes: int):
+        super().__init__(label, total_bytes // 1_000_000, "MB")
+        self.bytes = 0
+
+    def advance_bytes(self, count: int, note: str = "") -> None:
+        """Add so many bytes."""
+        self.bytes += count
+        self.advance(self.bytes // 1_000_000 - self.done, note)
 
 
 def progress_line(count: str, left: int, elapsed_s: float, rate: float | None, unit: str, note: str) -> str:

@@ -29,15 +29,23 @@ def within(interval: str) -> dict[str, str]:
     return {RANGE: interval}
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ranged:
+    """A Config whose numbers are in the ranges of its fields however it is made, not only from the command line."""
+
+    def __post_init__(self) -> None:
+        check_ranges(type(self), vars(self))
+
+
 def check_ranges(config_class: type, values: Mapping[str, Any]) -> None:
     """Refuse numbers outside the ranges of a Config's fields. Raises ValueError: names the first field."""
     for each in dataclasses.fields(config_class):
         value = values.get(each.name)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            _check(each.name, value, each.metadata.get(RANGE))
+            _check_range(each.name, value, each.metadata.get(RANGE))
 
 
-def _check(name: str, value: float, interval: str | None) -> None:
+def _check_range(name: str, value: float, interval: str | None) -> None:
     largest = LARGEST_WHOLE if isinstance(value, int) else LARGEST
     if value == math.inf and (interval or "").endswith("inf]"):
         return

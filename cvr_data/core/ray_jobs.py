@@ -49,13 +49,13 @@ def map_on_ray(
                 return
             done, _ = ray.wait(list(running), num_returns=1)
             for reference in done:
-                yield running.pop(reference), _result(reference)
+                yield running.pop(reference), _ray_result(reference)
     finally:
         for reference in running:
             ray.cancel(reference, force=True)
 
 
-def _result(reference: Any) -> Any:
+def _ray_result(reference: Any) -> Any:
     """Return what a task did; what it raised is raised as it was there."""
     import ray
 
@@ -92,7 +92,7 @@ def connected(engine: "Engine") -> Iterator[None]:
         raise CvrError(f"--engine ray needs Ray (pip install 'cvr[ray]'): {error}") from None
     was_running = ray.is_initialized()
     if not was_running:
-        _start(ray, engine)
+        _start_ray(ray, engine)
     try:
         yield
     finally:
@@ -100,7 +100,7 @@ def connected(engine: "Engine") -> Iterator[None]:
             ray.shutdown()
 
 
-def _start(ray: Any, engine: "Engine") -> None:
+def _start_ray(ray: Any, engine: "Engine") -> None:
     where = {"env_vars": {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}}
     if engine.address is not None:
         try:

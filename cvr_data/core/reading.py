@@ -9,10 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.core.plain_paths import check_plain
 
 if TYPE_CHECKING:
     import numpy as np
+import os
+import stat
+
+from cvr_data.core.places import is_remote
+
+SYSTEM = (Path("/dev"), Path("/proc"), Path("/sys"))
+ALLOWED = Path("/dev/shm")
+"""The one folder there that holds ordinary files."""
 
 LONGEST = 200
 """Characters of what a reader says that are passed on."""
@@ -79,13 +86,15 @@ def check_fields(kind: type, values: Mapping[str, Any]) -> None:
         allowed = tuple(typing.get_origin(part) or part for part in parts)
         is_choice = typing.Literal in allowed
         is_fitting = (
-            value in typing.get_args(parts[0]) if is_choice else isinstance(value, (*allowed, *_lists(allowed)))
+            value in typing.get_args(parts[0])
+            if is_choice
+            else isinstance(value, (*allowed, *_lists_for_tuples(allowed)))
         )
         if not is_fitting or (isinstance(value, bool) and bool not in allowed):
             raise ValueError(f"{name!r} is {str(value)[:40]!r}")
 
 
-def _lists(allowed: tuple[Any, ...]) -> tuple[type, ...]:
+def _lists_for_tuples(allowed: tuple[Any, ...]) -> tuple[type, ...]:
     return (list,) if tuple in allowed else ()
 
 
@@ -98,11 +107,7 @@ def reason(error: BaseException) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a UTF-8 file.
-
-    Raises:
-        CvrError: the file is missing or not UTF-8.
-    """
+    """Return the text of a UTF-8 file. Raises CvrError: the file is missing or not UTF-8."""
     with reading(path, "text"):
         return path.read_bytes().decode("utf-8")
 
@@ -120,3 +125,26 @@ def read_array(path: Path) -> "np.ndarray":
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
         raise CvrError(f"{path} should hold numbers, got {getattr(array, 'dtype', 'an archive')}.")
     return array
+
+
+def check_plain(path: Path) -> Path:
+    """Return the path of a file or folder, or of what is not there yet.
+
+    Raises:
+        CvrError: it is a device, pipe or socket, or lies among the system's (`/dev/stdout`, wherever that leads).
+    """
+    if is_remote(path):
+        return path
+    here = Path(os.path.normpath(Path.cwd() / path))
+    for place in (here, Path(os.path.realpath(here))):
+        if any(place.is_relative_to(folder) for folder in SYSTEM) and not place.is_relative_to(ALLOWED):
+            raise CvrError(f"{path} is no plain file or folder, but one of the system's; name another.")
+    try:
+        kind = here.stat().st_mode
+    except OSError as error:  # not there, or not to be looked at: whoever opens it says so
+        if error.errno == errno.ELOOP:
+            raise CvrError(f"{path} is a link that leads to itself; name another.") from None
+        return path
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise CvrError(f"{path} is no plain file or folder, but a device, pipe or socket; name another.")
+    return path

@@ -25,8 +25,8 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 from cvr_data.core.config_source import REQUIRED, default_text, defaults_of, field_docs
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.places import check_address, is_place, is_remote, place_of
-from cvr_data.core.plain_paths import check_plain
 from cvr_data.core.ranges import check_ranges
+from cvr_data.core.reading import check_plain
 from cvr_data.core.trust import OUTSIDE, import_named, is_stored, require_named
 
 UNSEEN, UNSEEN_MARK = "\nUnseen: ", " [unseen]"
@@ -161,7 +161,7 @@ def parse_config(config_class: type, options: Options, *, where: str, anywhere: 
         name = key.replace("-", "_")
         if name not in names:
             raise CvrError(f"{where}: unknown option {key!r}. {did_you_mean(name, names)}{further}")
-        values[name] = _value(text, hints[name], f"{where}: option {name}")
+        values[name] = _option_value(text, hints[name], f"{where}: option {name}")
         if isinstance(text, str) and is_place(values[name]) and is_remote(values[name]) and not anywhere:
             raise CvrError(f"{where}: option {name} is read on disks only, got {text}.")
     for field in dataclasses.fields(config_class):
@@ -206,25 +206,25 @@ def _split_option(text: str, where: str) -> tuple[str, str]:
     return key.strip(), value
 
 
-def _value(value: Any, hint: Any, where: str) -> Any:
+def _option_value(value: Any, hint: Any, where: str) -> Any:
     """A text parsed; a list, as JSON has it, made a tuple of parsed texts; anything else as it is."""
     if isinstance(value, list):
         kinds = [kind for kind in typing.get_args(hint) if typing.get_origin(kind) is tuple] or [hint]
-        return tuple(_value(part, (*typing.get_args(kinds[0]), str)[0], where) for part in value)
-    return _parse(value, hint, where) if isinstance(value, str) else value
+        return tuple(_option_value(part, (*typing.get_args(kinds[0]), str)[0], where) for part in value)
+    return _parse_option(value, hint, where) if isinstance(value, str) else value
 
 
-def _parse(text: str, hint: Any, where: str) -> Any:
+def _parse_option(text: str, hint: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         if text.lower() in ("none", "null") and type(None) in arguments:
             return None
-        return _parse(text, next(kind for kind in arguments if kind is not type(None)), where)
+        return _parse_option(text, next(kind for kind in arguments if kind is not type(None)), where)
     if origin is typing.Literal:
         return _parse_choice(text, arguments, where)
     if origin is tuple:
         kinds = [kind for kind in arguments if kind is not Ellipsis]
-        return tuple(_parse(part.strip(), kinds[0], where) for part in text.split(",") if part.strip())
+        return tuple(_parse_option(part.strip(), kinds[0], where) for part in text.split(",") if part.strip())
     if hint is bool:
         if text.lower() in ("true", "1", "yes", "on", "false", "0", "no", "off"):
             return text.lower() in ("true", "1", "yes", "on")

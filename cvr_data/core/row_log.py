@@ -30,9 +30,9 @@ class RowLog:
         self.waiting: list[Mapping[str, Any]] = []
         self.flushed = time.monotonic()
         files = sorted(folder.glob(f"{prefix}*.parquet"))
-        self.known = last_rows(files, schema, key=key, when=when)
+        self.known = last_logged_rows(files, schema, key=key, when=when)
         if len(files) >= MERGE_FROM:
-            self._write(self.known.values())
+            self._write_log(self.known.values())
             for path in files:
                 path.unlink()
 
@@ -47,16 +47,16 @@ class RowLog:
         """Write the rows that wait."""
         self.flushed = time.monotonic()
         if self.waiting:
-            self._write(self.waiting)
+            self._write_log(self.waiting)
             self.waiting = []
 
-    def _write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+    def _write_log(self, rows: Iterable[Mapping[str, Any]]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{self.prefix}{time.time_ns():020d}-{os.getpid()}.parquet"
         write_parquet(self.folder / name, pa.Table.from_pylist(list(rows), self.schema))
 
 
-def last_rows(files: Iterable[Path], schema: pa.Schema, *, key: str, when: str) -> dict[str, dict[str, Any]]:
+def last_logged_rows(files: Iterable[Path], schema: pa.Schema, *, key: str, when: str) -> dict[str, dict[str, Any]]:
     """Return key -> the row of the files with the latest time in the column `when`."""
     rows: list[dict[str, Any]] = []
     for path in files:

@@ -21,13 +21,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import WORK, Artifact, ArtifactWriter, Written, open_artifact
+from cvr_data.core.artifact_writer import WORK, ArtifactWriter, Written
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.counts import Counts
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine
 from cvr_data.core.parts import Bucket, Part, buckets_of, chosen_columns, cut_rows, parts_of
 from cvr_data.core.places import make_folder, place_of, remove_folder, scheme_of
-from cvr_data.core.stage_jobs import Also, Done, Maker, Pass, forget_sides, make_job, run_job, settle_job, write_made
+from cvr_data.core.stage_jobs import Done, Maker, Pass, forget_sides, make_job, run_job, settle_job, write_made
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, all_together
 
 BUCKET_VALUES = 500_000
@@ -50,13 +51,17 @@ class Flow:
     rows: int | None = None
     """Rows of the parts, where an earlier pass counted them."""
 
-    def then(self, step: Step) -> "Flow":
-        """Return the flow with one more step; a pass is run first if the step's rows have to meet."""
-        if isinstance(step, ClaimStep):
-            return self.run.claimed(self, step)
-        if isinstance(step, KeyedStep):
-            return self.run.meet([self], step)
-        return replace(self, steps=(*self.steps, step))
+    def then(self, *steps: Step) -> "Flow":
+        """Return the flow with more steps; a pass is run before one whose rows have to meet."""
+        flow = self
+        for step in steps:
+            if isinstance(step, ClaimStep):
+                flow = self.run.claimed(flow, step)
+            elif isinstance(step, KeyedStep):
+                flow = self.run.meet([flow], step)
+            else:
+                flow = replace(flow, steps=(*flow.steps, step))
+        return flow
 
 
 class StageRun(AbstractContextManager["StageRun"]):
@@ -96,13 +101,9 @@ class StageRun(AbstractContextManager["StageRun"]):
         self.writer.__exit__(kind, error, trace)
 
     def read(
-        self,
-        folder: Path,
-        columns: Sequence[str] | None = None,
-        required: Sequence[str] = (),
-        part_values: int | None = None,
-        part_rows: int | None = None,
-    ) -> Flow:
+        self, folder: Path, columns: Sequence[str] | None = None, required: Sequence[str] = (),
+        part_values: int | None = None, part_rows: int | None = None,
+    ) -> Flow:  # fmt: skip
         """Return the rows of an artifact, with those of the columns that it has.
 
         Where a row takes long, smaller parts (`part_values`, of one row group at least) lose less when it is killed;
@@ -117,15 +118,9 @@ class StageRun(AbstractContextManager["StageRun"]):
         return self.read_files(paths, columns, required, part_values, part_rows, where=folder)
 
     def read_files(
-        self,
-        paths: Sequence[Path],
-        columns: Sequence[str] | None = None,
-        required: Sequence[str] = (),
-        part_values: int | None = None,
-        part_rows: int | None = None,
-        *,
-        where: Path,
-    ) -> Flow:
+        self, paths: Sequence[Path], columns: Sequence[str] | None = None, required: Sequence[str] = (),
+        part_values: int | None = None, part_rows: int | None = None, *, where: Path,
+    ) -> Flow:  # fmt: skip
         """Return the rows of Parquet files of one schema, with those of the columns that they have.
 
         Raises:
@@ -140,11 +135,11 @@ class StageRun(AbstractContextManager["StageRun"]):
 
         A bucket has the rows of the first flow, then those of the second: what they lack of each other is null.
         """
-        flows = [self._sized(flow) for flow in flows]
+        flows = [self._sized_flow(flow) for flow in flows]
         values = sum(flow.values for flow in flows)
         most = step.bucket_values or BUCKET_VALUES
         buckets = buckets_of(values, most)
-        made = [self._pass(flow, step.name, deal_for=step, buckets=buckets) for flow in flows]
+        made = [self._run_pass(flow, step.name, deal_for=step, buckets=buckets) for flow in flows]
         folders = [(each.folder, range(len(flow.parts))) for (each, _), flow in zip(made, flows, strict=True)]
         done = [each for _, dones in made for each in dones]
         parts = []
@@ -160,17 +155,17 @@ class StageRun(AbstractContextManager["StageRun"]):
 
         Rows of `among` make offers: claims that are settled with those of the flow, and go back nowhere.
         """
-        flow = self._sized(flow)
+        flow = self._sized_flow(flow)
         claims = flow.values * step.per_value + (among.values if among else 0)
         buckets = buckets_of(claims, step.bucket_values or CLAIMS)
         keeps = any(each.is_counted or isinstance(each, ClaimStep) for each in flow.steps)  # others are done again
-        made, claimed = self._pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
+        made, claimed = self._run_pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
         folders = [(made.folder, range(len(flow.parts)))]
         if among is not None:
             offers = replace(step, claims=step.offers or step.claims)
-            offered, _ = self._pass(among, f"{step.name}-offers", deal_for=offers, buckets=buckets)
+            offered, _ = self._run_pass(among, f"{step.name}-offers", deal_for=offers, buckets=buckets)
             folders.append((offered.folder, range(len(among.parts))))
-        settling = replace(made, folder=self._folder(f"{step.name}-settled"), steps=())
+        settling = replace(made, folder=self._pass_folder(f"{step.name}-settled"), steps=())
         jobs = [(tuple(Bucket(*files, number) for files in folders), number) for number in range(buckets)]
         done = self.counts.done(settle_job, jobs, (settling, step), f"settle {step.name}")
         rows = [
@@ -197,7 +192,6 @@ class StageRun(AbstractContextManager["StageRun"]):
         schema: pa.Schema | None = None,
         *,
         sort_by: Sequence[str] = (),
-        also: Also | None = None,
         total: int | None = None,
         unit: str = "rows",
     ) -> Flow:
@@ -209,13 +203,11 @@ class StageRun(AbstractContextManager["StageRun"]):
             flow: the rows.
             schema: what the kept rows must have.
             sort_by: columns that the rows of each part are sorted by.
-            also: writes more files of each part.
             total: how many rows there will be; then progress counts rows, and what a job here tells of them.
             unit: of the progress.
         """
-        _, done = self._pass(flow, self.stage, (total, unit), schema=schema, sort_by=tuple(sort_by), also=also)
-        self._remove_leftovers()
-        self.written = sum(each.rows for each in done)
+        _, done = self._run_pass(flow, self.stage, (total, unit), schema=schema, sort_by=tuple(sort_by))
+        self._note_written(done)
         paths = [self.out / f"part-{number:05d}.parquet" for number in range(len(flow.parts))]
         return replace(self.read_files(paths, where=self.out), rows=self.written)
 
@@ -232,7 +224,7 @@ class StageRun(AbstractContextManager["StageRun"]):
 
         Such as those of a file that is read from its start to its end. If this is interrupted, it begins anew.
         """
-        about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
+        about = Pass(key=self.writer.key, folder=self._pass_folder(name), out=self.out)
         done = write_made(about, make)
         parts = tuple(Part((Bucket(about.folder, range(number, number + 1)),)) for number in range(len(done.files)))
         return Flow(self, parts, done.rows, rows=done.rows)
@@ -242,40 +234,39 @@ class StageRun(AbstractContextManager["StageRun"]):
 
         For a stage whose parts have arrays and take a network: it counts as one step.
         """
-        about = Pass(key=self.writer.key, folder=self._folder(name), out=self.out)
+        about = Pass(key=self.writer.key, folder=self._pass_folder(name), out=self.out)
         done = self.counts.done(make_job, list(parts.items()), (about, make), name, on_gpu=True)
         self.counts.add([Step(name=name, run=make)], done)
-        self._remove_leftovers()
-        self.written = sum(each.rows for each in done)
+        self._note_written(done)
         return [each.rows for each in done]
 
     def rested(self, flow: Flow, *, is_mapped: bool = False) -> Flow:
         """Run what waits and return its rows as they lie on disk, counted; mapped ones are for `core.mapped_rows`."""
-        made, done = self._pass(flow, "rows", deal_for=all_together("rows"), is_mapped=is_mapped)
+        made, done = self._run_pass(flow, "rows", deal_for=all_together("rows"), is_mapped=is_mapped)
         parts = tuple(Part((Bucket(made.folder, range(number, number + 1)),)) for number in range(len(flow.parts)))
         rows = sum(each.rows for each in done)
         return Flow(self, parts, rows, rows=rows)
 
     def side(self, flow: Flow, load: Callable[[Bucket], Any]) -> Side:
         """Run what waits, none of it counted, and return a side: what `load` makes of the bucket of all rows."""
-        found, _ = self._pass(flow, load.__name__, deal_for=all_together(load.__name__))
+        found, _ = self._run_pass(flow, load.__name__, deal_for=all_together(load.__name__))
         return Side(load, (Bucket(found.folder, range(len(flow.parts)), 0),))
 
     def part_paths(self) -> list[Path]:
         """Return the parts of the artifact that are written, in order."""
         return sorted(self.out.glob("part-*.parquet"))
 
-    def _sized(self, flow: Flow) -> Flow:
+    def _sized_flow(self, flow: Flow) -> Flow:
         """Return the flow with its rows counted, where steps that wait make another number of them."""
         makes = any(step.makes_rows and not isinstance(step, ClaimStep) for step in flow.steps)
         return self.rested(flow) if makes else flow
 
-    def _pass(
+    def _run_pass(
         self, flow: Flow, name: str, counting: tuple[int | None, str] = (None, ""), **about: Any
     ) -> tuple[Pass, list[Done]]:
         """Run the steps that wait on every part."""
         made = Pass(
-            key=self.writer.key, folder=self._folder(name), out=self.out, columns=flow.columns, steps=flow.steps,
+            key=self.writer.key, folder=self._pass_folder(name), out=self.out, columns=flow.columns, steps=flow.steps,
             first_counted=len(self.counts.counted), first_dropped=self.dropping, **about,
         )  # fmt: skip
         on_gpu = any(step.on_gpu for step in flow.steps)
@@ -288,14 +279,15 @@ class StageRun(AbstractContextManager["StageRun"]):
         self.counts.add(steps, done)
         return made, done
 
-    def _folder(self, name: str) -> Path:
+    def _pass_folder(self, name: str) -> Path:
         self.passes += 1
         folder = self.out / WORK / f"{self.passes:02d}-{name}"
         make_folder(folder)
         return folder
 
-    def _remove_leftovers(self) -> None:
-        """Remove parts that a run cut another way left behind."""
+    def _note_written(self, done: Sequence[Done]) -> None:
+        """Count the rows of the parts, and remove those that a run cut another way left behind."""
+        self.written = sum(each.rows for each in done)
         for path in self.out.iterdir():
             is_part = path.suffix == ".parquet" and path.name.startswith(("part-", "dropped-"))
             if is_part and path.name not in self.counts.files and path.name not in self.writer.foreign:

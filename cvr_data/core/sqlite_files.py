@@ -6,8 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.plain_paths import check_plain
-from cvr_data.core.reading import reading
+from cvr_data.core.reading import check_plain, reading
 
 FULL = ("full", "disk I/O error")
 """What SQLite says of a disk that takes no more."""
@@ -26,16 +25,16 @@ def check_database(path: Path, kind: str, schema: str, added: Collection[str] = 
         return
     with closing(sqlite3.connect(":memory:")) as empty:
         empty.executescript(schema)
-        ours = _columns(empty)
+        ours = _sqlite_columns(empty)
     with reading(path, kind), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        found = _columns(connection)
+        found = _sqlite_columns(connection)
     lacking = [name for name in found.keys() & ours.keys() if not ours[name] - {*added} <= found[name]]
     if lacking or (found and not found.keys() & ours.keys()):
         other = f"the table {lacking[0]!r} has other columns" if lacking else f"it has {', '.join(sorted(found)[:3])}"
         raise CvrError(f"{path} is a database, and not {kind}: {other}; name another file.")
 
 
-def _columns(connection: sqlite3.Connection) -> dict[str, set[str]]:
+def _sqlite_columns(connection: sqlite3.Connection) -> dict[str, set[str]]:
     names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
     found = {}
     for (name,) in names.fetchall():

@@ -28,10 +28,6 @@ from cvr_data.core.whole_files import file_sha256, json_bytes, write_array, writ
 PIECE = "_piece"
 """Column of claims: which of the parts they came from; `settle` leaves it there."""
 
-Also = Callable[[pa.Table, Path, int], tuple[pa.Table, list[Path]]]
-"""Writes more files of a part, such as arrays: (its rows, folder of the artifact, its number) -> (the rows as they are
-written to its own file, the other files)."""
-
 
 @dataclass(frozen=True)
 class MadeFiles:
@@ -78,7 +74,6 @@ class Pass:
     schema: pa.Schema | None = None
     """Of the artifact's parts."""
     sort_by: tuple[str, ...] = ()
-    also: Also | None = None
 
     def rows_folder(self) -> Path:
         """Return the folder of the rows that claims were made of."""
@@ -112,7 +107,7 @@ def run_job(of: Pass, index: int, part: Part) -> Done:
         RuntimeError: a step lost rows, or gave a bad table.
     """
     with silent():
-        return _kept_or(of, index, [part], lambda: _run(of, index, part))
+        return _kept_or(of, index, [part], lambda: _run_steps(of, index, part))
 
 
 def make_job(of: Pass, make: Maker, index: int, part: Part) -> Done:
@@ -137,8 +132,8 @@ def make_job(of: Pass, make: Maker, index: int, part: Part) -> Done:
         count = StepCount(
             rows.num_rows, files.table.num_rows, Counter(count_reasons(files.dropped)), Counter(files.told)
         )
-        without = {str(path): _size(path) for path in files.without}
-        return Done((count,), files.table.num_rows, rows.num_rows, _said_of(of, paths), without=without)
+        without = {str(path): _file_size(path) for path in files.without}
+        return Done((count,), files.table.num_rows, rows.num_rows, _files_of_job(of, paths), without=without)
 
     with silent():
         return _kept_or(of, index, [part], made)
@@ -159,7 +154,7 @@ def settle_job(of: Pass, step: ClaimStep, buckets: Sequence[Bucket], index: int)
         path = of.folder / f"{index:05d}.arrow"
         asking = len(buckets[0].files)
         write_dealt(path, settled.drop_columns([PIECE]), settled.column(PIECE).to_numpy(), asking)
-        return Done((), settled.num_rows, claims.num_rows, _said_of(of, [path]))
+        return Done((), settled.num_rows, claims.num_rows, _files_of_job(of, [path]))
 
     return _kept_or(of, index, [*buckets, step.name], settle)
 
@@ -176,7 +171,7 @@ def write_made(of: Pass, make: Callable[[], Iterable[pa.Table]]) -> Done:
                 some = table.slice(start, PART_ROWS)
                 write_dealt(paths[-1], some, np.zeros(some.num_rows, np.int64), 1)
             rows += table.num_rows
-        return Done((), rows, 0, _said_of(of, paths))
+        return Done((), rows, 0, _files_of_job(of, paths))
 
     return _kept_or(of, 0, [], write)
 
@@ -184,7 +179,7 @@ def write_made(of: Pass, make: Callable[[], Iterable[pa.Table]]) -> Done:
 def _kept_or(of: Pass, index: int, about: Sequence[Any], make: Any) -> Done:
     note = of.folder / f"{index:05d}.json"
     signed = hashlib.sha256(repr((of.key, about, of.buckets, [step.name for step in of.steps])).encode()).hexdigest()
-    if (done := _read_note(note, of.out, signed)) is not None:
+    if (done := _read_note(of, note, signed)) is not None:
         return done
     make_folder(of.folder)
     made = make()
@@ -196,13 +191,13 @@ def _kept_or(of: Pass, index: int, about: Sequence[Any], make: Any) -> Done:
     return made
 
 
-def _read_note(note: Path, out: Path, signed: str) -> Done | None:
+def _read_note(of: Pass, note: Path, signed: str) -> Done | None:
     """Return what an earlier run of the job said, if its files are still so."""
     try:
         said = json.loads(note.read_bytes())
-        if said["job"] != signed or not all(_is_as_said(out / name, *about) for name, about in said["files"].items()):
+        if said["job"] != signed or said["files"] != _files_of_job(of, [of.out / name for name in said["files"]]):
             return None
-        if any(_size(place_of(name)) != size for name, size in said["without"].items()):
+        if any(_file_size(place_of(name)) != size for name, size in said["without"].items()):
             return None
         counts = tuple(StepCount(*each[:2], *map(Counter, each[2:])) for each in said["counts"])
         sizes, without = tuple(said["sizes"]), said["without"]
@@ -211,45 +206,38 @@ def _read_note(note: Path, out: Path, signed: str) -> Done | None:
         return None
 
 
-def _is_as_said(path: Path, size: int, sha256: str) -> bool:
-    return path.stat().st_size == size and file_sha256(path) == sha256
-
-
-def _size(path: Path) -> int:
+def _file_size(path: Path) -> int:
     return path.stat().st_size if path.is_file() else -1
 
 
-def _said_of(of: Pass, paths: Sequence[Path]) -> dict[str, list[Any]]:
+def _files_of_job(of: Pass, paths: Sequence[Path]) -> dict[str, list[Any]]:
     return {path.relative_to(of.out).as_posix(): [path.stat().st_size, file_sha256(path)] for path in paths}
 
 
-def _run(of: Pass, index: int, part: Part) -> Done:
+def _run_steps(of: Pass, index: int, part: Part) -> Done:
     first = of.steps[0] if of.steps else None
     table = read_part(part, of.columns, partial(first.key, first.config) if isinstance(first, KeyedStep) else None)
-    given = table.num_rows
-    counts: list[StepCount] = []
-    lost: list[pa.Table] = []
+    given, counts, lost = table.num_rows, list[StepCount](), list[pa.Table]()
     for step in of.steps:
-        table, dropped, count = _apply(step, table, part, of.key)
+        table, dropped, count = _apply_step(step, table, part, of.key)
         if step.is_counted:
             number = pa.array(np.full(dropped.num_rows, of.first_counted + len(counts), np.int32))
             lost += [dropped.append_column("drop_step", number)] if dropped.num_rows else []
             counts.append(count)
-    paths = [*_write_dropped(of, index, lost)]
+    paths = _write_dropped(of, index, lost)
     sizes: tuple[int, ...] = ()
     if of.deal_for is None:
-        table, others = of.also(table, of.out, index) if of.also else (table, [])
-        paths += [*others, of.out / f"part-{index:05d}.parquet"]
-        write_parquet(paths[-1], _finished(of, table))
+        paths.append(of.out / f"part-{index:05d}.parquet")
+        write_parquet(paths[-1], _finished_part(of, table))
     else:
         paths.append(of.folder / f"{index:05d}.arrow")
-        sizes = _deal(of, of.deal_for, paths[-1], table)
+        sizes = _deal_rows(of, of.deal_for, paths[-1], table)
         paths += [of.rows_folder() / paths[-1].name] if of.keeps_rows else []
-    return Done(tuple(counts), table.num_rows, given, _said_of(of, paths), sizes)
+    return Done(tuple(counts), table.num_rows, given, _files_of_job(of, paths), sizes)
 
 
-def _apply(step: Step, table: pa.Table, part: Part, key: str) -> tuple[pa.Table, pa.Table, StepCount]:
-    sides = [_loaded(side, key) for side in step.sides]
+def _apply_step(step: Step, table: pa.Table, part: Part, key: str) -> tuple[pa.Table, pa.Table, StepCount]:
+    sides = [_loaded_side(side, key) for side in step.sides]
     if isinstance(step, ClaimStep):
         settled = pa.concat_tables(list(read_bucket(part.verdicts))) if part.verdicts else pa.table({})
         made = step.run(step.config, table, settled, *sides)
@@ -265,14 +253,13 @@ def _apply(step: Step, table: pa.Table, part: Part, key: str) -> tuple[pa.Table,
 
 
 def _write_dropped(of: Pass, index: int, lost: Sequence[pa.Table]) -> list[Path]:
-    if not lost:
-        return []
     path = of.out / f"dropped-{of.first_dropped + index:05d}.parquet"
-    write_parquet(path, pa.concat_tables(lost, promote_options="permissive"))
-    return [path]
+    if lost:
+        write_parquet(path, pa.concat_tables(lost, promote_options="permissive"))
+    return [path] if lost else []
 
 
-def _deal(of: Pass, step: KeyedStep | ClaimStep, path: Path, table: pa.Table) -> tuple[int, ...]:
+def _deal_rows(of: Pass, step: KeyedStep | ClaimStep, path: Path, table: pa.Table) -> tuple[int, ...]:
     """Write the rows, or their claims, for those they have to meet; return how many are in each bucket."""
     if isinstance(step, KeyedStep):
         dealt, keys = table, step.key(step.config, table)
@@ -285,7 +272,7 @@ def _deal(of: Pass, step: KeyedStep | ClaimStep, path: Path, table: pa.Table) ->
     return write_dealt(path, dealt, number_of(keys, of.buckets), of.buckets, is_mapped=of.is_mapped)
 
 
-def _finished(of: Pass, table: pa.Table) -> pa.Table:
+def _finished_part(of: Pass, table: pa.Table) -> pa.Table:
     table = table.sort_by([(name, "ascending") for name in of.sort_by]) if of.sort_by else table
     if of.schema is None:
         return table
@@ -297,10 +284,10 @@ def _finished(of: Pass, table: pa.Table) -> pa.Table:
 
 def forget_sides() -> None:
     """Let go of what sides loaded in this process: an artifact is written, and the next one has others."""
-    _loaded.cache_clear()
+    _loaded_side.cache_clear()
 
 
 @lru_cache(maxsize=8)
-def _loaded(side: Side, key: str) -> Any:
+def _loaded_side(side: Side, key: str) -> Any:
     """What a side loads, once in this process for an artifact of this key."""
     return side.load(*side.arguments)

@@ -22,12 +22,9 @@ A stage that drops videos with too few words, and all but the first of those of 
     def drop_silent(config, part):
         return mark(part, pc.equal(pc.list_value_length(part["captions"]), 0), "no_caption")
 
-    def by_url(config, part):
-        return hashes_of(part["url"])
-
     def drop_repeated(config, bucket):
         is_first = np.zeros(bucket.num_rows, bool)
-        is_first[np.unique(by_url(config, bucket), return_index=True)[1]] = True
+        is_first[np.unique(bucket["url"].to_numpy(), return_index=True)[1]] = True
         return mark(bucket, pa.array(~is_first), "repeated_url")
 
     def one_each(videos, out, *, overwrite):
@@ -36,7 +33,7 @@ A stage that drops videos with too few words, and all but the first of those of 
             return done
         with run:
             flow = run.read(videos).then(Step(name="silent", run=drop_silent))
-            flow = flow.then(KeyedStep(name="repeated", run=drop_repeated, key=by_url))
+            flow = flow.then(KeyedStep(name="repeated", run=drop_repeated, key=ByColumn("url")))
             return run.write(flow, VIDEOS, sort_by=("video_id",))
 """
 
@@ -48,6 +45,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from cvr_data.core.parts import hashes_of
 
 PART_ROWS = 500_000
 """Rows of one output part of a stage that is called once."""
@@ -109,6 +108,18 @@ class ClaimStep(Step):
     columns of their own, which are null in `claims`, and the other way round."""
 
 
+@dataclass(frozen=True)
+class ByColumn:
+    """The key of rows that meet where they have the same value in one column: texts by a hash, numbers as they are."""
+
+    column: str
+
+    def __call__(self, config: Any, table: pa.Table) -> np.ndarray:
+        """Return a number per row."""
+        values = table.column(self.column)
+        return values.to_numpy() if pa.types.is_integer(values.type) else hashes_of(values)
+
+
 @dataclass
 class StepCount:
     """What became of the rows of a step."""
@@ -127,10 +138,11 @@ class StepCount:
 
 def all_together(name: str) -> KeyedStep:
     """Return a step that leaves all rows as they are, in one bucket."""
-    return KeyedStep(name=name, run=_as_it_is, key=_one_key)
+    return KeyedStep(name=name, run=_as_it_is, key=one_key)
 
 
-def _one_key(config: Any, table: pa.Table) -> np.ndarray:
+def one_key(config: Any, table: pa.Table) -> np.ndarray:
+    """Return the key of rows that all meet in one bucket."""
     return np.zeros(table.num_rows, np.uint64)
 
 

@@ -39,8 +39,8 @@ def load_torch_file(path: Path) -> Any:
     except CvrError:
         raise
     except Exception as error:  # of any kind: a damaged pickle ends wherever its bytes lead
-        raise CvrError(f"{path}: not a file of weights that can be read safely ({_reason(error)}).") from None
-    held = sum(tensor.numel() * tensor.element_size() for tensor in _tensors(content))
+        raise CvrError(f"{path}: not a file of weights that can be read safely ({_torch_reason(error)}).") from None
+    held = sum(tensor.numel() * tensor.element_size() for tensor in _tensors_in_file(content))
     _check_size(path, held)
     return content
 
@@ -62,18 +62,14 @@ def _inert_schedules(path: Path) -> list[Any]:
     return [(_Inert, name) for name in named if SCHEDULES.fullmatch(name)]
 
 
-def _reason(error: Exception) -> str:
+def _torch_reason(error: Exception) -> str:
     """The first sentence of what torch says, without its advice to read the file unsafely."""
     named = re.search(r"GLOBAL ([\w.]+)", str(error))
     return f"it names {named[1]}" if named else first_line(error).partition(". ")[0].rstrip(".")
 
 
 def check_zip(path: Path) -> None:
-    """Refuse an archive that unpacks to far more than it is.
-
-    Raises:
-        CvrError: it would.
-    """
+    """Refuse an archive that unpacks to far more than it is. Raises CvrError: it would."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             _check_size(path, sum(info.file_size for info in archive.infolist()))
@@ -94,7 +90,7 @@ def _check_size(path: Path, size: int) -> None:
         raise CvrError(f"{path} claims {size} bytes of weights, which a file of its size cannot hold.")
 
 
-def _tensors(content: Any) -> Iterator[Any]:
+def _tensors_in_file(content: Any) -> Iterator[Any]:
     """Every tensor in containers, each container once: one may hold itself."""
     import torch
 
@@ -110,11 +106,7 @@ def _tensors(content: Any) -> Iterator[Any]:
 
 
 def read_safetensors(path: Path) -> dict[str, Any]:
-    """Return the tensors of a `.safetensors` file by name.
-
-    Raises:
-        CvrError: it is missing or damaged.
-    """
+    """Return the tensors of a `.safetensors` file by name. Raises CvrError: it is missing or damaged."""
     from safetensors.torch import load_file
 
     with reading(path, "safetensors"):

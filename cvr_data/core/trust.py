@@ -36,7 +36,7 @@ def named_words() -> frozenset[str]:
 @contextmanager
 def naming(words: Iterable[str]) -> Iterator[None]:
     """Take these words of a command line, and the values and parts of options in them, as named by the user."""
-    before = _NAMED.set(_NAMED.get() | {part for word in words for part in _parts(word)})
+    before = _NAMED.set(_NAMED.get() | {part for word in words for part in _parts_of_word(word)})
     try:
         yield
     finally:
@@ -70,11 +70,7 @@ def is_stored() -> bool:
 
 
 def require_named(name: str, what: str) -> None:
-    """Refuse a name that no word of the user is.
-
-    Raises:
-        CvrError: it comes from a file alone.
-    """
+    """Refuse a name that no word of the user is. Raises CvrError: it comes from a file alone."""
     if name not in _NAMED.get():
         raise CvrError(
             f"{what} {name!r} is no part of cvr and was named by a file, not by you: data may not choose what runs. "
@@ -100,13 +96,13 @@ def import_named(name: str, what: str) -> ModuleType:
         sys.path = before
 
 
-def _parts(word: str) -> Iterator[str]:
+def _parts_of_word(word: str) -> Iterator[str]:
     """The word, the value of an option in it, and the parts of a list: `-ofirst=a.b,c` names `a.b` and `c`."""
     yield word
     if word.startswith("-"):
         yield word[2:]
     if word.startswith("+"):  # a filter beside the default ones
-        yield from _parts(word[1:])
+        yield from _parts_of_word(word[1:])
     for piece in (word, *re.split("[,;=]", word), *re.split("[,;]", word)):
         yield piece
         yield piece.partition(":")[0]

@@ -13,13 +13,13 @@ RECORDED = (
 
 def installed_versions() -> dict[str, str]:
     """Return name -> version of Python, this project and the libraries whose versions can change a result."""
-    found = {"python": platform.python_version(), PROJECT: _version(PROJECT)}
-    found.update({name: _version(name) for name in RECORDED})
+    found = {"python": platform.python_version(), PROJECT: _package_version(PROJECT)}
+    found.update({name: _package_version(name) for name in RECORDED})
     return {name: value for name, value in found.items() if value}
 
 
 @cache
-def _version(name: str) -> str:
+def _package_version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:

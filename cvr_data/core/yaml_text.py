@@ -31,11 +31,7 @@ def parse_yaml_texts(text: str) -> Any:
 
 
 def read_yaml(path: Path) -> Any:
-    """Return the values of a YAML file.
-
-    Raises:
-        CvrError: it is missing, not UTF-8, or no YAML.
-    """
+    """Return the values of a YAML file. Raises CvrError: it is missing, not UTF-8, or no YAML."""
     with reading(path, "YAML"):
         try:
             return parse_yaml(path.read_text(encoding="utf-8"))

@@ -49,7 +49,7 @@ class _Budget:
             raise CvrError(f"{self.archive} unpacks to more {what} than is allowed; unpack it by hand if you trust it.")
 
 
-def marker(archive: Path) -> Path:
+def unpacked_marker(archive: Path) -> Path:
     """Return the file that says that an archive was unpacked; it stays when the archive is removed."""
     return archive.with_name(f".{archive.name}.unpacked.json")
 
@@ -59,7 +59,7 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
-def unpack(archive: Path, into: Path, *, inside: str | None = None, limits: UnpackLimits | None = None) -> int:
+def unpack_archive(archive: Path, into: Path, *, inside: str | None = None, limits: UnpackLimits | None = None) -> int:
     """Unpack an archive into a folder, replacing files of the same names, and return how many files it held.
 
     Args:
@@ -76,25 +76,25 @@ def unpack(archive: Path, into: Path, *, inside: str | None = None, limits: Unpa
         shutil.rmtree(work)
     work.mkdir(parents=True)
     try:
-        extract: Callable[[Path, Path, _Budget], int] = _unzip if archive.suffix == ".zip" else _untar
+        extract: Callable[[Path, Path, _Budget], int] = _unzip_archive if archive.suffix == ".zip" else _untar_archive
         count = extract(archive, work, _Budget(archive, limits or UnpackLimits()))
         if inside is not None and (work / inside).is_dir():
-            _move(work / inside, into)
+            _move_unpacked(work / inside, into)
             shutil.rmtree(work / inside)
-        _move(work, into)
+        _move_unpacked(work, into)
     except (zipfile.BadZipFile, tarfile.ReadError, EOFError) as error:
         raise CvrError(f"{archive} is damaged ({error}); remove it and download it again.") from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    write_bytes(marker(archive), json_bytes({"files": count, "bytes": archive.stat().st_size}))
+    write_bytes(unpacked_marker(archive), json_bytes({"files": count, "bytes": archive.stat().st_size}))
     return count
 
 
-def _unzip(archive: Path, work: Path, budget: _Budget) -> int:
+def _unzip_archive(archive: Path, work: Path, budget: _Budget) -> int:
     count = 0
     with zipfile.ZipFile(archive) as opened:
         for info in opened.infolist():
-            target = _target(work, info.filename, archive)
+            target = _archive_member_target(work, info.filename, archive)
             mode = info.external_attr >> 16
             if stat.S_ISLNK(mode):
                 raise CvrError(f"{archive} holds a link, {info.filename!r}; it is not unpacked.")
@@ -113,11 +113,11 @@ def _unzip(archive: Path, work: Path, budget: _Budget) -> int:
     return count
 
 
-def _untar(archive: Path, work: Path, budget: _Budget) -> int:
+def _untar_archive(archive: Path, work: Path, budget: _Budget) -> int:
     count = 0
     with tarfile.open(archive) as opened:
         for member in opened:
-            _target(work, member.name, archive)
+            _archive_member_target(work, member.name, archive)
             if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
                 raise CvrError(f"{archive} holds a device or pipe, {member.name!r}; it is not unpacked.")
             budget.take(member.size, 1)
@@ -129,14 +129,14 @@ def _untar(archive: Path, work: Path, budget: _Budget) -> int:
     return count
 
 
-def _target(work: Path, name: str, archive: Path) -> Path:
+def _archive_member_target(work: Path, name: str, archive: Path) -> Path:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in (path.parts or ("",))[0] or "\0" in name:
         raise CvrError(f"{archive} holds {name!r}, which leads out of its folder; it is not unpacked.")
     return work / path
 
 
-def _move(source: Path, target: Path) -> None:
+def _move_unpacked(source: Path, target: Path) -> None:
     """Move what is in one folder into another, folder by folder; a link in the target is replaced, never followed."""
     for entry in sorted(source.iterdir()):
         place = target / entry.name
@@ -144,6 +144,6 @@ def _move(source: Path, target: Path) -> None:
             if place.is_symlink() or (place.exists() and not place.is_dir()):
                 place.unlink()
             place.mkdir(exist_ok=True)
-            _move(entry, place)
+            _move_unpacked(entry, place)
         else:
             entry.replace(place)

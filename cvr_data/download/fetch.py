@@ -108,13 +108,15 @@ class HttpFetcher:
             with FileLock(partial.lock, timeout=0):
                 target = self.folder / item.file
                 # Another run may have finished it since this one looked.
-                answer = FetchAnswer(sha256=file_sha256(target)) if target.is_file() else self._ask(item, partial)
+                answer = (
+                    FetchAnswer(sha256=file_sha256(target)) if target.is_file() else self._ask_server(item, partial)
+                )
                 partial.lock.unlink(missing_ok=True)
                 return answer
         except Timeout:
             return FetchAnswer(error="another run is fetching it")
 
-    def _ask(self, item: WantedFile, partial: "Partial") -> FetchAnswer:
+    def _ask_server(self, item: WantedFile, partial: "Partial") -> FetchAnswer:
         asked = partial.range_headers()
         try:
             with self.client.stream("GET", item.url, headers=asked) as response:
@@ -126,7 +128,7 @@ class HttpFetcher:
         except httpx2.TooManyRedirects:
             return FetchAnswer(error="redirected in circles", is_final=True)
         except httpx2.HTTPError as error:
-            return FetchAnswer(error=_short(error))
+            return FetchAnswer(error=_short_http_error(error))
 
     def progress(self, item: WantedFile) -> int:
         """Return how many bytes of the item's unfinished file are here."""
@@ -150,9 +152,9 @@ class HttpFetcher:
         if start != (partial.size() if code == 206 else 0):
             partial.remove()
             return FetchAnswer(error="the server sent another range than was asked for", http_status=code)
-        return self._store(item, partial, response, start)
+        return self._store_body(item, partial, response, start)
 
-    def _store(self, item: WantedFile, partial: "Partial", response: httpx2.Response, start: int) -> FetchAnswer:
+    def _store_body(self, item: WantedFile, partial: "Partial", response: httpx2.Response, start: int) -> FetchAnswer:
         length = response.headers.get("Content-Length")
         is_plain = response.headers.get("Content-Encoding", "identity") == "identity"
         number = whole_number(length)
@@ -169,7 +171,7 @@ class HttpFetcher:
                 body.write(chunk)
                 size += len(chunk)
                 self.received += len(chunk)
-                if problem := self._problem(size, speed.is_slow(len(chunk))):
+                if problem := self._problem_of_body(size, speed.is_slow(len(chunk))):
                     return replace(problem, http_status=response.status_code)
             body.flush()
             os.fsync(body.fileno())
@@ -177,7 +179,7 @@ class HttpFetcher:
             return FetchAnswer(error=f"the body ended after {size} of {total} bytes", http_status=response.status_code)
         return self._finish(item, partial, response.status_code, size)
 
-    def _problem(self, size: int, is_slow: bool) -> FetchAnswer | None:
+    def _problem_of_body(self, size: int, is_slow: bool) -> FetchAnswer | None:
         """Why no more of a body is taken, or None."""
         if size > self.limits.max_bytes:
             return FetchAnswer(error="the body is longer than --max-bytes", is_final=True)
@@ -286,7 +288,7 @@ def _range_start(headers: Mapping[str, str]) -> int | None:
     return whole_number(start) if unit == "bytes" else None
 
 
-def _short(error: httpx2.HTTPError) -> str:
+def _short_http_error(error: httpx2.HTTPError) -> str:
     cause = innermost_cause(error)
     text = str(cause).split("\n", 1)[0]
     return f"{type(cause).__name__}: {text}" if text else type(cause).__name__

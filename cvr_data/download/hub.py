@@ -29,7 +29,7 @@ def attempt_hub(item: WantedFile, folder: Path) -> FetchAnswer:
     from huggingface_hub.utils import disable_progress_bars
 
     disable_progress_bars()
-    kind, repo, revision, path = parts_of(item.url)
+    kind, repo, revision, path = parts_of_hub_address(item.url)
     work = folder / PARTIAL / "hub" / repo.replace("/", "--")
     try:
         found = Path(hf_hub_download(repo, path, repo_type=kind, revision=revision, local_dir=work))
@@ -61,7 +61,7 @@ def _told_sha256(work: Path, path: str) -> str | None:
     return lines[1] if len(lines) > 1 and _SHA256.fullmatch(lines[1]) else None
 
 
-def at_one_commit(items: Sequence[WantedFile], folder: Path) -> list[WantedFile]:
+def items_at_one_commit(items: Sequence[WantedFile], folder: Path) -> list[WantedFile]:
     """Return the items with a commit for the branch in their hf:// addresses, so that no two versions are mixed.
 
     The commit is that of what came from the repository before, else the newest one; where the hub does not tell it, the
@@ -72,21 +72,25 @@ def at_one_commit(items: Sequence[WantedFile], folder: Path) -> list[WantedFile]
     for item in items:
         if _ADDRESS.fullmatch(item.url) and not _is_pinned(item.url) and not (folder / item.file).is_file():
             if commits is None:
-                known = (parts_of(row.url) for row in read_status(folder) if row.status == "ok" and _is_pinned(row.url))
+                known = (
+                    parts_of_hub_address(row.url)
+                    for row in read_status(folder)
+                    if row.status == "ok" and _is_pinned(row.url)
+                )
                 commits = {(kind, repo): revision for kind, repo, revision, _ in known}
-            kind, repo, revision, path = parts_of(item.url)
+            kind, repo, revision, path = parts_of_hub_address(item.url)
             if (kind, repo) not in commits:
-                commits[kind, repo] = _newest(repo, kind, revision)
+                commits[kind, repo] = _newest_commit(repo, kind, revision)
             item = dataclasses.replace(item, url=f"{item.url.partition(repo)[0]}{repo}@{commits[kind, repo]}/{path}")
         found.append(item)
     return found
 
 
 def _is_pinned(url: str) -> bool:
-    return bool(_ADDRESS.fullmatch(url)) and re.fullmatch(r"[0-9a-f]{40}", parts_of(url)[2]) is not None
+    return bool(_ADDRESS.fullmatch(url)) and re.fullmatch(r"[0-9a-f]{40}", parts_of_hub_address(url)[2]) is not None
 
 
-def _newest(repo: str, kind: str, revision: str) -> str:
+def _newest_commit(repo: str, kind: str, revision: str) -> str:
     import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
@@ -119,12 +123,8 @@ def hub_files(repo: str, kind: str, revision: str, pattern: str) -> list[str]:
     return found
 
 
-def parts_of(url: str) -> tuple[str, str, str, str]:
-    """Return (kind, repository, revision, path) of an hf:// address.
-
-    Raises:
-        CvrError: it is no such address.
-    """
+def parts_of_hub_address(url: str) -> tuple[str, str, str, str]:
+    """Return (kind, repository, revision, path) of an hf:// address. Raises CvrError: it is no such address."""
     found = _ADDRESS.fullmatch(url)
     if found is None:
         raise CvrError(f"{url!r} should look like hf://datasets/owner/name@revision/path.")

@@ -5,9 +5,11 @@ id,url            a CSV, TSV or Parquet file; also WebVid's videoid, contentUrl,
 videos/           an artifact of `cvr import`
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_files import MANIFEST
@@ -15,7 +17,16 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import id_text, read_table
 from cvr_data.core.reading import read_text
-from cvr_data.download.names import MEDIA_SUFFIXES, file_name, suffix_of_address
+
+MEDIA_SUFFIXES = frozenset(
+    ".mp4 .webm .mkv .avi .mov .m4v .mpg .mpeg .flv .3gp .ogv .gif .jpg .jpeg .png .webp .bmp .tif .tiff".split()
+)
+LONGEST = 120
+"""Bytes of one folder or file name: well below the 255 that file systems allow, with room for a suffix."""
+RESERVED = frozenset(
+    ["CON", "PRN", "AUX", "NUL", *(f"{name}{digit}" for name in ("COM", "LPT") for digit in range(10))]
+)
+"""What Windows does not take as a name, with any suffix."""
 
 ID_COLUMNS = ("video_id", "id", "videoid", "image_id", "item_id", "clip_name", "videoID")
 URL_COLUMNS = ("url", "contentUrl", "content_url", "image_url")
@@ -42,17 +53,17 @@ class WantedFile:
     """An HTML page in its place is no success."""
 
 
-def read_items(path: Path, kind: str) -> list[WantedFile]:
+def read_items_to_fetch(path: Path, kind: str) -> list[WantedFile]:
     """Return an item for each id of a url table, path -> URL file or videos artifact, in the order of the file.
 
     Raises:
         CvrError: the file cannot be read, has no id or url column, or gives two addresses or files to one id.
     """
     items: dict[str, WantedFile] = {}
-    for item_id, url in _id_urls(path):
+    for item_id, url in _id_url_rows(path):
         if not item_id or not url:
             continue
-        if not is_text(item_id) or not is_text(url):
+        if not is_utf8_text(item_id) or not is_utf8_text(url):
             raise CvrError(f"{path}: the address of {item_id!a}, {url!a}, holds half a character (a lone surrogate).")
         if not url.startswith(SCHEMES):
             raise CvrError(f"{path}: the address of {item_id} is {url!r}; it should start with {' or '.join(SCHEMES)}.")
@@ -65,7 +76,7 @@ def read_items(path: Path, kind: str) -> list[WantedFile]:
     return _distinct_files(list(items.values()), path)
 
 
-def is_text(value: str) -> bool:
+def is_utf8_text(value: str) -> bool:
     """Return whether it can be written as UTF-8: JSON may hold half a character."""
     return not any("\ud800" <= sign <= "\udfff" for sign in value)
 
@@ -76,7 +87,7 @@ def read_ids(path: Path, columns: Sequence[str] = ()) -> set[str]:
     Raises:
         CvrError: it cannot be read or has no such column.
     """
-    table = _read_table(path)
+    table = _read_url_table(path)
     names = list(columns) or [name for name in WANTED_COLUMNS if name in table]
     for name in names:
         if name not in table:
@@ -86,7 +97,9 @@ def read_ids(path: Path, columns: Sequence[str] = ()) -> set[str]:
     return {value for name in names for value in table[name] if value}
 
 
-def choose(items: Sequence[WantedFile], only: set[str] | None, num_shards: int, shard_id: int) -> list[WantedFile]:
+def choose_items(
+    items: Sequence[WantedFile], only: set[str] | None, num_shards: int, shard_id: int
+) -> list[WantedFile]:
     """Return the items whose id is wanted, and of those every `num_shards`-th, so shards are alike and disjoint.
 
     Files that are no single medium (archives) hold any id, so they are always wanted.
@@ -100,23 +113,23 @@ def choose(items: Sequence[WantedFile], only: set[str] | None, num_shards: int, 
     return list(wanted[shard_id::num_shards])
 
 
-def _id_urls(path: Path) -> Iterator[tuple[str, str]]:
+def _id_url_rows(path: Path) -> Iterator[tuple[str, str]]:
     if path.is_dir():
         table = open_artifact(path, stage="import").read(["video_id", "url"])
         yield from zip(*(table.column(name).to_pylist() for name in ("video_id", "url")), strict=True)
     elif path.suffix == ".json":
-        yield from _json_pairs(path)
+        yield from _url_pairs_of_json(path)
     elif path.suffix == ".txt":
         yield from _headerless(path)
     else:
-        table = _read_table(path)
-        ids, urls = _column(table, ID_COLUMNS, path), _column(table, URL_COLUMNS, path)
+        table = _read_url_table(path)
+        ids, urls = _url_table_column(table, ID_COLUMNS, path), _url_table_column(table, URL_COLUMNS, path)
         folders = table.get("page_dir")
         for number, (item_id, url) in enumerate(zip(ids, urls, strict=True)):
             yield (f"{folders[number]}/{item_id}" if folders and folders[number] else item_id), url
 
 
-def _json_pairs(path: Path) -> Iterator[tuple[str, str]]:
+def _url_pairs_of_json(path: Path) -> Iterator[tuple[str, str]]:
     content = read_json(path, dict)
     if not all(isinstance(url, str) for url in content.values()):
         raise CvrError(f"{path} should hold a JSON object from id or path to address.")
@@ -135,7 +148,7 @@ def _headerless(path: Path) -> Iterator[tuple[str, str]]:
             yield cells[0], cells[1]
 
 
-def _read_table(path: Path) -> dict[str, list[str]]:
+def _read_url_table(path: Path) -> dict[str, list[str]]:
     """Columns of a file or artifact as text; a missing value is an empty text."""
     table = open_artifact(path).read() if path.is_dir() and (path / MANIFEST).exists() else read_table(path)
     return {
@@ -144,7 +157,7 @@ def _read_table(path: Path) -> dict[str, list[str]]:
     }
 
 
-def _column(table: dict[str, list[str]], names: Sequence[str], path: Path) -> list[str]:
+def _url_table_column(table: dict[str, list[str]], names: Sequence[str], path: Path) -> list[str]:
     found = [name for name in names if name in table]
     if not found:
         raise CvrError(f"{path} has no column {' or '.join(names)} (columns: {', '.join(table)}).")
@@ -157,3 +170,38 @@ def _distinct_files(items: list[WantedFile], path: Path) -> list[WantedFile]:
     if clashes:
         raise CvrError(f"{path}: the ids {first_few(clashes)} would share a file with another id.")
     return items
+
+
+def file_name(item_id: str, suffix: str) -> str:
+    """Return the path of the item's file, safe on any disk: `112/1016` -> 112/1016.mp4, `../x` -> %2E%2E/x.mp4.
+
+    A slash makes a folder, as in WebVid's page_dir/videoid. Every other character that a file system or a shell may
+    take amiss is percent-encoded, so two ids never share a file. An id that ends in a media suffix gets no second one.
+    """
+    parts = [_safe_part(part) for part in item_id.split("/")]
+    has_suffix = any(parts[-1].lower().endswith(known) for known in MEDIA_SUFFIXES)
+    return "/".join(parts) + ("" if has_suffix else suffix)
+
+
+def suffix_of_address(url: str, default: str) -> str:
+    """Return the suffix of the address if it is one of a medium, else `default`."""
+    try:
+        name = urlsplit(url).path.rpartition("/")[2].lower()
+    except ValueError:  # brackets that are no address: whoever asks it is told so
+        name = ""
+    found = "." + name.rpartition(".")[2] if "." in name else ""
+    return found if found in MEDIA_SUFFIXES else default
+
+
+def _safe_part(part: str) -> str:
+    encoded = quote(part, safe=" ,=+@()[]", errors="surrogatepass").replace("~", "%7E")
+    if encoded[:1] in (".", " ", "-"):
+        encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
+    if encoded[-1:] in (".", " "):
+        encoded = f"{encoded[:-1]}%{ord(encoded[-1]):02X}"
+    if encoded.partition(".")[0].upper() in RESERVED:
+        encoded = f"%{ord(encoded[0]):02X}{encoded[1:]}"
+    if len(encoded) > LONGEST:
+        digest = hashlib.sha256(part.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+        encoded = f"{encoded[: LONGEST - 25]}~{digest}"
+    return encoded or "%"

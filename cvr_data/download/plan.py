@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvr_data.core.errors import CvrError
-from cvr_data.download.archives import is_archive, marker, unpack
+from cvr_data.download.archives import is_archive, unpack_archive, unpacked_marker
 from cvr_data.download.hub import KINDS as HUB_KINDS
-from cvr_data.download.hub import at_one_commit, hub_files
-from cvr_data.download.items import WantedFile, choose, read_ids, read_items
-from cvr_data.download.run import Config, Outcome, download
+from cvr_data.download.hub import hub_files, items_at_one_commit
+from cvr_data.download.items import WantedFile, choose_items, read_ids, read_items_to_fetch
+from cvr_data.download.run import Config, Outcome, download_items
 from cvr_data.download.source import Kind, SourceFile, load_source
 
 TABLES = "url-tables"
@@ -55,7 +55,7 @@ class Plan:
     """Ids that were asked for and have no address."""
 
 
-def make_plan(request: DownloadRequest, config: Config) -> Plan:
+def make_download_plan(request: DownloadRequest, config: Config) -> Plan:
     """Return the files to have; lists of addresses that are not here yet are fetched first.
 
     Raises:
@@ -66,13 +66,13 @@ def make_plan(request: DownloadRequest, config: Config) -> Plan:
         raise CvrError(f"--only-ids chooses among videos or images; {request.kind} come as whole files.")
     if request.urls is not None:
         entries: Sequence[SourceFile] = ()
-        items = read_items(request.urls, request.kind)
+        items = read_items_to_fetch(request.urls, request.kind)
     else:
         entries = load_source(request.name).entries(request.kind, request.split)
-        items = [item for entry in entries for item in _items(entry, request, config)]
+        items = [item for entry in entries for item in _items_to_fetch(entry, request, config)]
     return Plan(
         request=request,
-        items=choose(items, only, request.num_shards, request.shard_id),
+        items=choose_items(items, only, request.num_shards, request.shard_id),
         archives={entry.target: entry for entry in entries if entry.unpack},
         manual=[entry.manual for entry in entries if entry.manual],
         notes=[entry.note for entry in entries if entry.note],
@@ -80,36 +80,32 @@ def make_plan(request: DownloadRequest, config: Config) -> Plan:
     )
 
 
-def carry_out(plan: Plan, config: Config) -> Outcome:
-    """Fetch what is missing of a plan and unpack its archives.
-
-    Raises:
-        CvrError: an archive is damaged or not safe.
-    """
+def carry_out_download(plan: Plan, config: Config) -> Outcome:
+    """Fetch what is missing of a plan and unpack its archives. Raises CvrError: an archive is damaged or not safe."""
     request = plan.request
-    waiting = [item for item in plan.items if not marker(request.folder / item.file).exists()]
-    waiting = at_one_commit(waiting, request.folder)
-    outcome = download(waiting, request.folder, config, num_shards=request.num_shards, shard_id=request.shard_id)
+    waiting = [item for item in plan.items if not unpacked_marker(request.folder / item.file).exists()]
+    waiting = items_at_one_commit(waiting, request.folder)
+    outcome = download_items(waiting, request.folder, config, num_shards=request.num_shards, shard_id=request.shard_id)
     for item in waiting:
         path = request.folder / item.file
         if item.file in plan.archives and path.is_file():
-            unpack(path, path.parent, inside=plan.archives[item.file].inside)
+            unpack_archive(path, path.parent, inside=plan.archives[item.file].inside)
     unpacked = len(plan.items) - len(waiting)
     return dataclasses.replace(outcome, wanted=outcome.wanted + unpacked, here_before=outcome.here_before + unpacked)
 
 
-def standing(plan: Plan) -> dict[str, int]:
+def download_standing(plan: Plan) -> dict[str, int]:
     """Return how many of the plan's files are here and how many are not, asking nobody."""
     folder = plan.request.folder
-    here = sum((folder / item.file).is_file() or marker(folder / item.file).exists() for item in plan.items)
+    here = sum((folder / item.file).is_file() or unpacked_marker(folder / item.file).exists() for item in plan.items)
     return {"wanted": len(plan.items), "here": here, "missing": len(plan.items) - here}
 
 
-def _items(entry: SourceFile, request: DownloadRequest, config: Config) -> list[WantedFile]:
+def _items_to_fetch(entry: SourceFile, request: DownloadRequest, config: Config) -> list[WantedFile]:
     if entry.manual:
         return []
     if entry.table:
-        return read_items(_table(entry, request, config), request.kind)
+        return read_items_to_fetch(_table_of_items(entry, request, config), request.kind)
     if entry.hub:
         return _hub_items(entry, request.kind)
     if entry.unpack and not is_archive(entry.target):
@@ -141,11 +137,11 @@ def _hub_items(entry: SourceFile, kind: Kind) -> list[WantedFile]:
     ]
 
 
-def _table(entry: SourceFile, request: DownloadRequest, config: Config) -> Path:
+def _table_of_items(entry: SourceFile, request: DownloadRequest, config: Config) -> Path:
     folder = request.root / TABLES
     assert entry.table is not None
     item = WantedFile(item_id=entry.target, url=entry.table, file=entry.target, sha256=entry.sha256)
-    outcome = download([item], folder, dataclasses.replace(config, retry_failed=True))
+    outcome = download_items([item], folder, dataclasses.replace(config, retry_failed=True))
     if not (folder / item.file).is_file():
         ((_, error),) = outcome.errors
         raise CvrError(f"The list of addresses {entry.table} cannot be had: {error}")

@@ -113,9 +113,9 @@ class Download:
             digest = file_sha256(path) if item.sha256 else None
             if digest != item.sha256:
                 error = f"{path} has another sha256 than is published; remove it to fetch it again"
-                self.table.add(_row(item, "failed", FetchAnswer(error=error), 0, 0))
+                self.table.add(_status_row(item, "failed", FetchAnswer(error=error), 0, 0))
                 return True
-            self.table.add(_row(item, "ok", FetchAnswer(sha256=digest), 0, path.stat().st_size))
+            self.table.add(_status_row(item, "ok", FetchAnswer(sha256=digest), 0, path.stat().st_size))
         return True
 
     def _has_failed(self, item: WantedFile) -> bool:
@@ -127,7 +127,7 @@ class Download:
             self.todo.put(Task(0.0, number, item))
         count = min(self.config.concurrency, len(items))
         # Daemons: a thread that waits for a silent server must not keep Ctrl-C waiting.
-        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
+        threads = [threading.Thread(target=self._work_on_queue, daemon=True) for _ in range(count)]
         for thread in threads:
             thread.start()
         received = 0
@@ -148,7 +148,7 @@ class Download:
             self.http.client.close()
         return received
 
-    def _work(self) -> None:
+    def _work_on_queue(self) -> None:
         while not self.stop.is_set():
             try:
                 task = self.todo.get(timeout=IDLE_S)
@@ -160,24 +160,24 @@ class Download:
             if self.stop.is_set():
                 return
             try:
-                self._try(task)
+                self._try_download(task)
             except BaseException as error:  # handed to the main thread, which raises it
                 self.done.put(error)
                 return
 
-    def _try(self, task: Task) -> None:
+    def _try_download(self, task: Task) -> None:
         """Attempt a task once; it is done, or comes again later."""
         item = task.item
         before = self._received(item)
         task.attempts += 1
         answer = self._attempt(item)
         if answer.error is None:
-            self.done.put(_row(item, "ok", answer, task.attempts, (self.folder / item.file).stat().st_size))
+            self.done.put(_status_row(item, "ok", answer, task.attempts, (self.folder / item.file).stat().st_size))
             return
         task.failures = 0 if self._received(item) - before >= GAIN_BYTES else task.failures + 1
         too_long = (answer.wait_s or 0.0) > LONGEST_WAIT_S
         if answer.is_final or too_long or task.failures >= self.config.attempts:
-            self.done.put(_row(item, "failed" if answer.is_final else "retriable", answer, task.attempts, None))
+            self.done.put(_status_row(item, "failed" if answer.is_final else "retriable", answer, task.attempts, None))
             return
         if answer.wait_s is not None:
             self.gate.close(item.url, answer.wait_s)
@@ -202,7 +202,7 @@ class Download:
         return longest * random.Random(f"{task.item.item_id} {task.attempts}").uniform(0.5, 1.0)
 
 
-def download(
+def download_items(
     items: Sequence[WantedFile], folder: Path, config: Config, *, num_shards: int = 1, shard_id: int = 0
 ) -> Outcome:
     """Fetch what is missing of the items into a folder, with a table of what became of each."""
@@ -210,7 +210,7 @@ def download(
     return Download(folder, config, table).run(items)
 
 
-def _row(item: WantedFile, status: Status, answer: FetchAnswer, attempts: int, size: int | None) -> StatusRow:
+def _status_row(item: WantedFile, status: Status, answer: FetchAnswer, attempts: int, size: int | None) -> StatusRow:
     return StatusRow(
         item_id=item.item_id,
         url=masked(item.url),

@@ -130,7 +130,7 @@ def read_source(path: Path) -> Source:
         if key not in (*KINDS, "title", "licence"):
             raise CvrError(f"{path}: unknown key {key!r}. {did_you_mean(key, (*KINDS, 'title', 'licence'))}")
     parts: dict[Kind, tuple[SourceFile, ...]] = {
-        kind: tuple(_entry(values, f"{path}: {kind} {number}") for number, values in enumerate(content[kind]))
+        kind: tuple(_source_entry(values, f"{path}: {kind} {number}") for number, values in enumerate(content[kind]))
         for kind in KINDS
         if kind in content
     }
@@ -138,7 +138,7 @@ def read_source(path: Path) -> Source:
     return Source(name=name, title=content["title"], licence=content["licence"], parts=parts)
 
 
-def _entry(values: Mapping[str, Any], where: str) -> SourceFile:
+def _source_entry(values: Mapping[str, Any], where: str) -> SourceFile:
     if not isinstance(values, Mapping):
         raise CvrError(f"{where} should be a mapping, found {type(values).__name__}.")
     names = [field.name for field in dataclasses.fields(SourceFile)]

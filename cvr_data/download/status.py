@@ -12,7 +12,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cvr_data.core.row_log import RowLog, last_rows
+from cvr_data.core.row_log import RowLog, last_logged_rows
 
 Status = Literal["ok", "failed", "retriable"]
 """failed: asking again will not help (404, 403, another sha256); retriable: it may (a reset, 503, a timeout)."""
@@ -71,5 +71,5 @@ class StatusTable:
 def read_status(folder: Path) -> list[StatusRow]:
     """Return the last row of each item of a download folder, by item_id; none if nothing was asked for there."""
     files = sorted((folder / FOLDER).glob("status-*.parquet"))
-    rows = last_rows(files, SCHEMA, key="item_id", when="finished_s")
+    rows = last_logged_rows(files, SCHEMA, key="item_id", when="finished_s")
     return [StatusRow(**rows[item_id]) for item_id in sorted(rows)]

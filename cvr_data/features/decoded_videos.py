@@ -12,7 +12,7 @@ from typing import Any
 from cvr_data.features.protocol import ClipEncoder, FrameEncoder
 from cvr_data.media.perceptual_hash import perceptual_hash
 from cvr_data.media.verdict import verdict_of
-from cvr_data.media.video import UnreadableVideo, Video, noting
+from cvr_data.media.video import UnreadableVideo, Video, noting_media
 
 logger = logging.getLogger(__name__)
 VIDEOS_PER_CALL = 32
@@ -44,7 +44,7 @@ def decoded_videos(encoder: FrameEncoder | ClipEncoder, videos: Iterable[Video])
     """Yield each video with its frames, in order, decoding and hashing the next ones meanwhile."""
 
     def read(video: Video) -> Decoded:
-        with noting() as notes:
+        with noting_media() as notes:
             try:
                 frames: Any
                 if isinstance(encoder, ClipEncoder):

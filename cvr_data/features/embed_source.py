@@ -15,7 +15,7 @@ from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import SUFFIXES, read_table
 from cvr_data.core.parts import Part, hashes_of, read_part, read_schema
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Step
 from cvr_data.download.items import read_ids
 from cvr_data.tables import VIDEOS
 
@@ -112,7 +112,7 @@ def embed_inputs(run: StageRun, source: Path, wanted: Wanted) -> EmbedInputs:
         rows = run.read(source, list(columns))
     videos = run.made("videos", lambda: _in_parts(_video_tables(rows, wanted), VIDEOS_PER_PART))
     step = Step(name="texts", run=_texts, config=wanted, makes_rows=True, is_counted=False)
-    together = KeyedStep(name="texts", run=_sorted, key=_by_text, makes_rows=True, is_counted=False)
+    together = KeyedStep(name="texts", run=_sorted, key=ByColumn("text"), makes_rows=True, is_counted=False)
     buckets = run.rested(rows.then(step).then(together))
     texts = run.made("sorted", lambda: _in_parts(map(read_part, buckets.parts), TEXTS_PER_PART))
     return EmbedInputs(videos.parts, texts.parts, videos.values)
@@ -173,10 +173,6 @@ def _texts(wanted: Wanted, rows: pa.Table) -> pa.Table:
         rows = _chosen(rows, read_ids(wanted.only))
     columns = [name for name in wanted.text_columns if name in rows.column_names]  # videos need no description
     return pa.table({"text": pa.array(texts_to_embed(rows, columns, wanted.where), pa.string())})
-
-
-def _by_text(config: None, texts: pa.Table) -> np.ndarray:
-    return hashes_of(texts.column("text"))
 
 
 def _sorted(config: None, texts: pa.Table) -> pa.Table:

@@ -24,10 +24,10 @@ from cvr_data.core.reading import read_array
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stage_jobs import MadeFiles
-from cvr_data.core.whole_files import read_parquet
-from cvr_data.core.whole_folder import whole_folder
+from cvr_data.core.whole_files import read_parquet, whole_folder
 from cvr_data.download.items import read_ids
-from cvr_data.features.embed import DROPPED, STORED, VideoPart, embedded_text_table
+from cvr_data.features.embed import STORED
+from cvr_data.features.embed_parts import DROPPED, VideoPart, embedded_text_table
 from cvr_data.features.embed_source import VIDEOS_PER_PART
 from cvr_data.features.layout import Export, Features, VideoRow
 from cvr_data.features.layouts import LAYOUTS

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, identity_of, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import Artifact, identity_of, open_artifact
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.parts import hashes_of
 from cvr_data.core.progress import Progress

@@ -1,7 +1,7 @@
 """Cosine similarity of the captions and of the videos of pairs, computed once per distinct text or video."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import compress
 from pathlib import Path
 
@@ -11,9 +11,11 @@ import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.core.jobs import current_engine, mapped_in_order
 from cvr_data.core.progress import Progress
 from cvr_data.core.text_bands import MINILM
-from cvr_data.features.encode_texts import Encode, encoded_slices
+
+Encode = Callable[[Sequence[str]], np.ndarray]
 
 Reader = Callable[[Sequence[Sequence[str]]], Iterable[np.ndarray]]
 """Slices of texts or ids -> their vectors."""
@@ -21,8 +23,6 @@ CHUNK = 2048
 """Texts or videos read at once."""
 ROWS = 100_000
 """Pairs whose two vectors are in memory at once."""
-
-
 _TEXTS_BY = {"embedded": MINILM}
 """Encoders of frames and texts -> the one whose their raw texts are."""
 
@@ -124,3 +124,26 @@ def _vectors(items: pa.Array, read: Reader, unit: str) -> np.ndarray:
             vectors.append(found)
             progress.advance(len(found))
     return np.concatenate(vectors)
+
+
+def encoded_slices(
+    load: Callable[..., Encode], arguments: tuple, slices: Sequence[Sequence[str]]
+) -> Iterator[np.ndarray]:
+    """Yield the vectors of each slice, in order, by what the module-level function `load` returns of the arguments.
+
+    It is called once in a process, so the arguments name what it reads by its key, not only by its place.
+    """
+    if current_engine().is_here or len(slices) <= 1:
+        yield from map(_loaded_in_process(load, arguments), slices)
+    else:
+        jobs = [(each,) for each in slices]
+        yield from mapped_in_order(_encode_slice, jobs, shared=(load, arguments), on_gpu=True)
+
+
+def _encode_slice(load: Callable[..., Encode], arguments: tuple, texts: Sequence[str]) -> np.ndarray:
+    return _loaded_in_process(load, arguments)(texts)
+
+
+@lru_cache(maxsize=1)
+def _loaded_in_process(load: Callable[..., Encode], arguments: tuple) -> Encode:
+    return load(*arguments)

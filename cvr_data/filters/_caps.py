@@ -6,13 +6,14 @@ no row depends on what it lies beside.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.filters._columns import filter_distinct
 from cvr_data.language.normalise import normalised
 
@@ -21,15 +22,11 @@ PREFERENCE = ("less_alike", "videos", "sides")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CapConfig:
+class CapConfig(Ranged):
     """What every cap asks for; each has a number of its own."""
 
-    most: int = 1
+    most: int = field(default=1, metadata=within(SIZE))
     """Rows of a group that stay."""
-
-    def __post_init__(self) -> None:
-        if self.most < 1:
-            raise ValueError(f"most must be at least 1, got {self.most}.")
 
 
 def cap_claims(table: pa.Table, keys: Sequence[np.ndarray], rows: Sequence[np.ndarray] | None = None) -> pa.Table:

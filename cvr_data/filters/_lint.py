@@ -26,15 +26,15 @@ class Config:
     """No options: of the checks that have none."""
 
 
-def drop_linted_where(table: pa.Table, reason: Callable[[LintRow], str | None]) -> pa.Table:
-    """Return the table with `drop_reason`: what `reason` says of each row; one given earlier stays."""
-    return _with_reasons(table, [reason(row) for row in _rows_of(table)])
+def drop_linted_where(table: pa.Table, reason: str, is_hit: Callable[[LintRow], object]) -> pa.Table:
+    """Return the table with `drop_reason` where the check hits a row; one given earlier stays."""
+    return _with_reasons(table, [reason if is_hit(row) else None for row in _rows_of(table)])
 
 
 def drop_executed(table: pa.Table, reason: Callable[[LintRow, Outcome], str | None]) -> pa.Table:
-    """Return the table as `drop_linted_where` does, of what comes of each text; captions are parsed many at once."""
+    """Return the table with what `reason` says of each row and of what comes of its text."""
     rows = with_frames(list(_rows_of(table)), lambda row: (row["reference_caption"], row["target_caption"]))
-    return _with_reasons(table, [reason(row, executed_row(row)) for row in rows])
+    return _with_reasons(table, [reason(row, executed_row(row)) for row in rows])  # parsed many at once
 
 
 def _with_reasons(table: pa.Table, found: Sequence[str | None]) -> pa.Table:

@@ -6,12 +6,13 @@ fate where the strategy gives both ways of every pair (concept gives each refere
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from cvr_data.core.columns import mark_rows
+from cvr_data.core.ranges import SIZE, within
 from cvr_data.filters._caps import CapConfig, cap_caption_keys, cap_claims, losing_claims
 from cvr_data.filters._columns import filter_similarity_text
 
@@ -21,7 +22,7 @@ REASON = "caption_cap"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(CapConfig):
-    most: int = 100
+    most: int = field(default=100, metadata=within(SIZE))
     """Pairs per reference caption, and per target caption."""
 
 
@@ -32,7 +33,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "caption_cap" on the less similar pairs of a crowded caption."""
     return mark_rows(table, settle(config, claims(config, table)).column("row").to_numpy(), REASON)
 
 
@@ -43,11 +43,9 @@ def claims(config: Config, table: pa.Table) -> pa.Table:
 
 
 def settle(config: Config, claims: pa.Table) -> pa.Table:
-    """Return the claims of the less similar pairs."""
     return losing_claims(config.most, claims)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return what of a dropped row was beyond which limit."""
     first = f"{config.most} other pairs with the reference caption, or the target caption, came first"
     return first + filter_similarity_text(row)

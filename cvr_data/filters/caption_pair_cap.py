@@ -7,7 +7,7 @@ Source: WebVid-CoVR keeps the 10 visually most similar pairs (https://arxiv.org/
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from cvr_data.core.columns import mark
 from cvr_data.core.parts import mixed
+from cvr_data.core.ranges import SIZE, within
 from cvr_data.filters._caps import CapConfig, cap_caption_keys, cap_caption_pair_key, rows_over_cap
 from cvr_data.filters._columns import filter_similarity_text
 
@@ -24,7 +25,7 @@ MEET_BY = "caption pair"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(CapConfig):
-    most: int = 10
+    most: int = field(default=10, metadata=within(SIZE))
     """Video pairs per ordered caption pair."""
 
 
@@ -35,17 +36,14 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "caption_pair_cap" on the less similar video pairs."""
     reference, target = cap_caption_keys(table)
     is_over = rows_over_cap(table, mixed(reference) + target, config.most)  # ordered: the reverse is a group of its own
     return mark(table, pa.array(is_over), "caption_pair_cap")
 
 
 def key(config: Config, table: pa.Table) -> np.ndarray:
-    """Return a uint64 per row, equal for all pairs of two captions."""
     return cap_caption_pair_key(table)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return what of a dropped row was beyond which limit."""
     return f"{config.most} other video pairs of these captions came first{filter_similarity_text(row)}"

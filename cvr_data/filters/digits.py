@@ -27,11 +27,9 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "digit" where a word before or after matches."""
     is_digit = filter_any_change(table, lambda words: pc.match_substring_regex(words, config.pattern))
     return mark(table, is_digit, "digit")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the words of a dropped row."""
     return filter_changed_words(row)

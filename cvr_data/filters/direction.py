@@ -38,7 +38,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "other_direction_kept" or "no_reverse"."""
     videos, captions = cap_video_keys(table), cap_caption_keys(table)
     ids = [table.column(f"{side}_id") for side in ("reference", "target")]
     is_forward = pc.less(*ids).to_numpy()
@@ -57,12 +56,10 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def key(config: Config, table: pa.Table) -> np.ndarray:
-    """Return a uint64 per row, equal for a pair and its reverse."""
     return cap_caption_pair_key(table)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return which direction stays."""
     if config.keep == "both":
         return "its reverse is no pair, or was dropped before"
     return f"the pair from {row['target_id']} to {row['reference_id']} stays"

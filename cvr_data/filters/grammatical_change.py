@@ -49,7 +49,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with one of four values of `drop_reason` where all changes are of grammar alone."""
     rows, (before, after) = filter_change_fields(table, "changes", SIDES)
     names = [f"{side}_{what}" for what in ("lemma", "part") for side in SIDES]
     _, (*lemmas, before_part, after_part) = filter_change_fields(table, "change_words", names)
@@ -74,7 +73,6 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the words of a dropped row, with their lemmas where those were the reason."""
     if row["drop_reason"] != "same_lemma":
         return filter_changed_words(row)
     lemmas = ", ".join(words["after_lemma"] for words in row["change_words"])

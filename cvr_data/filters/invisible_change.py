@@ -41,7 +41,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with the reason of the first change as `drop_reason` where no change of a pair counts."""
     table = mark_filter_foreign(table)
     found = [_reason(config, reasons or []) for reasons in table.column(NEEDS).to_pylist()]
     reasons = pa.chunked_array([pa.array(found, pa.string())])
@@ -55,6 +54,5 @@ def _reason(config: Config, reasons: Sequence[str | None]) -> str | None:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the words of a dropped row."""
     told = "this filter knows English alone; leave it out for other captions: " if row["drop_reason"] == FOREIGN else ""
     return told + filter_changed_words(row)

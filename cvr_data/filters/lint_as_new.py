@@ -31,12 +31,10 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "reference_as_new" where a text adds what the reference caption names."""
-    return drop_linted_where(table, lambda row: None if _brought_again(row) is None else "reference_as_new")
+    return drop_linted_where(table, "reference_as_new", _brought_again)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return what a text adds, and where it is already."""
     words = _brought_again(lint_row(row)) or []
     return f"it brings in {words_text(words)}, and the reference is {row['reference_caption']!r}"
 
@@ -50,9 +48,7 @@ def _brought_again(row: LintRow) -> list[str] | None:
 
 
 def _is_there(words: list[str], reference: list[str], wanted: list[str]) -> bool:
-    if not _MORE.isdisjoint(words):
-        return False
-    if any(has_word(wanted, word) for word in content_words(words)):
+    if not _MORE.isdisjoint(words) or any(has_word(wanted, word) for word in content_words(words)):
         return False
     named = [word for word in content_words(words) if word not in EDIT_WORDS]
     return bool(named) and all(has_word(reference, word) for word in named)

@@ -10,11 +10,12 @@ from columns that `generate-modifications` adds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from cvr_data.core.ranges import Ranged, within
 from cvr_data.filters._lint import LintRow, changes_text, drop_executed, executed_row, lint_row, words_text
 from cvr_data.language.execution import Outcome
 
@@ -23,18 +24,14 @@ NEAR = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    min_similarity: float = 0.0
+class Config(Ranged):
+    min_similarity: float = field(default=0.0, metadata=within("[0, 1]"))
     """A phrase of the text this close to the concept (cosine by MiniLM) asks for it too; 0: only words do. At 0.7, a
     quarter of what people put in other words passes, and 0.4 % of the texts of other pairs."""
     min_shift: float | None = None
     """A text asks for the concept too if the caption rewritten by it comes this much closer to the target's, and its
     words to what comes in than to what goes; null: no text does. At 0.01, half of what people put in other words
     passes, 1 % of the texts of other pairs, and 15 % of such texts for the way back."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.min_similarity <= 1:
-            raise ValueError(f"min_similarity must be between 0 and 1, got {self.min_similarity}.")
 
 
 LANGUAGES = ("en",)
@@ -45,8 +42,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "misses_change" where an `after` concept is not asked for."""
-
     def reason(row: LintRow, outcome: Outcome) -> str | None:
         if outcome.reason == "misses_change":
             return outcome.reason
@@ -56,7 +51,6 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return what the text asserts against what should come in, and what the sentence encoder says of it."""
     outcome = executed_row(read := lint_row(row))
     told = f"the change is {changes_text(read)}; the text brings {words_text(outcome.new)}"
     if (similarity := read["asked_similarity"]) is not None and (shift := read["asked_shift"]) is not None:

@@ -24,8 +24,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "copied_caption" where the modification is a caption, articles apart."""
-
     def reason(row: LintRow, outcome: Outcome) -> str | None:
         text = _without_articles(outcome.new if outcome.excluded else words_of(row["modification"]))
         captions = (_without_articles(words_of(row[f"{side}_caption"])) for side in ("reference", "target"))
@@ -35,7 +33,6 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return which caption a text is."""
     text = _without_articles(executed_row(lint_row(row)).new), _without_articles(words_of(row["modification"]))
     is_target = _without_articles(words_of(row["target_caption"])) in text
     side = "target" if is_target else "reference"

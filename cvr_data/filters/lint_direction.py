@@ -28,8 +28,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "wrong_direction" or "changes_something_else"."""
-
     def reason(row: LintRow, outcome: Outcome) -> str | None:
         return outcome.reason if outcome.reason in REASONS else None
 
@@ -37,7 +35,6 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the change against what the text asserts and takes back."""
     outcome = executed_row(read := lint_row(row))
     back = f" and takes back {words_text(outcome.excluded)}" if outcome.excluded else ""
     return f"the change is {changes_text(read)}; the text brings {words_text(outcome.new)}{back}"

@@ -32,8 +32,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "excluded_not_negated" where a `before` concept is not taken back."""
-
     def reason(row: LintRow, outcome: Outcome) -> str | None:
         if row["style"] not in config.styles:
             return None
@@ -44,6 +42,5 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return what should be taken back against what is."""
     outcome = executed_row(read := lint_row(row))
     return f"the change is {changes_text(read)}; the text takes back {words_text(outcome.excluded)}"

@@ -43,6 +43,5 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the words that come from nowhere."""
     words = executed_row(lint_row(row)).foreign
     return f"neither caption has {', '.join(map(repr, words))}; {config.max_words} such words are let through"

@@ -25,27 +25,25 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "not_english" where the text is in another language."""
-
-    def reason(row: LintRow) -> str | None:
-        words = words_of(row["modification"])
-        if row["modification"].isascii() and FOREIGN.isdisjoint(words):
-            return None
-        names = ("reference_caption", "target_caption", "reference_description", "target_description")
-        known = set(words_of(" ".join(row[name] for name in names)))
-        words = [word for word in words if word not in known]
-        letters = (letter for letter in "".join(words) if letter.isalpha() and not letter.isascii())
-        names_of_letters = (unicodedata.name(letter, "") for letter in letters)
-        if not all(name.startswith("LATIN") for name in names_of_letters):
-            return "not_english"
-        foreign = sum(word in FOREIGN for word in words)
-        english = sum(word in SMALL_WORDS or word in EDIT_WORDS for word in words)
-        return "not_english" if foreign > english else None
-
-    return drop_linted_where(table, reason)
+    return drop_linted_where(table, "not_english", _is_foreign)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the words that are of another script or language."""
     words = [word for word in words_of(row["modification"]) if word in FOREIGN or not word.isascii()]
     return f"not English: {', '.join(map(repr, words))}"
+
+
+def _is_foreign(row: LintRow) -> bool:
+    words = words_of(row["modification"])
+    if row["modification"].isascii() and FOREIGN.isdisjoint(words):
+        return False
+    names = ("reference_caption", "target_caption", "reference_description", "target_description")
+    known = set(words_of(" ".join(row[name] for name in names)))
+    words = [word for word in words if word not in known]
+    letters = (letter for letter in "".join(words) if letter.isalpha() and not letter.isascii())
+    names_of_letters = (unicodedata.name(letter, "") for letter in letters)
+    if not all(name.startswith("LATIN") for name in names_of_letters):
+        return True
+    foreign = sum(word in FOREIGN for word in words)
+    english = sum(word in SMALL_WORDS or word in EDIT_WORDS for word in words)
+    return foreign > english

@@ -8,26 +8,23 @@ Source: our own rule, after the text-only baselines that come close to composed 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from cvr_data.core.ranges import Ranged, within
 from cvr_data.filters._lint import LintRow, drop_linted_where, lint_row
 from cvr_data.language.execution import required
 from cvr_data.language.words import content_words, has_word, words_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    max_share: float = 0.67
+class Config(Ranged):
+    max_share: float = field(default=0.67, metadata=within("[0, 1]"))
     """Largest share of the unchanged content words of the target caption that a text may repeat."""
     min_repeated: int = 3
     """Fewer repeated words than this are no leak: in "a man plays a guitar" there is little else to name."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.max_share <= 1:
-            raise ValueError(f"max_share must be between 0 and 1, got {self.max_share}.")
 
 
 LANGUAGES = ("en",)
@@ -42,18 +39,14 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "leaks_target" where the text repeats too much of the target caption."""
-
-    def reason(row: LintRow) -> str | None:
+    def leaks(row: LintRow) -> bool:
         unchanged, repeated = _repeated(row)
-        leaks = len(repeated) >= config.min_repeated and len(repeated) > config.max_share * len(unchanged)
-        return "leaks_target" if leaks else None
+        return len(repeated) >= config.min_repeated and len(repeated) > config.max_share * len(unchanged)
 
-    return drop_linted_where(table, reason)
+    return drop_linted_where(table, "leaks_target", leaks)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return which of the unchanged words a text repeats, against the share that it may."""
     unchanged, repeated = _repeated(lint_row(row))
     words = ", ".join(sorted(repeated))
     return (

@@ -24,8 +24,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "no_op" where what is put in equals what is taken out."""
-
     def reason(row: LintRow, outcome: Outcome) -> str | None:
         text = folded(row["modification"])
         is_no_op = (
@@ -41,7 +39,6 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return why nothing would change."""
     read = lint_row(row)
     text, outcome = folded(read["modification"]), executed_row(read)
     if outcome.reason == "no_op" or _into_itself(text):

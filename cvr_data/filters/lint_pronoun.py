@@ -7,11 +7,13 @@ Source: the authors of HUD count such pronouns in a third of generated texts; th
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
 
 from cvr_data.filters._lint import Config, LintRow, drop_linted_where, lint_row
+from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
 from cvr_data.language.words import has_word, words_of
 
@@ -19,15 +21,11 @@ _THINGS = frozenset("it its itself".split())
 _MEN = frozenset("he him his himself".split())
 _WOMEN = frozenset("she her hers herself".split())
 _MANY = frozenset("they them their theirs themselves".split())
-_MALE = frozenset("man boy guy male gentleman father dad son brother king grandfather husband businessman".split())
-_FEMALE = frozenset("woman girl lady female mother mom daughter sister queen grandmother wife businesswoman".split())
-_ANYONE = frozenset(
-    "person child baby kid toddler player singer dancer doctor chef cook worker teacher student artist athlete driver "
-    "rider runner swimmer surfer couple friend farmer model actor musician dog cat horse bird animal someone".split()
-)
 _AGENTS = ("er", "or", "ist", "ian")
 """A tailor, a violinist: who they are, their word does not tell, nor whether it is a person at all."""
 _GROUPS = frozenset("people men women children and couple pair group family crowd team audience".split())
+_APART = frozenset("and another other with to from at".split())
+"""Between two words for people, these tell that they are two."""
 _BEFORE_IT = EDIT_WORDS | frozenset("have has and but then so that as where if".split())
 
 
@@ -39,12 +37,10 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "unclear_pronoun" where a pronoun has no antecedent."""
-    return drop_linted_where(table, lambda row: "unclear_pronoun" if _unclear(row) else None)
+    return drop_linted_where(table, "unclear_pronoun", _unclear)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the pronouns that nothing explains."""
     unclear = ", ".join(map(repr, _unclear(lint_row(row))))
     shown = row.get("reference_description") or row["reference_caption"]
     return f"nothing before it in the text, and nobody in the reference, is {unclear}: {shown!r}"
@@ -64,18 +60,29 @@ def _is_unclear(pronoun: str, earlier: list[str], reference: list[str]) -> bool:
         if len(earlier) <= 1 or earlier[-1] in _BEFORE_IT:
             return False  # "it should be", "grill it", "and make it"
         return not any(has_word(reference, word) for word in named) if reference else not named
-    if named:
-        return False
-    return not _one_fits(pronoun, reference)
+    return not named and not _one_fits(pronoun, reference)
 
 
 def _one_fits(pronoun: str, reference: list[str]) -> bool:
     if pronoun in _MANY:
         return any(word.endswith("s") or word in _GROUPS for word in reference)
-    own, ending = (_MALE, "man") if pronoun in _MEN else (_FEMALE, "woman")
-    single = [word for word in reference if not word.endswith(("s", "men"))]
-    fitting = [word for word in single if word.endswith(ending) or has_word(own, word)]
-    if pronoun in _MEN:
-        fitting = [word for word in fitting if not word.endswith("woman")]
-    others = [word for word in single if word.endswith(_AGENTS) or has_word(_ANYONE, word)]
-    return len(fitting) == 1 or (not fitting and bool(others))
+    own, opposite = ("male", "female") if pronoun in _MEN else ("female", "male")
+    single = [(place, word) for place, word in enumerate(reference) if not word.endswith(("s", "men"))]
+    fitting = [place for place, word in single if own in _kinds(word)]
+    others = [word for _, word in single if word.endswith(_AGENTS) or _is_anyone(word, opposite)]
+    return _is_one(fitting, reference) if fitting else bool(others)
+
+
+def _is_one(places: list[int], reference: list[str]) -> bool:
+    """Whether words for people may be of one: "a young woman" after "beautiful girl", not "a girl and a woman"."""
+    return all(_APART.isdisjoint(reference[one:other]) for one, other in pairwise(places))
+
+
+def _is_anyone(word: str, opposite: str) -> bool:
+    kinds, lexicon = _kinds(word), read_lexicon()
+    is_noun = lexicon.frequency(word, "noun") >= lexicon.frequency(word, "adj")  # a Red is a person
+    return is_noun and opposite not in kinds and not kinds.isdisjoint(("person", "animal"))
+
+
+def _kinds(word: str) -> frozenset[str]:
+    return frozenset((word,)) if word in ("male", "female") else read_lexicon().classes(word)

@@ -5,31 +5,28 @@ Source: CoVR's texts have 4.8 words on average (Ventura et al., AAAI 2024, https
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_linted_where
+from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.filters._lint import drop_linted_where
 from cvr_data.language.words import words_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    short: int = 12
+class Config(Ranged):
+    short: int = field(default=12, metadata=within(SIZE))
     """Most words of a short text."""
-    static: int = 20
+    static: int = field(default=20, metadata=within(SIZE))
     """Most words of a static text: it also names what is excluded."""
-    action: int = 20
+    action: int = field(default=20, metadata=within(SIZE))
     """Most words of an action text."""
-    dense: int = 80
+    dense: int = field(default=80, metadata=within(SIZE))
     """Most words of a dense text."""
-    other: int = 80
+    other: int = field(default=80, metadata=within(SIZE))
     """Most words of a style of your own."""
-
-    def __post_init__(self) -> None:
-        if min(self.short, self.static, self.action, self.dense, self.other) < 1:
-            raise ValueError("a limit must be at least 1 word.")
 
 
 EXAMPLE = [
@@ -39,16 +36,12 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "too_long" where the modification exceeds the limit of its style."""
-
-    def reason(row: LintRow) -> str | None:
-        return "too_long" if len(words_of(row["modification"])) > _limit(config, row["style"])[1] else None
-
-    return drop_linted_where(table, reason)
+    return drop_linted_where(
+        table, "too_long", lambda row: len(words_of(row["modification"])) > _limit(config, row["style"])[1]
+    )
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return how many words the text has, and how many its style allows."""
     style, most = _limit(config, row.get("style"))
     return f"{len(words_of(row['modification']))} words; {style} texts have at most {most}"
 

@@ -5,25 +5,22 @@ is our own.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_linted_where
+from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.filters._lint import drop_linted_where
 from cvr_data.language.words import words_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    dense: int = 30
+class Config(Ranged):
+    dense: int = field(default=30, metadata=within(SIZE))
     """Fewest words of a dense text."""
-    other: int = 1
+    other: int = field(default=1, metadata=within(SIZE))
     """Fewest words of a text of any other style."""
-
-    def __post_init__(self) -> None:
-        if min(self.dense, self.other) < 1:
-            raise ValueError("a limit must be at least 1 word.")
 
 
 EXAMPLE = [
@@ -33,16 +30,12 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "too_short" where the modification has too few words for its style."""
-
-    def reason(row: LintRow) -> str | None:
-        return "too_short" if len(words_of(row["modification"])) < _limit(config, row["style"])[1] else None
-
-    return drop_linted_where(table, reason)
+    return drop_linted_where(
+        table, "too_short", lambda row: len(words_of(row["modification"])) < _limit(config, row["style"])[1]
+    )
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return how many words the text has, and how many its style promises."""
     style, fewest = _limit(config, row.get("style"))
     return f"{len(words_of(row['modification'] or ''))} words; {style} texts have at least {fewest}"
 

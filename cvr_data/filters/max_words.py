@@ -1,24 +1,21 @@
 """Drop pairs with a caption of very many words, where one word changes nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
+from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.filters._columns import filter_caption_lengths, filter_lengths_text
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    max_words: int = 40
+class Config(Ranged):
+    max_words: int = field(default=40, metadata=within(SIZE))
     """Most words of either caption; WebVid's longest are lists of key words."""
-
-    def __post_init__(self) -> None:
-        if self.max_words < 1:
-            raise ValueError(f"max_words must be at least 1, got {self.max_words}.")
 
 
 EXAMPLE = [
@@ -28,10 +25,8 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "many_words" where a caption is longer."""
     return mark(table, pc.greater(pc.max_element_wise(*filter_caption_lengths(table)), config.max_words), "many_words")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return how many words the captions of a dropped row have."""
     return f"{filter_lengths_text(row)}, more than {config.max_words}"

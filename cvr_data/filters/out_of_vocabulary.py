@@ -6,26 +6,23 @@ Source: CoVR drops pairs whose word is out of vocabulary, without saying of whic
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
+from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.filters._changes import SIDES, filter_change_fields, filter_rows_where
 
 NEEDS = "change_counts"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    least: int = 3
+class Config(Ranged):
+    least: int = field(default=3, metadata=within(SIZE))
     """Times a word is in the captions of the corpus to be of its vocabulary; raise it with the size of the corpus."""
-
-    def __post_init__(self) -> None:
-        if self.least < 1:
-            raise ValueError(f"least must be at least 1, got {self.least}.")
 
 
 EXAMPLE = [
@@ -35,14 +32,12 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "out_of_vocabulary" where a word before or after is rarer."""
     rows, sides = filter_change_fields(table, "change_counts", SIDES)
     before, after = (pc.fill_null(pc.less(counts, config.least), False) for counts in sides)
     return mark(table, filter_rows_where(table, rows, pc.or_(before, after)), "out_of_vocabulary")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return how often the words of a dropped row are in the corpus."""
     counts = [
         f"{change[side]!r} {count[side]} times"
         for change, count in zip(row["changes"], row["change_counts"], strict=True)

@@ -45,7 +45,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "part_of_speech" or, where the parts differ, "other_part_of_speech"."""
     rows, parts = filter_change_fields(table, "change_words", [f"{side}_part" for side in SIDES])
     allowed = pa.array([*config.allowed, None], pa.string())
     is_refused = pc.or_(*(pc.invert(pc.is_in(side, allowed)) for side in parts))
@@ -56,6 +55,5 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the parts of speech of a dropped row."""
     parts = ", ".join(f"{words['before_part']} -> {words['after_part']}" for words in row["change_words"])
     return f"{filter_changed_words(row)} is {parts}; allowed: {', '.join(config.allowed)}"

@@ -57,7 +57,6 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return where in which recording the two clips lie."""
     spans = [f"{row[f'{side}_start_s']} to {row[f'{side}_end_s']} s" for side in ("reference", "target")]
     limit = f", less than {config.apart_s} s apart" if row["drop_reason"] == "close_clips" else ""
     return f"both of {row['reference_recording']}: {' and '.join(spans)}{limit}"

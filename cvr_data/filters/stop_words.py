@@ -33,12 +33,10 @@ EXAMPLE = [
 
 
 def languages(config: Config) -> tuple[str, ...]:
-    """Return English, unless other words are given."""
     return ("en",) if config.words == FUNCTION_WORDS else ()
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "stop_word" where a side of each change has nothing but stop words."""
     words, kept = ({word for text in texts for word in words_of(text)} for texts in (config.words, config.keep))
     stops = pa.array(sorted(words - kept), pa.string())
 
@@ -56,5 +54,4 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the words of a dropped row."""
     return f"one side of {filter_changed_words(row)} is a stop word"

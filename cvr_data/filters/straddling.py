@@ -36,7 +36,6 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the splits, or the shared group, of a dropped row."""
     if row["drop_reason"] == "near_duplicates":
         return f"both are in the near-duplicate group {row['reference_group_id']}"
     return (

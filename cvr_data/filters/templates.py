@@ -31,8 +31,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "template" where a caption has one of the phrases."""
-
     def is_template(texts: pa.Array) -> pa.Array:
         spaced = pc.binary_join_element_wise("", normalised(texts), "", " ")
         found = [pc.match_substring(spaced, f" {phrase} ") for phrase in map(_said, config.phrases)]
@@ -49,7 +47,6 @@ def _said(phrase: str) -> str:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the phrases that a caption of a dropped row has."""
     texts = normalised(pa.array([row["reference_caption"], row["target_caption"]])).to_pylist()
     found = [phrase for phrase in config.phrases if any(f" {_said(phrase)} " in f" {text} " for text in texts)]
     return f"a caption has {', '.join(map(repr, found))}"

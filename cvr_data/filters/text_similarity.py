@@ -47,7 +47,6 @@ EXAMPLE = [
 
 
 def languages(config: Config) -> tuple[str, ...]:
-    """Return what the encoder reads, as far as it is known."""
     return ("en",) if config.encoder == MINILM else ()
 
 
@@ -62,7 +61,6 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the similarity of a dropped row against the bound it is beyond, or why it says nothing."""
     if row["drop_reason"] == FOREIGN:
         return f"{MINILM} reads English; take another encoder, such as a multilingual one (docs/data.md)"
     return explain_filter_band(config, row, NEEDS)

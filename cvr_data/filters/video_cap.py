@@ -6,12 +6,13 @@ fate.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
 from cvr_data.core.columns import mark_rows
+from cvr_data.core.ranges import SIZE, within
 from cvr_data.filters._caps import CapConfig, cap_claims, cap_video_keys, losing_claims
 from cvr_data.filters._columns import filter_similarity_text
 
@@ -21,7 +22,7 @@ REASON = "video_cap"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(CapConfig):
-    most: int = 50
+    most: int = field(default=50, metadata=within(SIZE))
     """Pairs per reference video, and per target video; WebVid-CoVR has about 13 per target."""
 
 
@@ -37,7 +38,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "video_cap" on the less similar pairs of a crowded video."""
     return mark_rows(table, settle(config, claims(config, table)).column("row").to_numpy(), REASON)
 
 
@@ -48,10 +48,8 @@ def claims(config: Config, table: pa.Table) -> pa.Table:
 
 
 def settle(config: Config, claims: pa.Table) -> pa.Table:
-    """Return the claims of the less similar pairs."""
     return losing_claims(config.most, claims)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return what of a dropped row was beyond which limit."""
     return f"{config.most} other pairs of the reference, or of the target, came first{filter_similarity_text(row)}"

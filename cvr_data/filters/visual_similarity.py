@@ -27,10 +27,8 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "video_too_different" or "video_too_similar" outside the band."""
     return mark_outside_filter_band(config, table, NEEDS, "video")
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return the similarity of a dropped row against the bound it is beyond."""
     return explain_filter_band(config, row, NEEDS)

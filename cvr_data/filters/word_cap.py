@@ -5,7 +5,7 @@ first, then a hash of them decides; a pair and its reverse share their fate.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark_rows
 from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.ranges import SIZE, within
 from cvr_data.filters._caps import CapConfig, cap_claims, losing_claims
 from cvr_data.filters._changes import filter_change_fields
 from cvr_data.filters._columns import filter_similarity_text
@@ -23,7 +24,7 @@ REASON = "word_cap"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(CapConfig):
-    most: int = 1000
+    most: int = field(default=1000, metadata=within(SIZE))
     """Pairs with the same word before the change, and with the same word after it."""
 
 
@@ -39,7 +40,6 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    """Return the table with `drop_reason` "word_cap" where a word of any change is in more similar pairs enough."""
     return mark_rows(table, settle(config, claims(config, table)).column("row").to_numpy(), REASON)
 
 
@@ -53,10 +53,8 @@ def claims(config: Config, table: pa.Table) -> pa.Table:
 
 
 def settle(config: Config, claims: pa.Table) -> pa.Table:
-    """Return the claims that enough more similar pairs with the word come before."""
     return losing_claims(config.most, claims)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    """Return what of a dropped row was beyond which limit."""
     return f"{config.most} other pairs with the word before, or the word after, came first{filter_similarity_text(row)}"

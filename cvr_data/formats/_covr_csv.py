@@ -50,7 +50,7 @@ def write_csv_files(triplets: pa.Table, out: Path, stem: str, columns: Mapping[s
 
 def triplets_csv(triplets: pa.Table, columns: Mapping[str, str]) -> bytes:
     """Return the triplets as CSV text; `columns` is column of the file -> ours, in order; unknown values are empty."""
-    cells = [_cells(triplets, name) for name in columns.values()]
+    cells = [_covr_csv_cells(triplets, name) for name in columns.values()]
     return _rows.csv_text(list(columns), zip(*cells, strict=True))
 
 
@@ -66,12 +66,12 @@ def read_csv_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> p
             raise CvrError(f"{path} holds no .csv file.")
         return _rows.concat_file_tables([read_csv_files(config, file, columns) for file in files])
     cells = read_columns(path, columns, REQUIRED)
-    values = {columns[name]: _values(name, columns[name], texts, path) for name, texts in cells.items()}
+    values = {columns[name]: _covr_csv_values(name, columns[name], texts, path) for name, texts in cells.items()}
     split = config.split or _rows.split_in_file_name(path)
     return _rows.file_to_triplets(values, where=path, split=split, style=config.style, kinds=KINDS)
 
 
-def _cells(triplets: pa.Table, name: str) -> list[str]:
+def _covr_csv_cells(triplets: pa.Table, name: str) -> list[str]:
     if name == QUERY_NUMBER:
         return [str(number) for number in _rows.file_row_numbers(triplets)]
     values = _rows.file_column(triplets, name)
@@ -83,7 +83,7 @@ def _cells(triplets: pa.Table, name: str) -> list[str]:
     return ["" if value is None else str(value) for value in values]
 
 
-def _values(name: str, ours: str, texts: list[str], path: Path) -> list[Any]:
+def _covr_csv_values(name: str, ours: str, texts: list[str], path: Path) -> list[Any]:
     if ours in NUMBERS:
         return _rows.csv_cells(texts, float, name=name, path=path)
     if ours == QUERY_NUMBER:

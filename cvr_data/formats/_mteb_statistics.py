@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from cvr_data.core.whole_files import file_sha256
-from cvr_data.media.video import VideoInfo, probe
+from cvr_data.media.video import VideoInfo, probe_medium
 
 RANDOM_KS = (1, 3, 5, 10, 20, 100, 1000)
 """Those of MTEB's scores."""
@@ -60,25 +60,28 @@ def mteb_random_scores(relevant: Mapping[str, Sequence[str]], documents: int) ->
 
 def _of_texts(texts: Sequence[str]) -> dict[str, Any]:
     lengths = [len(text) for text in texts]
-    spread = {f"{kind}_text_length": value for kind, value in _spread(lengths).items()}
+    spread = {f"{kind}_text_length": value for kind, value in _spread_of_lengths(lengths).items()}
     return {"total_text_length": sum(lengths), **spread, "unique_texts": len(set(texts))}
 
 
 def _of_relevant(relevant: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     counts = [len(found) for found in relevant.values()]
-    spread = {f"{kind}_relevant_docs_per_query": value for kind, value in _spread(counts).items()}
+    spread = {f"{kind}_relevant_docs_per_query": value for kind, value in _spread_of_lengths(counts).items()}
     distinct = {video_id for found in relevant.values() for video_id in found}
     return {"num_relevant_docs": sum(counts), **spread, "unique_relevant_docs": len(distinct)}
 
 
 def _of_videos(paths: Sequence[Path]) -> dict[str, Any]:
-    known: dict[Path, tuple[VideoInfo, str]] = {path: (probe(path), file_sha256(path)) for path in set(paths)}
+    known: dict[Path, tuple[VideoInfo, str]] = {path: (probe_medium(path), file_sha256(path)) for path in set(paths)}
     infos = [known[path][0] for path in paths]
     sizes = Counter((info.width, info.height) for info in infos)
     rates = Counter(round(info.fps) for info in infos)
     by_area = sorted(sizes, key=lambda size: (size[0] * size[1], size))
-    widths, heights = _spread([info.width for info in infos]), _spread([info.height for info in infos])
-    durations = _spread([info.duration_s for info in infos])
+    widths, heights = (
+        _spread_of_lengths([info.width for info in infos]),
+        _spread_of_lengths([info.height for info in infos]),
+    )
+    durations = _spread_of_lengths([info.duration_s for info in infos])
     return {
         "total_duration_seconds": sum(info.duration_s for info in infos),
         "total_frames": sum(info.frames for info in infos),
@@ -95,5 +98,5 @@ def _of_videos(paths: Sequence[Path]) -> dict[str, Any]:
     }
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
+def _spread_of_lengths(values: Sequence[float]) -> dict[str, float]:
     return {"min": min(values), "average": sum(values) / len(values), "max": max(values)}

@@ -19,6 +19,8 @@ from cvr_data.media.places import ids_of_clips
 from cvr_data.tables import QUERY_NUMBER, SPLITS, TRIPLETS, VIDEOS, query_id, triplet_id
 
 MARKS = ',"\r\n'
+STORED_VIDEO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+"""What rows hold of a video, as `datasets` stores it."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def file_to_queries(
         CvrError: a value is of another type than its column.
     """
     types = {QUERY_NUMBER: pa.int64(), **{field.name: field.type for field in TRIPLETS}, **(kinds or {})}
-    return pa.table({name: _array(name, values, types[name], where) for name, values in columns.items()})
+    return pa.table({name: _file_array(name, values, types[name], where) for name, values in columns.items()})
 
 
 def file_to_triplets(
@@ -202,6 +204,14 @@ def files_by_split(path: Path, wanted: Mapping[str, Sequence[str]], split: str, 
     raise CvrError(f"{path} holds none of {first_few(listed, 6)}.")
 
 
+def triplets_of_files(
+    path: Path, wanted: Mapping[str, Sequence[str]], config: "OfSplits", read: Callable[[Any, Path, str], pa.Table]
+) -> pa.Table:
+    """Return the triplets that `read(config, file, split)` gives of a file, or of each split's file of a folder."""
+    files = files_by_split(path, wanted, config.split)
+    return concat_file_tables([read(config, file, split) for split, file in files.items()])
+
+
 def csv_cells(cells: Sequence[Any], parse: Callable[[Any], Any], *, name: str, path: Path) -> list[Any]:
     """Return the cells of a column as values, None where a cell is empty.
 
@@ -235,9 +245,16 @@ def csv_texts(cell: Any) -> list[str]:
     return list(values)
 
 
+def write_csv_file(path: Path, header: Sequence[str], lines: Iterable[Sequence[str]]) -> Path:
+    """Write a CSV file, with the folders above it; return the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, csv_text(header, lines))
+    return path
+
+
 def csv_text(header: Sequence[str], lines: Iterable[Sequence[str]]) -> bytes:
     """Return a CSV file, quoted as RFC 4180 says; the csv module of Python 3.11 leaves a lone carriage return bare."""
-    return "".join(",".join(map(_quoted, line)) + "\n" for line in (header, *lines)).encode()
+    return "".join(",".join(map(_quoted_csv_cell, line)) + "\n" for line in (header, *lines)).encode()
 
 
 def write_json_file(path: Path, value: Any, indent: int | None = None) -> Path:
@@ -247,14 +264,14 @@ def write_json_file(path: Path, value: Any, indent: int | None = None) -> Path:
     return path
 
 
-def _array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> pa.Array:
+def _file_array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> pa.Array:
     try:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise CvrError(f"{where}: a value of {name!r} is no {kind} ({first_line(error)}).") from None
 
 
-def _quoted(cell: str) -> str:
+def _quoted_csv_cell(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in MARKS) else cell
 
 

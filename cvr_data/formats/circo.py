@@ -38,7 +38,7 @@ class Config(OfSplits):
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write `out`/annotations/{train,val,test}.json, each split that has rows, and return the paths."""
     return [
-        _rows.write_json_file(out / "annotations" / f"{split}.json", _entries(rows), indent=4)
+        _rows.write_json_file(out / "annotations" / f"{split}.json", _circo_entries(rows), indent=4)
         for split, rows in _rows.file_rows_by_split(triplets)
     ]
 
@@ -46,8 +46,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a JSON file, or of a folder with `annotations/`: a row per query and target."""
     names = {split: [f"annotations/{split}.json"] for split in SPLITS}
-    files = _rows.files_by_split(path, names, config.split)
-    return _rows.concat_file_tables([_read_file(config, file, split) for split, file in files.items()])
+    return _rows.triplets_of_files(path, names, config, _read_file)
 
 
 def read_circo_queries(path: Path) -> pa.Table:
@@ -56,10 +55,10 @@ def read_circo_queries(path: Path) -> pa.Table:
     Raises:
         CvrError: there is no such file, or it is no such JSON.
     """
-    return _rows.file_to_queries(_queries(read_entries(path, REQUIRED)), where=path, kinds=KINDS)
+    return _rows.file_to_queries(_circo_queries(read_entries(path, REQUIRED)), where=path, kinds=KINDS)
 
 
-def _entries(rows: pa.Table) -> list[dict[str, Any]]:
+def _circo_entries(rows: pa.Table) -> list[dict[str, Any]]:
     queries = _rows.queries_in_file(rows)
     ids = [video_id for query in queries for video_id in (query.first["reference_id"], *query.target_ids)]
     as_id: type = int if all(NUMBER.fullmatch(video_id) for video_id in ids) else str
@@ -79,12 +78,12 @@ def _entries(rows: pa.Table) -> list[dict[str, Any]]:
 
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:
     entries = read_entries(path, REQUIRED, TARGETS)
-    pairs = [(entry, target_id) for entry in entries for target_id in _targets(entry)]
-    columns = {**_queries([entry for entry, _ in pairs]), "target_id": [str(target_id) for _, target_id in pairs]}
+    pairs = [(entry, target_id) for entry in entries for target_id in _circo_targets(entry)]
+    columns = {**_circo_queries([entry for entry, _ in pairs]), "target_id": [str(target_id) for _, target_id in pairs]}
     return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
-def _queries(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+def _circo_queries(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     return {
         "reference_id": [str(entry["reference_img_id"]) for entry in entries],
         "modification": [entry["relative_caption"] for entry in entries],
@@ -93,7 +92,7 @@ def _queries(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     }
 
 
-def _targets(entry: dict[str, Any]) -> list[Any]:
+def _circo_targets(entry: dict[str, Any]) -> list[Any]:
     """All targets, the one the query was written for first."""
     first = entry["target_img_id"]
     return [first, *(target_id for target_id in entry["gt_img_ids"] if target_id != first)]

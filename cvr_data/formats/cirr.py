@@ -70,20 +70,20 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
             else _with_groups(config, rows, gallery, videos)
         )
         entries = [
-            _entry(row, number) for row, number in zip(grouped.to_pylist(), _rows.file_row_numbers(rows), strict=True)
+            _cirr_entry(row, number)
+            for row, number in zip(grouped.to_pylist(), _rows.file_row_numbers(rows), strict=True)
         ]
         paths += [
             _rows.write_json_file(out / "captions" / f"cap.rc2.{SUBSETS[split]}.json", entries),
             _rows.write_json_file(
-                out / "image_splits" / f"split.rc2.{SUBSETS[split]}.json", _places(gallery, videos, split)
+                out / "image_splits" / f"split.rc2.{SUBSETS[split]}.json", _cirr_image_places(gallery, videos, split)
             ),
         ]
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    files = _rows.files_by_split(path, FILES, config.split)
-    return _rows.concat_file_tables([_read_file(config, file, split) for split, file in files.items()])
+    return _rows.triplets_of_files(path, FILES, config, _read_file)
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
@@ -113,10 +113,10 @@ def read_cirr_queries(path: Path) -> pa.Table:
         CvrError: there is no such file, or it is no such JSON.
     """
     entries = _read_entries(path, ())
-    return _rows.file_to_queries({**_queries(entries), **_groups(entries)}, where=path, kinds=KINDS)
+    return _rows.file_to_queries({**_cirr_queries(entries), **_cirr_groups(entries)}, where=path, kinds=KINDS)
 
 
-def _places(gallery: list[str], videos: pa.Table | None, split: str) -> dict[str, str]:
+def _cirr_image_places(gallery: list[str], videos: pa.Table | None, split: str) -> dict[str, str]:
     """Where CIRR's loaders look for each video: as published, else ./<subset>/<id><suffix of its media>."""
     published, media = (
         _rows.video_values_for_file(videos, "published_path"),
@@ -161,7 +161,7 @@ def _banned(rows: pa.Table, videos: pa.Table | None) -> dict[Pair, set[str]]:
     return banned
 
 
-def _entry(row: dict[str, Any], number: int) -> dict[str, Any]:
+def _cirr_entry(row: dict[str, Any], number: int) -> dict[str, Any]:
     soft = row.get("soft_targets") or [{"video_id": row["target_id"], "score": 1.0}]
     return {
         "pairid": number,
@@ -181,12 +181,12 @@ def _entry(row: dict[str, Any], number: int) -> dict[str, Any]:
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:
     entries = _read_entries(path, TARGETS)
     columns = {
-        **_queries(entries),
+        **_cirr_queries(entries),
         "target_id": [entry["target_hard"] for entry in entries],
         "soft_targets": [
             [{"video_id": name, "score": score} for name, score in entry["target_soft"].items()] for entry in entries
         ],
-        **_groups(entries),
+        **_cirr_groups(entries),
     }
     return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
@@ -199,7 +199,7 @@ def _read_entries(path: Path, targets: Sequence[str]) -> list[dict[str, Any]]:
     return entries
 
 
-def _queries(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+def _cirr_queries(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     return {
         "reference_id": [entry["reference"] for entry in entries],
         "modification": [entry["caption"] for entry in entries],
@@ -207,7 +207,7 @@ def _queries(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     }
 
 
-def _groups(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+def _cirr_groups(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
     groups = [entry["img_set"] for entry in entries]
     return {
         "group_number": [group.get("id") for group in groups],
@@ -241,11 +241,11 @@ def _visual_groups(
         for pair, row in zip(chunk, scores, strict=True):
             # Equal scores are taken in the order of ids, so that the order of the gallery does not matter.
             order = in_id_order[np.argsort(-row, kind="stable")]
-            groups[pair] = _group(pair, (gallery[found] for found in order), banned.get(pair, set()))
+            groups[pair] = _cirr_group(pair, (gallery[found] for found in order), banned.get(pair, set()))
     return groups
 
 
-def _group(pair: Pair, nearest_first: Iterable[str], banned: set[str]) -> list[str]:
+def _cirr_group(pair: Pair, nearest_first: Iterable[str], banned: set[str]) -> list[str]:
     members = list(dict.fromkeys(pair))
     for video_id in nearest_first:
         if len(members) == GROUP_SIZE:

@@ -19,7 +19,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.core.files import read_columns
-from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats import _rows
 from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER, SPLITS
@@ -52,18 +51,16 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     """Write the queries and clips of each split that has rows, and return the paths."""
     paths = []
     for split, rows in _rows.file_rows_by_split(triplets):
-        folder = out / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        paths += [folder / egocvr_file("annotations", split), folder / egocvr_file("data", split)]
-        write_bytes(paths[-2], _rows.csv_text(QUERIES, _query_lines(rows)))
-        write_bytes(paths[-1], _rows.csv_text(CLIPS, _clip_lines(rows, videos, split)))
+        files = [out / FOLDER / egocvr_file(what, split) for what in ("annotations", "data")]
+        paths.append(_rows.write_csv_file(files[0], QUERIES, _query_lines(rows)))
+        paths.append(_rows.write_csv_file(files[1], CLIPS, _clip_lines(rows, videos, split)))
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a file of annotations, or of a folder: a row per query and target."""
     return _rows.concat_file_tables(
-        [_read_queries(config, file, split) for split, file in _files(config, path).items()]
+        [_read_queries(config, file, split) for split, file in _egocvr_files(config, path).items()]
     )
 
 
@@ -76,7 +73,7 @@ def read_videos(config: Config, path: Path) -> pa.Table:
             "captions": [clip.narration] if clip.narration else [],
             "video_uid": clip.video_uid,
         }
-        for split, file in _files(config, path).items()
+        for split, file in _egocvr_files(config, path).items()
         if (clips := file.with_name(file.name.replace("annotations", "data"))).is_file()
         for clip in read_egocvr_clips(clips)
     ]
@@ -110,7 +107,7 @@ def egocvr_file(what: str, split: str = "test") -> str:
     return f"egocvr_{what}.csv" if split == "test" else f"egocvr_{what}_{split}.csv"
 
 
-def _files(config: Config, path: Path) -> dict[str, Path]:
+def _egocvr_files(config: Config, path: Path) -> dict[str, Path]:
     names = {split: [f"{FOLDER}/{egocvr_file('annotations', split)}"] for split in SPLITS}
     return _rows.files_by_split(path, names, config.split, otherwise="test")
 

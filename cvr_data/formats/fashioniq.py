@@ -33,8 +33,6 @@ FILE = re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.json")
 class Config(OfSplits):
     category: str = ""
     """Read this category only; empty: all. Rows without one are written under it, or under `all`."""
-    split: str = ""
-    """Read this split only: train, val or test; empty: all."""
 
 
 @dataclass(frozen=True)
@@ -61,20 +59,22 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
             images = _rows.gallery_in_file(rows, _of_category(videos, category), split)
             paths += [
                 _rows.write_json_file(out / name, content, indent=4)
-                for name, content in zip(fashioniq_file_names(category, split), (_entries(rows), images), strict=True)
+                for name, content in zip(
+                    fashioniq_file_names(category, split), (_fashioniq_entries(rows), images), strict=True
+                )
             ]
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    return _rows.concat_file_tables([_read_file(config, file) for file in _files(config, path)])
+    return _rows.concat_file_tables([_read_file(config, file) for file in _fashioniq_files(config, path)])
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
     """Return the images of the categories and splits that `read` reads, where the folder lists them."""
     rows = [
         {"video_id": image_id, "split": file.split, "categories": [file.category]}
-        for file in _files(config, path)
+        for file in _fashioniq_files(config, path)
         if file.images.is_file()
         for image_id in read_fashioniq_images(file.images)
     ]
@@ -97,7 +97,7 @@ def fashioniq_file_names(category: str, split: str) -> tuple[str, str]:
 
 def fashioniq_categories(folder: Path, split: str) -> tuple[str, ...]:
     """Return the categories of which a folder has captions of the split, sorted."""
-    return tuple(sorted({file.category for file in _listed(folder) if file.split == split}))
+    return tuple(sorted({file.category for file in _listed_caption_files(folder) if file.split == split}))
 
 
 def joined_fashioniq_captions(captions: list[str]) -> str:
@@ -105,7 +105,7 @@ def joined_fashioniq_captions(captions: list[str]) -> str:
     return " and ".join(caption for caption in captions if caption)
 
 
-def _entries(rows: pa.Table) -> list[dict[str, Any]]:
+def _fashioniq_entries(rows: pa.Table) -> list[dict[str, Any]]:
     pairs = zip(rows.to_pylist(), _rows.file_column(rows, "relative_captions"), strict=True)
     return [
         {
@@ -124,10 +124,10 @@ def _of_category(videos: pa.Table | None, category: str) -> pa.Table | None:
     return videos.filter(pa.array(is_of_it, pa.bool_()))
 
 
-def _files(config: Config, path: Path) -> list[CaptionFile]:
+def _fashioniq_files(config: Config, path: Path) -> list[CaptionFile]:
     files = [
         file
-        for file in (_named(path) if path.is_file() else _listed(path))
+        for file in (_named_caption_file(path) if path.is_file() else _listed_caption_files(path))
         if config.category in ("", file.category) and config.split in ("", file.split)
     ]
     if not files:
@@ -136,13 +136,13 @@ def _files(config: Config, path: Path) -> list[CaptionFile]:
     return files
 
 
-def _listed(folder: Path) -> Iterator[CaptionFile]:
+def _listed_caption_files(folder: Path) -> Iterator[CaptionFile]:
     for split in SPLITS:
         for path in sorted([*folder.glob(f"captions/cap.*.{split}.json"), *folder.glob(f"cap.*.{split}.json")]):
-            yield from _named(path)
+            yield from _named_caption_file(path)
 
 
-def _named(path: Path) -> Iterator[CaptionFile]:
+def _named_caption_file(path: Path) -> Iterator[CaptionFile]:
     if (match := FILE.fullmatch(path.name)) is not None:
         yield CaptionFile(path, match["category"], match["split"])
 

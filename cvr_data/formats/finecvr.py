@@ -58,7 +58,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     for split, rows in _rows.file_rows_by_split(triplets):
         gallery = _rows.gallery_in_file(rows, videos, split)
         numbers = {name: number for number, name in enumerate(gallery)}
-        lines = list(_lines(rows, _rows.video_values_for_file(videos, "source")))
+        lines = list(_finecvr_lines(rows, _rows.video_values_for_file(videos, "source")))
         if config.annotations != "remaped":
             paths.append(_write_lines(folder / f"{split}.txt", lines))
         if config.annotations != "plain":
@@ -76,8 +76,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a file, or of a folder with `annotations/`: there the plain files before the remaped."""
-    files = _rows.files_by_split(path, FILES, config.split)
-    return _rows.concat_file_tables([_read_file(config, file, split) for split, file in files.items()])
+    return _rows.triplets_of_files(path, FILES, config, _read_file)
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
@@ -107,7 +106,7 @@ def read_finecvr_names(path: Path) -> list[str]:
     return [names[str(number)] for number in range(len(names))]
 
 
-def _lines(rows: pa.Table, sources: dict[str, str]) -> Iterator[list[str]]:
+def _finecvr_lines(rows: pa.Table, sources: dict[str, str]) -> Iterator[list[str]]:
     for number, row in zip(_rows.file_row_numbers(rows), rows.to_pylist(), strict=True):
         source = row.get("video_source") or sources.get(row["reference_id"], "")
         cells = (row["reference_id"], row["target_id"], row["modification"], source, row.get("class_id") or "")
@@ -126,7 +125,7 @@ def _read_file(config: Config, path: Path, split: str) -> pa.Table:
     names = None
     if path.stem.endswith(REMAPED):
         names = dict(enumerate(read_finecvr_names(path.parent / f"id2vdoname_{path.stem.removesuffix(REMAPED)}.json")))
-    ends = [[_name(line[cell], names, path, row) for row, line in enumerate(lines)] for cell in (1, 2)]
+    ends = [[_finecvr_video_name(line[cell], names, path, row) for row, line in enumerate(lines)] for cell in (1, 2)]
     try:
         numbers = [int(line[0]) for line in lines]
     except ValueError as error:
@@ -142,7 +141,7 @@ def _read_file(config: Config, path: Path, split: str) -> pa.Table:
     return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
-def _name(cell: str, names: dict[int, str] | None, path: Path, row: int) -> str:
+def _finecvr_video_name(cell: str, names: dict[int, str] | None, path: Path, row: int) -> str:
     if names is None:
         return cell
     if not cell.isdecimal() or int(cell) not in names:

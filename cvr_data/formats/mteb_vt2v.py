@@ -31,6 +31,7 @@ from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
 from cvr_data.formats._mteb_statistics import mteb_random_scores, mteb_statistics
 from cvr_data.formats._rows import (
+    STORED_VIDEO,
     file_rows_by_split,
     file_to_triplets,
     file_to_videos,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 CONFIGS = ("corpus", "queries", "qrels", "excluded_references")
 QRELS = pa.schema([("query-id", pa.string()), ("corpus-id", pa.string()), ("score", pa.int32())])
 EXCLUDED = pa.schema([("query-id", pa.string()), ("corpus-id", pa.string())])
-STORED_VIDEO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 SHARD_ROWS = 128
 """Videos in one file: all bytes of a file are in memory at once."""
 TASK = """from mteb.abstasks.retrieval import AbsTaskRetrieval
@@ -141,7 +141,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
         references=[query.first["reference_id"] for query in queries],
         targets=[query.target_ids for query in queries],
     )
-    media = _media(videos, [*task.corpus, *task.references]) if config.media else None
+    media = _mteb_media(videos, [*task.corpus, *task.references]) if config.media else None
     return _write_configs(config, task, out, media or {}) + _write_texts(config, task, out, media)
 
 
@@ -173,7 +173,7 @@ def read_videos(config: Config, path: Path) -> pa.Table:
     return file_to_videos(({"video_id": str(name), "split": config.split} for name in corpus["id"].to_pylist()), "mteb")
 
 
-def _media(videos: pa.Table | None, wanted: Sequence[str]) -> dict[str, Path]:
+def _mteb_media(videos: pa.Table | None, wanted: Sequence[str]) -> dict[str, Path]:
     paths = {name: Path(path) for name, path in video_values_for_file(videos, "path").items()}
     if missing := [name for name in dict.fromkeys(wanted) if name not in paths or not paths[name].is_file()]:
         raise CvrError(f"mteb-vt2v: no media of {first_few(missing)}; -o media=false writes ids and texts only.")
@@ -291,7 +291,7 @@ def _config_files(path: Path, name: str, split: str) -> list[Path]:
     return found or sorted((path / name).glob(f"{split}*.parquet"))
 
 
-def _videos(file: Path) -> list[Any]:
+def _mteb_video_entries(file: Path) -> list[Any]:
     """The entries of a column of videos, without their bytes."""
     with reading(file, "Parquet"):
         with pq.ParquetFile(file) as opened:  # read_table would call the column "path"
@@ -304,7 +304,7 @@ def _references(config: Config, path: Path, names: Sequence[str]) -> dict[str, s
         references = {str(row["query-id"]): str(row["corpus-id"]) for row in rows}
     else:
         files = _config_files(path, _of_task(config, "queries"), config.split)
-        stored = [entry for file in files for entry in _videos(file)]
+        stored = [entry for file in files for entry in _mteb_video_entries(file)]
         pairs = zip(names, stored, strict=True)
         references = {name: Path(entry["path"]).stem for name, entry in pairs if entry and entry["path"]}
     if missing := [name for name in names if name not in references]:

@@ -24,7 +24,6 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_columns
-from cvr_data.core.whole_files import write_bytes
 from cvr_data.formats import _rows
 from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER, SPLITS
@@ -44,8 +43,6 @@ FILES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Config(OfSplits):
-    split: str = ""
-    """Read this split only: train, val or test. Empty: all of a folder, or the one that a file's name starts with."""
     style: str = "action"
     """Style of the texts read: the file does not say, and all of them change the action."""
 
@@ -54,17 +51,14 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     """Write `out`/annotations/{train,val,test}_finegd.csv, each split that has rows, and return the paths."""
     paths = []
     for split, rows in _rows.file_rows_by_split(triplets):
-        paths.append(out / FILES[split][0])
-        paths[-1].parent.mkdir(parents=True, exist_ok=True)
         header, lines = (QUERIES, _query_lines(rows)) if split == "test" else (PAIRS, _pair_lines(rows))
-        write_bytes(paths[-1], _rows.csv_text(header, lines))
+        paths.append(_rows.write_csv_file(out / FILES[split][0], header, lines))
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a CSV or Parquet file, or of those of a folder: a row per query and target."""
-    files = _rows.files_by_split(path, FILES, config.split)
-    return _rows.concat_file_tables([_read_file(config, file, split) for split, file in files.items()])
+    return _rows.triplets_of_files(path, FILES, config, _read_file)
 
 
 def _pair_lines(rows: pa.Table) -> Iterator[Sequence[str]]:

@@ -78,7 +78,7 @@ def _place_of(frame: Frame, phrase: str) -> range:
 def alike(reference: Frame, target: Frame) -> tuple[Frame, Frame]:
     """Return the frames of two captions that differ in one word read alike."""
     place = differing_word(reference.sentence.words, target.sentence.words)
-    if place is None:
+    if place is None or reference.is_told or target.is_told:
         return reference, target
     found = grafted(reference.sentence, target.sentence, place)
     frames = zip(found, (reference, target), strict=True)

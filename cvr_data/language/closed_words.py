@@ -71,6 +71,8 @@ COUNTS = frozenset(
     "two three four five six seven eight nine ten eleven twelve dozen several many few some multiple various "
     "numerous".split()
 )
+NUMERALS = tuple("no one two three four five six seven eight nine ten eleven twelve".split())
+"""In order, from zero on."""
 VAGUE_COUNTS = frozenset("several many few some multiple various numerous single".split())
 CAMERA_MOVES = frozenset("pan tilt zoom dolly track fly".split())
 """What a camera does."""

@@ -66,6 +66,11 @@ def _senses() -> dict[tuple[str, str], tuple[str, str]]:
 _SENSES = _senses()
 
 
+def words_of_dimension(dimension: str) -> frozenset[str]:
+    """Return all words that tell of a dimension."""
+    return frozenset(word for line in _DIMENSIONS[dimension] for word in line.split())
+
+
 def dimension_of(kind: str, word: str) -> str:
     """Return what a word tells of; OPEN if no list has it."""
     return _SENSES.get((kind, word), (OPEN, word))[0]

@@ -14,11 +14,13 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-from cvr_data.language.frames import Frame, Thing, frames_of
+from cvr_data.language.frames import Frame, frames_of
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.naming import names
-from cvr_data.language.nouns import NOUN_TAGS
-from cvr_data.language.requests import DETERMINERS, PRONOUNS, Operation, operations_of
+from cvr_data.language.own_words import TRAITS, own_words
+from cvr_data.language.relative_counts import counts_to, number_of
+from cvr_data.language.request_words import DETERMINERS, PRONOUNS
+from cvr_data.language.requests import Operation, operations_of
 from cvr_data.language.stop_words import EDIT_WORDS, PREPOSITIONS_OF_PLACE, SMALL_WORDS
 from cvr_data.language.strangers import is_at_hand, is_strange, last_of_phrase
 from cvr_data.language.words import content_words, has_word, mentions, words_of
@@ -32,12 +34,8 @@ class Change(NamedTuple):
     after: str
 
 
-TRAITS = ("attribute", "action")
-"""Slots where a thing stays and only looks or acts otherwise."""
 ALLOWED = 2
 """Words from nowhere that a request for the change itself may have."""
-NEAR = 2
-"""Words between a trait and the noun that has it."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +72,13 @@ def executed(text: str, changes: Sequence[Change], reference: Frame, target: Fra
     new = tuple(word for one in operations for word in _asserted(one))
     gone = tuple(word for one in operations for word in one.gone)
     excluded = tuple(word for one in operations if one.act == "exclude" for word in one.gone)
-    missed = tuple(change for change in changes if not _comes(change, new, gone))
+    counted = {change: counts_to(words_of(text), change.before, change.after) for change in changes}
+    missed = tuple(change for change in changes if not counted[change] and not _comes(change, new, gone, reference))
     pairs = product(changes, operations)
     reasons = (_wrong(operation, operations, change, reference, target) for change, operation in pairs)
-    reason = next((found for found in reasons if found), None) or _way_back(changes, operations, missed)
+    reason = next((found for found in reasons if found), None) or _way_back(changes, operations, missed, target)
+    if reason is None and False in counted.values():
+        reason = "wrong_direction"
     if reason is None and any(_is_denied(change, gone, new) for change in changes):
         reason = "misses_change"
     if reason is None and says_the_same(reference, target):
@@ -104,6 +105,7 @@ def _told(frame: Frame) -> list[str]:
 def _asserted(operation: Operation) -> Iterator[str]:
     if operation.act in ("replace", "keep"):
         yield from operation.new
+        yield from (word for word in operation.thing if operation.act == "keep" and number_of(word) is not None)
     else:
         yield from (*filter(None, [operation.verb]), *operation.thing, *operation.new)
 
@@ -114,27 +116,48 @@ def _heads(*frames: Frame) -> frozenset[str]:
     return frozenset(set.union(*found))
 
 
-def _comes(change: Change, new: Collection[str], gone: Collection[str]) -> bool:
+def _comes(change: Change, new: Collection[str], gone: Collection[str], reference: Frame) -> bool:
     """Whether what should come in is asserted; of a removal, whether what should go is taken back."""
     if not change.after:
         return not change.before or names(gone, change.before)
-    return names(new, change.after, change.before)
+    return names(new, change.after, change.before) or _names_head(new, change.after, change.before, reference)
+
+
+def _names_head(words: Collection[str], phrase: str, other: str, frame: Frame) -> bool:
+    """Whether words name the noun at the end of a phrase of several, which the other caption has not: "rack"."""
+    said = content_words(words_of(phrase))
+    if len(said) < 2 or not read_lexicon().has(said[-1], "noun") or has_word(words_of(other), said[-1]):
+        return False
+    return has_word(words, said[-1]) and not has_word(frame.sentence.words, said[-1])
 
 
 def _is_denied(change: Change, gone: Collection[str], new: Collection[str]) -> bool:
-    """Whether what should come in is taken back, and not because it is a word of what goes, too."""
+    """Whether what should come in is taken back, and not because it is a word of what goes, too.
+
+    A text that only takes back may name a part of it: "take the guitar away" of "plays guitar".
+    """
     after, before = change.after, change.before
+    if after and not content_words(new) and _is_part_denied(change, gone):
+        return True
     return bool(after) and mentions(gone, after) and not mentions(words_of(before), after)
 
 
-def _way_back(changes: Sequence[Change], operations: Sequence[Operation], missed: Collection[Change]) -> str | None:
+def _is_part_denied(change: Change, gone: Collection[str]) -> bool:
+    own = [word for word in content_words(words_of(change.after)) if not has_word(words_of(change.before), word)]
+    return any(has_word(gone, word) for word in own) and not mentions(gone, change.before)
+
+
+def _way_back(
+    changes: Sequence[Change], operations: Sequence[Operation], missed: Collection[Change], target: Frame
+) -> str | None:
     """Return why a text that brings what should go is wrong: it goes back, or keeps both."""
     for change in changes:
         before, after = change.before, change.after
         if not content_words(words_of(before)) or not after or mentions(words_of(after), before):
             continue
         for operation in operations:
-            if not names(operation.new, before, after) or (operation.act == "add" and change in missed):
+            is_back = names(operation.new, before, after) or _names_head(operation.new, before, after, target)
+            if not is_back or (operation.act == "add" and change in missed):
                 continue
             if mentions(operation.new, after):
                 if mentions(operation.new, before) and not _is_one_phrase(operation.new, before, after):
@@ -161,14 +184,18 @@ def _wrong(
         return "changes_something_else"
     if operation.act == "add" and change.slot == "attribute" and _is_quality(operation.new, after):
         return "changes_something_else"  # "add blue"
-    if _brings_stranger(operation, change, reference, target):
+    if _brings_stranger(operation, change, reference, target) or _is_put_into(operation, change, reference, target):
         return "changes_something_else"
+    if not before and operation.act == "replace" and mentions(operation.new, after) and operation.gone:
+        return "changes_something_else"  # what is added takes no other's place
     if not before or not after or not mentions(operation.new, after):
         return None
     named = [word for word in operation.thing if word not in PRONOUNS | DETERMINERS]
     if not named or operation.act not in ("set", "do", "replace"):
         return None
-    if operation.act == "replace" or change.slot in TRAITS:
+    if operation.act == "replace" and change.slot not in TRAITS and _is_placed(operation.new, after):
+        return None  # "change the clouds to be over the moon"
+    if operation.act == "replace" or change.slot in TRAITS or _is_made(operation, after):
         is_other = _is_other_thing(named, change, reference, target)
     else:
         is_other = mentions(named, before) and not _is_told(operation.new, after)
@@ -188,12 +215,36 @@ def _brings_stranger(operation: Operation, change: Change, reference: Frame, tar
     return stays and is_strange(last_of_phrase(operation.new), words_at_hand((change,), reference, target))
 
 
+def _is_put_into(operation: Operation, change: Change, reference: Frame, target: Frame) -> bool:
+    """Whether a thing that neither caption has is moved, or one of both into what comes in: "put the pan into it"."""
+    if operation.act != "move":
+        return False
+    named = [word for word in operation.thing if word not in PRONOUNS | DETERMINERS]
+    if named and is_strange(last_of_phrase(named), words_at_hand((change,), reference, target)):
+        return True
+    comes = [thing for thing in target.things if has_word(words_of(change.after), target.sentence.words[thing.head])]
+    is_placed = change.slot != "object" or not comes or any(thing.preposition for thing in comes)
+    return not is_placed and mentions(operation.new, change.after) and _is_other_thing(named, change, reference, target)
+
+
 def _is_told(words: Sequence[str], after: str) -> bool:
     """Whether words say at once what something becomes: "a piano" of "make the guitar a piano", not "on a piano"."""
     place = next((place for place, word in enumerate(words) if has_word(words_of(after), word)), 0)
     return all(
         word in EDIT_WORDS or (word in SMALL_WORDS and word not in PREPOSITIONS_OF_PLACE) for word in words[:place]
     )
+
+
+def _is_made(operation: Operation, after: str) -> bool:
+    """Whether a thing is to become another: "make her dress a riverbank"."""
+    is_noun = operation.act == "set" and operation.new[:1] in (("a",), ("an",))
+    return is_noun and _is_told(operation.new, after)
+
+
+def _is_placed(words: Sequence[str], after: str) -> bool:
+    """Whether what comes in stands after a preposition of place."""
+    place = next((place for place, word in enumerate(words) if has_word(words_of(after), word)), 0)
+    return not PREPOSITIONS_OF_PLACE.isdisjoint(words[:place])
 
 
 def _is_quality(words: Sequence[str], after: str) -> bool:
@@ -207,58 +258,14 @@ def _is_other_thing(named: Sequence[str], change: Change, reference: Frame, targ
     """Whether words name a thing that both captions have, and neither what changes nor whose it is."""
     if mentions(named, change.before) or names(named, change.before, ""):
         return False
-    own = {word for frame in (reference, target) for word in _own_words(change, frame)}
-    if own <= {*words_of(change.before), *words_of(change.after)}:
+    own = {word for frame in (reference, target) for word in own_words(change.slot, change[1:], frame)}
+    if change.slot != "object" and own <= {*words_of(change.before), *words_of(change.after)}:
         return False  # "at night" is of the whole caption
     if any(has_word(own, word) for word in content_words(named)):
         return False
     heads = _heads(reference) & _heads(target)
     others = [word for word in content_words(named) if has_word(heads, word)]
     return bool(others)
-
-
-def _own_words(change: Change, frame: Frame) -> set[str]:
-    """Return the words of the noun phrases that a side of the change is in; of a trait, of those that have it, too."""
-    found: set[str] = set()
-    for word in (word for side in (change.before, change.after) for word in _places(frame, side)):
-        found |= _phrase_words(frame, word)
-        if change.slot in TRAITS:
-            found |= _holder_words(frame, word)
-    return found
-
-
-def _places(frame: Frame, phrase: str) -> list[int]:
-    wanted = words_of(phrase)
-    words = frame.sentence.words
-    return [place for place, word in enumerate(words) if word in wanted]
-
-
-def _phrase_words(frame: Frame, word: int) -> set[str]:
-    """Return the words of the noun phrase that a word is in, and the noun beside it: "street" of "street sign"."""
-    sentence = frame.sentence
-    found = {sentence.words[word]}
-    number = frame.thing_of(word)
-    if number is not None:
-        found |= _words_of_thing(frame, frame.things[number])
-    near = (other for other in (word - 1, word + 1) if 0 <= other < len(sentence.words))
-    return found | {sentence.words[other] for other in near if sentence.tags[other] in NOUN_TAGS}
-
-
-def _holder_words(frame: Frame, word: int) -> set[str]:
-    """Return the words of what a word is said of: who does what a verb says, and to what, and the noun it hangs on."""
-    sentence = frame.sentence
-    found: set[str] = set()
-    for event in frame.events:
-        if event.head in (word, sentence.heads[word]):
-            things = [frame.things[thing] for thing in (event.agent, event.object) if thing is not None]
-            found |= {said for thing in things for said in _words_of_thing(frame, thing)}
-    head = sentence.heads[word]
-    near = (other for other in (head, *sentence.children[word], *sentence.children[head]) if abs(other - word) <= NEAR)
-    return found | {sentence.words[other] for other in near if sentence.tags[other] in NOUN_TAGS}
-
-
-def _words_of_thing(frame: Frame, thing: Thing) -> set[str]:
-    return set(frame.sentence.words[thing.first : thing.last + 1]) | {thing.name}
 
 
 def words_at_hand(changes: Sequence[Change], *frames: Frame) -> list[str]:

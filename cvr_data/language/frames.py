@@ -12,7 +12,7 @@ look for words again.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from cvr_data.language.attributes import Attribute, attributes_of
 from cvr_data.language.closed_words import CAMERA_MOVES, DIRECTIONS, NARRATED, PARTITIVES, PLACE_ADVERBS, POSTURES
@@ -77,6 +77,8 @@ class Event:
 class Frame:
     """What a caption says."""
 
+    is_told: ClassVar[bool] = False
+    """Whether somebody told the things and events, so that they are not found in the sentence again."""
     sentence: Sentence
     roles: tuple[str, ...]
     """Of each word: object, scene, action, attribute or other."""

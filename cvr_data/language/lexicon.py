@@ -90,8 +90,6 @@ ROOTS: dict[str, tuple[tuple[str, int], ...]] = {
 NOT_PLACES = (("top", 3), ("side", 1), ("line", 1), ("point", 2), ("position", 1), ("surface", 1), ("layer", 3),
     ("conduit", 1))  # fmt: skip
 """Meanings under "location" and "way" that are parts of things."""
-
-
 AXES: dict[str, tuple[tuple[str, int], ...]] = {
     "size": (("size", 1), ("length", 1), ("width", 1), ("height", 1), ("thickness", 1), ("depth", 1)),
     "age": (("age", 1),),
@@ -104,6 +102,10 @@ AXES: dict[str, tuple[tuple[str, int], ...]] = {
 """Axis -> the nouns that say of what an adjective is a value."""
 
 
+ALONE, WITH_PLACE, WITH_THING = frozenset((1, 2, 3, 23)), frozenset((4, 12, 13, 22, 27)), frozenset((8, 9, 10, 11))
+"""WordNet's sentence frames of a verb that says all by itself ("somebody laughs"), with where or whom, or with what."""
+
+
 class Lexicon:
     """The tables, asked by lemma (lower case, a compound with a space) and part of speech."""
 
@@ -112,8 +114,8 @@ class Lexicon:
         self._row = {key: row for row, key in enumerate(keys)}
         self._meanings, self._counts = (_Lists(words.column(name)) for name in ("meanings", "counts"))
         self._file = meanings.column("file").to_numpy()
-        self._above, self._axes, self._grouped = (
-            _Lists(meanings.column(name)) for name in ("above", "axes", "grouped")
+        self._above, self._axes, self._grouped, self._frames = (
+            _Lists(meanings.column(name)) for name in ("above", "axes", "grouped", "frames")
         )
         self._ancestors: dict[int, dict[int, int]] = {}
         self._likely: dict[tuple[str, str], tuple[int, ...]] = {}
@@ -215,10 +217,19 @@ class Lexicon:
         found = self.meanings(verb, "verb")
         return int(self._file[found[0]]) if found else None
 
+    def may_stand(self, verb: str, frames: frozenset[int]) -> bool:
+        """Whether a verb stands in one of WordNet's sentence frames in a meaning that is not rare, or is not listed."""
+        found = self.likely(verb, "verb")
+        return not found or any(not frames.isdisjoint(self._frames[meaning]) for meaning in found)
+
     def file_of_noun(self, noun: str) -> int | None:
         """Return WordNet's file of the first likely meaning of a noun; None if it is not listed."""
         found = self.likely(noun, "noun")
         return int(self._file[found[0]]) if found else None
+
+    def files(self, noun: str) -> tuple[int, ...]:
+        """Return WordNet's files of the meanings of a noun, that of the most frequent first."""
+        return tuple(int(self._file[meaning]) for meaning in self.meanings(noun, "noun"))
 
     def is_kind(self, noun: str, other: str) -> bool:
         """Whether a meaning of a noun is below one of another."""
@@ -267,7 +278,7 @@ class Lexicon:
         if first == second:
             return "same"
         ours, theirs = self.likely(first, part), self.likely(second, part)
-        if not {*ours}.isdisjoint(theirs) or self._is_grouped(ours, theirs):
+        if any(meaning in theirs or not {*self._grouped[meaning]}.isdisjoint(theirs) for meaning in ours):
             return "same"
         for one in ours:
             for other in theirs:
@@ -276,9 +287,6 @@ class Lexicon:
                 if other in self.ancestors(one):
                     return "below"
         return "sibling" if any(self._are_siblings(one, other) for one in ours for other in theirs) else "apart"
-
-    def _is_grouped(self, ours: Sequence[int], theirs: Sequence[int]) -> bool:
-        return any(not {*self._grouped[meaning]}.isdisjoint(theirs) for meaning in ours)
 
     def _are_siblings(self, one: int, other: int) -> bool:
         ours, theirs = self.ancestors(one), self.ancestors(other)

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from cvr_data.language.closed_words import SAME_PLACES
+from cvr_data.language.dimensions import stands_for
 from cvr_data.language.lexicon import PARTS, read_lexicon
 from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
 from cvr_data.language.words import content_words, has_word, mentions, words_of
@@ -40,7 +41,8 @@ def means(word: str, wanted: str) -> bool:
     """Return whether a word is one for what another means: a synonym, a kind of it, or what it is a kind of."""
     if not wanted or word in EDIT_WORDS | SMALL_WORDS:
         return False
-    if has_word([word], wanted) or _shares_stem(word, wanted):
+    is_one = stands_for("attribute", word) == stands_for("attribute", wanted)  # "fall" is hardly ever autumn to WordNet
+    if is_one or has_word([word], wanted) or _shares_stem(word, wanted):
         return True
     heads = {wanted, head_of(wanted)}, {word, head_of(word)}
     return any(one == other or _relation(other, one) not in UNRELATED for one in heads[0] for other in heads[1])

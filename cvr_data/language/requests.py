@@ -13,7 +13,35 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.language.stop_words import ARTICLES, PREPOSITIONS_OF_PLACE
+from cvr_data.language.request_words import (
+    ADDING,
+    ARRIVING,
+    AWAY,
+    BE,
+    BETWEEN,
+    CHANGING,
+    DETERMINERS,
+    ENDING,
+    JOINING,
+    KEEPING,
+    LEADING,
+    LETTING,
+    LINKS,
+    MODAL,
+    MOVING,
+    NEGATIONS,
+    PASSIVE,
+    PRONOUNS,
+    REMOVING,
+    REPLACING,
+    REQUESTS,
+    SKIPPED,
+    STAYING,
+    SUBJECTS,
+    TAKING,
+    UNTOUCHED,
+)  # fmt: skip
+from cvr_data.language.stop_words import PREPOSITIONS_OF_PLACE
 from cvr_data.language.words import folded, has_word, words_of
 
 Act = Literal["replace", "set", "do", "move", "add", "remove", "exclude", "keep", "show"]
@@ -37,32 +65,6 @@ class Operation(NamedTuple):
 
 
 _STOP = re.compile(r"[;:!?]|[.,](?!\d)|(?<=\s)[-\u2013\u2014](?=\s)")
-REPLACING = frozenset("replace swap exchange substitute trade".split())
-CHANGING = frozenset("change turn transform convert switch morph alter modify make rotate".split())
-ADDING = frozenset("add include insert introduce adding".split())
-REMOVING = frozenset("remove delete erase eliminate removing".split())
-KEEPING = frozenset("keep retain leave".split())
-MOVING = frozenset("move put place set send bring take relocate".split())
-LETTING = frozenset("have let get show make turn paint color colour dye give see".split())
-REQUESTS = REPLACING | CHANGING | ADDING | REMOVING | KEEPING | MOVING | LETTING | {"use", "display", "feature"}
-SUBJECTS = frozenset("it he she they this that there".split())
-PRONOUNS = SUBJECTS | frozenset("him her them everyone everybody all both something someone".split())
-AWAY = frozenset("out away off".split())
-LINKS = frozenset("with by for into to in".split())
-BETWEEN = {"replace": ("with", "by", "for", "to", "into"), "make": ("into",), "": ("into", "to")}
-"""Verb -> what stands between the old and the new."""
-BE = frozenset("is are be been was were becomes become gets get".split())
-"""After a thing: "it is blue", "the door gets closed"."""
-_NEGATIONS = (
-    "instead of", "rather than", "in place of", "in the place of", "as opposed to", "anything but", "no longer",
-    "get rid of", "do away with", "not", "no", "never", "without", "less", "avoid",
-)  # fmt: skip
-NEGATIONS = tuple(tuple(phrase.split()) for phrase in _NEGATIONS)
-LEADING = NEGATIONS[:5]
-"""Negations after which the request itself may follow without a comma: "instead of a dog show a cat"."""
-JOINING = frozenset("and but then while".split())
-SKIPPED = frozenset("please now instead just then also and but so".split())
-DETERMINERS = frozenset(ARTICLES) | {"all", "each", "both", "every"}
 
 
 def operations_of(text: str, nouns: Collection[str]) -> tuple[Operation, ...]:
@@ -102,13 +104,50 @@ def _operations(clause: Sequence[str], nouns: Collection[str]) -> Iterator[Opera
     while words and words[0] in SKIPPED and _negation(words, 0) == 0:
         words.pop(0)
     if len(words) > 1 and words[0] in ("stop", "prevent"):
-        yield Operation("exclude", new=("stop",), gone=tuple(word for word in words[1:] if word != "from"))
+        yield from _stopped(words[1:])
+        return
+    if len(words) > 2 and words[-1] in ENDING and words[-2] in MODAL and not _has_negation(words):
+        yield from _stopped(words[:-1])
+        return
+    if (kept := _staying(words)) is not None:
+        yield kept
         return
     affirmed, gone = _parted(words)
     if affirmed:
         yield from _affirmed(affirmed, nouns)
     if gone:
         yield Operation("exclude", gone=tuple(gone))
+
+
+def _stopped(words: Sequence[str]) -> Iterator[Operation]:
+    """Yield what is stopped, also where the text says it first ("the jumping should stop"), and what follows.
+
+    After "and", what does not end in -ing is asked for: "stop dancing and talk".
+    """
+    end = next(
+        (place for place, word in enumerate(words) if word == "and" and _is_base(words[place + 1 :])), len(words)
+    )
+    gone = tuple(word for word in words[:end] if word not in ("from", *MODAL))
+    yield Operation("exclude", new=("stop",), gone=gone)
+    if end < len(words):
+        yield Operation("show", new=tuple(words[end + 1 :]))
+
+
+def _is_base(words: Sequence[str]) -> bool:
+    lexicon = read_lexicon()
+    return bool(words) and lexicon.frequency(words[0], "verb") > lexicon.frequency(words[0], "noun") / 2
+
+
+def _staying(words: Sequence[str]) -> Operation | None:
+    """Return what a clause keeps that says it of a thing: "everything else stays as it is"."""
+    place = next((place for place, word in enumerate(words) if place and word in STAYING), None)
+    if place is None or not UNTOUCHED.issuperset(words[place + 1 :]) or _has_negation(words):
+        return None
+    return Operation("keep", thing=tuple(word for word in words[:place] if word not in MODAL))
+
+
+def _has_negation(words: Sequence[str]) -> bool:
+    return any(_negation(words, place) for place in range(len(words)))
 
 
 def _parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -130,6 +169,8 @@ def _parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _restarts(words: Sequence[str], place: int) -> bool:
+    if words[place] in DETERMINERS and words[place - 1].endswith("ing") and not MODAL.isdisjoint(words[place:]):
+        return True  # "rather than jumping the kid should sit"
     return words[place] in REQUESTS or (words[place] in SUBJECTS and place + 1 < len(words))
 
 
@@ -143,7 +184,7 @@ def _affirmed(words: list[str], nouns: Collection[str]) -> Iterator[Operation]:
         yield _from_to(words)
     elif verb in REPLACING or (verb in CHANGING and _link(verb, rest) is not None):
         yield _replaced(verb, rest)
-    elif verb in REMOVING or (verb == "take" and not AWAY.isdisjoint(rest)):
+    elif verb in REMOVING or _is_taken_away(verb, rest):
         yield Operation("remove", gone=tuple(word for word in rest if word not in AWAY))
     elif verb in ADDING or (verb in ("bring", "put") and rest[:1] == ["in"]):
         yield Operation("add", new=tuple(rest))
@@ -155,13 +196,24 @@ def _affirmed(words: list[str], nouns: Collection[str]) -> Iterator[Operation]:
         yield from _said(words, nouns)
 
 
+def _is_taken_away(verb: str, rest: Sequence[str]) -> bool:
+    """Whether "away", "out" or "off" ends what is said of a thing, or follows its verb: "leave out the onions"."""
+    if verb == "take":
+        return not AWAY.isdisjoint(rest)
+    return (
+        verb in TAKING and len(rest) > 1 and (rest[-1] == "away" or (verb == "leave" and "out" in (rest[0], rest[-1])))
+    )
+
+
 def _passive(words: Sequence[str]) -> Operation | None:
-    for verb, after in (("replaced", ("by", "with")), ("changed", ("to", "into")), ("turned", ("to", "into"))):
-        if verb in words[1:]:
-            place = words.index(verb)
-            if tuple(words[place + 1 : place + 2]) and words[place + 1] in after:
-                thing = tuple(word for word in words[:place] if word not in BE)
-                return Operation("replace", thing=thing, gone=thing, new=tuple(words[place + 2 :]))
+    for verb, after in PASSIVE.items():
+        if verb in words[1:-1]:
+            place = words.index(verb, 1)
+            first = words[0] in LETTING
+            if not after or words[place + 1] in after:
+                thing = tuple(word for word in words[first:place] if word not in BE | MODAL)
+                gone = thing if PRONOUNS.isdisjoint(thing) else ()
+                return Operation("replace", thing=thing, gone=gone, new=tuple(words[place + 1 + bool(after) :]))
     middle = next((place for place, word in enumerate(words) if place > 1 and word in ("replace", "replaces")), None)
     if middle is None:
         return None
@@ -196,11 +248,30 @@ def _replaced(verb: str, rest: Sequence[str]) -> Operation:
 
 
 def _moved(rest: Sequence[str]) -> Iterator[Operation]:
+    rest, gone = _left(rest)
     places = [place for place, word in enumerate(rest) if word in PREPOSITIONS_OF_PLACE or word in ("to", "under")]
     if not places:
         yield Operation("show", new=tuple(rest))
     else:
-        yield Operation("move", thing=tuple(rest[: places[0]]), new=tuple(rest[places[0] :]))
+        yield Operation("move", thing=tuple(rest[: places[0]]), new=tuple(rest[places[0] :]), gone=gone)
+
+
+def _left(rest: Sequence[str]) -> tuple[Sequence[str], tuple[str, ...]]:
+    """Return the words of a move without what is left, and that: "the city" of "her from the city to a park"."""
+    first = next((place for place, word in enumerate(rest) if _leaves(rest, place)), None)
+    if first is None:
+        return rest, ()
+    ends = (place for place, word in enumerate(rest) if place > first + 1 and word in ARRIVING)
+    last = next(ends, None)
+    if last is None:
+        return rest, ()
+    return [*rest[:first], *rest[last:]], tuple(
+        word for word in rest[first:last] if word not in ("and", "of", "from", "out")
+    )
+
+
+def _leaves(words: Sequence[str], place: int) -> bool:
+    return words[place] in ("from", "off") or tuple(words[place : place + 2]) == ("out", "of")
 
 
 def _said(words: list[str], nouns: Collection[str]) -> Iterator[Operation]:
@@ -246,7 +317,7 @@ def _split(words: Sequence[str], nouns: Collection[str]) -> tuple[tuple[str, ...
     if words[0] not in DETERMINERS or words[0] in ("a", "an", "some", "any"):
         return (), tuple(words)
     for end in range(2, len(words)):
-        if has_word(nouns, words[end - 1]):
+        if has_word(nouns, words[end - 1]) and not words[end - 1].endswith("'s"):
             return tuple(words[:end]), _told(words[end:])
     end = next((end for end in range(2, len(words)) if _is_noun(words[end - 1])), len(words))
     return (tuple(words[:end]), _told(words[end:])) if end < len(words) else ((), tuple(words))

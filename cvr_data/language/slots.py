@@ -1,16 +1,16 @@
-"""Which slot a phrase fills in a tagged caption: action, scene, object, attribute or other.
-
-A verb is an action, and so is a direction; a noun after a preposition of place, or a word of place or time, is a scene;
-other nouns are objects; colours, adjectives, participles before a noun and nouns before a noun are attributes.
+"""Tagged captions with the faults of small taggers mended, and the part of speech of a phrase in one.
 
 Small taggers take the verb of "a ring flashes" for a noun, and then the noun for an attribute. English has no phrase
 "a ring flashes" (a, singular, plural), so such a plural is read as a verb; so is "vanishing" of "a ring vanishing at".
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from cvr_data.language.stop_words import PREPOSITIONS_OF_PLACE
+from cvr_data.language.closed_words import DIRECTIONS, PARTITIVES
+from cvr_data.language.dimensions import words_of_dimension
+from cvr_data.language.lexicon import read_lexicon
 
 SLOTS = ("action", "scene", "object", "attribute", "other")
 """Where the two words of a change fill different slots, the first of them is the slot of the change."""
@@ -21,25 +21,11 @@ PARTS = (
 )  # fmt: skip
 """The universal parts of speech that spaCy tells."""
 
-PLACE_NOUNS = frozenset("front top side middle back edge bottom end".split())
-"""Words that make a preposition of place with "of": in front of, on top of."""
-SCENES = frozenset(
-    "airport alley autumn backyard balcony bar bathroom bay beach bedroom bridge building cafe canyon castle cave "
-    "church city cliff coast countryside dawn day desert downtown dusk evening factory farm field fog forest galaxy "
-    "garden glacier gym harbor harbour highway hill hills hospital hotel indoors island jungle kitchen lake landscape "
-    "library market meadow morning mountain mountains night ocean office orchard outdoors park pier planet playground "
-    "pond pool port rain restaurant river road room school sea seaside shop shore sky skyline snow space spring square "
-    "stadium station store storm street studio summer sunrise sunset supermarket swamp temple tower town tunnel valley "
-    "village vineyard volcano wall warehouse waterfall winter wood woods yard".split()
-)
-COLOURS = frozenset(
-    "black white grey gray red green blue yellow pink purple brown beige turquoise cyan magenta golden "
-    "colorful colourful multicolored".split()
-)
+COLOURS_OR_THINGS = frozenset("orange rose silver gold violet blonde".split())
+COLOURS = words_of_dimension("colour") - COLOURS_OR_THINGS
 """Those that are hardly ever things."""
-COLOURS_OR_THINGS = frozenset("orange rose silver gold violet".split())
-DIRECTIONS = frozenset("left right up down upwards downwards forward forwards backward backwards clockwise".split())
-
+PLACES_AND_TIMES = ("place", "time", "season", "weather")
+"""Classes of the lexicon whose nouns taggers take for adjectives: "glacier"."""
 VERBS = frozenset(("VERB", "AUX"))
 THINGS = frozenset(("NOUN", "PROPN", "PRON"))
 MODIFIERS = frozenset(("ADJ", "NUM", "DET"))
@@ -50,11 +36,6 @@ NOUNS_IN_ING = frozenset(
     "wing".split()
 )
 """Words that end as the participle of a verb does, and are things."""
-SHOTS = frozenset("animation background clip close-up closeup footage macro timelapse time-lapse video".split())
-"""Words for the film itself: a noun before one is what is seen, not what kind of film it is."""
-PEOPLE = frozenset("boy boys couple girl girls man men woman women".split())
-"""Before a noun they are still who is seen: "woman freelancer"."""
-BEFORE_PARTICIPLE = frozenset(("DET", "ADJ", "NUM", "ADP", "CCONJ", "PUNCT"))
 
 
 class Tagged(NamedTuple):
@@ -83,31 +64,14 @@ def repaired(caption: Tagged) -> Tagged:
 def _known_part(word: str, part: str) -> str:
     if word in COLOURS:
         return "ADJ"
-    return "NOUN" if part == "ADJ" and word in SCENES else part
+    return "NOUN" if part == "ADJ" and _is_place_or_time(word) else part
 
 
-def slot_of(caption: Tagged, phrase: str) -> str:
-    """Return the slot that a phrase fills in a repaired caption; "other" if the caption has it not."""
-    first = _find(caption.words, phrase.split())
-    return "other" if first is None else slot_at(caption, first, first + len(phrase.split()) - 1)
-
-
-def slot_at(caption: Tagged, first: int, last: int) -> str:
-    """Return the slot that the words `first` to `last` of a repaired caption fill."""
-    words, parts, _ = caption
-    span = range(first, last + 1)
-    if any(parts[index] in VERBS for index in span):
-        return "attribute" if _is_participle_of_noun(caption, last) else "action"
-    if any(words[index] in DIRECTIONS and parts[index] not in THINGS for index in span):
-        return "action"
-    if any(parts[index] in THINGS for index in span):
-        return _slot_of_noun(caption, first, last)
-    if any(parts[index] in MODIFIERS for index in span):
-        return "attribute"
-    is_particle = parts[first] in ("ADV", "ADP", "PART") and any(
-        part in VERBS for part in parts[max(0, first - 3) : first]
-    )
-    return "action" if is_particle else "other"
+@lru_cache(maxsize=16_384)
+def _is_place_or_time(word: str) -> bool:
+    lexicon = read_lexicon()
+    is_one = word not in PARTITIVES and not lexicon.classes(word).isdisjoint(PLACES_AND_TIMES)
+    return is_one and lexicon.frequency(word, "noun") > lexicon.frequency(word, "adj")
 
 
 def part_of(caption: Tagged, phrase: str) -> str | None:
@@ -145,61 +109,6 @@ def _is_participle_of_clause(words: Sequence[str], parts: Sequence[str], index: 
     if not words[index].endswith("ing") or words[index] in NOUNS_IN_ING or parts[index - 1] not in THINGS:
         return False
     return index + 1 == len(words) or parts[index + 1] in ("ADP", "ADV") or words[index + 1] in DIRECTIONS
-
-
-def _slot_of_noun(caption: Tagged, first: int, last: int) -> str:
-    words = caption.words
-    if first == last and _is_noun_modifier(caption, last):
-        return "attribute"
-    return "scene" if words[last] in SCENES or _is_placed(caption, first, last) else "object"
-
-
-def _is_noun_modifier(caption: Tagged, index: int) -> bool:
-    """Whether a noun says what kind of thing another is: "brick" wall, "orange" striped ball."""
-    words, parts, tags = caption
-    if index + 1 >= len(words):
-        return False
-    if words[index] in COLOURS_OR_THINGS and (parts[index + 1] == "ADJ" or tags[index + 1] == "VBN"):
-        return True
-    return parts[index + 1] in ("NOUN", "PROPN") and words[index + 1] not in SHOTS and words[index] not in PEOPLE
-
-
-def _is_placed(caption: Tagged, first: int, last: int) -> bool:
-    """Whether a noun stands after a preposition of place, or before "behind" or "in the background"."""
-    words = caption.words
-    before = _start_of_noun_phrase(caption, first) - 1
-    if before > 0 and words[before] == "of":
-        return words[before - 1] in PLACE_NOUNS
-    rest = tuple(words[last + 1 : last + 4])
-    is_behind = rest[:1] == ("behind",) or rest == ("in", "the", "background")
-    return is_behind or (before > 0 and words[before] in PREPOSITIONS_OF_PLACE)
-
-
-def _start_of_noun_phrase(caption: Tagged, noun: int) -> int:
-    """Return where the words that belong to a noun begin: at its determiner, or after what is no modifier."""
-    words, parts, tags = caption
-    start = noun
-    while start > 0 and words[start - 1] not in PLACE_NOUNS:
-        is_modifier = parts[start - 1] in (*MODIFIERS, *THINGS) or tags[start - 1] in PARTICIPLES
-        if not is_modifier or parts[start] == "DET":
-            break
-        start -= 1
-    return start
-
-
-def _is_participle_of_noun(caption: Tagged, index: int) -> bool:
-    """Whether a participle stands as an adjective: "a running dog", "striped yellow hoop"."""
-    _, parts, tags = caption
-    if tags[index] not in PARTICIPLES:
-        return False
-    after = index + 1
-    while after < len(parts) and (parts[after] == "ADJ" or tags[after] == "VBN"):
-        after += 1
-    if after >= len(parts) or parts[after] not in THINGS:
-        return False
-    if index == 0:
-        return tags[index] != "VBG"  # "cooking fish" tells what is done, "cooked fish" what it is like
-    return parts[index - 1] in BEFORE_PARTICIPLE or tags[index - 1] == "VBN"
 
 
 def _find(words: Sequence[str], phrase: Sequence[str]) -> int | None:

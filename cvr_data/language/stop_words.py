@@ -42,6 +42,7 @@ EDIT_WORDS = frozenset(
     "becomes appear appears transform convert instead rather not no longer without more less now only just one ones "
     "same different new different video clip scene shot background foreground setting place time day season weather "
     "color colour size shape kind type way person someone something thing things action object subject camera go goes "
-    "look like what should must can will would let lets everything rest again seen shows".split()
+    "look like what should must can will would let lets everything rest again seen shows any anymore else fewer extra "
+    "additional stay stays remain remains unchanged".split()
 )
 """Words a modification may use although neither caption has them."""

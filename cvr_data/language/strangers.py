@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from cvr_data.language.closed_words import FILM, NOBODY, PARTITIVES, VAGUE_COUNTS
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.naming import means
-from cvr_data.language.requests import PRONOUNS
+from cvr_data.language.request_words import PRONOUNS
 from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
 from cvr_data.language.words import content_words, has_word
 

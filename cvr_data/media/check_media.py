@@ -122,27 +122,23 @@ def check_media(media: Sequence[Medium], out: Path, config: Config) -> pa.Table:
     rows = [log.known[medium.video_id] for medium in media]
     table = pa.Table.from_pylist(rows, CHECKED).sort_by("video_id")
     write_parquet(out / MEDIA, table)
-    write_bytes(out / REPORT, json_bytes({**report(table), "looked_at": len(due)}))
+    write_bytes(out / REPORT, json_bytes({**media_check_report(table), "looked_at": len(due)}))
     return table
 
 
-def media_file(folder: Path) -> Path:
-    """Return media.parquet of a folder.
-
-    Raises:
-        CvrError: there is none.
-    """
+def media_check_file(folder: Path) -> Path:
+    """Return media.parquet of a folder. Raises CvrError: there is none."""
     if not (folder / MEDIA).is_file():
         raise CvrError(f"{folder} holds no {MEDIA}; run: cvr check-media ... -O {folder}")
     return folder / MEDIA
 
 
-def report(table: pa.Table) -> dict[str, Any]:
+def media_check_report(table: pa.Table) -> dict[str, Any]:
     """Return counts of the statuses: of all media, by source and host, and of the reasons."""
     rows = table.select(["source", "place", "status", "reason", "verdict"]).to_pylist()
     places: dict[tuple[str, str], Counter[str]] = {}
     for row in rows:
-        places.setdefault((row["source"], host_of(row["place"])), Counter())[row["status"]] += 1
+        places.setdefault((row["source"], host_of_medium(row["place"])), Counter())[row["status"]] += 1
     reasons = Counter((row["status"], row["reason"]) for row in rows if row["status"] != "ok")
     times = [value for value in table.column("checked_s").to_pylist() if value is not None]
     return {
@@ -160,7 +156,7 @@ def report(table: pa.Table) -> dict[str, Any]:
     }
 
 
-def host_of(place: str | None) -> str:
+def host_of_medium(place: str | None) -> str:
     """Return the host of an address, `files` of a path, `nowhere` of what leads nowhere."""
     if place is None:
         return "nowhere"
@@ -187,13 +183,13 @@ def _looked_at(media: Sequence[Medium], config: Config) -> Iterator[dict[str, An
         timeout_s=config.timeout_s, is_opening=config.is_opening, private_redirects=config.private_redirects
     )
     look = partial(
-        _look,
+        _look_at_media,
         checker=checker,
         gate=HostGate(stop),
         sha256s=FileHashes(),
         config=config,
     )
-    todo = iter(_spread(media))
+    todo = iter(_spread_over_hosts(media))
     running: set[Future[dict[str, Any]]] = set()
     with checker.client, ThreadPoolExecutor(config.concurrency) as pool:
         try:
@@ -209,36 +205,36 @@ def _looked_at(media: Sequence[Medium], config: Config) -> Iterator[dict[str, An
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _spread(media: Sequence[Medium]) -> list[Medium]:
+def _spread_over_hosts(media: Sequence[Medium]) -> list[Medium]:
     """The media in turn from each host, so that no host gets all requests at once and a slow one holds up no other."""
     turn: Counter[str] = Counter()
     keys = []
     for medium in media:
-        host = host_of(medium.place)
+        host = host_of_medium(medium.place)
         keys.append(turn[host])
         turn[host] += 1
     return [media[row] for row in sorted(range(len(media)), key=lambda row: keys[row])]
 
 
-def _look(
+def _look_at_media(
     medium: Medium, *, checker: UrlChecker, gate: HostGate, sha256s: FileHashes, config: Config
 ) -> dict[str, Any]:
     modified_s = None
     if medium.place is None:
-        return _row(medium, None, "absent", "no path and no url")
+        return _medium_row(medium, None, "absent", "no path and no url")
     if medium.is_url:
-        found = _ask(medium.place, checker, gate, config)
+        found = _ask_address(medium.place, checker, gate, config)
     else:
         modified_s = _modified_s(medium.place)
         clip = Clip(Path(medium.place), medium.start_s, medium.end_s)
         found = check_medium(clip, medium.known_sha256, sha256s)
     values = {field.name: getattr(found, field.name) for field in fields(Found) if field.name in CHECKED.names}
-    return {**_row(medium, modified_s, found.status, found.reason), **values}
+    return {**_medium_row(medium, modified_s, found.status, found.reason), **values}
 
 
-def _ask(url: str, checker: UrlChecker, gate: HostGate, config: Config) -> Found:
+def _ask_address(url: str, checker: UrlChecker, gate: HostGate, config: Config) -> Found:
     """Try an address until it is there, gone, or has failed too often."""
-    if host_of(url) == "nowhere":
+    if host_of_medium(url) == "nowhere":
         return Found(status="gone", reason="not an address")
     for attempt in range(1, config.attempts + 1):
         gate.wait(url)
@@ -254,7 +250,7 @@ def _ask(url: str, checker: UrlChecker, gate: HostGate, config: Config) -> Found
     return found
 
 
-def _row(medium: Medium, modified_s: float | None, status: str, reason: str | None) -> dict[str, Any]:
+def _medium_row(medium: Medium, modified_s: float | None, status: str, reason: str | None) -> dict[str, Any]:
     return {"video_id": medium.video_id, "source": medium.source, "place": medium.place, "status": status,
             "reason": reason, "modified_s": modified_s, "checked_s": time.time(), "start_s": medium.start_s,
             "end_s": medium.end_s}  # fmt: skip

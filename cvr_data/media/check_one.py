@@ -22,13 +22,13 @@ from cvr_data.core.http_client import (
     whole_number,
 )
 from cvr_data.download.fetch import WORTH_RETRYING, retry_after_s
-from cvr_data.download.hub import SCHEME, parts_of
+from cvr_data.download.hub import SCHEME, parts_of_hub_address
 from cvr_data.media.clip import Clip
 from cvr_data.media.decoders import OPENERS
 from cvr_data.media.look import FileHashes
-from cvr_data.media.names import is_file, what_is_there
+from cvr_data.media.names import is_file, what_medium_is_there
 from cvr_data.media.remote_file import RemoteFile
-from cvr_data.media.video import UnreadableVideo, VideoInfo, probe
+from cvr_data.media.video import UnreadableVideo, VideoInfo, probe_medium
 
 Status = Literal["ok", "gone", "unsure"]
 """gone: asking again will not help; unsure: it may (a timeout, 503)."""
@@ -64,7 +64,7 @@ def check_medium(clip: Clip, known_sha256: str | None, file_sha256: FileHashes) 
     if not is_file(path):
         return Found(status="gone", reason=_no_file(path), verdict="missing")
     try:
-        info = probe(clip)
+        info = probe_medium(clip)
         digest = clip.sha256(file_sha256(path))
     except UnreadableVideo as error:
         if error.verdict == "forbidden":
@@ -89,7 +89,7 @@ class UrlChecker:
     def __call__(self, url: str) -> Found:
         """Return whether the address answers with a medium; with `is_opening` also what its container says."""
         try:
-            address, headers = _address(url)
+            address, headers = _address_of_medium(url)
             found = self._ask(address, headers)
         except PrivateRedirect:
             return Found(status="gone", reason="redirected into a private network")
@@ -100,7 +100,7 @@ class UrlChecker:
         except httpx2.TimeoutException:
             return Found(status="unsure", reason="timeout")
         except httpx2.HTTPError as error:
-            return Found(status="unsure", reason=_kind(error))
+            return Found(status="unsure", reason=_kind_of_fault(error))
         if found.status != "ok" or not self.is_opening:
             return found
         try:
@@ -108,7 +108,7 @@ class UrlChecker:
         except UnreadableVideo as error:
             return Found(status="gone", reason=f"cannot be opened ({error})", http_status=found.http_status)
         except httpx2.HTTPError as error:
-            return Found(status="unsure", reason=_kind(error))
+            return Found(status="unsure", reason=_kind_of_fault(error))
         return _with_info(info, "ok", size=found.bytes, http_status=found.http_status)
 
     def _ask(self, address: str, headers: dict[str, str]) -> Found:
@@ -155,21 +155,21 @@ def _no_file(path: Path) -> str:
         is_other = stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR)
     except (OSError, ValueError):
         is_other = False
-    return "a device, pipe or socket, no file" if is_other else f"no such file{what_is_there(path)}"
+    return "a device, pipe or socket, no file" if is_other else f"no such file{what_medium_is_there(path)}"
 
 
-def _address(url: str) -> tuple[str, dict[str, str]]:
+def _address_of_medium(url: str) -> tuple[str, dict[str, str]]:
     """The address to ask for a url, and the headers it needs: files on the Hub go with its token."""
     if not url.startswith(SCHEME):
         return url, {}
     from huggingface_hub import hf_hub_url
     from huggingface_hub.utils import build_hf_headers
 
-    kind, repo, revision, path = parts_of(url)
+    kind, repo, revision, path = parts_of_hub_address(url)
     return hf_hub_url(repo, path, repo_type=kind, revision=revision), build_hf_headers()
 
 
-def _kind(error: httpx2.HTTPError) -> str:
+def _kind_of_fault(error: httpx2.HTTPError) -> str:
     """What went wrong, without the address, so that equal causes count together."""
     names = {"gaierror": "no such host", "ConnectionRefusedError": "connection refused",
              "ConnectionResetError": "connection reset", "TimeoutError": "timeout"}  # fmt: skip

@@ -154,11 +154,7 @@ class Decoders:
         return sound.view(np.int16)
 
     def info(self, clip: Clip) -> VideoInfo:
-        """Return what there is of a clip.
-
-        Raises:
-            UnreadableVideo: it has no frame that can be decoded.
-        """
+        """Return what there is of a clip. Raises UnreadableVideo: it has no frame that can be decoded."""
         return VideoInfo(**self._answer(clip, {})[0]["info"])
 
     def cuts(self, clip: Clip, threshold: float) -> list[float]:

@@ -83,7 +83,7 @@ def read_film(clip: Clip, count: int, sampler: str, size: int | None, work: Work
         av.FFmpegError: it cannot be opened.
         ValueError: nothing tells when frames are shown.
     """
-    film = examine(clip, work)
+    film = examine_film(clip, work)
     wanted = film.sampled(count, sampler)
     _check_size(len(wanted), size * size if size else film.pixels, work)
     there, found = _decoded(film, wanted, work)
@@ -109,7 +109,7 @@ def look_at_film(clip: Clip, work: Work) -> VideoInfo:
         av.FFmpegError: it cannot be opened.
         ValueError: nothing tells when frames are shown.
     """
-    film = examine(clip, work)
+    film = examine_film(clip, work)
     film, found = _decoded(film, film.numbers[:1], work)
     width, height = Converter(film.proportion, None).shown_size(next(iter(found.values())))
     return VideoInfo(film.duration_s, film.fps, len(film.numbers), width, height, film.said)
@@ -124,7 +124,7 @@ def _decoded(film: Film, wanted: Sequence[int], work: Work) -> tuple[Film, Found
     return decoded_film(film, wanted, work)
 
 
-def examine(clip: Clip, work: Work) -> Film:
+def examine_film(clip: Clip, work: Work) -> Film:
     """Return the frames that a file says it holds, as far as its packets are there.
 
     Raises:
@@ -143,7 +143,7 @@ def examine(clip: Clip, work: Work) -> Film:
         if length_s > work.limits.seconds:
             raise UnreadableVideo(f"too_large: its timestamps span {length_s:.0f} s", "too_large")
         header_s = _header_s(opened)
-        note = _cut(clip, opened, found, length_s, header_s, work) if clip.is_whole else None
+        note = _cut_film_note(clip, opened, found, length_s, header_s, work) if clip.is_whole else None
         context = opened.stream.codec_context
         pixels, proportion = context.width * context.height, proportion_of(opened.stream)
     even_s = found.count / fps if fps else length_s
@@ -204,7 +204,9 @@ def _header_s(opened: Opened) -> float:
     return float(opened.container.duration / av.time_base) if opened.container.duration else 0.0
 
 
-def _cut(clip: Clip, opened: Opened, found: ClipFrames, length_s: float, header_s: float, work: Work) -> str | None:
+def _cut_film_note(
+    clip: Clip, opened: Opened, found: ClipFrames, length_s: float, header_s: float, work: Work
+) -> str | None:
     """What is to be said of a file that ends before its header's end.
 
     Raises:

@@ -181,15 +181,17 @@ def _decode_runs(clip: Clip, runs: Sequence[FrameRun], sought: int | None, work:
             for position, packet in packets:
                 if position >= run.first:
                     context.skip_frame = "DEFAULT" if packet.pts in run.wanted else "NONREF"
-                    _keep(found, run, packet, context)
+                    _keep_frame(found, run, packet, context)
                 if position == run.last:
                     break
-            _keep(found, run, None, context)
+            _keep_frame(found, run, None, context)
             context.flush_buffers()
     return found
 
 
-def _keep(found: dict[int, "VideoFrame"], run: FrameRun, packet: "Packet | None", context: "VideoCodecContext") -> None:
+def _keep_frame(
+    found: dict[int, "VideoFrame"], run: FrameRun, packet: "Packet | None", context: "VideoCodecContext"
+) -> None:
     for frame in context.decode(packet):
         if frame.pts in run.wanted:
             found[frame.pts] = frame

@@ -11,8 +11,8 @@ from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.places import is_remote, names_below
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.media.clip import Clip
-from cvr_data.media.names import exists, what_is_there
-from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, probe
+from cvr_data.media.names import media_exists, what_medium_is_there
+from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, probe_medium
 
 THREADS = 4
 """Opening files is mostly waiting."""
@@ -32,7 +32,7 @@ class Look:
     """A word of `cvr_data.media.verdict.VERDICTS`."""
 
 
-def look_at(clips: Sequence[Clip]) -> list[Look]:
+def look_at_clips(clips: Sequence[Clip]) -> list[Look]:
     """Return a look at each clip, in order; one that is missing or has no frame to decode gets its reason."""
     sha256s = FileHashes()
     with ThreadPoolExecutor(THREADS) as pool:
@@ -68,12 +68,8 @@ def media_files(folder: Path) -> list[str]:
     return [name for name in names if is_remote(folder) or not (folder / name).is_dir()]
 
 
-def inside(folder: Path, name: str) -> Path:
-    """Return the file that a table names below a folder.
-
-    Raises:
-        CvrError: the name leads out of it.
-    """
+def media_path_inside(folder: Path, name: str) -> Path:
+    """Return the file that a table names below a folder. Raises CvrError: the name leads out of it."""
     here, path = (_normal(place) for place in (folder, folder / name))
     if "\0" in name or not path.is_relative_to(here):
         raise CvrError(
@@ -87,10 +83,12 @@ def _normal(place: Path) -> Path:
 
 
 def _look_at_one(clip: Clip, file_sha256: FileHashes) -> Look:
-    if not exists(clip.path):
-        return Look(drop_reason="missing_file", detail=f"{Clip(clip.path)}: no such file{what_is_there(clip.path)}")
+    if not media_exists(clip.path):
+        return Look(
+            drop_reason="missing_file", detail=f"{Clip(clip.path)}: no such file{what_medium_is_there(clip.path)}"
+        )
     try:
-        info = probe(clip)
+        info = probe_medium(clip)
         return Look(info.duration_s or None, clip.sha256(file_sha256(clip.path)), note=info.note, verdict=info.verdict)
     except UnreadableVideo as error:
         return Look(drop_reason="unreadable_video", detail=str(error), verdict=error.verdict)

@@ -28,7 +28,7 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def exists(path: Path) -> bool:
+def media_exists(path: Path) -> bool:
     """Return whether a path leads to anything but a folder; a loop of links leads nowhere."""
     try:
         return path.exists() and not path.is_dir()
@@ -43,39 +43,41 @@ def found_file(path: Path) -> Path:
     if is_remote(path) or is_file(path):
         return path
     folder = path.parent if path.parent.is_dir() else _found_folder(path.parent)
-    names = _names(folder)
-    alike = names.get(_key(path.name), ())
+    names = _media_names(folder)
+    alike = names.get(_media_name_key(path.name), ())
     if not alike:
         ends = sorted(SUFFIXES)
-        alike = next((found for end in ends if (found := names.get(_key(path.name + end)))), ())
+        alike = next((found for end in ends if (found := names.get(_media_name_key(path.name + end)))), ())
     return folder / alike[0] if len(alike) == 1 else path
 
 
-def what_is_there(path: Path) -> str:
+def what_medium_is_there(path: Path) -> str:
     """Return the end of a line about a file that is missing: what lies in its place."""
     if is_remote(path):
         return ""
-    names = _names(path.parent)
+    names = _media_names(path.parent)
     if not names:
         return "" if path.parent.is_dir() else f"; there is no folder {path.parent}"
-    alike = list(names.get(_key(path.name), ()))
+    alike = list(names.get(_media_name_key(path.name), ()))
     if not alike:
-        stem = _key(path.name).removesuffix(path.suffix.lower())
+        stem = _media_name_key(path.name).removesuffix(path.suffix.lower())
         alike = [name for end in sorted(SUFFIXES) for name in names.get(stem + end, ())]
     if not alike and len(names) <= SEARCHED:
         folded = {key.casefold(): found[0] for key, found in names.items()}
-        alike = [folded[key] for key in get_close_matches(_key(path.name).casefold(), folded, n=1, cutoff=0.8)]
+        alike = [
+            folded[key] for key in get_close_matches(_media_name_key(path.name).casefold(), folded, n=1, cutoff=0.8)
+        ]
     others = [repr(name) for name in alike if name != path.name]
     return f"; there is {', '.join(others[:3])}" if others else ""
 
 
 def _found_folder(folder: Path) -> Path:
     """The folder that is meant, where only the Unicode form of its name differs."""
-    alike = _names(folder.parent).get(_key(folder.name), ())
+    alike = _media_names(folder.parent).get(_media_name_key(folder.name), ())
     return folder.parent / alike[0] if len(alike) == 1 else folder
 
 
-def _names(folder: Path) -> dict[str, list[str]]:
+def _media_names(folder: Path) -> dict[str, list[str]]:
     """What lies in a folder, by the form that names are compared in."""
     try:
         return _names_then(folder, folder.stat().st_mtime_ns)
@@ -87,7 +89,7 @@ def _names(folder: Path) -> dict[str, list[str]]:
 def _names_then(folder: Path, changed_ns: int) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for path in sorted(folder.iterdir()):
-        found.setdefault(_key(path.name), []).append(path.name)
+        found.setdefault(_media_name_key(path.name), []).append(path.name)
     return found
 
 
@@ -101,7 +103,7 @@ def plain_name(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _key(name: str) -> str:
+def _media_name_key(name: str) -> str:
     plain = plain_name(name)
     stem, dot, ending = plain.rpartition(".")
     return f"{stem}.{ending.lower()}" if dot and f".{ending.lower()}" in SUFFIXES else plain

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvr_data.core.errors import first_line
-from cvr_data.core.plain_paths import check_plain
+from cvr_data.core.reading import check_plain
 from cvr_data.media.limits import FORMATS, Limits
 from cvr_data.media.verdict import UnreadableVideo
 
@@ -126,7 +126,7 @@ def _video_of(container: "InputContainer") -> "VideoStream":
     among = moving or films or list(streams.video)
     best = streams.best("video")
     chosen = [stream for stream in among if best is not None and stream.index == best.index]
-    return chosen[0] if chosen else max(among, key=_rank)
+    return chosen[0] if chosen else max(among, key=_stream_rank)
 
 
 def _is_marked_cover(stream: "VideoStream") -> bool:
@@ -150,7 +150,7 @@ def _has_two_frames(container: "InputContainer", stream: "VideoStream") -> bool:
     return found > 1
 
 
-def _rank(stream: "VideoStream") -> tuple[bool, int]:
+def _stream_rank(stream: "VideoStream") -> tuple[bool, int]:
     """As the ffmpeg program ranks streams: those that are meant to be shown, then the largest."""
     context = stream.codec_context
     pixels = context.width * context.height if context is not None else 0

@@ -34,7 +34,7 @@ class Converter:
 
     def __call__(self, frame: "VideoFrame") -> np.ndarray:
         """Return a frame, uint8 (H, W, 3); a square of `size` if there is one."""
-        matrix = _matrix(frame)
+        matrix = _display_matrix(frame)
         kind = (frame.width, frame.height, frame.format.name, frame.interlaced_frame)
         if kind not in self.kinds:
             self.kinds[kind] = self._kind(frame)
@@ -46,12 +46,12 @@ class Converter:
         else:
             how = "BICUBIC" if about.shape[0] else None
             picture = self.reformatter.reformat(frame, *about.shape, "rgb24", interpolation=how, threads=1)
-        return upright(picture.to_ndarray(), matrix)
+        return upright_picture(picture.to_ndarray(), matrix)
 
     def shown_size(self, frame: "VideoFrame") -> tuple[int, int]:
         """Return width and height of a frame as it is shown."""
         width = max(1, round(frame.width * self.ratio))
-        return (frame.height, width) if _lies(_matrix(frame)) else (width, frame.height)
+        return (frame.height, width) if _lies_on_its_side(_display_matrix(frame)) else (width, frame.height)
 
     def _on_white(self, frame: "VideoFrame") -> "VideoFrame":
         import av
@@ -61,7 +61,7 @@ class Converter:
         pixels_HWC = self.opaque.reformat(frame, format="rgba", threads=1).to_ndarray()
         if (pixels_HWC[..., 3] == 255).all():
             return frame
-        return av.VideoFrame.from_ndarray(on_white(pixels_HWC), format="rgb24")
+        return av.VideoFrame.from_ndarray(picture_on_white(pixels_HWC), format="rgb24")
 
     def _kind(self, frame: "VideoFrame") -> "_Kind":
         parts = frame.format.components
@@ -72,7 +72,7 @@ class Converter:
         is_deep = any(part.bits > 8 for part in parts)
         is_cut = any(frame.width % part.width or frame.height % part.height for part in parts)
         is_odd = (frame.interlaced_frame or is_deep or is_cut) and not may_be_transparent
-        convert = _graph(frame, width or frame.width, height or frame.height) if is_odd else None
+        convert = _filter_graph(frame, width or frame.width, height or frame.height) if is_odd else None
         return _Kind((width, height), may_be_transparent, convert)
 
 
@@ -91,18 +91,18 @@ def proportion_of(stream: "VideoStream") -> Fraction:
     return Fraction(ratio) if ratio and PROPORTIONS[0] <= ratio <= PROPORTIONS[1] else Fraction(1)
 
 
-def upright(picture_HWC: np.ndarray, matrix: tuple[int, int, int, int] | None) -> np.ndarray:
+def upright_picture(picture_HWC: np.ndarray, matrix: tuple[int, int, int, int] | None) -> np.ndarray:
     """Return a picture turned and mirrored by a display matrix (a, b, c, d): x' = a x + c y and y' = b x + d y."""
     if matrix is None:
         return picture_HWC
     a, b, c, d = matrix
-    if _lies(matrix):
+    if _lies_on_its_side(matrix):
         picture_HWC, a, d = picture_HWC.swapaxes(0, 1), c, b
     turned = picture_HWC[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
     return np.ascontiguousarray(turned)
 
 
-def on_white(picture_HWC: np.ndarray) -> np.ndarray:
+def picture_on_white(picture_HWC: np.ndarray) -> np.ndarray:
     """Return RGB (H, W, 3) of red, green, blue and alpha, uint8, laid on white."""
     alpha = picture_HWC[..., 3:].astype(np.uint16)
     mixed = picture_HWC[..., :3] * alpha + 255 * (255 - alpha)
@@ -118,7 +118,7 @@ def _is_opaque(frame: "VideoFrame") -> bool:
     return bool((rows[: frame.height, 3 : 4 * frame.width : 4] == 255).all())
 
 
-def _matrix(frame: "VideoFrame") -> tuple[int, int, int, int] | None:
+def _display_matrix(frame: "VideoFrame") -> tuple[int, int, int, int] | None:
     from av.sidedata.sidedata import Type
 
     found = frame.side_data.get(Type.DISPLAYMATRIX) if len(frame.side_data) else None  # type: ignore[call-overload]
@@ -128,11 +128,11 @@ def _matrix(frame: "VideoFrame") -> tuple[int, int, int, int] | None:
     return a, b, c, d
 
 
-def _lies(matrix: tuple[int, int, int, int] | None) -> bool:
+def _lies_on_its_side(matrix: tuple[int, int, int, int] | None) -> bool:
     return matrix is not None and abs(matrix[1]) + abs(matrix[2]) > abs(matrix[0]) + abs(matrix[3])
 
 
-def _graph(frame: "VideoFrame", width: int, height: int) -> Callable[["VideoFrame"], "VideoFrame"]:
+def _filter_graph(frame: "VideoFrame", width: int, height: int) -> Callable[["VideoFrame"], "VideoFrame"]:
     from av.filter import Graph
 
     graph = Graph()

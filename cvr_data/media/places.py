@@ -13,7 +13,7 @@ from cvr_data.core.parts import column_names
 from cvr_data.core.places import is_remote, path_from, place_of
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.media.clip import Clip
-from cvr_data.media.names import exists
+from cvr_data.media.names import media_exists
 from cvr_data.media.video import Video
 from cvr_data.tables import VIDEOS
 
@@ -87,7 +87,7 @@ def count_missing(videos: Path) -> int:
         return 0
     parts = [path for path in open_artifact(videos).part_paths if "path" in column_names(path)]
     named = (name for part in parts for name in read_parquet(part, ["path"]).column("path").to_pylist() if name)
-    return sum(not exists(resolve_media(videos, name)) for name in named)
+    return sum(not media_exists(resolve_media(videos, name)) for name in named)
 
 
 def moved_media(table: pa.Table, videos: Path, out: Path) -> pa.Table:

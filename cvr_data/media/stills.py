@@ -10,7 +10,8 @@ import numpy as np
 
 from cvr_data.media.clip import Clip
 from cvr_data.media.limits import PICTURES, Work
-from cvr_data.media.pictures import on_white
+from cvr_data.media.pictures import picture_on_white
+from cvr_data.media.suffixes import IMAGE_SUFFIXES
 from cvr_data.media.timeline import Sampled, sample_shown
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
@@ -25,13 +26,13 @@ FRAME_S = 0.1
 """How long a picture of an animation is shown that says nothing, or nothing above 0: what browsers do."""
 
 
-def is_picture(head: bytes, suffix: str, suffixes: frozenset[str]) -> bool:
+def is_picture(head: bytes, suffix: str) -> bool:
     """Return whether a file that begins so is an image, whatever it is called."""
     if suffix in (".mjpeg", ".mjpg"):
         return False
     is_known = head.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")) or head[:4] + head[8:12] == b"RIFFWEBP"
     is_film = head.startswith((b"\x1a\x45\xdf\xa3", b"RIFF", b"GIF8")) or head[4:8] in (b"ftyp", b"moov", b"mdat")
-    return is_known or (suffix in suffixes and not is_film)
+    return is_known or (suffix in IMAGE_SUFFIXES and not is_film)
 
 
 def read_pictures(clip: Clip, count: int, sampler: str, size: int | None, work: Work) -> Sampled:
@@ -42,7 +43,7 @@ def read_pictures(clip: Clip, count: int, sampler: str, size: int | None, work: 
         Exception: whatever Pillow raises for a broken file.
     """
     with _opened(clip, work) as image:
-        times_s, last_s, numbers = _shown(clip, image, work)
+        times_s, last_s, numbers = _shown_pictures(clip, image, work)
         places = sample_shown(times_s, last_s, count, sampler).tolist()
         wanted = [numbers[place] for place in places]
         pictures = {}
@@ -64,7 +65,7 @@ def look_at_pictures(clip: Clip, work: Work) -> VideoInfo:
         Exception: whatever Pillow raises for a broken file.
     """
     with _opened(clip, work) as image:
-        times_s, last_s, numbers = _shown(clip, image, work)
+        times_s, last_s, numbers = _shown_pictures(clip, image, work)
         image.seek(numbers[0])
         height, width = picture_of(image).shape[:2]
     if len(numbers) == 1:
@@ -82,13 +83,13 @@ def picture_of(image: "Image") -> np.ndarray:
     except (ValueError, TypeError, KeyError, SyntaxError, OverflowError, ArithmeticError):
         image.load()  # an EXIF that says nothing readable turns nothing; what is wrong with the picture is raised here
     if image.mode.startswith(("I", "F")):
-        return _grey(np.asarray(image))
+        return _grey_picture(np.asarray(image))
     if image.has_transparency_data:
-        return on_white(np.asarray(image.convert("RGBA")))
+        return picture_on_white(np.asarray(image.convert("RGBA")))
     return np.asarray(image.convert("RGB"))
 
 
-def _grey(values: np.ndarray) -> np.ndarray:
+def _grey_picture(values: np.ndarray) -> np.ndarray:
     """Grey of more than 8 bits, over its full range: 65,535 is white."""
     levels = values.astype(np.float64)
     if np.issubdtype(values.dtype, np.floating):
@@ -109,7 +110,7 @@ def _opened(clip: Clip, work: Work) -> Iterator["Image"]:
         yield image
 
 
-def _shown(clip: Clip, image: "Image", work: Work) -> tuple[np.ndarray, float, list[int]]:
+def _shown_pictures(clip: Clip, image: "Image", work: Work) -> tuple[np.ndarray, float, list[int]]:
     """When the pictures of a clip are shown, how long the last one is, and their numbers."""
     count = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
     if count == 1:

@@ -26,8 +26,8 @@ from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 __all__ = [
     "IMAGE_SUFFIXES", "SAMPLERS", "VIDEO_SUFFIXES", "Frames", "UnreadableVideo", "Video", "VideoInfo", "cut_video",
-    "find_shots", "jpeg_bytes", "noting", "probe", "read_frames", "read_noted", "read_sound", "sample_indices",
-    "write_mp4",
+    "find_shots", "jpeg_bytes", "noting_media", "probe_medium", "read_frames",
+    "read_frames_and_note", "read_sound", "sample_indices", "write_mp4",
 ]  # fmt: skip
 DECODING = 2
 """Raised with whatever changes the frames of some file: features are known by it."""
@@ -45,11 +45,7 @@ class Video:
 
     @property
     def clip(self) -> Clip:
-        """Its file, and the seconds of it that count.
-
-        Raises:
-            UnreadableVideo: it has no file.
-        """
+        """Its file, and the seconds of it that count. Raises UnreadableVideo: it has no file."""
         if self.path is None:
             raise UnreadableVideo(f"{self.video_id}: the video has no file.")
         return Clip(self.path, self.start_s, self.end_s)
@@ -59,7 +55,7 @@ _NOTES: ContextVar[list[str] | None] = ContextVar("notes", default=None)
 
 
 @contextmanager
-def noting() -> Iterator[list[str]]:
+def noting_media() -> Iterator[list[str]]:
     """Give a list to which `read_frames` of this thread adds what is to be said of files, whoever calls it."""
     notes: list[str] = []
     token = _NOTES.set(notes)
@@ -90,14 +86,16 @@ def read_frames(medium: Path | Clip, count: int = 8, sampler: str = "uniform", s
     Raises:
         UnreadableVideo: the file is missing, broken or has no frame, or none between the clip's times.
     """
-    frames = read_noted(medium, count, sampler, size)
+    frames = read_frames_and_note(medium, count, sampler, size)
     notes = _NOTES.get()
     if notes is not None and frames.note:
         notes.append(frames.note)
     return frames.pixels
 
 
-def read_noted(medium: Path | Clip, count: int = 8, sampler: str = "uniform", size: int | None = None) -> Frames:
+def read_frames_and_note(
+    medium: Path | Clip, count: int = 8, sampler: str = "uniform", size: int | None = None
+) -> Frames:
     """Return the frames of `read_frames` with what is to be said of their file.
 
     Raises:
@@ -119,7 +117,7 @@ def read_sound(medium: Path | Clip, hz: int) -> np.ndarray:
         return DECODERS.sound(clip, hz).astype(np.float32) / 32_768
 
 
-def probe(medium: Path | Clip) -> VideoInfo:
+def probe_medium(medium: Path | Clip) -> VideoInfo:
     """Return what there is of a file, or between the times of a clip, by its packets and the first frame decoded.
 
     Raises:

@@ -11,16 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.parts import column_names, hashes_of, parts_of, read_part
+from cvr_data.core.parts import column_names, parts_of, read_part
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Step
 from cvr_data.language.told_languages import check_languages
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT
 from cvr_data.modifications.generator import SEEDS, Config, prompt_of
@@ -46,7 +45,7 @@ def asked_pairs(run: StageRun, pairs: Path, config: Config) -> Flow:
         CvrError: a split that no pair has, or texts or videos that do not fit.
     """
     artifact, prompt = open_artifact(pairs), prompt_of(config)
-    chosen = _chosen(run, pairs, config)
+    chosen = _pairs_to_ask(run, pairs, config)
     if wants_descriptions(prompt) and (videos := videos_of(artifact, config.videos)) is not None:
         chosen = with_descriptions(chosen, videos)
     if config.given is None:
@@ -72,7 +71,7 @@ def check_asked(pairs: Path, config: Config) -> None:
             f"The prompt {prompt.name!r} reads {', '.join(reads)} alone, not {config.language!r}; {_OTHERWISE}."
         )
     found: set[str | None] = set()
-    for table in _tables(pairs, ["split"]) if config.splits else ():
+    for table in _tables_of_pairs(pairs, ["split"]) if config.splits else ():
         found.update(table.column("split").to_pylist())
     for split in config.splits:
         if split not in found:
@@ -120,21 +119,21 @@ def pairs_of(modifications: Path) -> Path:
     return open_artifact(modifications, stage=TEXTS).input_path("pairs")
 
 
-def _chosen(run: StageRun, pairs: Path, config: Config) -> Flow:
+def _pairs_to_ask(run: StageRun, pairs: Path, config: Config) -> Flow:
     flow = run.read(pairs, None, [field.name for field in PAIRS if not field.nullable], part_rows=ROWS)
     if config.splits or config.limit is not None:
-        flow = run.made("chosen", lambda: _recut(_selected(pairs, config)))
-    return flow.then(Step(name="pairs", run=_checked, config=str(pairs), is_counted=False))
+        flow = run.made("chosen", lambda: _tables_of_asked_rows(_pairs_of_splits(pairs, config)))
+    return flow.then(Step(name="pairs", run=_checked_pairs, config=str(pairs), is_counted=False))
 
 
-def _checked(where: str, part: pa.Table) -> pa.Table:
+def _checked_pairs(where: str, part: pa.Table) -> pa.Table:
     return check_columns(part, PAIRS, where)
 
 
-def _selected(pairs: Path, config: Config) -> Iterator[pa.Table]:
+def _pairs_of_splits(pairs: Path, config: Config) -> Iterator[pa.Table]:
     """Yield the pairs of the splits, and of these those with the lowest ids."""
     highest = _highest_id(pairs, config)
-    for table in _tables(pairs):
+    for table in _tables_of_pairs(pairs):
         table = _of_splits(table, config)
         yield table if highest is None else table.filter(pc.less_equal(table.column("pair_id"), highest))
 
@@ -145,7 +144,7 @@ def _highest_id(pairs: Path, config: Config) -> str | None:
         return None
     lowest = pa.array([], pa.string())
     is_full = False
-    for table in _tables(pairs, ["pair_id", "split"]):
+    for table in _tables_of_pairs(pairs, ["pair_id", "split"]):
         ids = [lowest, *_of_splits(table, config).column("pair_id").chunks]
         lowest = pc.take(together := pa.concat_arrays(ids), pc.sort_indices(together))
         is_full = is_full or len(lowest) > config.limit
@@ -157,14 +156,14 @@ def _of_splits(table: pa.Table, config: Config) -> pa.Table:
     return table.filter(pc.is_in(table.column("split"), pa.array(config.splits))) if config.splits else table
 
 
-def _tables(pairs: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
+def _tables_of_pairs(pairs: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
     paths = open_artifact(pairs).part_paths
     schema = pa.schema([PAIRS.field(name) for name in columns or PAIRS.names])
     for part in parts_of(paths, columns or column_names(paths[0])).parts:
         yield check_columns(read_part(part, columns), schema, str(pairs))
 
 
-def _recut(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+def _tables_of_asked_rows(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
     """Yield the rows of tables in tables of `ROWS` rows; the last has less, and is there if it has none."""
     waiting: list[pa.Table] = []
     for table in tables:
@@ -180,24 +179,20 @@ def _with_given(run: StageRun, pairs: Path, chosen: Flow, config: Config) -> Flo
     assert config.given is not None
     open_artifact(config.given, stage=TEXTS)
     texts = run.read(config.given, [*_GIVEN, "pair_id", "status"])
-    texts = texts.then(Step(name="accepted", run=_accepted, is_counted=False, makes_rows=True))
-    about: Any = {"key": _pair_key, "is_counted": False, "makes_rows": True}
+    texts = texts.then(Step(name="accepted", run=_accepted_texts, is_counted=False, makes_rows=True))
+    about: Any = {"key": ByColumn("pair_id"), "is_counted": False, "makes_rows": True}
     rows = run.meet([texts, chosen], KeyedStep(name="given", run=_beside_pairs, **about))
     if prompt_of(config).task == "reverse":
         mined = run.read(pairs, ["pair_id"])
-        rows = rows.then(Step(name="swapped", run=_swapped, is_counted=False))
+        rows = rows.then(Step(name="swapped", run=_swapped_sides, is_counted=False))
         rows = run.meet([rows, mined], KeyedStep(name="mined", run=_with_mined, **about))
     most = SEEDS // (SEEDS_PER_TEXT * config.num_texts)
-    placed = KeyedStep(name="placed", run=_placed, config=(most, str(config.given)), key=_pair_key, is_counted=False,
-                       bucket_values=ROWS)  # fmt: skip
+    placed = KeyedStep(name="placed", run=_placed_texts, config=(most, str(config.given)), key=ByColumn("pair_id"),
+                       is_counted=False, bucket_values=ROWS)  # fmt: skip
     return run.rested(rows.then(placed))
 
 
-def _pair_key(config: object, rows: pa.Table) -> np.ndarray:
-    return hashes_of(rows.column("pair_id"))
-
-
-def _accepted(config: None, texts: pa.Table) -> pa.Table:
+def _accepted_texts(config: None, texts: pa.Table) -> pa.Table:
     is_accepted = pc.and_(pc.equal(texts.column("status"), "ok"), pc.is_valid(texts.column("modification")))
     texts = texts.filter(is_accepted).drop_columns(["status"])
     return texts.rename_columns([_GIVEN.get(name, name) for name in texts.column_names])
@@ -221,7 +216,7 @@ def _with_mined(config: None, bucket: pa.Table) -> pa.Table:
     return with_column(rows, "is_mined", is_mined)
 
 
-def _placed(config: tuple[int, str], rows: pa.Table) -> pa.Table:
+def _placed_texts(config: tuple[int, str], rows: pa.Table) -> pa.Table:
     most, where = config
     seen: Counter[str] = Counter()
     places = []
@@ -233,11 +228,13 @@ def _placed(config: tuple[int, str], rows: pa.Table) -> pa.Table:
     return with_column(rows, "place", pa.array(places, pa.int32()))
 
 
-def _swapped(config: None, rows: pa.Table) -> pa.Table:
-    names = {name: _other(name) for name in rows.column_names if _other(name) in rows.column_names}
+def _swapped_sides(config: None, rows: pa.Table) -> pa.Table:
+    names = {
+        name: _other_side_column(name) for name in rows.column_names if _other_side_column(name) in rows.column_names
+    }
     swapped = pa.table({name: rows.column(names.get(name, name)) for name in rows.column_names})
     changes = [
-        [{_other(name, _ENDS): value for name, value in change.items()} for change in row or ()]
+        [{_other_side_column(name, _ENDS): value for name, value in change.items()} for change in row or ()]
         for row in rows.column("changes").to_pylist()
     ]
     columns = [swapped.column(f"{side}_{part}").to_pylist() for part in ("id", "caption") for side in _SIDES]
@@ -246,7 +243,7 @@ def _swapped(config: None, rows: pa.Table) -> pa.Table:
     return with_column(swapped, PAIRS.field("pair_id"), ids)
 
 
-def _other(name: str, sides: tuple[str, str] = _SIDES) -> str:
+def _other_side_column(name: str, sides: tuple[str, str] = _SIDES) -> str:
     for one, other in (sides, sides[::-1]):
         if name == one or name.startswith(f"{one}_"):
             return other + name[len(one) :]

@@ -40,12 +40,10 @@ from cvr_data.modifications.engines.products import runs_on, with_type
 from cvr_data.modifications.prompts import Prompt, load_prompt
 from cvr_data.tables import VIDEOS
 
-STAGE = "describe-videos"
-VERSION = 4
+STAGE, VERSION = "describe-videos", 4
 ROWS = 128
 """Videos of one part, whose frames are in memory together as JPEG."""
-BLIP_FLOOR = 0.4
-BLIP = ("blip", "blip2")
+BLIP, BLIP_FLOOR = ("blip", "blip2"), 0.4
 SEEDS = 1000
 MIN_WORDS = 8
 """A shorter answer is no dense description."""
@@ -134,39 +132,43 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
         CvrError: unknown prompt, backend or encoder, a backend without images, or `out` holds something else.
     """
     describer = Describer(config, out)
-    inputs = {"videos": videos, **_files(config)}
+    inputs = {"videos": videos, **_describer_files(config)}
     run = StageRun(out, stage=STAGE, version=VERSION, config=describer.identity(), inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
         return refuse_arrived(done, videos)
     engine = EngineOfJobs.of(config.backend, config.options, cache)
-    side = Side(_describer, (config, out, engine))
-    read = Step(name="videos", run=_moved, config=(videos, out), is_counted=False)
-    name = f"{describer.prompt.name} {config.backend}"
+    side = Side(_describer_of_job, (config, out, engine))
+    read = Step(name="videos", run=_videos_to_describe, config=(videos, out), is_counted=False)
     with run, engine.jobs():
         required = [field.name for field in VIDEOS if not field.nullable]
         flow = run.read(videos, None, required, part_rows=ROWS).then(read)
-        flow = flow.then(Step(name=name, run=_described, sides=(side,), tells=True))
+        flow = flow.then(
+            Step(name=f"{describer.prompt.name} {config.backend}", run=_described_videos, sides=(side,), tells=True)
+        )
         run.write_parts(flow, total=open_artifact(videos).manifest["rows"], unit="videos")
         told = {**gathered(run.told, "status", "reasons"), **told_missing(videos)}
         return run.finish(**told, requests=requests_of(run.told_now).as_json(), **runs_on(describer.options))
 
 
-def _files(config: Config) -> dict[str, Path]:
-    """What the encoder reads."""
-    chosen = ENCODERS.config(config.encoder, config.encoder_options) if config.encoder else None
-    return {f"encoder_{name}": path for name, path in paths_in(chosen).items()} if chosen else {}
+def _describer_files(config: Config) -> dict[str, Path]:
+    found = paths_in(_encoder_config(config)) if config.encoder else {}
+    return {f"encoder_{name}": path for name, path in found.items()}
 
 
-def _describer(config: Config, folder: Path, engine: EngineOfJobs) -> "Describer":
+def _encoder_config(config: Config) -> Any:
+    return ENCODERS.config(config.encoder, config.encoder_options)
+
+
+def _describer_of_job(config: Config, folder: Path, engine: EngineOfJobs) -> "Describer":
     return Describer(config, folder, engine.asker())
 
 
-def _moved(config: tuple[Path, Path], part: pa.Table) -> pa.Table:
+def _videos_to_describe(config: tuple[Path, Path], part: pa.Table) -> pa.Table:
     videos, out = config
     return moved_media(check_columns(part, VIDEOS, str(videos)), videos, out)
 
 
-def _described(config: None, videos: pa.Table, describer: "Describer") -> tuple[pa.Table, Counter[str]]:
+def _described_videos(config: None, videos: pa.Table, describer: "Describer") -> tuple[pa.Table, Counter[str]]:
     describer.asker.tally = Tally()
     described = describer.described(videos)
     status, reasons = (described.column(f"description_{name}").to_pylist() for name in ("status", "reasons"))
@@ -186,12 +188,11 @@ class Describer:
         self.options = with_type(BACKENDS.config(config.backend, config.options))
         self.asker = asker or Asker(load_backend(config.backend, config.options))
         self.backend = self.asker.backend
-        self.encoder: Encoder | None = _encoder(config) if config.encoder else None
+        self.encoder: Encoder | None = _description_encoder(config) if config.encoder else None
 
     def identity(self) -> dict[str, Any]:
         """Return what the descriptions depend on, as JSON values."""
         config = self.config
-        encoder = config_dict(ENCODERS.config(config.encoder, config.encoder_options)) if config.encoder else {}
         return {
             **config_dict(replace(config, options=(), encoder_options=())),
             "prompt": self.prompt.name,
@@ -199,7 +200,7 @@ class Describer:
             "decoding": [dict(self.prompt.decoding), dict(self.prompt.retry)],
             "model": self.backend.model,
             "options": config_dict(self.options),
-            "encoder_options": encoder,
+            "encoder_options": config_dict(_encoder_config(config)) if config.encoder else {},
             "floor": config.lowest if config.encoder else None,
         }
 
@@ -210,15 +211,17 @@ class Describer:
         for attempt in range(self.config.attempts):
             self._attempt(todo, attempt)
             todo = [row for row in todo if row.status != "ok"]
-        texts = [row.text for row in rows]
-        described = with_column(videos, "description", pa.array(texts, pa.string()))
+        described = with_column(videos, "description", pa.array([row.text for row in rows], pa.string()))
         if self.config.captions:
             captions = [row.video["captions"] or first_sentence(row.text) for row in rows]
             described = with_column(described, VIDEOS.field("captions"), captions)
-        for name, column in zip(COLUMNS.names, self._columns(rows).columns, strict=True):
-            if name in described.column_names:
-                described = described.drop_columns([name])
-            described = described.append_column(COLUMNS.field(name), column)
+        described = described.drop_columns([name for name in COLUMNS.names if name in described.column_names])
+        values = [
+            (row.status, row.reasons, row.similarity, row.answer.text,
+             "" if row.status == "given" else self.backend.model, row.attempts) for row in rows
+        ]  # fmt: skip
+        for place, column in enumerate(COLUMNS):
+            described = described.append_column(column, pa.array([each[place] for each in values], column.type))
         return described
 
     def _is_shown(self, row: Description) -> bool:
@@ -238,24 +241,23 @@ class Describer:
         return True
 
     def _video(self, row: Description) -> Video:
-        video = row.video
-        path = resolve_media(self.folder, video["path"])
+        video, path = row.video, resolve_media(self.folder, row.video["path"])
         return Video(video["video_id"], path, start_s=video["start_s"], end_s=video["end_s"])
 
     def _attempt(self, rows: Sequence[Description], attempt: int) -> None:
         requests = [self._request(row, attempt) for row in rows]
         for row, answer in zip(rows, self.asker.answers(requests), strict=True):
             row.answer, row.attempts, row.similarity = answer, attempt + 1, None
-            if answer.text is None:
-                row.fail("error", answer.error or "no answer")
-                continue
             self._take(row, answer)
         self._check([row for row in rows if row.status == "ok"])
 
     def _take(self, row: Description, answer: Answer) -> None:
+        if answer.text is None:
+            row.fail("error", answer.error or "no answer")
+            return
         prompt = self.prompt
         found = read_answer(
-            answer.text or "", lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key, is_cut_off=answer.is_cut,
+            answer.text, lead=prompt.lead, schema=prompt.schema, key=prompt.answer_key, is_cut_off=answer.is_cut,
             is_paragraph=True,
         )  # fmt: skip
         row.lacked = found.lacks or row.lacked
@@ -279,15 +281,13 @@ class Describer:
 
     def _request(self, row: Description, attempt: int) -> Request:
         prompt = self.prompt
-        captions = row.video["captions"] or [""]
+        caption = (row.video["captions"] or [""])[0]
+        question = prompt.question({"frames": str(len(row.images)), "caption": caption})
         request = Request(
             pair_id=row.video["video_id"],
             style="describe",
             change=Change(kind="", slot="", before="", after=""),
-            messages=(
-                *prompt.introduction(attempt),
-                prompt.question({"frames": str(len(row.images)), "caption": captions[0]}),
-            ),
+            messages=(*prompt.introduction(attempt), question),
             images=row.images,
             lead=prompt.lead,
             one_line=False,
@@ -297,28 +297,14 @@ class Describer:
         )
         return with_more_room(request, row.lacked)
 
-    def _columns(self, rows: Sequence[Description]) -> pa.Table:
-        values = [
-            {
-                "description_status": row.status,
-                "description_reasons": row.reasons,
-                "description_similarity": row.similarity,
-                "description_raw": row.answer.text,
-                "description_model": "" if row.status == "given" else self.backend.model,
-                "description_attempts": row.attempts,
-            }
-            for row in rows
-        ]
-        return pa.Table.from_pylist(values, schema=COLUMNS)
-
 
 def first_sentence(text: str | None) -> list[str]:
     """Return the first sentence of a description as the one caption it gives; none where there is no description."""
     return [SENTENCE_END.split(text.strip(), maxsplit=1)[0]] if text and text.strip() else []
 
 
-def _encoder(config: Config) -> Encoder:
-    encoder = ENCODERS.get(config.encoder).load(ENCODERS.config(config.encoder, config.encoder_options))
+def _description_encoder(config: Config) -> Encoder:
+    encoder = ENCODERS.get(config.encoder).load(_encoder_config(config))
     if not encoder.dim or encoder.dim != encoder.text_dim:
         raise CvrError(
             f"The encoder {config.encoder!r} has no space that images and texts share; take one such as blip."

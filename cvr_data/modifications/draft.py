@@ -72,7 +72,7 @@ def start_drafts(pairs: pa.Table, prompt: Prompt, seed: int, num_texts: int = 1)
     drafts = []
     for pair in pairs.to_pylist():
         change = change_of(pair, prompt.changes)
-        reason = _hindrance(pair, change, prompt)
+        reason = _prompt_hindrance(pair, change, prompt)
         if change is None and reason is None:
             change = NO_CHANGE
         for number in range(num_texts):
@@ -90,7 +90,7 @@ def start_drafts(pairs: pa.Table, prompt: Prompt, seed: int, num_texts: int = 1)
     return drafts
 
 
-def _hindrance(pair: Pair, change: Change | None, prompt: Prompt) -> str | None:
+def _prompt_hindrance(pair: Pair, change: Change | None, prompt: Prompt) -> str | None:
     if pair.get("is_mined") is False:
         return "pair_not_mined"
     if change is None and prompt.task == "change":
@@ -114,7 +114,7 @@ def lint_table(drafts: Sequence[Draft], kind: str) -> pa.Table:
     columns = {
         "modification": pa.array([draft.text for draft in drafts], pa.string()),
         "style": pa.array([draft.style for draft in drafts], pa.string()),
-        "changes": pa.array([_changes(draft, kind) for draft in drafts], PAIRS.field("changes").type),
+        "changes": pa.array([_changes_of_draft(draft, kind) for draft in drafts], PAIRS.field("changes").type),
     }
     for side in ("reference", "target"):
         columns[f"{side}_caption"] = pa.array([draft.pair[f"{side}_caption"] for draft in drafts], pa.string())
@@ -125,18 +125,18 @@ def lint_table(drafts: Sequence[Draft], kind: str) -> pa.Table:
 
 def modifications_of(drafts: Iterable[Draft], prompt: Prompt, *, backend: str, model: str) -> pa.Table:
     """Return the drafts as rows of the modifications table, in order."""
-    rows = [_row(draft, prompt, backend, model) for draft in drafts]
+    rows = [_row_of_draft(draft, prompt, backend, model) for draft in drafts]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def _changes(draft: Draft, kind: str) -> list[Mapping[str, str]]:
+def _changes_of_draft(draft: Draft, kind: str) -> list[Mapping[str, str]]:
     return [
         {"kind": change.kind, "slot": change.slot, "before": change.before, "after": change.after}
         for change in changes_of(draft.pair, kind)
     ]
 
 
-def _row(draft: Draft, prompt: Prompt, backend: str, model: str) -> dict[str, Any]:
+def _row_of_draft(draft: Draft, prompt: Prompt, backend: str, model: str) -> dict[str, Any]:
     made_by = {"style": draft.style, "backend": backend, "model": model, "prompt_sha256": prompt.sha256}
     pair_id = draft.pair["pair_id"]
     return {

@@ -73,8 +73,8 @@ def dry_run(pairs: Path, config: Config, *, cache: Path, show: int = 3, prices: 
         tokens_in=tokens_in,
         tokens_out=tokens_out,
         tokens_out_is_limit=history is None,
-        seconds=_seconds(tokens_out, len(found.new), history, prices),
-        cost=_cost(tokens_in, tokens_out, prices),
+        seconds=_seconds_of_requests(tokens_out, len(found.new), history, prices),
+        cost=_cost_of_tokens(tokens_in, tokens_out, prices),
         shown=found.shown,
     )
 
@@ -108,13 +108,13 @@ class _Found:
                 self.most_tokens += request.parameters.max_tokens
 
 
-def _seconds(tokens_out: int, requests: int, history: History | None, prices: Prices) -> float | None:
+def _seconds_of_requests(tokens_out: int, requests: int, history: History | None, prices: Prices) -> float | None:
     if prices.tokens_per_s:
         return tokens_out / prices.tokens_per_s
     return history.seconds / history.requests * requests if history is not None else None
 
 
-def _cost(tokens_in: int, tokens_out: int, prices: Prices) -> float | None:
+def _cost_of_tokens(tokens_in: int, tokens_out: int, prices: Prices) -> float | None:
     if prices.per_million_in is None and prices.per_million_out is None:
         return None
     return (tokens_in * (prices.per_million_in or 0) + tokens_out * (prices.per_million_out or 0)) / 1e6

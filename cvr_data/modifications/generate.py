@@ -31,7 +31,7 @@ from cvr_data.modifications.engines.products import runs_on, with_type
 from cvr_data.modifications.generator import Config, Generator, prompt_of
 from cvr_data.modifications.training.trained import generators_of
 
-VERSION = 7
+VERSION = 8
 GIVEN_VERSION = 7
 """Of paraphrases and ways back."""
 PURE = "the rows follow from their inputs alone"
@@ -48,7 +48,11 @@ def generate_modifications(pairs: Path, out: Path, config: Config, *, cache: Pat
     Raises:
         CvrError: unknown prompt, backend, option or split, or `out` holds something else.
     """
-    version, identity, inputs = GIVEN_VERSION if config.given else VERSION, _identity(config), _inputs(pairs, config)
+    version, identity, inputs = (
+        GIVEN_VERSION if config.given else VERSION,
+        _generator_identity(config),
+        _generator_inputs(pairs, config),
+    )
     run = StageRun(out, stage=TEXTS, version=version, config=identity, inputs=inputs, overwrite=overwrite)
     is_pure = load_backend(config.backend, config.options).is_pure
     if (done := run.finished()) is not None and (is_pure or not done.manifest["status"].get("error")):
@@ -64,10 +68,10 @@ def generate_modifications(pairs: Path, out: Path, config: Config, *, cache: Pat
             raise
         started = time.monotonic()
         with engine.jobs():
-            run.write_parts(asked.then(_step(config, engine)), total=asked.values * config.num_texts)
+            run.write_parts(asked.then(_generator_step(config, engine)), total=asked.values * config.num_texts)
         tally = requests_of(run.told_now)
         if not is_pure:
-            _remember(cache, tally, config, engine)
+            _remember_request_counts(cache, tally, config, engine)
         told = gathered(run.told, "status", "reasons", "tokens", "answers")
         return run.finish(
             **told,
@@ -79,18 +83,18 @@ def generate_modifications(pairs: Path, out: Path, config: Config, *, cache: Pat
         )
 
 
-def _step(config: Config, engine: EngineOfJobs) -> Step:
+def _generator_step(config: Config, engine: EngineOfJobs) -> Step:
     return Step(
-        name=f"{prompt_of(config).name} {config.backend}", run=_written, config=config, tells=True,
-        sides=(Side(_generator, (config, engine)),), makes_rows=config.num_texts > 1,
+        name=f"{prompt_of(config).name} {config.backend}", run=_generated_texts, config=config, tells=True,
+        sides=(Side(_generator_of_job, (config, engine)),), makes_rows=config.num_texts > 1,
     )  # fmt: skip
 
 
-def _generator(config: Config, engine: EngineOfJobs) -> Generator:
+def _generator_of_job(config: Config, engine: EngineOfJobs) -> Generator:
     return Generator(config, engine.asker())
 
 
-def _written(config: Config, pairs: pa.Table, generator: Generator) -> tuple[pa.Table, Counter[str]]:
+def _generated_texts(config: Config, pairs: pa.Table, generator: Generator) -> tuple[pa.Table, Counter[str]]:
     generator.asker.tally, generator.progress = Tally(), watched_progress()
     generator.rejected.clear()
     generator.answers.clear()
@@ -105,7 +109,7 @@ def _written(config: Config, pairs: pa.Table, generator: Generator) -> tuple[pa.
     return texts, told
 
 
-def _remember(cache: Path, tally: Tally, config: Config, engine: EngineOfJobs) -> None:
+def _remember_request_counts(cache: Path, tally: Tally, config: Config, engine: EngineOfJobs) -> None:
     if tally.asked > tally.failed:
         run = History(requests=tally.asked - tally.failed, tokens_in=tally.tokens_in, tokens_out=tally.tokens_out,
                       seconds=tally.seconds)  # fmt: skip
@@ -113,7 +117,7 @@ def _remember(cache: Path, tally: Tally, config: Config, engine: EngineOfJobs) -
             opened.add_run(load_backend(engine.name, engine.options).model, prompt_of(config).name, run)
 
 
-def _inputs(pairs: Path, config: Config) -> dict[str, Path]:
+def _generator_inputs(pairs: Path, config: Config) -> dict[str, Path]:
     inputs = {"pairs": pairs, **generators_of(BACKENDS.config(config.backend, config.options))}
     if config.given is not None:
         inputs["given"] = config.given
@@ -122,7 +126,7 @@ def _inputs(pairs: Path, config: Config) -> dict[str, Path]:
     return inputs
 
 
-def _identity(config: Config) -> dict[str, Any]:
+def _generator_identity(config: Config) -> dict[str, Any]:
     prompt = prompt_of(config)
     backend = with_type(BACKENDS.config(config.backend, config.options))
     module = BACKENDS.get(config.backend)

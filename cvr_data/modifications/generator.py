@@ -20,10 +20,10 @@ from cvr_data.modifications.asking.ask import Asker
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Change, Message, Request, with_more_room
 from cvr_data.modifications.backends import load_backend
 from cvr_data.modifications.checking.meaning import with_asked
+from cvr_data.modifications.counts import fault_of
 from cvr_data.modifications.draft import Draft, lint_table, modifications_of, reject_repeated, start_drafts
 from cvr_data.modifications.pairs import changes_of, shown_by, variables_of
 from cvr_data.modifications.prompts import Prompt, load_prompt
-from cvr_data.modifications.wrong_answers import fault_of
 
 SEEDS = 1000
 """Attempt k of a run with seed s uses seed 1000 s + k, so that no two runs share one."""
@@ -122,7 +122,7 @@ class Generator:
         self.rejected: Counter[str] = Counter()
         """Reasons of all rejected attempts, also of rows that a later attempt saved."""
         self.answers: Counter[str] = Counter()
-        """All answers, and of them by what went wrong (`cvr_data.modifications.wrong_answers`)."""
+        """All answers, and of them by what went wrong (`cvr_data.modifications.counts`)."""
         self.introductions: dict[tuple[int, str], tuple[Message, ...]] = {}
 
     def texts_for(self, pairs: pa.Table) -> pa.Table:

@@ -35,30 +35,30 @@ class Lookup:
 def looked_up(rows: Flow, other: Flow, lookup: Lookup) -> Flow:
     """Return the rows, in their order and parts, with the columns that the other table has for their ids."""
     step = ClaimStep(
-        name=f"look-up-{lookup.key}", run=_beside, config=lookup, is_counted=False, claims=_asks, offers=_offers,
-        settle=_settled, per_value=len(lookup.ids), bucket_values=BUCKET,
+        name=f"look-up-{lookup.key}", run=_looked_up_beside, config=lookup, is_counted=False, claims=_ids_to_look_up,
+        offers=_rows_to_look_in, settle=_looked_up_claims, per_value=len(lookup.ids), bucket_values=BUCKET,
     )  # fmt: skip
     return rows.run.claimed(rows, step, other)
 
 
-def _asks(lookup: Lookup, rows: pa.Table) -> pa.Table:
-    claims = [_claims(rows.column(name), number * rows.num_rows) for number, name in enumerate(lookup.ids)]
+def _ids_to_look_up(lookup: Lookup, rows: pa.Table) -> pa.Table:
+    claims = [_lookup_claims(rows.column(name), number * rows.num_rows) for number, name in enumerate(lookup.ids)]
     return pa.concat_tables(claims)
 
 
-def _offers(lookup: Lookup, others: pa.Table) -> pa.Table:
-    claims = _claims(others.column(lookup.key), None)
+def _rows_to_look_in(lookup: Lookup, others: pa.Table) -> pa.Table:
+    claims = _lookup_claims(others.column(lookup.key), None)
     for name in lookup.columns:
         claims = claims.append_column(name, others.column(name))
     return claims
 
 
-def _claims(ids: pa.ChunkedArray, first: int | None) -> pa.Table:
+def _lookup_claims(ids: pa.ChunkedArray, first: int | None) -> pa.Table:
     numbers = pa.nulls(len(ids), pa.int64()) if first is None else pa.array(np.arange(first, first + len(ids)))
     return pa.table({"key": hashes_of(ids), "row": numbers, "id": ids})
 
 
-def _settled(lookup: Lookup, claims: pa.Table) -> pa.Table:
+def _looked_up_claims(lookup: Lookup, claims: pa.Table) -> pa.Table:
     is_ask = pc.is_valid(claims.column("row"))
     asks, offers = claims.filter(is_ask), claims.filter(pc.invert(is_ask))
     place = pc.index_in(asks.column("id"), offers.column("id").combine_chunks())
@@ -69,7 +69,7 @@ def _settled(lookup: Lookup, claims: pa.Table) -> pa.Table:
     return found
 
 
-def _beside(lookup: Lookup, rows: pa.Table, settled: pa.Table) -> pa.Table:
+def _looked_up_beside(lookup: Lookup, rows: pa.Table, settled: pa.Table) -> pa.Table:
     at = np.full(rows.num_rows * len(lookup.ids), -1)
     at[settled.column("row").to_numpy()] = np.arange(settled.num_rows)
     for number, names in enumerate(lookup.names):

@@ -46,7 +46,9 @@ def variables_of(pair: Pair, change: Change, kind: str = "any") -> dict[str, str
     """
     columns = {name: value for name, value in pair.items() if isinstance(value, str)}
     reference, target = words_of(pair["reference_caption"]), words_of(pair["target_caption"])
-    before, after = (_told(pair, side, kind) or getattr(change, side) or NOTHING for side in ("before", "after"))
+    before, after = (
+        _told_side_of_changes(pair, side, kind) or getattr(change, side) or NOTHING for side in ("before", "after")
+    )
     return {
         **columns,
         "reference_description": shown_by(pair, "reference"),
@@ -61,7 +63,7 @@ def variables_of(pair: Pair, change: Change, kind: str = "any") -> dict[str, str
     }
 
 
-def _told(pair: Pair, side: str, kind: str) -> str:
+def _told_side_of_changes(pair: Pair, side: str, kind: str) -> str:
     """Return one side of the changes of a kind, joined with "and", each with the noun that its caption says it of."""
     alike = [change for change in pair["changes"] or () if kind in ("any", change["kind"]) and change[side]]
     caption = pair["reference_caption" if side == "before" else "target_caption"]

@@ -29,6 +29,7 @@ TASKS = {
     "change": "modification",
     "describe": "description",
     "edit-caption": "caption",
+    "frames": "things",
     "judge": "verdict",
     "match": "score",
     "paraphrase": "modification",
@@ -49,7 +50,7 @@ class Prompt:
     """Languages of captions that its wording, its examples and its lint know."""
     task: str = "change"
     """What is asked for: the text of a change; a description of frames; a verdict on a text; a text in other words, or
-    for the way back; a caption as a text edits it; how well a candidate answers a query."""
+    for the way back; a caption as a text edits it; what a caption says; how well a candidate answers a query."""
     style: str = ""
     """The style of the texts of a change; paraphrases keep that of their text, other answers have none."""
     changes: str = "any"
@@ -87,7 +88,7 @@ class Prompt:
     @cached_property
     def sha256(self) -> str:
         """The hash of what the model sees, in hex."""
-        asked = {name: _plain(getattr(self, name)) for name in (*ASKED, "max_examples")}
+        asked = {name: _plain_prompt_value(getattr(self, name)) for name in (*ASKED, "max_examples")}
         text = json.dumps(asked, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -98,7 +99,7 @@ class Prompt:
     @cached_property
     def schema_text(self) -> str:
         """The JSON schema as text; empty for plain text."""
-        return json.dumps(_plain(self.schema), sort_keys=True) if self.schema else ""
+        return json.dumps(_plain_prompt_value(self.schema), sort_keys=True) if self.schema else ""
 
     def introduction(self, attempt: int = 0, slot: str = "") -> tuple[Message, ...]:
         """Return what stands before the question: system, and the attempt's examples as turns."""
@@ -210,7 +211,7 @@ def load_prompt(name: str) -> Prompt:
     examples = tuple({str(key): str(value) for key, value in entry.items()} for entry in content.get("examples") or ())
     values: dict[str, Any] = {**content, **text, "name": path.stem, "examples": examples}
     prompt = Prompt(**values)
-    _check(prompt, path)
+    _check_prompt(prompt, path)
     trust_also(prompt.lint, of=name)
     return prompt
 
@@ -227,7 +228,7 @@ def _check_examples(examples: Any) -> None:
         raise ValueError("'examples' is no list of mappings")
 
 
-def _check(prompt: Prompt, path: Path) -> None:
+def _check_prompt(prompt: Prompt, path: Path) -> None:
     if prompt.task not in TASKS:
         raise CvrError(f"{path}: task should be one of {', '.join(TASKS)}, got {prompt.task!r}.")
     if prompt.changes not in ("any", "static", "action"):
@@ -256,7 +257,7 @@ def _in_turns(examples: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
     return [example for _, example in sorted(turns, key=lambda turn: turn[0])]
 
 
-def _plain(value: Any) -> Any:
+def _plain_prompt_value(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _plain(entry) for key, entry in value.items()}
-    return [_plain(entry) for entry in value] if isinstance(value, tuple | list) else value
+        return {key: _plain_prompt_value(entry) for key, entry in value.items()}
+    return [_plain_prompt_value(entry) for entry in value] if isinstance(value, tuple | list) else value

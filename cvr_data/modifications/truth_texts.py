@@ -106,7 +106,9 @@ def write_truth_modifications(
         flow = flow.then(Step(name="pairs", run=_of_splits, config=(str(pairs), tuple(splits)), is_counted=False,
                               makes_rows=True))  # fmt: skip
         truth = Side(read_truth, (videos,))
-        run.write_parts(flow.then(Step(name="truth", run=_written, config=seed, sides=(truth,), tells=True)))
+        run.write_parts(
+            flow.then(Step(name="truth", run=_truth_texts_written, config=seed, sides=(truth,), tells=True))
+        )
         return run.finish(**gathered(run.told, "status"))
 
 
@@ -116,27 +118,27 @@ def _of_splits(config: tuple[str, tuple[str, ...]], part: pa.Table) -> pa.Table:
     return part.filter(pc.is_in(part.column("split"), pa.array(splits, pa.string()))) if splits else part
 
 
-def _written(seed: int, pairs: pa.Table, truth: Truth) -> tuple[pa.Table, Counter[str]]:
+def _truth_texts_written(seed: int, pairs: pa.Table, truth: Truth) -> tuple[pa.Table, Counter[str]]:
     modifications = truth_modifications(pairs, truth, seed)
     return modifications, counted("status", modifications.column("status").to_pylist())
 
 
 def truth_modifications(pairs: pa.Table, truth: Truth, seed: int = 0) -> pa.Table:
     """Return one row per pair; a pair whose clips show the same is rejected with the reason no_true_change."""
-    rows = [_row(pair, truth, seed) for pair in pairs.select(_COLUMNS).to_pylist()]
+    rows = [_row_of_truth_text(pair, truth, seed) for pair in pairs.select(_COLUMNS).to_pylist()]
     return pa.Table.from_pylist(rows, schema=MODIFICATIONS)
 
 
 def true_text(reference: Concept, target: Concept, *, split: str, key: str) -> str | None:
     """Return a sentence that says every difference, its pattern drawn from `key`; None if there is none."""
     parts = [
-        _pattern(slot, split, f"{key} {slot}").format_map(_words(reference, target, slot))
+        _text_pattern(slot, split, f"{key} {slot}").format_map(_words_of_truth_text(reference, target, slot))
         for slot in reference.differences(target)
     ]
     return ", and ".join(parts) or None
 
 
-def _row(pair: Mapping[str, Any], truth: Truth, seed: int) -> dict[str, Any]:
+def _row_of_truth_text(pair: Mapping[str, Any], truth: Truth, seed: int) -> dict[str, Any]:
     reference, target = truth.concept(pair["reference_id"]), truth.concept(pair["target_id"])
     key = f"{seed} {content_id(pair['reference_caption'], pair['target_caption'])}"  # equal captions, equal words
     text = true_text(reference, target, split=truth.splits[pair["reference_id"]], key=key)
@@ -155,13 +157,13 @@ def _row(pair: Mapping[str, Any], truth: Truth, seed: int) -> dict[str, Any]:
     }
 
 
-def _pattern(slot: str, split: str, key: str) -> str:
+def _text_pattern(slot: str, split: str, key: str) -> str:
     family = "attribute" if slot in _ATTRIBUTES else slot
     patterns = (TEST_PATTERNS if split == "test" else TRAIN_PATTERNS)[family]
     return patterns[int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % len(patterns)]
 
 
-def _words(reference: Concept, target: Concept, slot: str) -> dict[str, str]:
+def _words_of_truth_text(reference: Concept, target: Concept, slot: str) -> dict[str, str]:
     before, after = getattr(reference, slot), getattr(target, slot)
     words = {"object": target.object}
     if slot in VERBS:
@@ -171,9 +173,9 @@ def _words(reference: Concept, target: Concept, slot: str) -> dict[str, str]:
             words[f"{name}_third"] = f"{verb.third} {verb.particle}".strip()
             words[f"{name}_gerund"] = f"{verb.gerund} {verb.particle}".strip()
         return words
-    words |= {"before": _said(before), "after": _said(after)}
+    words |= {"before": _said_in_truth_text(before), "after": _said_in_truth_text(after)}
     return words | {"a_before": with_article(before), "a_after": with_article(after)}
 
 
-def _said(value: str) -> str:
+def _said_in_truth_text(value: str) -> str:
     return "medium-sized" if value == "medium" else value

@@ -65,15 +65,17 @@ def text_variants(row: Mapping[str, Any], others: Sequence[str]) -> list[Variant
         row: modification, reference_caption, target_caption and changes of a triplet.
         others: texts of other queries; the first that leads elsewhere is the irrelevant one.
     """
-    text, changes = str(row["modification"]), _changes(row)
+    text, changes = str(row["modification"]), _changes_to_paraphrase(row)
     captions = row["reference_caption"], row["target_caption"]
     if not changes or not all(captions):
         return []
     drafts = {
-        "paraphrase": chain(_realised(changes, *captions), _plainly(changes)),
-        "misspelt": _misspelt(text),
+        "paraphrase": chain(_text_paraphrases(changes, *captions), _plainly(changes)),
+        "misspelt": _misspelt_text(text),
         "over_specified": iter([f"{text}, so that one sees {captions[1]}"]),
-        "negated": iter([_negated(text), *(f"anything but {change.after}" for change in changes[:1] if change.after)]),
+        "negated": iter(
+            [_negated_text(text), *(f"anything but {change.after}" for change in changes[:1] if change.after)]
+        ),
         "vague": iter([*filter(None, [VAGUE.get(changes[0].slot)]), *VAGUE_AT_ALL]),
         "irrelevant": iter(others),
         **_turned_round(changes, *captions),
@@ -89,7 +91,7 @@ def _accepted(
     seen = {" ".join(words_of(text))}
     for draft in drafts:
         said = " ".join(words_of(draft))
-        is_right = kind == "misspelt" or _leads(draft, changes, reference, target) == (kind in KEEPING)
+        is_right = kind == "misspelt" or _variant_leads(draft, changes, reference, target) == (kind in KEEPING)
         if said in seen or not is_right:
             continue
         seen.add(said)
@@ -98,21 +100,21 @@ def _accepted(
             return
 
 
-def _changes(row: Mapping[str, Any]) -> tuple[Change, ...]:
+def _changes_to_paraphrase(row: Mapping[str, Any]) -> tuple[Change, ...]:
     listed = [(change["slot"] or "", change["before"] or "", change["after"] or "") for change in row["changes"] or ()]
     return tuple(Change(*change) for change in listed)
 
 
-def _leads(text: str, changes: tuple[Change, ...], reference: str, target: str) -> bool:
+def _variant_leads(text: str, changes: tuple[Change, ...], reference: str, target: str) -> bool:
     outcome = outcome_of(text, changes, reference, target)
     return outcome.reason is None and not outcome.missed
 
 
-def _realised(changes: Sequence[Change], reference: str, target: str) -> Iterator[str]:
+def _text_paraphrases(changes: Sequence[Change], reference: str, target: str) -> Iterator[str]:
     """The ways to say all changes, frequent ones first."""
     try:
         ways = [
-            [said.words for said in sorted(texts_of(located(change._asdict(), reference, target)), key=_rarely)]
+            [said.words for said in sorted(texts_of(located(change._asdict(), reference, target)), key=_rarely_asked)]
             for change in changes
         ]
     except CannotSay:
@@ -131,8 +133,8 @@ def _plainly(changes: Sequence[Change]) -> Iterator[str]:
 def _turned_round(changes: Sequence[Change], reference: str, target: str) -> dict[str, list[str]]:
     """The ways to ask for what the reference has: those that do not name what the target has, and those that do."""
     back = tuple(Change(change.slot, change.after, change.before) for change in changes)
-    drafts = chain(_realised(back, target, reference), _plainly(back))
-    texts = [text for text in drafts if _leads(text, back, target, reference)]
+    drafts = chain(_text_paraphrases(back, target, reference), _plainly(back))
+    texts = [text for text in drafts if _variant_leads(text, back, target, reference)]
     gone = [change.before for change in back if change.before]
     names = [bool(gone) and all(mentions(words_of(text), word) for word in gone) for text in texts]
     return {
@@ -141,11 +143,11 @@ def _turned_round(changes: Sequence[Change], reference: str, target: str) -> dic
     }
 
 
-def _rarely(text: Any) -> tuple[int, str]:
+def _rarely_asked(text: Any) -> tuple[int, str]:
     return -text.weight, text.words
 
 
-def _misspelt(text: str) -> Iterator[str]:
+def _misspelt_text(text: str) -> Iterator[str]:
     """The text with two letters inside its longest word swapped, at a place that the text decides."""
     words = text.split()
     longest = max(range(len(words)), key=lambda at: (len(words[at]), -at), default=None)
@@ -160,6 +162,6 @@ def _misspelt(text: str) -> Iterator[str]:
             yield " ".join([*words[:longest], swapped, *words[longest + 1 :]])
 
 
-def _negated(text: str) -> str:
+def _negated_text(text: str) -> str:
     first = text.split()[0].lower() if text.split() else ""
     return f"do not {text}" if first in _VERBS else f"not {text}"

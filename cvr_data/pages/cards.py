@@ -35,7 +35,7 @@ def random_page_cards(triplets: pa.Table, *, count: int, seed: int) -> list[Trip
 
 def page_cards(triplets: pa.Table, rows: Sequence[int], more: Sequence[str] | None = None) -> list[TripletCard]:
     """Return the triplets of those rows, in that order, each with one more fact if there are `more`."""
-    cards = [_card(row) for row in triplets.take(pa.array(rows, pa.int64())).to_pylist()]
+    cards = [_card_of_triplet(row) for row in triplets.take(pa.array(rows, pa.int64())).to_pylist()]
     if more is None:
         return cards
     return [replace(card, facts=[*card.facts, fact]) for card, fact in zip(cards, more, strict=True)]
@@ -58,7 +58,7 @@ def captions_on_page(triplets: pa.Table, videos: pa.Table | None) -> dict[str, s
     return captions
 
 
-def _card(row: dict[str, Any]) -> TripletCard:
+def _card_of_triplet(row: dict[str, Any]) -> TripletCard:
     facts = [f"{name} {row[name]}" for name in ("split", "style", "backend") if row.get(name)]
     if row.get("text_similarity") is not None:
         facts.append(f"caption similarity {row['text_similarity']:.2f}")

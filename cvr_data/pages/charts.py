@@ -228,14 +228,14 @@ def dot_chart(
             else svg_text(left - 10, y + 4, row.label, anchor="end")
         )
         value = f"{row.value:+.1f}".replace("-", "−") if zero else f"{row.value:.1f}"
-        body += [label, _dot(row, scale, y), svg_text(width, y + 4, value, "value", "end")]
+        body += [label, _svg_dot(row, scale, y), svg_text(width, y + 4, value, "value", "end")]
     height = bottom + (38 if axis else 22)
     if axis:
         body.append(svg_text((left + right) / 2, height - 4, axis, "axis", "middle"))
     return svg_drawing(body, Size(width, height), title)
 
 
-def _dot(row: Dot, scale: Scale, y: float) -> str:
+def _svg_dot(row: Dot, scale: Scale, y: float) -> str:
     hint = escape(f"{row.label}: {row.value:.1f} ({row.low:.1f} to {row.high:.1f})")
     whisker = svg_line((scale(row.low), y), (scale(row.high), y), f"whisker {row.style}")
     circle = f'<circle cx="{scale(row.value):.1f}" cy="{y:.1f}" r="4.5" class="dot {row.style}"/>'

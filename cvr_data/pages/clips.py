@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cvr_data.media.clip import Clip, as_clip
-from cvr_data.media.video import UnreadableVideo, probe, read_frames, write_mp4
+from cvr_data.media.video import UnreadableVideo, probe_medium, read_frames, write_mp4
 
 MAX_BYTES = 120_000
 """Larger files are made smaller before they are embedded."""
@@ -38,7 +38,7 @@ class ClipShelf:
                 return False
             try:
                 self.uris[video_id] = clip_data_uri(clip)
-                found = probe(clip)
+                found = probe_medium(clip)
                 self.ratios[video_id] = round(min(16 / 9, max(1.0, found.width / found.height)), 3)
             except UnreadableVideo as error:
                 self.unreadable[video_id] = str(error)
@@ -54,7 +54,7 @@ def clip_data_uri(medium: Path | Clip) -> str:
     clip = as_clip(medium)
     path = clip.path
     if clip.is_whole and path.suffix.lower() == ".mp4" and path.is_file() and path.stat().st_size <= MAX_BYTES:
-        probe(path)
+        probe_medium(path)
         content = path.read_bytes()
     else:
         content = small_mp4_for_page(clip)
@@ -70,7 +70,7 @@ def small_mp4_for_page(clip: Clip) -> bytes:
     ratio = min(1.0, LONG_SIDE / max(height, width))
     shape = [max(2, 2 * round(side * ratio / 2)) for side in (width, height)]
     small = [Image.fromarray(frame).resize(shape, Image.Resampling.BICUBIC) for frame in frames]
-    duration_s = probe(clip).duration_s
+    duration_s = probe_medium(clip).duration_s
     fps = 1 if len(frames) == 1 else min(30, max(1, round(len(frames) / duration_s))) if duration_s > 0 else 8
     with tempfile.TemporaryDirectory() as folder:
         smaller = Path(folder) / "clip.mp4"

@@ -22,11 +22,11 @@ def funnel_bars(triplets: Path) -> list[FunnelBar]:
     for artifact in lineage([triplets]):
         kind = artifact.stage.split("-")[0]
         if kind in UNITS:
-            bars += _bars(artifact, UNITS[kind], follows=kind != "generate")
+            bars += _bars_of_stage(artifact, UNITS[kind], follows=kind != "generate")
     return bars
 
 
-def _bars(artifact: Artifact, unit: str, *, follows: bool) -> list[FunnelBar]:
+def _bars_of_stage(artifact: Artifact, unit: str, *, follows: bool) -> list[FunnelBar]:
     """The recorded steps; texts of several sources stand side by side, under the names of their folders.
 
     A step that makes rows of another kind loses none of them: what it left out is told in words only.

@@ -63,7 +63,7 @@ def histogram(counts: Counts, *, width: float, title: str, x_label: str, bounds:
         body.append(svg_line((left, y(tick)), (width - 6, y(tick)), "grid"))
         body.append(svg_text(left - 6, y(tick) + 4, chart_number(tick), "axis", "end"))
     for start, stop, kept, lost in zip(counts.edges, counts.edges[1:], counts.kept, counts.lost, strict=False):
-        body += _bar((x(start), x(stop)), (start, stop), kept, lost, y)
+        body += _svg_histogram_bar((x(start), x(stop)), (start, stop), kept, lost, y)
     for tick in chart_ticks(min(ends), max(ends), max(2, int((width - left) / 60))):
         body.append(svg_text(x(tick), bottom + 16, chart_number(tick), "axis", "middle"))
     for place, bound in enumerate(bounds):
@@ -75,7 +75,9 @@ def histogram(counts: Counts, *, width: float, title: str, x_label: str, bounds:
     return svg_drawing(body, Size(width, HEIGHT), title)
 
 
-def _bar(place: tuple[float, float], values: tuple[float, float], kept: int, lost: int, y: Scale) -> list[str]:
+def _svg_histogram_bar(
+    place: tuple[float, float], values: tuple[float, float], kept: int, lost: int, y: Scale
+) -> list[str]:
     span = f"{chart_number(round(values[0], 3))} to {chart_number(round(values[1], 3))}"
     width = max(place[1] - place[0] - 1, 0.8)
     parts = []

@@ -61,7 +61,7 @@ def sankey(steps: Sequence[FunnelBar], *, width: float, title: str) -> str:
     """Return the drawing; `title` is what it says to those who cannot see it."""
     room = round(width * (0.56 if width > 500 else 0.4))
     label_x = room + 18
-    rows, height = _rows(steps, room, width - label_x)
+    rows, height = _sankey_rows(steps, room, width - label_x)
     stops = '<stop offset="0" class="fade"/><stop offset="1" class="fade" stop-opacity="0"/>'
     body = [f'<defs><linearGradient id="fade{width:g}" x1="0" y1="0" x2="0" y2="1">{stops}</linearGradient></defs>']
     for above, below in pairwise(rows):
@@ -70,7 +70,7 @@ def sankey(steps: Sequence[FunnelBar], *, width: float, title: str) -> str:
         if index == 0 or rows[index - 1].unit != row.unit:
             body.append(svg_text(0, row.nodes[0].y - 8, row.unit.capitalize(), "heading"))
         for node in row.nodes:
-            body += _node(node, width)
+            body += _sankey_node(node, width)
         last = row.nodes[-1]
         body.append(svg_line((last.x + last.width_before + 4, last.y + 4), (label_x - 6, last.y + 4), "grid"))
         for number, (style, words) in enumerate(row.lines):
@@ -78,7 +78,7 @@ def sankey(steps: Sequence[FunnelBar], *, width: float, title: str) -> str:
     return svg_drawing(body, Size(width, height), title, "sankey")
 
 
-def _rows(steps: Sequence[FunnelBar], room: float, label_width: float) -> tuple[list[StepBand], float]:
+def _sankey_rows(steps: Sequence[FunnelBar], room: float, label_width: float) -> tuple[list[StepBand], float]:
     groups: list[list[FunnelBar]] = []
     for step in steps:
         beside = groups and not step.follows and groups[-1][0].unit == step.unit and not groups[-1][0].follows
@@ -90,49 +90,50 @@ def _rows(steps: Sequence[FunnelBar], room: float, label_width: float) -> tuple[
     gaps: dict[str, int] = {}
     for group in groups:
         rows_in = max(sum(step.before for step in group), sum(step.after for step in group))
-        scale = _scale(group[0])
+        scale = _sankey_scale(group[0])
         most[scale] = max(most.get(scale, 1), rows_in)
         gaps[scale] = max(gaps.get(scale, 0), GAP * (len(group) - 1))
     rows: list[StepBand] = []
     y = 0.0
     for index, group in enumerate(groups):
         y += 30 if index == 0 or groups[index - 1][0].unit != group[0].unit else 0
-        per_row = (room - gaps[_scale(group[0])]) / most[_scale(group[0])]
+        per_row = (room - gaps[_sankey_scale(group[0])]) / most[_sankey_scale(group[0])]
         nodes, x = [], 0.0
         for step in group:
             widths = [max(1.5 * bool(count), count * per_row) for count in (max(step.before, step.after), step.after)]
             nodes.append(Node(step, x, y, *widths))
             x += widths[0] + GAP
-        lines = _lines(group, label_width)
+        lines = _sankey_lines(group, label_width)
         rows.append(StepBand(nodes, lines))
         y += max(ROW, 16.0 * len(lines) + 14)
     return rows, y
 
 
-def _scale(step: FunnelBar) -> str:
+def _sankey_scale(step: FunnelBar) -> str:
     return "texts" if step.unit == "triplets" else step.unit
 
 
-def _lines(group: Sequence[FunnelBar], width: float) -> list[tuple[str, str]]:
+def _sankey_lines(group: Sequence[FunnelBar], width: float) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for step in group:
         counts = f"{step.before:,} → {step.after:,}" if step.before != step.after else f"{step.after:,}"
-        found += [("label", words) for words in wrap_chart_items([_cut(step.label, width), counts], width, "  ")]
+        found += [("label", words) for words in wrap_chart_items([_sankey_cut(step.label, width), counts], width, "  ")]
         shown, rest = step.losses[:REASONS], step.losses[REASONS:]
         reasons = [f"−{count:,} {reason}" for reason, count in shown]
         reasons += [f"−{sum(count for _, count in rest):,} for {len(rest)} other reasons"] if rest else []
         found += [
-            ("muted", words) for words in wrap_chart_items([_cut(reason, width) for reason in reasons], width, "  ·  ")
+            ("muted", words)
+            for words in wrap_chart_items([_sankey_cut(reason, width) for reason in reasons], width, "  ·  ")
         ]
     return found
 
 
-def _cut(words: str, width: float) -> str:
+def _sankey_cut(words: str, width: float) -> str:
     most = max(4, int(width / LETTER))
     return words if len(words) <= most else words[: most - 1] + "…"
 
 
-def _node(node: Node, width: float) -> list[str]:
+def _sankey_node(node: Node, width: float) -> list[str]:
     step = node.step
     parts = [svg_rectangle(node.x, node.y, node.width_after, NODE, "kept", f"{step.label}: {step.after:,} stay")]
     losses = list(step.losses) or ([("left out", step.before - step.after)] if step.before > step.after else [])
@@ -151,7 +152,11 @@ def _streams(above: StepBand, below: StepBand) -> list[str]:
     """What flows from one row to the next: all of it within a unit, a part to each where a unit becomes another."""
     if above.unit == below.unit:
         joins = sum(node.step.after for node in above.nodes) == sum(node.step.before for node in below.nodes)
-        return [_stream(above.nodes[0], below.nodes[0])] if joins and len(above.nodes) == len(below.nodes) == 1 else []
+        return (
+            [_sankey_stream(above.nodes[0], below.nodes[0])]
+            if joins and len(above.nodes) == len(below.nodes) == 1
+            else []
+        )
     if STAGES.index(above.unit) > STAGES.index(below.unit):
         return []
     if len(above.nodes) > 1 and len(below.nodes) == 1:
@@ -161,18 +166,18 @@ def _streams(above: StepBand, below: StepBand) -> list[str]:
         for node in above.nodes:
             part = target.width_before * node.width_after / whole if whole else 0
             ends = (node.x, node.x + node.width_after), (x, x + part)
-            drawn.append(_path(_ribbon(*ends, node.y + NODE, target.y)))
+            drawn.append(_sankey_path(_ribbon(*ends, node.y + NODE, target.y)))
             x += part
         return drawn
-    return [_stream(above.nodes[0], node) for node in below.nodes]
+    return [_sankey_stream(above.nodes[0], node) for node in below.nodes]
 
 
-def _stream(above: Node, below: Node) -> str:
+def _sankey_stream(above: Node, below: Node) -> str:
     ends = (above.x, above.x + above.width_after), (below.x, below.x + below.width_before)
-    return _path(_ribbon(*ends, above.y + NODE, below.y))
+    return _sankey_path(_ribbon(*ends, above.y + NODE, below.y))
 
 
-def _path(shape: str) -> str:
+def _sankey_path(shape: str) -> str:
     return f'<path d="{shape}" class="stream"/>'
 
 

@@ -95,14 +95,14 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0, evide
         made=date.today().isoformat(),
         command=running_command(),
         seed=seed,
-        facts=_facts(numbers),
+        facts=_facts_on_page(numbers),
         steps=steps,
         funnel=funnel_figure(steps) if steps else None,
         sections=[section for section in _sections(dataset, numbers["all"], made_of) if section[2]],
         splits=numbers["splits"],
         leaks=numbers["leaks"],
         cards=random_page_cards(triplets, count=RANDOM, seed=seed),
-        ranked=_ranked(triplets),
+        ranked=_ranked_cards(triplets),
         commands=card_commands(made_of),
         clips=ClipShelf(media_on_page(dataset.videos)),
         captions=captions_on_page(triplets, dataset.videos),
@@ -117,7 +117,7 @@ def stats_page_html(page: StatsPage) -> str:
     return page_with_clips(made.get_template("stats.html.j2").render(page=page, words=words_on_page), page.clips)
 
 
-def _facts(numbers: dict[str, Any]) -> list[tuple[str, str]]:
+def _facts_on_page(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     whole = numbers["all"]
     return [
         ("Triplets", f"{whole['triplets']:,}"),
@@ -156,25 +156,25 @@ def _sections(
     top = [(name.replace("->", "→"), count) for name, count in changes["top"]]
     text_panels = [
         _distribution("Words per text", [length_of[found] for found in texts], "words", whole=True),
-        _counted("Styles", numbers["styles"]),
-        _counted("Who wrote them", numbers["sources_of_text"]),
+        _counted_panel("Styles", numbers["styles"]),
+        _counted_panel("Who wrote them", numbers["sources_of_text"]),
     ]
     change_panels = [
-        _counted("Kinds of change", changes["kinds"]),
-        _counted("What changes", changes["slots"]),
-        _counted("Most frequent changes", dict(top[:12]), note=f"{changes['distinct']:,} distinct"),
+        _counted_panel("Kinds of change", changes["kinds"]),
+        _counted_panel("What changes", changes["slots"]),
+        _counted_panel("Most frequent changes", dict(top[:12]), note=f"{changes['distinct']:,} distinct"),
     ]
-    frequent = _counted("Most frequent texts", dict(numbers["top_texts"][:12]))
+    frequent = _counted_panel("Most frequent texts", dict(numbers["top_texts"][:12]))
     similar = [_similarity(name, title, dataset.triplets, made_of) for name, title in SIMILARITIES.items()]
     return [
-        ("texts", "Texts", _drawn([*text_panels, frequent])),
-        ("changes", "Changes", _drawn(change_panels)),
-        ("similarity", "Similarity of reference and target", _drawn(similar)),
-        ("videos", "Videos", _drawn(_of_videos(dataset))),
+        ("texts", "Texts", _drawn_panels([*text_panels, frequent])),
+        ("changes", "Changes", _drawn_panels(change_panels)),
+        ("similarity", "Similarity of reference and target", _drawn_panels(similar)),
+        ("videos", "Videos", _drawn_panels(_of_videos(dataset))),
     ]
 
 
-def _drawn(panels: Sequence[Panel | None]) -> list[Panel]:
+def _drawn_panels(panels: Sequence[Panel | None]) -> list[Panel]:
     return [panel for panel in panels if panel is not None]
 
 
@@ -186,7 +186,7 @@ def _distribution(title: str, values: Sequence[float], unit: str, *, whole: bool
     return Panel(title, median, drawing)
 
 
-def _counted(title: str, counts: dict[str, int], note: str = "") -> Panel | None:
+def _counted_panel(title: str, counts: dict[str, int], note: str = "") -> Panel | None:
     if not counts:
         return None
     ranked = sorted(counts.items(), key=lambda entry: -entry[1])
@@ -216,11 +216,11 @@ def _similarity(name: str, title: str, triplets: pa.Table, made_of: Sequence[Art
     kept, lost, bounds = [], [], []
     for artifact in made_of:
         if artifact.stage == "mine-pairs":
-            kept += _known(artifact.read(), name)
-            lost += _known(artifact.dropped(), name)
-            bounds += _bounds(artifact, name)
+            kept += _known_scores(artifact.read(), name)
+            lost += _known_scores(artifact.dropped(), name)
+            bounds += _filter_bounds(artifact, name)
     if not kept:
-        kept = _known(triplets, name)
+        kept = _known_scores(triplets, name)
     if not kept:
         return None
     distinct = list({bound.label: bound for bound in bounds}.values())
@@ -232,11 +232,11 @@ def _similarity(name: str, title: str, triplets: pa.Table, made_of: Sequence[Art
     return Panel(title, note, drawing)
 
 
-def _known(table: pa.Table, name: str) -> list[float]:
+def _known_scores(table: pa.Table, name: str) -> list[float]:
     return table.column(name).drop_null().to_pylist() if name in table.column_names else []
 
 
-def _bounds(artifact: Artifact, name: str) -> list[Bound]:
+def _filter_bounds(artifact: Artifact, name: str) -> list[Bound]:
     filters = artifact.manifest["config"].get("filters", [])
     found = [settings for settings in filters if settings.get("name") == name.replace("_", "-")]
     return [
@@ -247,7 +247,7 @@ def _bounds(artifact: Artifact, name: str) -> list[Bound]:
     ]
 
 
-def _ranked(triplets: pa.Table) -> list[RankedCards]:
+def _ranked_cards(triplets: pa.Table) -> list[RankedCards]:
     """The triplets at the ends of every score: each column of floats, and the best of the frame scores."""
     scores = {
         field.name: triplets.column(field.name).to_pylist()

@@ -10,7 +10,7 @@ does not take back the first. A and C are other videos, no near-duplicates and n
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,10 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, mark
 from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
-from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Step
 from cvr_data.tables import PAIRS, pair_id
 
 STAGE, STRATEGY, VERSION = "mine-pairs", "chain", 1
@@ -33,15 +34,11 @@ FIRST, SECOND = 0, 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    per_reference: int = 4
+class Config(Ranged):
+    per_reference: int = field(default=4, metadata=within(SIZE))
     """Pairs of one reference that are kept."""
-    max_changes: int = 2
+    max_changes: int = field(default=2, metadata=within("[2, inf)"))
     """Changes of a pair at most, those of both pairs together."""
-
-    def __post_init__(self) -> None:
-        if self.per_reference < 1 or self.max_changes < 2:
-            raise ValueError("per_reference must be at least 1, and max_changes at least 2.")
 
 
 def chain_pairs(
@@ -63,18 +60,20 @@ def chain_pairs(
     required = [field.name for field in PAIRS if not field.nullable]
     read = run.read(pairs, PAIRS.names, required)
     with run:
-        sides = [read.then(Step(name=f"side {side}", run=_sided, config=side, makes_rows=True, is_counted=False))
+        sides = [read.then(Step(name=f"side {side}", run=_sided_pairs, config=side, makes_rows=True, is_counted=False))
                  for side in (FIRST, SECOND)]  # fmt: skip
         about_chains: dict[str, Any] = {"makes_rows": True, "is_counted": False}
         chained = run.meet(sides, KeyedStep(name="chain", run=chains, key=_by_middle, config=config, **about_chains))
-        mined = read.then(Step(name="mined", run=_mined, makes_rows=True, is_counted=False))
+        mined = read.then(Step(name="mined", run=_pairs_as_mined, makes_rows=True, is_counted=False))
         flow = run.meet([chained, mined], KeyedStep(name="new", run=_new_pairs, key=_by_ends, makes_rows=True))
-        kept = flow.then(KeyedStep(name="best", run=_best, key=_by_reference, config=config.per_reference))
+        kept = flow.then(
+            KeyedStep(name="best", run=_strongest_pairs, key=ByColumn("reference_id"), config=config.per_reference)
+        )
         kept = kept.then(Step(name="columns", run=_without_own, is_counted=False))
         return run.write(kept, PAIRS, sort_by=("reference_id", "target_id", "pair_id"))
 
 
-def _sided(side: int, pairs: pa.Table) -> pa.Table:
+def _sided_pairs(side: int, pairs: pa.Table) -> pa.Table:
     pairs = check_columns(pairs, PAIRS, "pairs").select(PAIRS.names)
     return pairs.append_column(_SIDE, pa.array(np.full(pairs.num_rows, side, np.int8)))
 
@@ -97,13 +96,13 @@ def chains(config: Config, bucket: pa.Table) -> pa.Table:
         for first in rows
         if first[_SIDE] == FIRST
         for second in onward.get((first["target_id"], first["target_caption"], first["split"]), ())
-        for made in _chained(config, first, second)
+        for made in _chained_pair(config, first, second)
     ]
     schema = pa.schema([*bucket.select(PAIRS.names).schema, (_STRENGTH, pa.float64()), (_IS_MINED, pa.bool_())])
     return pa.Table.from_pylist(found, schema=schema)
 
 
-def _chained(config: Config, first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _chained_pair(config: Config, first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the pair from the reference of one to the target of the other, where it is one of two changes."""
     changes = [*(first["changes"] or ()), *(second["changes"] or ())]
     slots = [{change["slot"] for change in row["changes"] or ()} for row in (first, second)]
@@ -122,7 +121,7 @@ def _chained(config: Config, first: Mapping[str, Any], second: Mapping[str, Any]
     }  # fmt: skip
 
 
-def _mined(config: None, pairs: pa.Table) -> pa.Table:
+def _pairs_as_mined(config: None, pairs: pa.Table) -> pa.Table:
     ends = check_columns(pairs, PAIRS, "pairs").select(["reference_id", "target_id"])
     return ends.append_column(_IS_MINED, pa.array(np.ones(ends.num_rows, bool)))
 
@@ -143,11 +142,7 @@ def _new_pairs(config: Any, bucket: pa.Table) -> pa.Table:
     return mark(order, pa.array(is_again), "another_way")
 
 
-def _by_reference(config: int, pairs: pa.Table) -> np.ndarray:
-    return hashes_of(pairs.column("reference_id"))
-
-
-def _best(most: int, bucket: pa.Table) -> pa.Table:
+def _strongest_pairs(most: int, bucket: pa.Table) -> pa.Table:
     """Mark all but the strongest pairs of each reference."""
     order = pc.sort_indices(
         bucket, [("reference_id", "ascending"), (_STRENGTH, "descending"), ("pair_id", "ascending")]

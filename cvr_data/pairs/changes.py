@@ -15,17 +15,20 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
 from cvr_data.language.changes import Phrase, change_of
-from cvr_data.language.frames import Frame, frame_of
+from cvr_data.language.frames import Frame
 from cvr_data.language.normalise import normalised
-from cvr_data.language.parsed import parsed
 from cvr_data.language.slots import SLOTS, part_of
 from cvr_data.language.tagging import ENGLISH, lemmas, tagged
+from cvr_data.pairs.frames_by import TellsFrames, read_frames
 from cvr_data.tables import PHRASE
 
 CHANGE_WORD = pa.struct([(f"{side}_{what}", pa.string()) for side in ("before", "after") for what in ("part", "lemma")])
 """Universal part of speech of a phrase's last word, null where its caption has it not; lemma of a single word."""
 SIDES = ("reference", "target")
 PHRASES = ("before_phrase", "after_phrase")
+NO_FRAME = "no_frame"
+"""Reason of a pair with a caption of which who was asked told no frame."""
+ONE_SIDED = ("only_added", "only_removed")
 _SLOT_OF_PART = {
     "VERB": "action", "AUX": "action", "NOUN": "object", "PROPN": "object", "PRON": "object", "ADJ": "attribute",
     "NUM": "attribute",
@@ -58,27 +61,36 @@ def type_changes(
     with_words: bool = False,
     with_reasons: bool = False,
     language: str = ENGLISH,
+    frames: TellsFrames | None = None,
 ) -> pa.Table:
     """Return the pairs with kind and slot of every change filled in, where it has none yet.
 
     `advance` is told how many captions were parsed; a caption is parsed once, however many pairs it is in.
     `with_words` also adds the column `change_words`, `with_reasons` the column `change_reasons`. Of captions in
     other languages, the slot is what the part of speech tells, and there are no phrases, lemmas or reasons.
+    `frames` tells frames instead of the rules; a pair with a caption that has none gets the reason `no_frame`.
     """
     changes = pairs.column("changes").combine_chunks()
     structs = pc.list_flatten(changes)
     is_asked = pa.array(np.ones(len(structs), bool)) if with_reasons else pc.is_null(pc.struct_field(structs, "kind"))
     uses = _uses(pairs, changes, is_asked)
-    found = _judged(uses, advance) if language == ENGLISH else _by_part(uses, language)
+    found = _judged(uses, advance, frames) if language == ENGLISH else _by_part(uses, language)
     slot, reason = (pa.array([one[place] for one in found], pa.string()).take(uses.use_of_change) for place in (0, 1))
     phrases = [pa.array([one[place] for one in found], PHRASE).take(uses.use_of_change) for place in (2, 3)]
     typed = _typed(structs, is_asked, slot, phrases)
     pairs = with_column(pairs, "changes", _lists(changes, typed))
     if with_reasons:
+        # An addition or removal that a strategy has named itself has evidence beside the pair's two captions.
+        is_borne_out = pc.and_(pc.is_valid(pc.struct_field(structs, "kind")), _is_one_sided(structs))
+        reason = pc.if_else(pc.and_(is_borne_out, pc.is_in(reason, pa.array(ONE_SIDED))), None, reason)
         pairs = with_column(pairs, "change_reasons", _lists(changes, reason))
     if with_words:
         pairs = with_column(pairs, "change_words", _lists(changes, _change_words(pairs, changes, language)))
     return pairs
+
+
+def _is_one_sided(structs: pa.StructArray) -> pa.BooleanArray:
+    return pc.or_(*(pc.equal(pc.struct_field(structs, side), "") for side in ("before", "after")))
 
 
 def _typed(structs: pa.StructArray, is_asked: pa.Array, slots: pa.Array, phrases: Sequence[pa.Array]) -> pa.StructArray:
@@ -111,15 +123,19 @@ def _uses(pairs: pa.Table, changes: pa.ListArray, is_asked: pa.Array) -> _Uses:
     return _Uses(texts.to_pylist(), phrases.to_pylist(), distinct, use_of_change.reshape(-1))
 
 
-def _judged(uses: _Uses, advance: Callable[[int], object]) -> list[_Judged]:
+def _judged(uses: _Uses, advance: Callable[[int], object], by: TellsFrames | None) -> list[_Judged]:
     """Return what each distinct use is; the reason of a change that counts is null."""
-    frames: list[Frame] = []
-    for sentence in parsed(uses.texts):
-        frames.append(frame_of(sentence))
+    frames: list[Frame | None] = []
+    for _, frame in read_frames(uses.texts, by):
+        frames.append(frame)
         advance(1)
     found = []
     for reference, target, before, after in uses.distinct:
-        change = change_of(frames[reference], frames[target], uses.phrases[before], uses.phrases[after])
+        sides = frames[reference], frames[target]
+        if sides[0] is None or sides[1] is None:
+            found.append(_Judged("other", NO_FRAME, None, None))
+            continue
+        change = change_of(sides[0], sides[1], uses.phrases[before], uses.phrases[after])
         reason = None if change.verdict == "change" else change.reason
         found.append(_Judged(change.slot, reason, _told(change.before_phrase), _told(change.after_phrase)))
     return found

@@ -5,21 +5,22 @@ How often the words of a change are in the captions of the corpus: a rare word i
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
-from cvr_data.core.parts import Bucket, hashes_of, read_bucket
+from cvr_data.core.parts import Bucket, read_bucket
 from cvr_data.core.runner import Flow
-from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.text_bands import MINILM
 from cvr_data.features.similarities import text_similarities, visual_similarities
 from cvr_data.language.normalise import word_ids
 from cvr_data.language.tagging import ENGLISH
 from cvr_data.pairs.changes import type_changes
+from cvr_data.pairs.frames_by import TellsFrames
 from cvr_data.videos.recordings import segments
 
 SHOWN_BY = {
@@ -46,8 +47,9 @@ class WordUses(NamedTuple):
 
 
 def column_step(
-    name: str, embeddings: Path | None, uses: Side | None, encoder: str = MINILM, language: str = ENGLISH
-) -> Step:
+    name: str, embeddings: Path | None, uses: Side | None, encoder: str = MINILM, language: str = ENGLISH,
+    frames: Side | None = None,
+) -> Step:  # fmt: skip
     """Return the step that adds what `name` in SHOWN_BY stands for, unless the strategy gave it.
 
     Args:
@@ -56,8 +58,11 @@ def column_step(
         uses: of words, for their counts.
         encoder: of the text similarity.
         language: of the captions, for their parts of speech.
+        frames: who tells frames; None: the rules.
     """
     sides = (uses,) if name == "change_counts" and uses else ()
+    if frames is not None and name in ("change_words", "change_reasons"):
+        sides = (frames,)
     is_network = name == "text_similarity"
     return Step(
         name=name,
@@ -81,7 +86,7 @@ def of_videos(with_segments: bool, videos: pa.Table) -> pa.Table:
 def word_uses(videos: Flow) -> Side:
     """Return a side of how often each word is in the captions of all videos."""
     counted = Step(name="count words", run=counted_words, makes_rows=True, is_counted=False)
-    together = KeyedStep(name="count words", run=summed, key=_by_word, makes_rows=True, is_counted=False)
+    together = KeyedStep(name="count words", run=summed, key=ByColumn("word"), makes_rows=True, is_counted=False)
     return videos.run.side(videos.then(counted).then(together), load_uses)
 
 
@@ -98,13 +103,13 @@ def change_counts(pairs: pa.Table, uses: WordUses) -> pa.ListArray:
     """
     changes = pairs.column("changes").combine_chunks()
     structs = pc.list_flatten(changes)
-    sides = [_rarest(pc.struct_field(structs, side), uses) for side in ("before", "after")]
+    sides = [_rarest_word_of_pair(pc.struct_field(structs, side), uses) for side in ("before", "after")]
     lengths = pc.fill_null(pc.list_value_length(changes), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
     return pa.ListArray.from_arrays(offsets, pa.StructArray.from_arrays(sides, fields=list(CHANGE_COUNT)))
 
 
-def _rarest(phrases: pa.Array, uses: WordUses) -> pa.Array:
+def _rarest_word_of_pair(phrases: pa.Array, uses: WordUses) -> pa.Array:
     named = phrases.dictionary_encode()
     words = word_ids(named.dictionary)
     rows = pc.index_in(words.vocabulary, uses.words).to_numpy(zero_copy_only=False)
@@ -123,22 +128,18 @@ def counted_words(config: None, videos: pa.Table) -> pa.Table:
     return pa.table({"word": corpus.vocabulary, "uses": uses})
 
 
-def _by_word(config: None, counts: pa.Table) -> np.ndarray:
-    return hashes_of(counts.column("word"))
-
-
 def summed(config: None, counts: pa.Table) -> pa.Table:
     """Return the counts of equal words as one, sorted by the words."""
     sums = counts.group_by("word").aggregate([("uses", "sum")]).sort_by("word")
     return sums.rename_columns(["word", "uses"])
 
 
-def _with_column(about: tuple[str, Path | None, str, str], pairs: pa.Table, *sides: WordUses) -> pa.Table:
+def _with_column(about: tuple[str, Path | None, str, str], pairs: pa.Table, *sides: Any) -> pa.Table:
     name, embeddings, encoder, language = about
     if name == "text_similarity" and name not in pairs.column_names:
         return with_column(pairs, name, text_similarities(pairs, embeddings, encoder))
     if name == "change_words" and name not in pairs.column_names:
-        return type_changes(pairs, with_words=True, language=language)
+        return type_changes(pairs, with_words=True, language=language, frames=next(iter(sides), None))
     return pairs if SHOWN_BY[name] in pairs.column_names else _ADDERS[name](embeddings, pairs, *sides)
 
 
@@ -148,8 +149,8 @@ def _add_visual(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
     return with_column(pairs, "visual_similarity", visual_similarities(pairs, embeddings))
 
 
-def _add_reasons(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
-    return type_changes(pairs, with_reasons=True)
+def _add_reasons(embeddings: Path | None, pairs: pa.Table, frames: TellsFrames | None = None) -> pa.Table:
+    return type_changes(pairs, with_reasons=True, frames=frames)
 
 
 def _add_counts(embeddings: Path | None, pairs: pa.Table, uses: WordUses) -> pa.Table:

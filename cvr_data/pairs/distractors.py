@@ -18,9 +18,10 @@ where features of both are stored, else of their captions; captions are compared
 
 # Shapes: N candidates of queries, D embedding.
 
+from collections import defaultdict
 from collections.abc import Sequence, Set
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,12 +33,13 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import Bucket, bucket_table, hashes_of
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.whole_files import parquet_bytes, read_parquet
+from cvr_data.language.stop_words import FUNCTION_WORDS
+from cvr_data.language.words import words_of
 from cvr_data.pairs.distractor_types import TYPES, missing_types
 from cvr_data.pairs.judged_candidates import Config, distractor_store, ends_of, judged, refused
 from cvr_data.pairs.needs_both import WantedShare, only_needed
-from cvr_data.pairs.search.like_candidates import like_candidates, load_recordings
 from cvr_data.pairs.search.shared_words import (
     QUERY_COLUMNS,
     best_candidates,
@@ -46,6 +48,14 @@ from cvr_data.pairs.search.shared_words import (
     load_caption_words,
 )
 from cvr_data.tables import DISTRACTORS, TRIPLETS, VIDEOS
+
+if TYPE_CHECKING:
+    from cvr_data.features.store import FeatureStore
+
+MOST = 20
+"""Videos of each of the two, per query."""
+FIRST = 1e6
+"""Score above that of any shared words, so that these are looked at before them."""
 
 STAGE = "mine-distractors"
 VERSION = 4
@@ -76,7 +86,7 @@ def mine_distractors(
     rows = stage.read(triplets, required=[field.name for field in TRIPLETS if not field.nullable])
     pool = stage.read(videos, POOL_COLUMNS, ["video_id", "captions"])
     with stage:
-        found, queries, recordings = _mined(stage, rows, pool, config, embeddings)
+        found, queries, recordings = _mined_distractors(stage, rows, pool, config, embeddings)
         extra: dict[str, Any] = {}
         if config.needs_both and embeddings is not None:
             wanted = WantedShare(config.needs_both, config.split, videos, embeddings)
@@ -111,20 +121,20 @@ def _told_types(
     }  # fmt: skip
 
 
-def _mined(
+def _mined_distractors(
     stage: StageRun, triplets: Flow, videos: Flow, config: Config, embeddings: Path | None
 ) -> tuple[Flow, Side, Side]:
     """Return a row per query and candidate, the queries, and the recordings of videos.
 
     The refused have been dropped, the videos that can be none before them.
     """
-    triplets = triplets.then(Step(name="read", run=_checked, config=TRIPLETS, is_counted=False))
+    triplets = triplets.then(Step(name="read", run=_checked_distractor_input, config=TRIPLETS, is_counted=False))
     of_split = Step(name="queries", run=_of_split, config=config.split, makes_rows=True, is_counted=False)
     queries = stage.side(triplets.then(of_split), load_queries)
-    ids = Step(name="used videos", run=_ids, makes_rows=True, is_counted=False)
+    ids = Step(name="used videos", run=_query_ids_for_distractors, makes_rows=True, is_counted=False)
     used = stage.side(triplets.then(ids), load_hashes)
-    pool = videos.then(Step(name="read", run=_checked, config=POOL, is_counted=False))
-    of_videos = Step(name="recordings", run=_recordings, makes_rows=True, is_counted=False)
+    pool = videos.then(Step(name="read", run=_checked_distractor_input, config=POOL, is_counted=False))
+    of_videos = Step(name="recordings", run=_recordings_of_distractors, makes_rows=True, is_counted=False)
     recordings = stage.side(pool.then(of_videos), load_recordings)
     pool = stage.rested(pool.then(Step(name="pool", run=refused, config=config, sides=(queries, used))))
     counted = Step(name="words", run=caption_words, makes_rows=True, is_counted=False)
@@ -132,17 +142,27 @@ def _mined(
     about: dict[str, Any] = {"config": config.candidates, "makes_rows": True, "is_counted": False}
     found = pool.then(Step(name="candidates", run=candidates, sides=(queries, words), **about))
     like = Step(
-        name="like", run=_like, config=embeddings, sides=(queries, recordings), makes_rows=True, is_counted=False
+        name="like",
+        run=_like_candidates,
+        config=embeddings,
+        sides=(queries, recordings),
+        makes_rows=True,
+        is_counted=False,
     )
     best = KeyedStep(
-        name="best", run=best_candidates, key=_by_query, sides=(queries,), bucket_values=BUCKET_VALUES, **about
+        name="best",
+        run=best_candidates,
+        key=ByColumn("query_id"),
+        sides=(queries,),
+        bucket_values=BUCKET_VALUES,
+        **about,
     )
     met = stage.meet([found, pool.then(like)], best)
     last = Step(name=STAGE, run=judged, config=(config, embeddings), sides=(queries, recordings, used))
     return met.then(last), queries, recordings
 
 
-def _checked(schema: pa.Schema, part: pa.Table) -> pa.Table:
+def _checked_distractor_input(schema: pa.Schema, part: pa.Table) -> pa.Table:
     return check_columns(part, schema, "input")
 
 
@@ -156,7 +176,7 @@ def load_queries(bucket: Bucket) -> pa.Table:
     return bucket_table(bucket).sort_by("triplet_id")
 
 
-def _ids(config: Any, triplets: pa.Table) -> pa.Table:
+def _query_ids_for_distractors(config: Any, triplets: pa.Table) -> pa.Table:
     return pa.table({"hash": np.unique(hashes_of(ends_of(triplets, "id")))})
 
 
@@ -165,16 +185,8 @@ def load_hashes(bucket: Bucket) -> np.ndarray:
     return np.unique(bucket_table(bucket).column("hash").to_numpy())
 
 
-def _recordings(config: Any, pool: pa.Table) -> pa.Table:
+def _recordings_of_distractors(config: Any, pool: pa.Table) -> pa.Table:
     return pool.select(["video_id", "recording_id"])
-
-
-def _like(embeddings: Path | None, pool: pa.Table, queries: pa.Table, recordings: dict[str, str]) -> pa.Table:
-    return like_candidates(pool, queries, recordings, distractor_store(embeddings))
-
-
-def _by_query(config: Any, found: pa.Table) -> np.ndarray:
-    return hashes_of(found.column("query_id"))
 
 
 def gallery_videos(folders: Sequence[Path]) -> set[str]:
@@ -201,3 +213,63 @@ def distractors_by_type(folders: Sequence[Path], query_ids: Set[str]) -> dict[st
             if name and query_id in query_ids:
                 found.setdefault(name, {}).setdefault(query_id, set()).add(video_id)
     return {name: {query_id: frozenset(ids) for query_id, ids in of.items()} for name, of in sorted(found.items())}
+
+
+def _like_candidates(
+    embeddings: Path | None, pool: pa.Table, queries: pa.Table, recordings: dict[str, str]
+) -> pa.Table:
+    """Return candidates that share no rare word with a query, as `shared_words.candidates` does: with a first caption.
+
+    They are clips of its reference's recording (`recordings`: reference -> its recording) and videos that look like it.
+    Of several triplets of one query, the first says what the query is about.
+    """
+    store = distractor_store(embeddings)
+    pool = pool.sort_by("video_id")
+    captions = [texts[0] if texts else "" for texts in pool.column("captions").to_pylist()]
+    _, first = np.unique(queries.column("query_id").to_numpy(), return_index=True)
+    asked = queries.take(pa.array(first)).to_pylist()
+    of_recording: dict[str, list[int]] = defaultdict(list)
+    for row, recording in enumerate(pool.column("recording_id").to_pylist()):
+        if recording:
+            of_recording[recording].append(row)
+    alike = _distractors_alike(pool, [query["reference_id"] for query in asked], store)
+    rows: list[dict[str, Any]] = []
+    for query in asked:
+        same = of_recording.get(recordings.get(query["reference_id"], ""), [])[:MOST]
+        near = dict.fromkeys((*same, *alike.get(query["reference_id"], ())))
+        words = {*words_of(query["reference_caption"] or ""), *words_of(query["target_caption"] or "")} - {
+            *FUNCTION_WORDS
+        }
+        for row in near:
+            shared = sorted(words & {*words_of(captions[row])})
+            rows.append({"query_id": query["query_id"], "video_id": pool.column("video_id")[row].as_py(),
+                         "caption": captions[row], "shared": shared, "score": FIRST})  # fmt: skip
+    kinds = (pa.string(), pa.string(), pa.string(), pa.list_(pa.string()), pa.float64())
+    names = ("query_id", "video_id", "caption", "shared", "score")
+    return pa.Table.from_pylist(rows, schema=pa.schema(list(zip(names, kinds, strict=True))))
+
+
+def _distractors_alike(pool: pa.Table, references: list[str], store: "FeatureStore | None") -> dict[str, list[int]]:
+    """The rows of the part that look most like each reference."""
+    if store is None:
+        return {}
+    ids = pool.column("video_id").to_pylist()
+    wanted = sorted({*references})
+    wanted = [name for name, has in zip(wanted, store.has_videos(wanted), strict=True) if has]
+    rows = np.flatnonzero(store.has_videos(ids))
+    if not len(rows) or not wanted:
+        return {}
+    part_BD = store.pooled([ids[row] for row in rows]).numpy()
+    found = {}
+    for name, query_D in zip(wanted, store.pooled(wanted).numpy(), strict=True):
+        scores_B = part_BD @ query_D
+        best = np.lexsort((rows, -scores_B.round(6)))[: MOST + 1]
+        found[name] = [int(row) for row in rows[best] if ids[row] != name][:MOST]
+    return found
+
+
+def load_recordings(bucket: Any) -> dict[str, str]:
+    """Return the recording of each video that lies there."""
+    table = bucket_table(bucket)
+    known = table.filter(pc.is_valid(table.column("recording_id")))
+    return dict(zip(known.column("video_id").to_pylist(), known.column("recording_id").to_pylist(), strict=True))

@@ -76,7 +76,7 @@ def judged(
     found = with_distractor_types(found, recordings, recordings)
     found = mark(found, pa.array(is_used & pc.is_null(found.column("distractor_type")).to_numpy()), "no_proof")
     found = _with_hardness(found)
-    return mark(found, pa.array(_beyond(found, config.per_query)), "less_hard").drop_columns(
+    return mark(found, pa.array(_beyond_most_distractors(found, config.per_query)), "less_hard").drop_columns(
         ["reference_caption", "target_caption", "likeness", "target_likeness", "has_target_words", "changes", _IS_NEW]
     )
 
@@ -114,11 +114,13 @@ def _with_texts(config: Config, found: pa.Table, queries: pa.Table, embeddings: 
     texts = pc.unique(pa.concat_arrays([*(found.column(name).combine_chunks() for name in names), targets])).sort()
     texts = texts.drop_null()
     vectors_ND = text_vectors(texts, embeddings)
-    rows = {name: _rows(found.column(name), texts) for name in names}
-    found = found.append_column("text_similarity", _cosines(vectors_ND, rows["caption"], rows["target_caption"]))
+    rows = {name: _rows_of_candidates(found.column(name), texts) for name in names}
+    found = found.append_column(
+        "text_similarity", _candidate_cosines(vectors_ND, rows["caption"], rows["target_caption"])
+    )
     for column, one in (("likeness", "caption"), ("target_likeness", "target_caption")):
-        found = found.append_column(column, _cosines(vectors_ND, rows[one], rows["reference_caption"]))
-    closest = _closest(vectors_ND, _rows(targets, texts))
+        found = found.append_column(column, _candidate_cosines(vectors_ND, rows[one], rows["reference_caption"]))
+    closest = _closest_candidates(vectors_ND, _rows_of_candidates(targets, texts))
     values = np.append(closest, np.nan)[rows["caption"]]
     return _mark_new(found, pa.array(values >= config.text_ceiling), "may_answer")
 
@@ -134,15 +136,15 @@ def _with_videos(config: Config, found: pa.Table, queries: pa.Table, embeddings:
     if not len(ids):
         return found
     vectors_ND = store.pooled(ids.to_pylist()).numpy()
-    rows = {name: _rows(found.column(name), ids) for name in names}
-    likeness = _cosines(vectors_ND, rows["video_id"], rows["reference_id"])
-    others = _cosines(vectors_ND, rows["target_id"], rows["reference_id"])
+    rows = {name: _rows_of_candidates(found.column(name), ids) for name in names}
+    likeness = _candidate_cosines(vectors_ND, rows["video_id"], rows["reference_id"])
+    others = _candidate_cosines(vectors_ND, rows["target_id"], rows["reference_id"])
     is_known = pc.and_(pc.is_valid(likeness), pc.is_valid(others))
     for column, values in (("likeness", likeness), ("target_likeness", others)):
         found = with_column(found, column, pc.if_else(is_known, values, found.column(column)))
-    own = _cosines(vectors_ND, rows["video_id"], rows["target_id"])
+    own = _candidate_cosines(vectors_ND, rows["video_id"], rows["target_id"])
     found = mark(found, pc.greater_equal(own, config.visual_ceiling), "near_duplicate")
-    closest = _closest(vectors_ND, _rows(pc.unique(queries.column("target_id")), ids))
+    closest = _closest_candidates(vectors_ND, _rows_of_candidates(pc.unique(queries.column("target_id")), ids))
     values = np.append(closest, np.nan)[rows["video_id"]]
     return _mark_new(found, pa.array(values >= config.visual_ceiling), "near_duplicate")
 
@@ -154,7 +156,7 @@ def _with_hardness(found: pa.Table) -> pa.Table:
     return found.append_column("hardness", hardness.cast(pa.float32()))
 
 
-def _beyond(found: pa.Table, most: int) -> np.ndarray:
+def _beyond_most_distractors(found: pa.Table, most: int) -> np.ndarray:
     """Return whether `most` better candidates of the query are left: the hardest of each kind before the second of any.
 
     Equal ones are taken in the order of their ids.
@@ -163,12 +165,14 @@ def _beyond(found: pa.Table, most: int) -> np.ndarray:
     hardness = pc.fill_null(found.column("hardness"), -np.inf).to_numpy()
     query, video = (pc.rank(found.column(name), tiebreaker="dense").to_numpy() for name in ("query_id", "video_id"))
     kind = pc.rank(pc.fill_null(found.column("distractor_type"), ""), tiebreaker="dense").to_numpy()
-    of_kind = _places(np.lexsort((video, -hardness, ~is_left, kind, query)), query * (kind.max(initial=0) + 1) + kind)
-    place = _places(np.lexsort((video, -hardness, of_kind, ~is_left, query)), query)
+    of_kind = _places_of_candidates(
+        np.lexsort((video, -hardness, ~is_left, kind, query)), query * (kind.max(initial=0) + 1) + kind
+    )
+    place = _places_of_candidates(np.lexsort((video, -hardness, of_kind, ~is_left, query)), query)
     return (place >= most) & is_left
 
 
-def _places(order: np.ndarray, groups: np.ndarray) -> np.ndarray:
+def _places_of_candidates(order: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Return the place of each row within its group, from 0, in an order that has groups together."""
     starts = np.flatnonzero(np.append(True, np.diff(groups[order]) != 0)[: len(order)])
     places = np.empty(len(order), np.int64)
@@ -176,12 +180,12 @@ def _places(order: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return places
 
 
-def _rows(values: pa.Array | pa.ChunkedArray, known: pa.Array) -> np.ndarray:
+def _rows_of_candidates(values: pa.Array | pa.ChunkedArray, known: pa.Array) -> np.ndarray:
     """Return the row of each value among the known ones, -1 where it is not."""
     return pc.fill_null(pc.index_in(values, known), -1).to_numpy().astype(np.int64)
 
 
-def _cosines(vectors_ND: np.ndarray, first: np.ndarray, second: np.ndarray) -> pa.Array:
+def _candidate_cosines(vectors_ND: np.ndarray, first: np.ndarray, second: np.ndarray) -> pa.Array:
     values = np.full(len(first), np.nan, np.float32)
     known = np.flatnonzero((first >= 0) & (second >= 0))
     for start in range(0, len(known), ROWS):
@@ -190,7 +194,7 @@ def _cosines(vectors_ND: np.ndarray, first: np.ndarray, second: np.ndarray) -> p
     return pa.array(values, from_pandas=True)
 
 
-def _closest(vectors_ND: np.ndarray, others: np.ndarray, block: int = 2048) -> np.ndarray:
+def _closest_candidates(vectors_ND: np.ndarray, others: np.ndarray, block: int = 2048) -> np.ndarray:
     """Return the highest cosine of each vector with any of the others, which are rows of the same table."""
     targets_DM = vectors_ND[others[others >= 0]].T
     best = [np.empty(0, np.float32)]

@@ -48,13 +48,13 @@ def check_languages_read(videos: Path, components: Iterable[Chosen], language: s
     if language in (None, ENGLISH):
         return
     for chosen in components:
-        reads = _languages(chosen)
+        reads = _languages_mined(chosen)
         if reads and language not in reads:
             how = _READS_MORE.get(chosen.name, _OUT)
             raise CvrError(f"{chosen.name} reads {', '.join(reads)} alone, not {language!r}: {how}.")
 
 
-def _languages(chosen: Chosen) -> tuple[str, ...]:
+def _languages_mined(chosen: Chosen) -> tuple[str, ...]:
     """Return the languages that a component reads; none where it reads any."""
     if isinstance(chosen.module, ChoosesLanguages):
         return chosen.module.languages(chosen.config)

@@ -33,8 +33,9 @@ from cvr_data.filters import (
 from cvr_data.language.tagging import ENGLISH, name_of_model
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.columns import NOT_KEPT, OF_VIDEOS, SEGMENT_COLUMNS, SHOWN_BY, column_step, of_videos, word_uses
+from cvr_data.pairs.frames_by import TellsFrames, frames_side
 from cvr_data.pairs.languages_read import check_languages_read
-from cvr_data.pairs.strategies import STRATEGIES, ReadsFiles, StrategyModule
+from cvr_data.pairs.strategies import STRATEGIES, ReadsFiles, ReadsFrames, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 
 VERSION = 6
@@ -143,16 +144,19 @@ def mine_pairs(
     *,
     overwrite: bool,
     language: str | None = None,
+    frames: Path | None = None,
 ) -> Artifact:
     """Write the pairs of a corpus, and every removed one with its reason.
 
     The language is that of the captions: `en`, or what `model_of` takes; None is English unless the import told else.
+    `frames` is an artifact that tells what captions say instead of the rules.
 
     Raises:
         CvrError: the videos lack a column, a filter needs embeddings that are not given, `out` holds another thing, or
             captions are in a language that a filter or the strategy does not read.
     """
     inputs = {"videos": videos, **({"embeddings": embeddings} if embeddings else {}), **strategy.inputs()}
+    inputs |= {"frames": frames} if frames is not None else {}
     config = {"strategy": strategy.identity(), "filters": [chosen.identity() for chosen in filters]}
     if (spoken := language or ENGLISH) != ENGLISH:
         config["language"] = name_of_model(spoken)
@@ -165,12 +169,17 @@ def mine_pairs(
     encoder = _text_encoder(strategy, filters, embeddings)
     check_languages_read(videos, [strategy, *filters], language)
     read = _Read("segments" in needs, str(videos))
+    told = frames_side(frames) if frames is not None else None
     with run:
         corpus = _videos(run, videos, read)
         uses = word_uses(corpus) if "change_counts" in needs else None
-        pairs = strategy.module.mined(strategy.config, corpus, embeddings)
-        pairs = _filtered(pairs, strategy, filters, _Columns(embeddings, uses, encoder, spoken))
-        pairs = pairs.then(Step(name="changes", run=_typed, config=spoken, is_counted=False))
+        if told is not None and isinstance(strategy.module, ReadsFrames):
+            pairs = strategy.module.mined_by(strategy.config, corpus, embeddings, told)
+        else:
+            pairs = strategy.module.mined(strategy.config, corpus, embeddings)
+        pairs = _filtered(pairs, strategy, filters, _Columns(embeddings, uses, encoder, spoken, told))
+        sides = () if told is None else (told,)
+        pairs = pairs.then(Step(name="changes", run=_typed, config=spoken, sides=sides, is_counted=False))
         return run.write(pairs, PAIRS, sort_by=("reference_id", "target_id", "pair_id"), text_encoder=encoder)
 
 
@@ -205,6 +214,7 @@ class _Columns:
     text_encoder: str
     """Of the text similarity: one for the whole column."""
     language: str
+    frames: Side | None = None
     known: tuple[str, ...] = OF_VIDEOS
 
     def with_column(self, pairs: Flow, name: str | None) -> Flow:
@@ -212,7 +222,7 @@ class _Columns:
         if name is None or name in self.known:
             return pairs
         self.known = (*self.known, name)
-        return pairs.then(column_step(name, self.embeddings, self.uses, self.text_encoder, self.language))
+        return pairs.then(column_step(name, self.embeddings, self.uses, self.text_encoder, self.language, self.frames))
 
 
 def _need(chosen: Filter) -> str | None:
@@ -267,6 +277,6 @@ def _lost(reason: str, config: Any, pairs: pa.Table, losing: pa.Table) -> pa.Tab
     return mark_rows(pairs, losing.column("row").to_numpy(), reason)
 
 
-def _typed(language: str, pairs: pa.Table) -> pa.Table:
-    typed = type_changes(pairs, language=language)
+def _typed(language: str, pairs: pa.Table, frames: TellsFrames | None = None) -> pa.Table:
+    typed = type_changes(pairs, language=language, frames=frames)
     return typed.drop_columns([name for name in NOT_KEPT if name in typed.column_names])

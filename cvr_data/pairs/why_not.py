@@ -62,7 +62,7 @@ def verdicts(pairs: Path, reference_id: str, target_id: str) -> list[str]:
     for rows in by_reason.values():
         more = f"; so are {len(rows) - 1} more of their captions" if len(rows) > 1 else ""
         lines.append(f"{pair_verdict(artifact, rows[0])}{more}")
-    return _at_most(lines or _explained(artifact, reference_id, target_id))
+    return _at_most(lines or _why_not_mined(artifact, reference_id, target_id))
 
 
 def pair_verdict(artifact: Artifact, row: dict[str, Any]) -> str:
@@ -92,7 +92,7 @@ def _dropped_by(artifact: Artifact, row: Mapping[str, Any]) -> str:
     if step is None:  # written before dropped rows named their step
         return f"dropped by {reason}: "
     config = artifact.manifest["config"]
-    name, options = _options(config["filters"][step - 1] if step else config["strategy"])
+    name, options = _options_of_strategy(config["filters"][step - 1] if step else config["strategy"])
     told = ""
     if step:
         module = FILTERS.get(name)
@@ -101,7 +101,7 @@ def _dropped_by(artifact: Artifact, row: Mapping[str, Any]) -> str:
     return f"dropped by {name} ({reason}): {told}"
 
 
-def _options(component: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _options_of_strategy(component: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the name of a component in a manifest and its options."""
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in component.items()}
     options.pop("version", None)
@@ -116,11 +116,11 @@ class _Told(NamedTuple):
     verdict: str
 
 
-def _explained(artifact: Artifact, reference_id: str, target_id: str) -> list[str]:
+def _why_not_mined(artifact: Artifact, reference_id: str, target_id: str) -> list[str]:
     if reference_id == target_id:
         return ["not a pair: a video is not paired with itself"]
-    captions = _captions(artifact.input_path("videos"), (reference_id, target_id))
-    name, options = _options(artifact.manifest["config"]["strategy"])
+    captions = _captions_of_pair(artifact.input_path("videos"), (reference_id, target_id))
+    name, options = _options_of_strategy(artifact.manifest["config"]["strategy"])
     strategy = STRATEGIES.get(name)
     if options.keys() - {field.name for field in fields(strategy.Config)}:
         remake = f"mine it again with `cvr mine-pairs --strategy {name}`; `cvr show {name}` has its options"
@@ -132,30 +132,30 @@ def _explained(artifact: Artifact, reference_id: str, target_id: str) -> list[st
     told = []
     both = [(before, after) for before in captions[reference_id] for after in captions[target_id]]
     texts = {pair: strategy.group_texts(*pair) if isinstance(strategy, DropsGroups) else [] for pair in both}
-    groups = _groups(artifact, sorted({text for found in texts.values() for text in found}))
+    groups = _groups_of_lost_pair(artifact, sorted({text for found in texts.values() for text in found}))
     for pair in both:
         group = next((groups[text] for text in texts[pair] if text in groups), None)
         said = group or strategy.explain(config, *pair)
         told.append(
             _Told(*pair, said if group or said.startswith("not a pair") else f"never proposed by {name}: {said}")
         )
-    return _gathered(told)
+    return _gathered_pair_verdicts(told)
 
 
-def _gathered(told: Sequence[_Told]) -> list[str]:
+def _gathered_pair_verdicts(told: Sequence[_Told]) -> list[str]:
     """One line for verdicts that differ in numbers and quoted words alone, with the captions that are most alike."""
     kinds: dict[str, list[_Told]] = {}
     for each in told:
         kinds.setdefault(re.sub(r"\d+|'[^']*'", "#", each.verdict), []).append(each)
     lines = []
     for found in sorted(kinds.values(), key=lambda found: found[0].verdict.startswith("not a pair")):
-        best = max(found, key=lambda each: _shared(each.before, each.after))
+        best = max(found, key=lambda each: _shared_words_of_pair(each.before, each.after))
         count = f" ({len(found) - 1} more of their captions likewise)" if len(found) > 1 else ""
         lines.append(f"{best.before!r} -> {best.after!r}: {best.verdict}{count}")
     return lines
 
 
-def _shared(before: str, after: str) -> float:
+def _shared_words_of_pair(before: str, after: str) -> float:
     """The share of words that two captions have in common."""
     one, other = set(words_of(before)), set(words_of(after))
     return len(one & other) / max(len(one | other), 1)
@@ -168,7 +168,7 @@ def _not_near(artifact: Artifact, name: str, most: int, ids: tuple[str, str]) ->
         found = [rows_with(artifact, part, {"reference_id": [video_id]}) for part in (KEPT, DROPPED)]
         rows = [row for some in found for row in some]
         whole = next((row for row in rows if row.get("drop_reason") and not row.get("target_id")), None)
-        near = {row["target_id"]: _similarity(row) for row in rows if row.get("target_id")}
+        near = {row["target_id"]: _similarity_of_pair(row) for row in rows if row.get("target_id")}
         if whole is not None:
             lines.append(f"dropped by {name} ({whole['drop_reason']}): {video_id}")
             continue
@@ -180,11 +180,11 @@ def _not_near(artifact: Artifact, name: str, most: int, ids: tuple[str, str]) ->
     return lines
 
 
-def _similarity(row: Mapping[str, Any]) -> float:
+def _similarity_of_pair(row: Mapping[str, Any]) -> float:
     return next((row[name] for name in _SIMILARITIES if row.get(name) is not None), 0.0)
 
 
-def _groups(artifact: Artifact, texts: Sequence[str]) -> dict[str, str]:
+def _groups_of_lost_pair(artifact: Artifact, texts: Sequence[str]) -> dict[str, str]:
     """Return what became of each of the groups that held the pair and were dropped whole."""
     rows = rows_with(artifact, DROPPED, {"reference_caption": texts}, needed="n_captions") if texts else []
     return {
@@ -195,7 +195,7 @@ def _groups(artifact: Artifact, texts: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _captions(videos: Path, ids: tuple[str, str]) -> dict[str, list[str]]:
+def _captions_of_pair(videos: Path, ids: tuple[str, str]) -> dict[str, list[str]]:
     artifact = open_artifact(videos)
     rows = rows_with(artifact, KEPT, {"video_id": ids})
     found = {row["video_id"]: row["captions"] for row in rows}

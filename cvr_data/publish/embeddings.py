@@ -33,16 +33,22 @@ def write_published_embeddings(folder: Path, part: Publishable, embeddings: Path
     videos, texts = list(compress(videos, store.has_videos(videos))), list(compress(texts, store.has_texts(texts)))
     splits = {}
     if videos:
-        splits["videos"] = _write(folder, "videos", videos, lambda ids: _videos(store, ids))
+        splits["videos"] = _write_published_shards(
+            folder, "videos", videos, lambda ids: _published_video_features(store, ids)
+        )
     if texts:
-        splits["texts"] = _write(folder, "texts", texts, lambda chunk: _texts(store, chunk))
+        splits["texts"] = _write_published_shards(
+            folder, "texts", texts, lambda chunk: _published_text_features(store, chunk)
+        )
     about = {"encoder": store.encoder, "space": "shared" if store.heads else "raw", "dim": store.dim,
              "videos": len(videos), "texts": len(texts), "key": store.artifact.key}  # fmt: skip
     write_bytes(folder / CONFIG / "encoder.json", json_bytes(about))
     return splits
 
 
-def _write(folder: Path, split: str, items: Sequence[str], rows_of: Callable[[Sequence[str]], pa.Table]) -> str:
+def _write_published_shards(
+    folder: Path, split: str, items: Sequence[str], rows_of: Callable[[Sequence[str]], pa.Table]
+) -> str:
     shards = -(-len(items) // SHARD_ITEMS)
     for shard in range(shards):
         table = rows_of(items[shard * SHARD_ITEMS : (shard + 1) * SHARD_ITEMS])
@@ -50,20 +56,20 @@ def _write(folder: Path, split: str, items: Sequence[str], rows_of: Callable[[Se
     return f"{CONFIG}/{split}-*.parquet"
 
 
-def _videos(store: FeatureStore, ids: Sequence[str]) -> pa.Table:
+def _published_video_features(store: FeatureStore, ids: Sequence[str]) -> pa.Table:
     features = store.frames(ids)
     frames_BTD, mask_BT = features.frames_BTD.numpy(), features.mask_BT.numpy()
-    frames = [_rows(frames_TD[mask_T]) for frames_TD, mask_T in zip(frames_BTD, mask_BT, strict=True)]
-    embedding = _rows(store.pooled(ids).numpy())
+    frames = [_published_vectors(frames_TD[mask_T]) for frames_TD, mask_T in zip(frames_BTD, mask_BT, strict=True)]
+    embedding = _published_vectors(store.pooled(ids).numpy())
     frame_type = pa.list_(pa.list_(pa.float32()))
     return pa.table({"item_id": list(ids), "embedding": embedding, "frames": pa.array(frames, frame_type)})
 
 
-def _texts(store: FeatureStore, texts: Sequence[str]) -> pa.Table:
-    return pa.table({"text": list(texts), "embedding": _rows(store.texts(texts).pooled_BD.numpy())})
+def _published_text_features(store: FeatureStore, texts: Sequence[str]) -> pa.Table:
+    return pa.table({"text": list(texts), "embedding": _published_vectors(store.texts(texts).pooled_BD.numpy())})
 
 
-def _rows(vectors_ND: np.ndarray) -> pa.Array:
+def _published_vectors(vectors_ND: np.ndarray) -> pa.Array:
     flat = pa.array(np.ascontiguousarray(vectors_ND, np.float32).ravel(), pa.float32())
     width = vectors_ND.shape[1]
     return pa.ListArray.from_arrays(np.arange(0, len(flat) + 1, width, dtype=np.int32), flat)

@@ -110,7 +110,7 @@ def stage_publication(dataset: Dataset, repo: str, folder: Path, wanted: Wanted 
         check_published_media(media, elsewhere)
     uploaded = media if wanted.with_videos else {}
     configs = _write_rows(part, folder, repo, wanted, uploaded)
-    card = _card(dataset, part, repo, wanted, _write_thumbnails(part, media, folder))
+    card = _published_card(dataset, part, repo, wanted, _write_thumbnails(part, media, folder))
     _write_papers(card, folder, wanted, dataset.artifact.key)
     (folder / "manifests").mkdir(parents=True, exist_ok=True)
     for number, made in enumerate(card.lineage, start=1):
@@ -151,7 +151,9 @@ def _write_rows(
     return configs
 
 
-def _card(dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictures: Mapping[str, str]) -> Card:
+def _published_card(
+    dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictures: Mapping[str, str]
+) -> Card:
     artifacts = lineage([dataset.artifact.path])
     evidence = evidence_of(wanted.evidence, part.triplets)
     if wanted.audit is not None:

@@ -48,8 +48,8 @@ def publishable_media(part: Publishable, folders: Sequence[Path]) -> tuple[dict[
     A table can name any file of this machine: what leaves lies, links followed, in one of the folders and has the
     ending of a video or image. A recording is published if no clip of it that is used is of another licence.
     """
-    inside, elsewhere = _inside(_free_clips(part), [folder.resolve() for folder in folders])
-    return _named(inside), elsewhere
+    inside, elsewhere = _clips_inside_folders(_free_clips(part), [folder.resolve() for folder in folders])
+    return _named_media(inside), elsewhere
 
 
 def check_published_media(media: Mapping[str, PublishedMedium], elsewhere: Mapping[str, Path]) -> None:
@@ -67,7 +67,9 @@ def check_published_media(media: Mapping[str, PublishedMedium], elsewhere: Mappi
             raise CvrError(f"The medium of {video_id} shows no picture, so it is not published: {error}") from None
 
 
-def _inside(clips: Mapping[str, Clip], folders: Sequence[Path]) -> tuple[dict[str, Clip], dict[str, Path]]:
+def _clips_inside_folders(
+    clips: Mapping[str, Clip], folders: Sequence[Path]
+) -> tuple[dict[str, Clip], dict[str, Path]]:
     """Clips by the files that they really are, and the files of those that may not leave."""
     inside: dict[str, Clip] = {}
     elsewhere: dict[str, Path] = {}
@@ -91,7 +93,7 @@ def _free_clips(part: Publishable) -> dict[str, Clip]:
     }
 
 
-def _named(found: Mapping[str, Clip]) -> dict[str, PublishedMedium]:
+def _named_media(found: Mapping[str, Clip]) -> dict[str, PublishedMedium]:
     """Where each file goes; a recording goes once."""
     media: dict[str, PublishedMedium] = {}
     taken: set[str] = set()

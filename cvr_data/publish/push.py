@@ -23,16 +23,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cvr_data.core.errors import CvrError, first_few, first_line
+from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.http_client import whole_number
-from cvr_data.core.progress import Progress
+from cvr_data.core.progress import Megabytes
+from cvr_data.publish.hub_answers import hub_answer_text, hub_http_error
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi, RepoFile
 
 log = logging.getLogger(__name__)
 REVISION = re.compile(r"(?!.*(\.\.|//|@\{|\.lock$))[A-Za-z0-9_][\w./-]*[\w-]|[A-Za-z0-9]")
-MEGABYTE = 1_000_000
 TREE = 10_000
 """Paths above which a whole tree is cheaper to ask for than each path."""
 
@@ -108,10 +108,10 @@ def push_publication(files: Mapping[str, Path], target: Target, config: Config, 
         except OfflineModeIsEnabled:
             raise CvrError("HF_HUB_OFFLINE is set, so nothing can be pushed; unset it.") from None
         except (HTTPError, RuntimeError, HfHubHTTPError) as error:
-            problem = _http_error(error)
+            problem = hub_http_error(error)
             failures = 1 if upload.committed > committed else failures + 1
             committed = upload.committed
-            text = publication_error(problem, api.endpoint, target, left=upload.left)
+            text = hub_answer_text(problem, api.endpoint, target.repo, target.revision, left=upload.left)
             response = getattr(problem, "response", None)
             may_pass = response is None or response.status_code in (408, 429) or response.status_code >= 500
             if not upload.is_met or not may_pass or failures >= config.attempts:
@@ -142,30 +142,30 @@ class Upload:
         target, api = self.target, self.api
         api.create_repo(target.repo, repo_type="dataset", private=target.private, exist_ok=True)
         self.is_met = True
-        heads = self._heads()
+        heads = self._branch_heads()
         head = heads.get(target.revision)
-        self._hash()
-        there = self._tree(head)
+        self._hash_files()
+        there = self._repository_tree(head)
         wanted = [name for name in self.files if not self._is_same(name, there.get(name))]
         stale = [name for name in there if name.startswith(target.owned) and name not in self.files]
         if wanted or stale or head is None:
             if wanted:
-                self._send(wanted, heads)
+                self._send_to_branch(wanted, heads)
             self.change = (len(wanted), len(stale))  # before the commit: its answer may be lost
-            head = self._publish(wanted, stale, head)
-        if target.branch in self._heads():
+            head = self._commit_to_revision(wanted, stale, head)
+        if target.branch in self._branch_heads():
             api.delete_branch(target.repo, branch=target.branch, repo_type="dataset")
         sent, removed = self.change
         url = f"{api.endpoint}/datasets/{target.repo}/commit/{head}"
         return Pushed(url=url, files=len(self.files), sent=sent, removed=removed)
 
-    def _heads(self) -> dict[str, str]:
+    def _branch_heads(self) -> dict[str, str]:
         refs = self.api.list_repo_refs(self.target.repo, repo_type="dataset")
         if self.target.revision in {tag.name for tag in refs.tags}:
             raise CvrError(f"{self.target.repo}: {self.target.revision!r} is a tag, which cannot be pushed to.")
         return {branch.name: branch.target_commit for branch in refs.branches}
 
-    def _hash(self) -> None:
+    def _hash_files(self) -> None:
         """Work out the sha256 of every file, once."""
         from huggingface_hub import CommitOperationAdd
 
@@ -176,7 +176,7 @@ class Upload:
                 self.additions[name] = CommitOperationAdd(name, str(self.files[name]))
                 progress.advance_bytes(self.additions[name].upload_info.size)
 
-    def _tree(self, revision: str | None) -> dict[str, "RepoFile"]:
+    def _repository_tree(self, revision: str | None) -> dict[str, "RepoFile"]:
         from huggingface_hub import RepoFile
 
         if revision is None:
@@ -194,7 +194,7 @@ class Upload:
         content = self.files[name].read_bytes()
         return entry.blob_id == hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
-    def _send(self, wanted: Sequence[str], heads: Mapping[str, str]) -> None:
+    def _send_to_branch(self, wanted: Sequence[str], heads: Mapping[str, str]) -> None:
         """Bring the files to the branch, those that are not there yet, and compare all of them."""
         target = self.target
         if target.branch not in heads:
@@ -202,38 +202,38 @@ class Upload:
             self.api.create_branch(
                 target.repo, branch=target.branch, revision=base, repo_type="dataset", exist_ok=True
             )  # fmt: skip
-        arrived = self._tree(target.branch)
+        arrived = self._repository_tree(target.branch)
         missing = [name for name in wanted if not self._is_same(name, arrived.get(name))]
         self.left = len(missing)
         if len(missing) < len(wanted):
             log.info("%d of %d files have arrived before.", len(wanted) - len(missing), len(wanted))
-        progress = Megabytes("upload", self._bytes(missing))
+        progress = Megabytes("upload", self._bytes_of_files(missing))
         with progress:
-            for chunk in self._chunks(missing, self.config.chunk_files, self.config.chunk_bytes):
+            for chunk in self._upload_chunks(missing, self.config.chunk_files, self.config.chunk_bytes):
                 self._send_chunk(chunk, progress)
-        self._compare(wanted)
+        self._compare_with_hub(wanted)
 
     def _send_chunk(self, chunk: Sequence[str], progress: "Megabytes") -> None:
         target, additions = self.target, [self.additions[name] for name in chunk]
-        for group in self._chunks(chunk, self.config.chunk_files, self.config.group_bytes):
+        for group in self._upload_chunks(chunk, self.config.chunk_files, self.config.group_bytes):
             self.api.preupload_lfs_files(
                 target.repo, [self.additions[name] for name in group], repo_type="dataset", revision=target.branch,
                 free_memory=False,
             )  # fmt: skip
-            progress.advance_bytes(self._bytes(group), note=f"{self.left} files left")
+            progress.advance_bytes(self._bytes_of_files(group), note=f"{self.left} files left")
         self.api.create_commit(
             target.repo, additions, repo_type="dataset", revision=target.branch,
             commit_message=f"Upload {len(chunk)} files for {target.revision}",
         )  # fmt: skip
-        self._compare(chunk)
+        self._compare_with_hub(chunk)
         self.committed += len(chunk)
         self.left = (self.left or len(chunk)) - len(chunk)
 
-    def _compare(self, names: Sequence[str]) -> None:
+    def _compare_with_hub(self, names: Sequence[str]) -> None:
         """Compare what the Hub reports of files on the branch with what lies here."""
         target = self.target
         if len(names) > TREE:
-            found = self._tree(target.branch)
+            found = self._repository_tree(target.branch)
         else:
             entries = self.api.get_paths_info(target.repo, list(names), revision=target.branch, repo_type="dataset")
             found = {entry.path: entry for entry in entries}  # type: ignore[misc]
@@ -243,7 +243,7 @@ class Upload:
                 "as it was. Were the files changed meanwhile? Run again."
             )
 
-    def _publish(self, wanted: Sequence[str], stale: Sequence[str], head: str | None) -> str:
+    def _commit_to_revision(self, wanted: Sequence[str], stale: Sequence[str], head: str | None) -> str:
         """Make the one commit on the revision and return its id."""
         from huggingface_hub import CommitOperationCopy, CommitOperationDelete
 
@@ -251,7 +251,7 @@ class Upload:
         if head is None:
             first = list(self.api.list_repo_commits(target.repo, repo_type="dataset"))[-1].commit_id
             self.api.create_branch(target.repo, branch=target.revision, revision=first, repo_type="dataset")
-            head = self._heads()[target.revision]
+            head = self._branch_heads()[target.revision]
         commit = self.api.create_commit(
             target.repo,
             [
@@ -263,10 +263,10 @@ class Upload:
         )  # fmt: skip
         return str(commit.oid)
 
-    def _bytes(self, names: Sequence[str]) -> int:
+    def _bytes_of_files(self, names: Sequence[str]) -> int:
         return sum(self.additions[name].upload_info.size for name in names)
 
-    def _chunks(self, names: Sequence[str], most_files: int, most_bytes: int) -> Iterator[list[str]]:
+    def _upload_chunks(self, names: Sequence[str], most_files: int, most_bytes: int) -> Iterator[list[str]]:
         chunk: list[str] = []
         size = 0
         for name in names:
@@ -278,52 +278,3 @@ class Upload:
             size += more
         if chunk:
             yield chunk
-
-
-class Megabytes(Progress):
-    """A progress line in whole megabytes."""
-
-    def __init__(self, label: str, total_bytes: int):
-        super().__init__(label, total_bytes // MEGABYTE, "MB")
-        self.bytes = 0
-
-    def advance_bytes(self, count: int, note: str = "") -> None:
-        """Add so many bytes."""
-        self.bytes += count
-        self.advance(self.bytes // MEGABYTE - self.done, note)
-
-
-def _http_error(error: Exception) -> Exception:
-    """Return the HTTP error; huggingface_hub wraps that of a failed upload of one file."""
-    from huggingface_hub.errors import HTTPError
-
-    if isinstance(error, HTTPError):
-        return error
-    if isinstance(error.__cause__, HTTPError):
-        return error.__cause__
-    raise error
-
-
-def publication_error(error: Exception, endpoint: str, target: Target, *, left: int | None = None) -> str:
-    """Return one line that says what the Hub answered, and what to do."""
-    response = getattr(error, "response", None)
-    state = f"{target.revision} is as it was" + ("" if left is None else f", {left} files are missing")
-    if response is None:
-        return f"Cannot reach {endpoint}: {_one_line(error)} {state}; run again to go on."
-    status = response.status_code
-    if status == 401:
-        return f"{endpoint} refused the token (401): run `hf auth login`, or set HF_TOKEN to a token that can write."
-    if status == 403:
-        owner = target.repo.split("/")[0]
-        return f"{endpoint}: the token may not write to {target.repo} (403); use one with write access to {owner}."
-    if status == 412:
-        return f"{target.repo} was changed by someone else meanwhile (412); run again."
-    if status == 429:
-        return f"{endpoint} limits the rate of requests (429). {state}; wait a few minutes and run again to go on."
-    return f"{endpoint} answered {status}: {_one_line(error)} {state}; run again to go on."
-
-
-def _one_line(error: Exception) -> str:
-    """The first line, without the signatures that addresses of uploads carry."""
-    line = re.sub(r"\?[^\s']+", "", first_line(error))
-    return line if line.endswith(".") else f"{line}."

@@ -24,7 +24,7 @@ GPS_IFD = 0x8825
 
 def scan_publication(files: Mapping[str, Path]) -> list[str]:
     """Return what was found, one line each: the path in the repository, and what it holds."""
-    return [f"{name}{where}" for name, path in files.items() for where in _found(path)]
+    return [f"{name}{where}" for name, path in files.items() for where in _findings_in_file(path)]
 
 
 def secrets_to_publish(text: str) -> list[str]:
@@ -32,7 +32,7 @@ def secrets_to_publish(text: str) -> list[str]:
     return [*secrets_in(text), *(["a home folder"] if re.search(HOME, text) else [])]
 
 
-def _found(path: Path) -> Iterator[str]:
+def _findings_in_file(path: Path) -> Iterator[str]:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
         yield from _in_table(path)
@@ -50,22 +50,22 @@ def _in_table(path: Path) -> Iterator[str]:
             (name, kind)
             for batch in file.iter_batches()
             for name, column in zip(batch.schema.names, batch.columns, strict=True)
-            for texts in _texts(column)
+            for texts in _texts_to_scan(column)
             for kind in secrets_to_publish("\n".join(filter(None, pc.unique(texts).to_pylist())))
         }
     yield from (f", column {name}: {kind}" for name, kind in sorted(found))
 
 
-def _texts(column: pa.Array) -> Iterator[pa.Array]:
+def _texts_to_scan(column: pa.Array) -> Iterator[pa.Array]:
     """The texts in a column, also those in its lists and structs."""
     kind = column.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         yield column
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        yield from _texts(column.flatten())
+        yield from _texts_to_scan(column.flatten())
     elif pa.types.is_struct(kind):
         for part in column.flatten():
-            yield from _texts(part)
+            yield from _texts_to_scan(part)
 
 
 def _in_image(path: Path) -> Iterator[str]:

@@ -7,11 +7,15 @@ As for WebVid-CoVR's test set, one person sees both clips and all texts at once,
 AAAI 2024, https://arxiv.org/abs/2308.14746).
 """
 
+# Shapes: N videos, D embedding.
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -19,6 +23,57 @@ from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.tables import MODIFICATIONS, PAIRS, TRIPLETS, content_id
+
+SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A video and its cosine with the target."""
+
+    video_id: str
+    similarity: float
+
+
+class TargetNeighbours:
+    """Pooled features of the videos of each split: among those that look like a target are further valid ones.
+
+    Source: CIRCO's several targets per query were found so, among the images nearest to the first (Baldrati et al.
+    2023, https://arxiv.org/abs/2303.15247); here the nearest are shown, of the same split as the query.
+    """
+
+    def __init__(self, split_of: dict[str, str | None], pooled_ND: np.ndarray):
+        self._ids = list(split_of)
+        self._row = {video_id: row for row, video_id in enumerate(self._ids)}
+        self._split = np.array([split or "" for split in split_of.values()])
+        self._pooled_ND = pooled_ND
+
+    @classmethod
+    def open(cls, embeddings: Path, videos: pa.Table) -> "TargetNeighbours":
+        """Return the neighbours by the raw visual features of a folder; videos without features are left out.
+
+        Raises:
+            CvrError: not an embeddings artifact.
+        """
+        from cvr_data.features.store import FeatureStore  # torch, which a review without neighbours does not need
+
+        store = FeatureStore.open(embeddings, space="raw")
+        ids = videos["video_id"].to_pylist()
+        split_of = dict(compress(zip(ids, videos["split"].to_pylist(), strict=True), store.has_videos(ids)))
+        return cls(split_of, store.pooled(list(split_of)).numpy())
+
+    def of(self, target_id: str, *, leave_out: set[str]) -> list[Neighbour]:
+        """Return the nearest videos of the target's split, nearest first; none where its features are not stored."""
+        row = self._row.get(target_id)
+        if row is None:
+            return []
+        cosine_N = self._pooled_ND @ self._pooled_ND[row]
+        order = np.lexsort((np.arange(len(cosine_N)), -cosine_N))
+        hidden = {target_id, *leave_out}
+        found = (place for place in order if self._split[place] == self._split[row])
+        nearest = (int(place) for place in found if self._ids[place] not in hidden)
+        return [Neighbour(self._ids[place], round(float(cosine_N[place]), 4)) for place in islice(nearest, SHOWN)]
+
 
 GOLD_STYLE = "gold"
 SCORES = ("text_similarity", "visual_similarity")
@@ -82,7 +137,7 @@ def read_reviewed(
     if splits and (unknown := sorted(set(splits) - {row["split"] for row in rows})):
         present = sorted({row["split"] or "none" for row in rows})
         raise CvrError(f"{folder} has no row of split {first_few(unknown)}. {did_you_mean(unknown[0], present)}")
-    items = _items([row for row in rows if not splits or row["split"] in splits])
+    items = _review_items([row for row in rows if not splits or row["split"] in splits])
     if not items:
         raise CvrError(f"{folder} has no text to review.")
     return Reviewed(artifact, items + (read_gold_for_review(gold) if gold else []))
@@ -127,15 +182,15 @@ def _with_pairs(table: pa.Table, artifact: Artifact, pairs: Path | None) -> list
     return [{**by_id[row["pair_id"]], **row} for row in texts.to_pylist()]
 
 
-def _items(rows: Sequence[dict[str, Any]]) -> list[ReviewItem]:
+def _review_items(rows: Sequence[dict[str, Any]]) -> list[ReviewItem]:
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if (row["modification"] or "").strip():
             groups.setdefault(review_item_id(row["reference_id"], row["target_id"], row["style"]), []).append(row)
-    return [_item(name, group) for name, group in groups.items()]
+    return [_review_item(name, group) for name, group in groups.items()]
 
 
-def _item(name: str, rows: Sequence[dict[str, Any]]) -> ReviewItem:
+def _review_item(name: str, rows: Sequence[dict[str, Any]]) -> ReviewItem:
     first = rows[0]
     return ReviewItem(
         item_id=name,

@@ -43,7 +43,7 @@ class Media:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._made: dict[int, Path] = {}
         self._lock = threading.Lock()
-        self.strip = lru_cache(maxsize=256)(self._strip)
+        self.strip = lru_cache(maxsize=256)(self._frame_strip)
 
     def close(self) -> None:
         """Remove the files that were made."""
@@ -98,7 +98,7 @@ class Media:
                 self._made[number].write_bytes(content)
             return self._made[number]
 
-    def _strip(self, number: int) -> bytes | None:
+    def _frame_strip(self, number: int) -> bytes | None:
         """A JPEG of frames side by side, first to last; None if the video cannot be read."""
         from PIL import Image
 

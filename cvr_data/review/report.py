@@ -11,8 +11,7 @@ from statistics import median
 from typing import Any
 
 from cvr_data.core.reading import reading
-from cvr_data.review.export import reviewed_judgments
-from cvr_data.review.store import DECISIONS, KIND, ReviewStore
+from cvr_data.review.store import DECISIONS, KIND, ReviewStore, reviewed_judgments
 from cvr_data.triplets.judgments import KEPT, triplet_verdicts
 
 JudgmentRow = dict[str, Any]
@@ -80,10 +79,10 @@ def review_report_lines(report: dict[str, Any]) -> list[str]:
         found.append(f"{title:<16}" + (", ".join(f"{name} {count}" for name, count in counts.items()) or "none"))
     found.append(f"{'also correct':<16}{report['also_correct']}")
     for title, agreed in report["agreement"].items():
-        alpha = _shown(agreed["krippendorff_alpha"])
+        alpha = _agreement_text(agreed["krippendorff_alpha"])
         found.append(f"agreement on {title}: Krippendorff's alpha {alpha} over {agreed['items']} items judged twice")
         for pair, numbers in agreed["pairs"].items():
-            kappa = _shown(numbers["cohen_kappa"])
+            kappa = _agreement_text(numbers["cohen_kappa"])
             found.append(f"  {pair}: Cohen's kappa {kappa}, {numbers['same']} of {numbers['items']} the same")
     return found
 
@@ -113,7 +112,7 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 4)
 
 
-def _shown(value: float | None) -> str:
+def _agreement_text(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.3f}"
 
 

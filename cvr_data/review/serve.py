@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import input_key
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow, input_names
-from cvr_data.review.items import Reviewed, read_reviewed
+from cvr_data.review.items import Reviewed, TargetNeighbours, read_reviewed
 from cvr_data.review.media import media_to_review
-from cvr_data.review.neighbours import TargetNeighbours
 from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
 from cvr_data.triplets.dataset import read_dataset_videos
@@ -82,7 +81,7 @@ def serve_review(
         asks = here or address.host not in LOOPBACK_HOSTS
         tokens = {name: store.token_of(name) for name in settings.annotators}
         listening = stack.enter_context(_listen(address))
-        for line in _lines(session, listening, address.host, tokens if asks else None):
+        for line in _review_links(session, listening, address.host, tokens if asks else None):
             announce(line)
         app = make_review_app(session, tokens=tokens if asks else None)
         config = uvicorn.Config(
@@ -153,7 +152,9 @@ def _listen(address: Address) -> socket.socket:
     return found
 
 
-def _lines(session: Session, listening: socket.socket, host: str, tokens: dict[str, str] | None) -> Sequence[str]:
+def _review_links(
+    session: Session, listening: socket.socket, host: str, tokens: dict[str, str] | None
+) -> Sequence[str]:
     port = listening.getsockname()[1]
     host = socket.gethostname() if host in ANY_HOST else host
     shown = f"[{host}]" if ":" in host else host

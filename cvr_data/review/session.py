@@ -16,9 +16,8 @@ from typing import Any
 
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.language.words import clean_text
-from cvr_data.review.items import Reviewed, ReviewItem
+from cvr_data.review.items import Reviewed, ReviewItem, TargetNeighbours
 from cvr_data.review.media import Media
-from cvr_data.review.neighbours import TargetNeighbours
 from cvr_data.review.store import DECISIONS, REASONS, Judgment, ReviewStore
 
 MAX_TEXT = 2000
@@ -52,11 +51,11 @@ class Session:
         for item in reviewed.items:
             for text in item.texts:
                 self.targets.setdefault((item.reference_id, text), set()).add(item.target_id)
-        self.order = {name: self._order(name) for name in settings.annotators}
+        self.order = {name: self._reviewer_order(name) for name in settings.annotators}
 
     def state(self, annotator: str) -> dict[str, Any]:
         """Return what the page shows next and how far the annotator is; `item` is None at the end."""
-        mine, done = self._mine(annotator)
+        mine, done = self._reviewer_items(annotator)
         left = [name for name in mine if name not in done]
         return {
             "annotator": annotator,
@@ -71,8 +70,8 @@ class Session:
         """Return an item as the page gets it."""
         return {
             "item_id": item.item_id,
-            "reference": self._video(item.reference_id, item.reference_caption),
-            "target": self._video(item.target_id, item.target_caption),
+            "reference": self._video_on_page(item.reference_id, item.reference_caption),
+            "target": self._video_on_page(item.target_id, item.target_caption),
             "texts": reviewed_texts_as_shown(item, annotator, seed=self.settings.seed),
             "changes": list(item.changes),
             "scores": item.scores,
@@ -85,7 +84,7 @@ class Session:
             CvrError: it makes no sense; the line says why.
             AlreadyJudged: another stands in its place.
         """
-        item = self.items.get(_text(sent, "item_id") or "")
+        item = self.items.get(_sent_text(sent, "item_id") or "")
         if item is None:
             raise CvrError("There is no such item in this review.")
         self.store.add(_judgment(sent, item, annotator, is_shared=item.item_id in self.shared, videos=self.media))
@@ -111,23 +110,23 @@ class Session:
             return []
         known = {item.reference_id}.union(*(self.targets[item.reference_id, text] for text in item.texts))
         found = self.neighbours.of(item.target_id, leave_out=known)
-        return [{**self._video(near.video_id, ""), "similarity": near.similarity} for near in found]
+        return [{**self._video_on_page(near.video_id, ""), "similarity": near.similarity} for near in found]
 
-    def _order(self, annotator: str) -> list[str]:
+    def _reviewer_order(self, annotator: str) -> list[str]:
         names = [
             name for name in self.items
             if name in self.shared or reviewer_of(name, self.settings.annotators, seed=self.settings.seed) == annotator
         ]  # fmt: skip
         return review_order(annotator, names, seed=self.settings.seed)
 
-    def _mine(self, annotator: str) -> tuple[list[str], set[str]]:
+    def _reviewer_items(self, annotator: str) -> tuple[list[str], set[str]]:
         """The annotator's items, without those that a former owner judged and with those judged as a former owner."""
         done = self.store.judged_by(annotator)
         taken = self.store.taken()
         mine = [name for name in self.order[annotator] if taken.get(name, annotator) == annotator]
         return mine + sorted(name for name in done.difference(mine) if name in self.items), done
 
-    def _video(self, video_id: str, caption: str) -> dict[str, Any]:
+    def _video_on_page(self, video_id: str, caption: str) -> dict[str, Any]:
         number = self.media.number_of[video_id]
         caption = caption or self.captions.get(video_id, "")
         shown = {"number": number, "kind": self.media.kind(number), "caption": caption}
@@ -136,21 +135,21 @@ class Session:
 
 
 def _judgment(sent: Mapping[str, Any], item: ReviewItem, annotator: str, *, is_shared: bool, videos: Media) -> Judgment:
-    decision = _text(sent, "decision")
+    decision = _sent_text(sent, "decision")
     if decision not in DECISIONS:
         raise CvrError(f"decision should be one of {', '.join(DECISIONS)}, got {first_few([decision])}.")
-    reason = _text(sent, "reason") if decision == "reject" else None
+    reason = _sent_text(sent, "reason") if decision == "reject" else None
     if decision == "reject" and reason not in REASONS:
         raise CvrError(f"reason should be one of {', '.join(REASONS)}, got {reason!r}.")
-    chosen = _text(sent, "chosen")
+    chosen = _sent_text(sent, "chosen")
     modification = None
     if decision in ("accept", "edit"):
         if chosen not in item.texts:
             raise CvrError("chosen is none of the candidate texts.")
-        modification = chosen if decision == "accept" else clean_text(_text(sent, "modification") or "").strip()
+        modification = chosen if decision == "accept" else clean_text(_sent_text(sent, "modification") or "").strip()
         if not modification:
             raise CvrError("An edited text must not be empty.")
-    request_id = _text(sent, "request_id")
+    request_id = _sent_text(sent, "request_id")
     if not request_id:
         raise CvrError("request_id is missing.")
     seconds = sent.get("seconds")
@@ -161,23 +160,23 @@ def _judgment(sent: Mapping[str, Any], item: ReviewItem, annotator: str, *, is_s
         is_shared=is_shared,
         decision=decision,
         reason=reason,
-        note=_text(sent, "note"),
+        note=_sent_text(sent, "note"),
         chosen=chosen if decision in ("accept", "edit") else None,
         modification=modification,
-        also_correct=_videos(sent.get("also_correct") or [], item, videos) if modification else (),
+        also_correct=_sent_videos(sent.get("also_correct") or [], item, videos) if modification else (),
         seconds=round(float(seconds), 1) if isinstance(seconds, int | float) and 0 <= seconds < 86400 else None,
         judged_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
 
 
-def _text(sent: Mapping[str, Any], name: str) -> str | None:
+def _sent_text(sent: Mapping[str, Any], name: str) -> str | None:
     value = sent.get(name)
     if value is not None and (not isinstance(value, str) or len(value) > MAX_TEXT):
         raise CvrError(f"{name} should be a text of at most {MAX_TEXT} letters.")
     return value
 
 
-def _videos(numbers: Sequence[Any], item: ReviewItem, media: Media) -> tuple[str, ...]:
+def _sent_videos(numbers: Sequence[Any], item: ReviewItem, media: Media) -> tuple[str, ...]:
     count = len(media.video_ids)
     if not isinstance(numbers, list) or not all(type(number) is int and 0 <= number < count for number in numbers):
         raise CvrError("also_correct should be a list of numbers of videos.")

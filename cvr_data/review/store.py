@@ -4,6 +4,7 @@ An annotator has at most one live judgment of an item, an item that is not share
 itself refuses a second. Undone judgments stay in it, marked, and are never counted.
 """
 
+import hashlib
 import json
 import os
 import secrets
@@ -16,9 +17,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import pyarrow as pa
+
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.core.reading import reading
 from cvr_data.core.sqlite_files import check_database
 from cvr_data.review.items import ReviewItem
+from cvr_data.tables import JUDGMENTS
+
+VERSION = 1
+STAGE = "export-judgments"
 
 KIND = "a file of judgments"
 DECISIONS = ("accept", "edit", "reject", "skip")
@@ -32,7 +42,6 @@ REASONS = {
     "other": "something else",
 }
 """Why a triplet is rejected. The first three are those of WebVid-CoVR's test set, too_broad is CIRCUS's."""
-
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS items (
@@ -213,3 +222,32 @@ def _judgment(row: Sequence[Any]) -> Judgment:
     values["is_shared"] = bool(values["is_shared"])
     values["also_correct"] = tuple(json.loads(values["also_correct"]))
     return Judgment(**values)
+
+
+def export_judgments(review: Path, out: Path, *, overwrite: bool = False) -> Artifact:
+    """Write the live judgments of a review as an artifact and return it.
+
+    Raises:
+        CvrError: there is no such review, or none was judged.
+    """
+    with reading(review, KIND), ReviewStore(review, must_exist=True) as store:
+        settings, table = store.settings(), reviewed_judgments(store)
+    if not table.num_rows:
+        raise CvrError(f"{review} holds no judgment yet.")
+    content = json.dumps(table.to_pylist(), sort_keys=True).encode("utf-8", "surrogatepass")
+    config = {**settings, "judgments_sha256": hashlib.sha256(content).hexdigest()}
+    writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=config, overwrite=overwrite)
+    if (done := writer.finished()) is not None:
+        return done
+    with writer:
+        writer.write_part(0, table)
+        return writer.finish()
+
+
+def reviewed_judgments(store: ReviewStore) -> pa.Table:
+    """Return the live judgments in the order made."""
+    items = {item.item_id: item for item in store.items()}
+    rows = []
+    for made in store.judgments():
+        rows.append({**vars(items[made.item_id]), **vars(made), "judgment_id": made.request_id})
+    return pa.Table.from_pylist(rows, schema=JUDGMENTS)

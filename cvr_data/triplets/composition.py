@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.core.parts import bucket_table, hashes_of
+from cvr_data.core.parts import bucket_table
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Step
 from cvr_data.features.pool_queries import GALLERY_COLUMNS, pool_queries
 from cvr_data.features.single_inputs import (
     LABELS,
@@ -55,11 +55,15 @@ def with_composition(run: StageRun, triplets: Flow, folders: Sequence[Path], con
     columns = (*GALLERY_COLUMNS, "split")
     named = Step(name="gallery", run=_gallery_rows, config=config.default_split, makes_rows=True, is_counted=False)
     flows = [run.read(folder, columns, ["video_id", "captions"]).then(named) for folder in folders]
-    gathered = run.meet(flows, KeyedStep(name="gallery", run=_once, key=_by_video, makes_rows=True, is_counted=False))
+    gathered = run.meet(
+        flows, KeyedStep(name="gallery", run=_once, key=ByColumn("video_id"), makes_rows=True, is_counted=False)
+    )
     side = run.side(gathered, bucket_table)
     return run.meet(
         [triplets],
-        KeyedStep(name="composition", run=labelled, key=_by_reference, config=config, sides=(side,), tells=True),
+        KeyedStep(
+            name="composition", run=labelled, key=ByColumn("reference_id"), config=config, sides=(side,), tells=True
+        ),
     )
 
 
@@ -73,15 +77,6 @@ def _gallery_rows(default_split: str, videos: pa.Table) -> pa.Table:
 def _once(config: Any, videos: pa.Table) -> pa.Table:
     _, first = np.unique(videos.column("video_id").to_numpy(), return_index=True)
     return videos.take(pa.array(np.sort(first)))
-
-
-def _by_video(config: Any, videos: pa.Table) -> np.ndarray:
-    return hashes_of(videos.column("video_id"))
-
-
-def _by_reference(config: CompositionConfig, triplets: pa.Table) -> np.ndarray:
-    """Where all rows of a query meet, and all texts of a pair."""
-    return hashes_of(triplets.column("reference_id"))
 
 
 def labelled(config: CompositionConfig, triplets: pa.Table, gallery: pa.Table) -> tuple[pa.Table, dict[str, int]]:

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.parts import bucket_table
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.core.stages import KeyedStep, Step, one_key
 from cvr_data.tables import VIDEOS
 from cvr_data.triplets.card import SourceOfVideos, card_sources_in
 from cvr_data.triplets.counting import (
@@ -43,7 +42,7 @@ def count_triplets(
         KeyedStep(name="counts", run=triplet_counts, key=triplet_facts_by_value, makes_rows=True, is_counted=False),
     )
     sums = counted.then(
-        KeyedStep(name="sums", run=summed_triplet_counts, key=_together, makes_rows=True, is_counted=False)
+        KeyedStep(name="sums", run=summed_triplet_counts, key=one_key, makes_rows=True, is_counted=False)
     )
     counts = triplet_counts_by_scope(bucket_table(*run.side(sums, bucket_table).arguments))
     return triplet_numbers(counts, with_videos=bool(videos)), card_sources_in(_videos_in(counts))
@@ -61,7 +60,3 @@ def _videos_in(counts: Counts) -> Counter[tuple[str, str | None]]:
 
 def _checked(folder: str, part: pa.Table) -> pa.Table:
     return check_columns(part, pa.schema([VIDEOS.field(name) for name in VIDEO_COLUMNS]), folder)
-
-
-def _together(config: Any, counts: pa.Table) -> np.ndarray:
-    return np.zeros(counts.num_rows, np.uint64)

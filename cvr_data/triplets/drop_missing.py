@@ -19,10 +19,10 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import input_paths, lineage
 from cvr_data.core.parts import bucket_table, hashes_of
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.versions import installed_versions
 from cvr_data.core.whole_files import read_parquet
-from cvr_data.media.check_media import media_file
+from cvr_data.media.check_media import media_check_file
 from cvr_data.tables import TRIPLETS
 from cvr_data.triplets.build import MadeOf, write_dataset
 from cvr_data.triplets.card import card_commands
@@ -43,7 +43,7 @@ def drop_missing_triplets(dataset: Dataset, check: Path, out: Path, *, overwrite
     Raises:
         CvrError: videos of the dataset were not checked, or no triplet is left.
     """
-    media, source = media_file(check), dataset.artifact
+    media, source = media_check_file(check), dataset.artifact
     name = str(source.manifest.get("name") or source.path.resolve().name)
     run = StageRun(
         out, stage=STAGE, version=VERSION, config={"name": name},
@@ -99,7 +99,7 @@ def _statuses(run: StageRun, triplets: Flow, media: Flow) -> pa.Table:
         CvrError: some of them were not checked.
     """
     used = triplets.then(Step(name="used videos", run=_used, makes_rows=True, is_counted=False))
-    met = KeyedStep(name="statuses", run=_met, key=_by_video, makes_rows=True, is_counted=False)
+    met = KeyedStep(name="statuses", run=_met, key=ByColumn("video_id"), makes_rows=True, is_counted=False)
     found = bucket_table(*run.side(run.meet([media, used], met), bucket_table).arguments)
     unchecked = found.filter(pc.is_null(found.column("status")))
     if unchecked.num_rows:
@@ -123,10 +123,6 @@ def _lost(media: str) -> np.ndarray:
 def _used(config: Any, triplets: pa.Table) -> pa.Table:
     ends = [triplets.column(f"{end}_id").combine_chunks() for end in ("reference", "target")]
     return pa.table({"video_id": pc.unique(pa.concat_arrays(ends))})
-
-
-def _by_video(config: Any, rows: pa.Table) -> np.ndarray:
-    return hashes_of(rows.column("video_id"))
 
 
 def _met(config: Any, rows: pa.Table) -> pa.Table:

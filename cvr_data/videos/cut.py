@@ -13,7 +13,7 @@ from cvr_data.core.places import is_remote
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Step
 from cvr_data.core.whole_files import file_sha256
-from cvr_data.download.names import file_name
+from cvr_data.download.items import file_name
 from cvr_data.media.clip import Clip
 from cvr_data.media.places import moved_media, refuse_arrived, resolve_media, told_missing
 from cvr_data.media.video import UnreadableVideo, cut_video

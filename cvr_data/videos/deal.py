@@ -88,11 +88,11 @@ def deal_pairs(graph: PairGraph, wanted: Mapping[str, float], *, seed: int = 0) 
     names = ("train", *wanted)
     of_split = {name: float(graph.queries_E[is_kept & (ends[:, 0] == name)].sum()) for name in names}
     cut = float(graph.queries_E[~is_kept].sum())
-    means = [_mean(graph, is_in) for is_in in (~is_kept, is_kept)]
+    means = [_mean_strength(graph, is_in) for is_in in (~is_kept, is_kept)]
     return Dealt(graph.nodes_N, splits_N, of_split, cut, *means)
 
 
-def _mean(graph: PairGraph, is_in: np.ndarray) -> float:
+def _mean_strength(graph: PairGraph, is_in: np.ndarray) -> float:
     queries = graph.queries_E[is_in].sum()
     return float(graph.strength_E[is_in].sum() / queries) if queries else 0.0
 

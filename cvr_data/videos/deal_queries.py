@@ -77,8 +77,8 @@ def dealt_by_queries(run: StageRun, queries: Queries, kin: Side, seed: int) -> D
         CvrError: there are fewer queries than are asked for.
     """
     rows = run.read(queries.pairs, (*_ENDS, *_CAPTIONS, *_SIMILARITIES), (*_ENDS, *_CAPTIONS))
-    found = run.side(rows.then(Step(name="graph", run=_edges, sides=(kin,), makes_rows=True, is_counted=False)),
-                     bucket_table)  # fmt: skip
+    graph_edges = Step(name="graph", run=_pair_graph_edges, sides=(kin,), makes_rows=True, is_counted=False)
+    found = run.side(rows.then(graph_edges), bucket_table)
     edges = bucket_table(*found.arguments)
     names = ("first", "second", "query", "strength")
     first, second, query, strength = (edges.column(name).to_numpy() for name in names)
@@ -91,7 +91,7 @@ def dealt_by_queries(run: StageRun, queries: Queries, kin: Side, seed: int) -> D
     return deal_pairs(graph, {split: float(number) for split, number in queries.wanted.items()}, seed=seed)
 
 
-def _edges(config: None, pairs: pa.Table, kin: Kin) -> pa.Table:
+def _pair_graph_edges(config: None, pairs: pa.Table, kin: Kin) -> pa.Table:
     """The kins of both ends of each pair, its query and its strength."""
     ends = [kin.of(hashes_of(pairs.column(name)))[1] for name in _ENDS]
     query = hashes_of(pairs.column("reference_id"))

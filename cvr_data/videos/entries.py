@@ -60,11 +60,11 @@ def video_tables(entries: Iterable[Entry], source: str, repeated: str) -> Iterat
     Whatever else is to become of entries of one id, `import_videos` does it, as it meets those of other slices.
     """
     entries = map(_with_plain_names, entries)
-    while batch := [_named(entry) for entry in islice(entries, SLICE)]:
-        yield _table(_with_all_captions(batch) if repeated == "captions" else batch, source)
+    while batch := [_named_entry(entry) for entry in islice(entries, SLICE)]:
+        yield _entries_table(_with_all_captions(batch) if repeated == "captions" else batch, source)
 
 
-def _named(entry: Entry) -> Entry:
+def _named_entry(entry: Entry) -> Entry:
     """The entry with its id in the one form of texts, so that no two look alike, and with the split that is meant."""
     entry.video_id = clean_text(entry.video_id).strip()
     if not entry.video_id:
@@ -101,11 +101,7 @@ def _is_utf8(name: str) -> bool:
 
 
 def one_video_split(video_id: str, splits: Iterable[str | None]) -> str | None:
-    """Return the one split that rows of an id give; None where they give none.
-
-    Raises:
-        CvrError: they give two.
-    """
+    """Return the one split that rows of an id give; None where they give none. Raises CvrError: they give two."""
     found = sorted({split for split in splits if split is not None}, key=SPLITS.index)
     if len(found) > 1:
         raise CvrError(f"{video_id} is in the splits {' and '.join(found)}; a video is in one.")
@@ -124,7 +120,7 @@ def _with_all_captions(entries: Iterable[Entry]) -> list[Entry]:
     return list(first.values())
 
 
-def _table(entries: Sequence[Entry], source: str) -> pa.Table:
+def _entries_table(entries: Sequence[Entry], source: str) -> pa.Table:
     told = {
         "video_id": [entry.video_id for entry in entries],
         "captions": [entry.captions for entry in entries],

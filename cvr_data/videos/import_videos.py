@@ -25,7 +25,7 @@ from cvr_data.core.stages import Step
 from cvr_data.language.normalise import clean_columns
 from cvr_data.language.which_language import languages_of
 from cvr_data.media.clip import Clip
-from cvr_data.media.look import look_at, media_files
+from cvr_data.media.look import look_at_clips, media_files
 from cvr_data.media.names import is_file
 from cvr_data.media.verdict import VERDICTS, what_is_odd
 from cvr_data.media.video import DECODING
@@ -60,14 +60,17 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     """
     name = corpus.__name__.rsplit(".", 1)[-1].replace("_", "-")
     inputs = corpus.inputs(config)
-    found = _media(corpus, config)
+    found = _corpus_media(corpus, config)
     if overwrite and found is not None:
         check_outside(out, [found[0]])
     run = StageRun(
         out,
         stage=f"import-{name}",
         version=corpus.VERSION,
-        config={**config_dict(config), **({} if found is None else _about_media(*found))},
+        config={
+            **config_dict(config),
+            **({} if found is None else {"media_files": _listing(*found), "decoding": DECODING}),
+        },
         inputs=inputs,
         overwrite=overwrite,
     )
@@ -76,7 +79,7 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
     where = ", ".join(map(str, inputs.values())) or name
     with run:
         try:
-            rows = run.made("read", partial(_parts, corpus, config, run.out))
+            rows = run.made("read", partial(_corpus_parts, corpus, config, run.out))
             if not rows.parts:
                 raise CvrError(f"{where}: no row can be used.")
             videos = rows.then(repeated_videos_step(getattr(config, "repeated", "error")))
@@ -90,10 +93,10 @@ def import_videos(corpus: CorpusModule, config: Any, out: Path, *, overwrite: bo
             run.writer.discard()
             is_named = any(str(path) in str(error) for path in inputs.values())
             raise error if is_named else CvrError(f"{where}: {error}") from None
-        return run.finish(**_told(run.told))
+        return run.finish(**_told_of_import(run.told))
 
 
-def _told(counts: Mapping[str, int]) -> dict[str, Any]:
+def _told_of_import(counts: Mapping[str, int]) -> dict[str, Any]:
     """What the manifest says of the rows that were read, the languages of captions and the verdicts on media."""
     told = dict(sorted(counts.items()))
     media = {name: told.pop(name) for name in VERDICTS if name in told}
@@ -107,11 +110,6 @@ def _told(counts: Mapping[str, int]) -> dict[str, Any]:
     return {READ: told.pop(READ, 0), **left_out, "languages": told, **({"media": media} if media else {})}
 
 
-def _about_media(folder: Path, names: Iterable[str]) -> dict[str, Any]:
-    """What makes another import of media: their names and sizes, and how they are decoded."""
-    return {"media_files": _listing(folder, names), "decoding": DECODING}
-
-
 def _listing(folder: Path, names: Iterable[str]) -> str:
     """Return how many of the named files are in a folder, and the hash of their names and sizes.
 
@@ -122,7 +120,7 @@ def _listing(folder: Path, names: Iterable[str]) -> str:
     return f"{len(sizes)} of listing {digest[:16]}"
 
 
-def _media(corpus: CorpusModule, config: Any) -> tuple[Path, Iterable[str]] | None:
+def _corpus_media(corpus: CorpusModule, config: Any) -> tuple[Path, Iterable[str]] | None:
     """A folder and the names in it of the media that a corpus looks for; None if it looks for none."""
     if isinstance(corpus, NamesMedia):
         return corpus.media(config)
@@ -130,7 +128,7 @@ def _media(corpus: CorpusModule, config: Any) -> tuple[Path, Iterable[str]] | No
     return None if folder is None else (folder, media_files(folder))
 
 
-def _parts(corpus: CorpusModule, config: Any, out: Path) -> Iterator[pa.Table]:
+def _corpus_parts(corpus: CorpusModule, config: Any, out: Path) -> Iterator[pa.Table]:
     """The rows of a corpus, in parts of `PART_ROWS`; where media are looked at, each slice is a part."""
     where = f"import-{corpus.__name__.rsplit('.', 1)[-1]}"
     waiting: list[pa.Table] = []
@@ -154,7 +152,7 @@ def _looked(config: None, videos: pa.Table) -> tuple[pa.Table, dict[str, int]]:
     names = ("path", "start_s", "end_s", "duration_s", "content_sha256", "media_note", "detail")
     rows = videos.select(names).to_pylist()
     found = [row for row in rows if row["path"] is not None]
-    looks = look_at([Clip(place_of(row["path"]), row["start_s"], row["end_s"]) for row in found])
+    looks = look_at_clips([Clip(place_of(row["path"]), row["start_s"], row["end_s"]) for row in found])
     for row, look in zip(found, looks, strict=True):
         row |= {"content_sha256": look.sha256, "drop_reason": look.drop_reason, "detail": look.detail}
         row["media_note"] = look.note

@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import Bucket, hashes_of, mixed, read_bucket
+from cvr_data.core.parts import Bucket, bucket_table, hashes_of, mixed
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.media.perceptual_hash import media_hashes
 from cvr_data.media.places import videos_of
 from cvr_data.tables import VIDEOS, content_id
@@ -75,11 +75,13 @@ def kin_of_videos(run: StageRun, videos: Path, embeddings: Path | None, threshol
     read = run.read(videos, _READ, part_values=None if embeddings else DECODED_ROWS)
     store = video_store_sides(embeddings)
     about = _Source(videos, embeddings)
-    flows = [read.then(Step(name="signs", run=_signs, config=about, sides=store, makes_rows=True, is_counted=False))]
+    flows = [
+        read.then(Step(name="signs", run=_video_signs, config=about, sides=store, makes_rows=True, is_counted=False))
+    ]
     if embeddings is not None:
         flows.append(_similar_signs(read, about, store, threshold))
     edges = run.meet(
-        flows, KeyedStep(name="alike", run=video_kin_edges, key=_by_sign, makes_rows=True, is_counted=False)
+        flows, KeyedStep(name="alike", run=video_kin_edges, key=ByColumn("key"), makes_rows=True, is_counted=False)
     )
     return run.side(edges, _load_kin)
 
@@ -101,7 +103,7 @@ def shared_video_kin(run: StageRun, folders: Sequence[Path], embeddings: Path | 
         step = Step(name="signs", run=_stored_signs, config=_Source(folder, embeddings), sides=sides,
                     makes_rows=True, is_counted=False)  # fmt: skip
         flows.append(run.read(folder, _READ).then(step))
-    alike = KeyedStep(name="shared", run=video_kin_edges, key=_by_sign, makes_rows=True, is_counted=False)
+    alike = KeyedStep(name="shared", run=video_kin_edges, key=ByColumn("key"), makes_rows=True, is_counted=False)
     return run.side(run.meet(flows, alike), _load_kin)
 
 
@@ -112,7 +114,7 @@ def video_store_sides(embeddings: Path | None) -> tuple[Side, ...]:
 
 def _load_kin(bucket: Bucket) -> Kin:
     """Return the components of the edges that lie there."""
-    edges = pa.concat_tables(read_bucket(bucket))
+    edges = bucket_table(bucket)
     ends_E2 = np.stack([edges.column(name).to_numpy() for name in ("first", "second")], axis=1)
     ids, places = np.unique(ends_E2, return_inverse=True)
     places_E2 = places.reshape(ends_E2.shape)
@@ -164,11 +166,7 @@ def _open_store(embeddings: Path) -> "FeatureStore":
     return FeatureStore.open(embeddings, space="raw")
 
 
-def _by_sign(config: None, signs: pa.Table) -> np.ndarray:
-    return signs.column("key").to_numpy()
-
-
-def _signs(about: _Source, videos: pa.Table, *stores: "FeatureStore") -> pa.Table:
+def _video_signs(about: _Source, videos: pa.Table, *stores: "FeatureStore") -> pa.Table:
     """Each video with its perceptual hash and its recording, where it has them."""
     videos = check_columns(videos, pa.schema([VIDEOS.field(name) for name in _READ]), str(about.videos))
     ids = hashes_of(videos.column("video_id"))
@@ -213,25 +211,22 @@ def _perceptual_hashes(about: _Source, videos: pa.Table, stores: Sequence["Featu
 def _similar_signs(read: Flow, about: _Source, store: tuple[Side, ...], threshold: float) -> Flow:
     """Signs that two videos share whose embeddings are alike, found block by block."""
     run = read.run
-    known = run.rested(read.then(Step(name="known", run=_known, sides=store, makes_rows=True, is_counted=False)))
+    known = run.rested(
+        read.then(Step(name="known", run=_videos_with_features, sides=store, makes_rows=True, is_counted=False))
+    )
     if not known.values:
         raise CvrError(f"{about.embeddings} has no features of the videos of {about.videos}.")
     starts = range(0, known.values, BLOCK)
     blocks = run.made("blocks", lambda: (pa.table({"start": [start]}) for start in starts))
-    sides = (*store, run.side(known, _load_ids))
+    sides = (*store, run.side(known, bucket_table))
     return blocks.then(
         Step(name="similar", run=_similar, config=threshold, sides=sides, makes_rows=True, is_counted=False)
     )
 
 
-def _known(config: None, videos: pa.Table, store: "FeatureStore") -> pa.Table:
+def _videos_with_features(config: None, videos: pa.Table, store: "FeatureStore") -> pa.Table:
     ids = videos.select(["video_id"])
     return ids.filter(pa.array(store.has_videos(ids.column(0).to_pylist())))
-
-
-def _load_ids(bucket: Bucket) -> pa.Table:
-    """Return the ids that lie there."""
-    return pa.concat_tables(read_bucket(bucket))
 
 
 def _similar(threshold: float, block: pa.Table, store: "FeatureStore", known: pa.Table) -> pa.Table:

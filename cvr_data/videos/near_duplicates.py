@@ -72,7 +72,7 @@ def split_videos(
     if unknown:
         raise CvrError(f"videos: split must be train, val or test, got {', '.join(unknown)}.")
     kin_ids = group_ids if kin_ids is None else kin_ids
-    roles = [_role(config, split, kin_id) for split, kin_id in zip(given, kin_ids, strict=True)]
+    roles = [_split_role(config, split, kin_id) for split, kin_id in zip(given, kin_ids, strict=True)]
     strongest = _strongest(kin_ids, roles)
     known = {**(dealt or {}), **strongest}
     kin_split = {kin_id: known.get(kin_id) or _drawn_split(config, kin_id) for kin_id in kin_ids}
@@ -100,23 +100,23 @@ def _strongest(ids: Sequence[str], splits: Sequence[str | None]) -> dict[str, st
     return strongest
 
 
-def _role(config: Config, given: str | None, kin_id: str) -> str | None:
+def _split_role(config: Config, given: str | None, kin_id: str) -> str | None:
     """The split that a given one stands for; None where the group decides."""
     if not config.val_as_test or given is None:
         return given
     if given == "train":
-        return "val" if _draw(config, kin_id) < config.val else "train"
+        return "val" if _split_draw(config, kin_id) < config.val else "train"
     # What is dropped stands in no group's way.
     return "test" if given == "val" else "train"
 
 
 def _drawn_split(config: Config, kin_id: str) -> str:
-    draw = _draw(config, kin_id)
+    draw = _split_draw(config, kin_id)
     if draw < config.test:
         return "test"
     return "val" if draw < config.test + config.val else "train"
 
 
-def _draw(config: Config, kin_id: str) -> float:
+def _split_draw(config: Config, kin_id: str) -> float:
     """A number in [0, 1) that only the seed and the kin decide."""
     return int(content_id(str(config.seed), kin_id), 16) / 16**16

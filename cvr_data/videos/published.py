@@ -104,11 +104,7 @@ def corpus_files(path: Path, *suffixes: str) -> list[Path]:
 
 
 def corpus_table_files(path: Path) -> list[Path]:
-    """Return the table, or the partitions in a folder and those below it, sorted.
-
-    Raises:
-        CvrError: there is none.
-    """
+    """Return the table, or the partitions in a folder and those below it, sorted. Raises CvrError: there is none."""
     if not path.is_dir():
         return [path]
     found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
@@ -212,7 +208,8 @@ def corpus_entry_of_row(row: Row, id_column: str, caption_column: str, values: d
     entry = _entry_in(row, id_column, captions or [], row.where, values)
     if captions is None:
         entry.drop(
-            "bad_caption", f"{row.where}: column {caption_column!r} holds {_kind(given)}, no text or list of texts"
+            "bad_caption",
+            f"{row.where}: column {caption_column!r} holds {_kind_of_caption(given)}, no text or list of texts",
         )
     if not captions:
         entry.drop("no_caption", f"{row.where}: no value in column {caption_column!r}")
@@ -250,7 +247,7 @@ def _python_value(text: str) -> Any:
     return [ast.literal_eval(each) for each in texts] if isinstance(value, list) and len(texts) > len(value) else value
 
 
-def _kind(value: Any) -> str:
+def _kind_of_caption(value: Any) -> str:
     if isinstance(value, dict):
         return f"an object of {first_few(value)}"
     names = {bool: "true or false", int: "a number", float: "a number", list: "a list that is not of texts"}

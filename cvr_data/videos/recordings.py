@@ -23,19 +23,19 @@ _END = rf"[?&#]end=(?P<end>{_TIME})s?(?:&|$)"
 def segments(videos: pa.Table) -> pa.Table:
     """Return `recording`, `start_s` and `end_s` of each video; null where nothing tells."""
     ids = videos.column("video_id")
-    urls = _column(videos, "url", pa.string())
+    urls = _recording_column(videos, "url", pa.string())
     by_id = pc.extract_regex(ids, _ID)
     recording = pc.coalesce(
-        _column(videos, "recording_id", pa.string()),
+        _recording_column(videos, "recording_id", pa.string()),
         pc.struct_field(by_id, "recording"),
         pc.struct_field(pc.extract_regex(urls, _ADDRESS), "recording"),
         urls,
-        _column(videos, "path", pa.string()),
+        _recording_column(videos, "path", pa.string()),
     )
     times = {
         name: pc.coalesce(
-            _column(videos, f"{name}_s", pa.float64()),
-            _column(videos, f"recording_{name}_s", pa.float64()),
+            _recording_column(videos, f"{name}_s", pa.float64()),
+            _recording_column(videos, f"recording_{name}_s", pa.float64()),
             pc.replace_substring(pc.struct_field(by_id, name), "-", ".").cast(pa.float64()),
             pc.struct_field(pc.extract_regex(urls, pattern), name).cast(pa.float64()),
         )
@@ -59,7 +59,7 @@ def youtube_video_id(url: str | None) -> str | None:
     return found["recording"] if found else None
 
 
-def _column(videos: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
+def _recording_column(videos: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
     if name in videos.column_names:
         return videos.column(name).cast(kind)
     return pa.chunked_array([pa.nulls(videos.num_rows, kind)])

@@ -41,7 +41,7 @@ def repeated_videos_step(policy: str) -> ClaimStep:
     Args:
         policy: captions makes rows of one id one video with all their captions; drop and error keep the first.
     """
-    run = partial(_counted, _merged if policy == _CAPTIONS else _marked)
+    run = partial(_counted_repeats, _merged if policy == _CAPTIONS else _marked)
     return ClaimStep(
         name="read", run=run, config=policy, claims=_claims, settle=_settled, makes_rows=policy == _CAPTIONS,
         bucket_values=_BUCKET, tells=True,
@@ -49,11 +49,7 @@ def repeated_videos_step(policy: str) -> ClaimStep:
 
 
 def refuse_repeated_videos(videos: Flow, where: str) -> None:
-    """Refuse ids that come again where that is a mistake.
-
-    Raises:
-        CvrError: the first three are named.
-    """
+    """Refuse ids that come again where that is a mistake. Raises CvrError: the first three are named."""
     if videos.steps[-1].config != "error":
         return
     found: dict[str, None] = {}
@@ -98,7 +94,7 @@ def _settled(policy: str, claims: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(found, _SETTLED)
 
 
-def _counted(
+def _counted_repeats(
     change: Callable[..., pa.Table], policy: str, rows: pa.Table, settled: pa.Table
 ) -> tuple[pa.Table, dict[str, int]]:
     """The rows that are left, and of how many rows of the source they, and those dropped, are."""

@@ -16,7 +16,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import hashes_of
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.media.places import moved_media, refuse_arrived, told_missing
 from cvr_data.tables import VIDEOS
@@ -72,10 +72,12 @@ def split_video_artifact(
         about = _Places(videos, out.resolve(), dealt, ignores_given=config.given == "ignore")
         sides = (kin, *(video_store_sides(embeddings) if config.need_features else ()))
         flows = [_placed_flow(run, about, sides), *([] if keep is None else [_kept_flow(run, keep, kin)])]
-        assigned = KeyedStep(name="split", run=_assigned, config=config, key=_by_kin, makes_rows=keep is not None)
+        assigned = KeyedStep(
+            name="split", run=_assigned, config=config, key=ByColumn(_KIN), makes_rows=keep is not None
+        )
         run.write_parts(run.meet(flows, assigned))
         return run.finish(
-            **_counted(run, kin, has_features=embeddings is not None),
+            **_split_counts(run, kin, has_features=embeddings is not None),
             **(told_dealt(dealt) if dealt else {}),
             **(told_missing(videos) if embeddings is None else {}),
         )
@@ -129,10 +131,6 @@ def _with_kin(videos: pa.Table, kin: Kin) -> pa.Table:
     return videos
 
 
-def _by_kin(config: Config, videos: pa.Table) -> np.ndarray:
-    return videos.column(_KIN).to_numpy()
-
-
 def _assigned(config: Config, bucket: pa.Table) -> pa.Table:
     """The videos of whole kins, with those of an earlier split among them, in their splits and groups."""
     earlier = None
@@ -152,7 +150,7 @@ def _assigned(config: Config, bucket: pa.Table) -> pa.Table:
     return assigned if known is None else mark(assigned, pc.invert(known), "no_features")
 
 
-def _counted(run: StageRun, kin: Side, *, has_features: bool) -> dict[str, Any]:
+def _split_counts(run: StageRun, kin: Side, *, has_features: bool) -> dict[str, Any]:
     """How many kept videos each split has, how many groups and recordings there are, and the size of the largest."""
     splits: Counter[str] = Counter()
     has_media = False

@@ -35,12 +35,12 @@ class OnFiles(LastGrey):
         from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput
         from cvr_data.features.encoders.networks.loader_model import FrameDecoder
         from cvr_data.media.clip import Clip
-        from cvr_data.media.video import read_noted
+        from cvr_data.media.video import read_frames_and_note
 
         for row in rows:
             clip = Clip(self.folder / row["video"]["path"])
             assert clip.path.read_bytes() == row["video"]["bytes"]
-            row["video"] = FrameDecoder(EmbeddingInput(None, read_noted(clip, 8), clip))
+            row["video"] = FrameDecoder(EmbeddingInput(None, read_frames_and_note(clip, 8), clip))
         return super().collate(rows)
 
     def similarity(self, first, second):

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 from cvr_data.core.trust import naming
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput
-from cvr_data.media.video import Video, read_noted
+from cvr_data.media.video import Video, read_frames_and_note
 from tests.native_embedders import FILMS, write_films
 
 if importlib.util.find_spec("torchvision") is None or importlib.util.find_spec("mteb") is None:
@@ -67,7 +67,7 @@ def xclip(tmp_path_factory):
 
 def by_hand(library, video, text, side):
     """One item as one would write it who calls the library: sampled frames, and when they are shown."""
-    frames = read_noted(video.path, 64, "fps@2")
+    frames = read_frames_and_note(video.path, 64, "fps@2")
     metadata = {"total_num_frames": 8, "fps": 4.0, "duration": 2.0, "frames_indices": list(frames.places)}
     item = {"video": {"array": torch.from_numpy(frames.pixels).permute(0, 3, 1, 2), "video_metadata": metadata}}
     encode = library.encode_query if side == "query" else library.encode_document
@@ -105,7 +105,7 @@ def test_mtebs_wrapper_of_the_same_model_embeds_as_it_does_by_hand(qwen, films):
     assert wrapped.model.takes_frames and wrapped.dim == 32
     found = wrapped.encode_videos(list(films.values())).frames_BTD[:, 0]
     for row, video in enumerate(films.values()):
-        frames_TCHW = torch.from_numpy(read_noted(video.path, 64, "mteb@2").pixels).permute(0, 3, 1, 2)
+        frames_TCHW = torch.from_numpy(read_frames_and_note(video.path, 64, "mteb@2").pixels).permute(0, 3, 1, 2)
         by_hand_D = library.encode_document([{"video": frames_TCHW}], convert_to_tensor=True)[0]
         assert_close(found[row], F.normalize(by_hand_D, dim=-1), **CLOSE)
     asked = library.encode_query(["make it blue"], convert_to_tensor=True)
@@ -118,7 +118,7 @@ def test_mtebs_x_clip_embeds_as_by_hand(xclip, films):
     encoder = load(model=XCLIP, argument=str(xclip))
     model, processor = XCLIPModel.from_pretrained(xclip).eval(), XCLIPProcessor.from_pretrained(xclip)
     video, text = films["rising"], "make it red"
-    frames = read_noted(video.path, 4, "mteb").pixels
+    frames = read_frames_and_note(video.path, 4, "mteb").pixels
     with torch.no_grad():
         film_D = model.get_video_features(**processor.image_processor([list(frames)], return_tensors="pt"))
         text_D = model.get_text_features(**processor(text=[text], return_tensors="pt"))
@@ -143,7 +143,7 @@ def test_a_cross_encoder_scores_pairs_of_films_as_by_hand(films, tmp_path_factor
     library = CrossEncoder(str(folder), device="cpu")
 
     def shown(video):
-        frames = read_noted(video.path, 64, "fps@2")
+        frames = read_frames_and_note(video.path, 64, "fps@2")
         return torch.from_numpy(frames.pixels).permute(0, 3, 1, 2), list(frames.places)
 
     reference, places = shown(films["rising"])

@@ -13,9 +13,13 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.columns import check_columns
+from cvr_data.tables import VIDEOS
 from tests.ball_pairs import write_ball_pairs
 
 if importlib.util.find_spec("vllm") is None:
@@ -83,6 +87,24 @@ def test_an_adapter_is_loaded_and_answers_keep_to_the_schema(folder):
     whole = [row for row in rows if row["tokens_out"] < 200]  # one that reached the limit ends in the middle
     assert all(set(json.loads(row["raw"])) == {"modification"} for row in whole)
     assert all(row["raw"].startswith('{"modification":"') for row in rows)
+
+
+def test_the_offline_engine_reads_captions_as_frames_and_keeps_to_the_schema(folder):
+    colours = ("red", "blue", "green", "white")
+    rows = [{"video_id": name, "captions": [f"a {name} car drives down a road"], "source": "test"} for name in colours]
+    with ArtifactWriter(folder / "videos", stage="import-test") as writer:
+        table = pa.Table.from_pylist(rows, schema=pa.schema(list(VIDEOS)[:3]))
+        writer.write_part(0, check_columns(table, VIDEOS, "test"))
+        writer.finish()
+    command = [CVR, "mine-pairs", folder / "videos", "--strategy", "concept", "-O", folder / "by-frames", "--json",
+               "--frames-by", "vllm", "-o", "max_model_len=4096", "--cache", folder / "frames.sqlite"]  # fmt: skip
+    done = subprocess.run(list(map(str, command)), env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = open_artifact(folder / "by-frames-frames").read().to_pylist()
+    assert sorted(row["caption"] for row in told) == sorted(row["captions"][0] for row in rows)
+    assert all(row["status"] == "ok" or "truncated" in row["reasons"] for row in told), told
+    assert any(row["status"] == "ok" for row in told), told
+    assert all(set(json.loads(row["frame"])) == {"things", "scenes", "actions"} for row in told if row["frame"])
 
 
 class VllmServer:

@@ -35,7 +35,8 @@ from cvr_bench.audit.positives.sampling import NEAR, drawn_strata, estimate_of
 from cvr_bench.benchmarks.triplets import Config as TripletsConfig
 from cvr_bench.benchmarks.triplets import benchmark_of_triplets
 from cvr_bench.results.result import Result, read_result
-from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
 from cvr_data.core.whole_files import json_bytes

@@ -13,7 +13,7 @@ from cvr_bench.models.parts.retriever import retriever_videos_and_texts
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import CvrError
 from cvr_data.media.places import read_files
-from cvr_data.media.video import Frames, Video, read_noted
+from cvr_data.media.video import Frames, Video, read_frames_and_note
 from cvr_data.tables import content_id
 
 
@@ -71,7 +71,7 @@ class PairScorer:
         found: Video | None = self.files.get(video_id)
         if found is None or found.path is None:
             raise CvrError(f"{self.name}: {self.videos} has no file of {video_id}.")
-        return read_noted(found.clip, self.frames, self.sampler)
+        return read_frames_and_note(found.clip, self.frames, self.sampler)
 
 
 class DrawnScorer:

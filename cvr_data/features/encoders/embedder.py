@@ -34,7 +34,7 @@ from cvr_data.features.encoders.networks.options import OnDevice, Products
 from cvr_data.features.encoders.networks.sentence_model import SentenceModel, load_sentence_model
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_text_features
 from cvr_data.media.timeline import sampler_and_rate
-from cvr_data.media.video import Frames, Video, read_noted, read_sound
+from cvr_data.media.video import Frames, Video, read_frames_and_note, read_sound
 
 GLANCE = 8
 """Frames read of a video whose model takes its frames itself: the hash that finds near-duplicates is of them."""
@@ -100,7 +100,7 @@ class Embedder(OnDevice):
         """
         config, clip = self.config, video.clip
         count, sampler = (GLANCE, "uniform") if self.model.takes_frames else (config.frames, config.sampler)
-        frames = _shrunk(read_noted(clip, count, sampler), config.side)
+        frames = _shrunk(read_frames_and_note(clip, count, sampler), config.side)
         sound_N = read_sound(clip, config.hz) if config.audio else None
         return EmbeddingInput(None, frames, clip, sound_N if sound_N is not None and len(sound_N) else None)
 

@@ -36,21 +36,21 @@ def near_json(text: str, start: int) -> tuple[Any, int]:
     try:
         return json.JSONDecoder(strict=False).raw_decode(text, start)
     except ValueError:  # also of a number that is too long to be one
-        return _value(text, start, DEPTH)
+        return _near_json_value(text, start, DEPTH)
     except RecursionError:
         raise NotJson from None
 
 
-def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
-    at = _blank(text, at)
+def _near_json_value(text: str, at: int, depth: int) -> tuple[Any, int]:
+    at = _skip_blank(text, at)
     if at >= len(text) or not depth:
         raise NotJson
     if text[at] == "{":
-        return _object(text, at + 1, depth - 1)
+        return _near_json_object(text, at + 1, depth - 1)
     if text[at] == "[":
-        return _list(text, at + 1, depth - 1)
+        return _near_json_list(text, at + 1, depth - 1)
     if text[at] in _DOUBLE + _SINGLE:
-        return _string(text, at, _AFTER_TEXT)
+        return _near_json_string(text, at, _AFTER_TEXT)
     found = _BARE.match(text, at)
     if not found:
         raise NotJson
@@ -61,50 +61,50 @@ def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
         return _WORDS.get(bare.lower(), bare), found.end()
 
 
-def _object(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
+def _near_json_object(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
     found: dict[str, Any] = {}
-    while (at := _blank(text, at, commas=True)) < len(text) and text[at] != "}":
+    while (at := _skip_blank(text, at, commas=True)) < len(text) and text[at] != "}":
         if text[at] in _DOUBLE + _SINGLE:
-            name, at = _string(text, at, _AFTER_NAME)
+            name, at = _near_json_string(text, at, _AFTER_NAME)
         elif bare := _NAME.match(text, at):
             name, at = bare[0], bare.end()
         elif found and text.startswith("```", at):
             break
         else:
             raise NotJson
-        colon = _AFTER_NAME.match(text, _blank(text, at))
+        colon = _AFTER_NAME.match(text, _skip_blank(text, at))
         if not colon:
             raise NotJson
-        found[name], at = _value(text, colon.end(), depth)
+        found[name], at = _near_json_value(text, colon.end(), depth)
     if not found:
         raise NotJson
     return found, at + 1
 
 
-def _list(text: str, at: int, depth: int) -> tuple[list[Any], int]:
+def _near_json_list(text: str, at: int, depth: int) -> tuple[list[Any], int]:
     found = []
-    while (at := _blank(text, at, commas=True)) < len(text) and text[at] != "]":
+    while (at := _skip_blank(text, at, commas=True)) < len(text) and text[at] != "]":
         if text[at] == "}":
             raise NotJson
-        value, at = _value(text, at, depth)
+        value, at = _near_json_value(text, at, depth)
         found.append(value)
     return found, at + 1
 
 
-def _string(text: str, at: int, after: re.Pattern[str]) -> tuple[str, int]:
+def _near_json_string(text: str, at: int, after: re.Pattern[str]) -> tuple[str, int]:
     """Return a quoted text: a quote ends it where JSON goes on, so those within it need no backslash."""
     quotes = _DOUBLE if text[at] in _DOUBLE else _SINGLE
     for close in re.finditer(rf"\\.|[{quotes}]", text[at + 1 :], re.S):
         end = at + 1 + close.end()
         if not close[0].startswith("\\") and after.match(text, end):
-            return _ESCAPE.sub(_unescaped, text[at + 1 : end - 1]), end
+            return _ESCAPE.sub(_unescaped_answer, text[at + 1 : end - 1]), end
     raise CutOff
 
 
-def _unescaped(escape: re.Match[str]) -> str:
+def _unescaped_answer(escape: re.Match[str]) -> str:
     return chr(int(escape[1], 16)) if escape[1] else _ESCAPED.get(escape[2], escape[2])
 
 
-def _blank(text: str, at: int, *, commas: bool = False) -> int:
+def _skip_blank(text: str, at: int, *, commas: bool = False) -> int:
     found = (_BLANK_OR_COMMA if commas else _BLANK).match(text, at)
     return found.end() if found else at

@@ -55,20 +55,20 @@ def read_answer(
         return Reading(None, "empty")
     found, fault = _last_object(text, schema, key)
     if found is not None:
-        return _judged(tidy(found[key], lead))
+        return _parsed_judgment(tidy(found[key], lead))
     if is_refusal(first_text(text, lead) or text):
         return Reading(None, "refusal")
     if fault == "truncated":
         return _TRUNCATED
     if is_paragraph and "{" not in text:
-        return _judged(paragraph(text), is_cut_off=is_cut_off)
+        return _parsed_judgment(paragraph(text), is_cut_off=is_cut_off)
     if schema:
         return _TRUNCATED if is_cut_off else Reading(None, fault or "unparsable")
     line = first_text(text, lead)
-    return _judged(line, is_cut_off=is_cut_off and "\n" not in text.strip())
+    return _parsed_judgment(line, is_cut_off=is_cut_off and "\n" not in text.strip())
 
 
-def _judged(text: str, *, is_cut_off: bool = False) -> Reading:
+def _parsed_judgment(text: str, *, is_cut_off: bool = False) -> Reading:
     if is_refusal(text):
         return Reading(None, "refusal")
     if is_cut_off or is_cut(text):
@@ -106,7 +106,7 @@ def _last_object(text: str, schema: Mapping[str, Any] | None, key: str = "") -> 
         found, is_other = storable(found), True
         if key and not (isinstance(found.get(key), str) and tidy(found[key])):
             continue
-        if not schema or _validator(json.dumps(schema)).is_valid(found):
+        if not schema or _answer_validator(json.dumps(schema)).is_valid(found):
             last, end, is_open = found, after, False
     if last is not None:
         return last, ""
@@ -121,9 +121,9 @@ def schema_problem(schema: Mapping[str, Any]) -> str:
     try:
         Draft202012Validator.check_schema(schema)
         text = json.dumps(schema)
-        if outer := [ref for ref in _references(schema) if not str(ref).startswith("#")]:
+        if outer := [ref for ref in _schema_references(schema) if not str(ref).startswith("#")]:
             return f"$ref {outer[0]!r} leads elsewhere; a schema may refer to its own parts (#/...)"
-        _validator(text).is_valid({})
+        _answer_validator(text).is_valid({})
     except SchemaError as error:
         return error.message
     except RecursionError:
@@ -133,17 +133,17 @@ def schema_problem(schema: Mapping[str, Any]) -> str:
     return ""
 
 
-def _references(part: Any) -> Iterator[Any]:
+def _schema_references(part: Any) -> Iterator[Any]:
     """Yield what each reference in a schema leads to."""
     if isinstance(part, Mapping):
         yield from (part[name] for name in ("$ref", "$dynamicRef", "$recursiveRef") if name in part)
     if isinstance(part, Mapping | list | tuple):
         for inner in part.values() if isinstance(part, Mapping) else part:
-            yield from _references(inner)
+            yield from _schema_references(inner)
 
 
 @lru_cache(maxsize=64)
-def _validator(schema_text: str) -> "Draft202012Validator":
+def _answer_validator(schema_text: str) -> "Draft202012Validator":
     from jsonschema import Draft202012Validator
     from referencing import Registry
 

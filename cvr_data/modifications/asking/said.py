@@ -114,7 +114,7 @@ def tidy(line: str, lead: str = "") -> str:
     text, before = clean_text(" ".join(line[:20_000].split())), None
     while text != before:
         before = text
-        text = _unquoted(_MARK.sub("", text.strip()))
+        text = _unquoted_answer(_MARK.sub("", text.strip()))
         if lead and text.lower().startswith(lead.lower()):
             text = text[len(lead) :].strip()
         for opening in (_POLITE, _HERE, _LABEL):
@@ -147,7 +147,7 @@ def is_cut(text: str) -> bool:
     return words[-1] in _DANGLING | set(",;(-") and not (words[-3:-2] == ["to"] and words[-1] in ("with", "at", "for"))
 
 
-def _unquoted(text: str) -> str:
+def _unquoted_answer(text: str) -> str:
     text = _DOUBLES.sub("", text).strip()
     text = re.sub(r"^(_{1,2})(.*)\1$", r"\2", text)
     edges = [found.start() for found in _AT_EDGE.finditer(text)]

@@ -105,7 +105,7 @@ class SpreadBackend:
             return
         import ray
 
-        waiting = deque(_batches(len(requests), self.workers))
+        waiting = deque(_batches_of_requests(len(requests), self.workers))
         running: dict[Any, tuple[Any, range]] = {}
         free = list(self._started(ray, len(waiting)))
         while waiting or running:
@@ -162,6 +162,6 @@ class EngineActor:
         return list(self.backend.write(requests))
 
 
-def _batches(count: int, workers: int) -> list[range]:
+def _batches_of_requests(count: int, workers: int) -> list[range]:
     size = min(LARGEST_BATCH, math.ceil(count / (workers * BATCHES_EACH)))
     return [range(start, min(start + size, count)) for start in range(0, count, size)]

@@ -40,23 +40,23 @@ def with_asked(table: pa.Table) -> pa.Table:
     captions = ("reference_caption", "target_caption")
     rows = table.select(["modification", "style", "changes", *captions]).to_pylist()
     columns = np.full((len(COLUMNS), len(rows)), np.nan, np.float32)
-    outcomes = [_outcome(row) for row in with_frames(rows, lambda row: [row[name] or "" for name in captions])]
+    outcomes = [_outcome_of_text(row) for row in with_frames(rows, lambda row: [row[name] or "" for name in captions])]
     places = [
         place for place, outcome in enumerate(outcomes) if outcome.missed and all(c.after for c in outcome.missed)
     ]
     if places:
-        columns[:, places] = _asked([rows[place] for place in places], [outcomes[place] for place in places])
+        columns[:, places] = _meaning_asked([rows[place] for place in places], [outcomes[place] for place in places])
     for name, values in zip(COLUMNS, columns, strict=True):
         table = table.append_column(name, pa.array(values, from_pandas=True))
     return table
 
 
-def _outcome(row: Row) -> Outcome:
+def _outcome_of_text(row: Row) -> Outcome:
     changes = required(row["changes"] or (), row["style"])
     return outcome_of(row["modification"] or "", changes, row["reference_caption"] or "", row["target_caption"] or "")
 
 
-def _asked(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> np.ndarray:
+def _meaning_asked(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> np.ndarray:
     """Return (2, N) of N rows: similarity and shift."""
     texts, references, targets = (
         [row[name] or "" for row in rows] for name in ("modification", "reference_caption", "target_caption")
@@ -64,11 +64,11 @@ def _asked(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> np.ndarray:
     new = [new_phrases(text, reference) for text, reference in zip(texts, references, strict=True)]
     said = [new_phrases(text, "") or [text] for text in texts]
     concepts = (concept for outcome in outcomes for change in outcome.missed for concept in change[1:])
-    vectors = _vectors([*chain(*new), *chain(*said), *concepts])
+    vectors = _vectors_of_meanings([*chain(*new), *chain(*said), *concepts])
     gains = cycle_scores(references, texts, targets).column("cycle_gain").to_numpy()
-    near = [[_nearest(vectors, change.after, phrases) for change in outcome.missed]
+    near = [[_meaning_cosine(vectors, change.after, phrases) for change in outcome.missed]
             for outcome, phrases in zip(outcomes, new, strict=True)]  # fmt: skip
-    nearer = [[_nearest(vectors, change.after, phrases) - _nearest(vectors, change.before, phrases)
+    nearer = [[_meaning_cosine(vectors, change.after, phrases) - _meaning_cosine(vectors, change.before, phrases)
                for change in outcome.missed] for outcome, phrases in zip(outcomes, said, strict=True)]  # fmt: skip
     return np.array([list(map(min, near)), gains + OF_WORDS * np.array(list(map(min, nearer)))], np.float32)
 
@@ -87,19 +87,19 @@ def new_phrases(text: str | None, reference: str | None) -> list[str]:
     return sorted(found)
 
 
-def _nearest(vectors: dict[str, np.ndarray], concept: str, phrases: Sequence[str]) -> float:
+def _meaning_cosine(vectors: dict[str, np.ndarray], concept: str, phrases: Sequence[str]) -> float:
     return max((float(vectors[phrase] @ vectors[concept]) for phrase in phrases), default=-1.0)
 
 
-def _vectors(texts: Iterable[str]) -> dict[str, np.ndarray]:
+def _vectors_of_meanings(texts: Iterable[str]) -> dict[str, np.ndarray]:
     distinct = sorted(set(texts))
     if not distinct:
         return {}
-    return dict(zip(distinct, _encoder().encode_texts(distinct).pooled_BD.numpy(), strict=True))
+    return dict(zip(distinct, _meaning_encoder().encode_texts(distinct).pooled_BD.numpy(), strict=True))
 
 
 @lru_cache(maxsize=1)
-def _encoder() -> Any:
+def _meaning_encoder() -> Any:
     from cvr_data.features.encoders import ENCODERS
 
     return ENCODERS.get("minilm").load(ENCODERS.config("minilm"))

@@ -95,18 +95,20 @@ def score_modifications(
         flow = _beside_pairs(run, modifications, pairs)
         flow = flow if config.way_back is None else _beside_ways_back(run, flow, config.way_back)
         step = Step(
-            name=STAGE, run=_scored, config=config, sides=(Side(_judge, (asked, engine)),), tells=True, on_gpu=True
-        )
+            name=STAGE, run=_scored_texts, config=config, sides=(Side(_text_judge, (asked, engine)),), tells=True,
+            on_gpu=True,
+        )  # fmt: skip
         with engine.jobs() if engine else nullcontext():
             run.write_parts(flow.then(step), total=texts.manifest["rows"])
         told = gathered(run.told, "status", "reasons", "verdicts")
-        return run.finish(**told, cycle_gain=_quartiles(run.out), **(_judged(asked, run.told_now) if asked else {}))
+        judging = _judging(asked, run.told_now) if asked else {}
+        return run.finish(**told, cycle_gain=_gain_quartiles(run.out), **judging)
 
 
 def _beside_pairs(run: StageRun, modifications: Path, pairs: Path) -> Flow:
     """Return the texts with columns of their pairs, and descriptions where dense texts were written over them."""
     flow = run.read(modifications, part_rows=ROWS)
-    flow = flow.then(Step(name="texts", run=_checked, config=str(modifications), is_counted=False))
+    flow = flow.then(Step(name="texts", run=_checked_texts, config=str(modifications), is_counted=False))
     lookup = Lookup(ids=("pair_id",), key="pair_id", columns=tuple(OF_PAIR), names=(tuple(OF_PAIR.values()),))
     of_pair = ["pair_id", *OF_PAIR]
     flow = looked_up(flow, run.read(pairs, of_pair, of_pair), lookup)
@@ -136,15 +138,15 @@ def _has_dense(modifications: Path) -> bool:
     return any("dense" in pc.unique(read_parquet(path, ["style"]).column("style")).to_pylist() for path in paths)
 
 
-def _checked(where: str, part: pa.Table) -> pa.Table:
+def _checked_texts(where: str, part: pa.Table) -> pa.Table:
     return check_columns(part, MODIFICATIONS, where)
 
 
-def _judge(config: JudgeConfig | None, engine: EngineOfJobs | None) -> Judge | None:
+def _text_judge(config: JudgeConfig | None, engine: EngineOfJobs | None) -> Judge | None:
     return Judge(config, engine.asker()) if config is not None and engine is not None else None
 
 
-def _scored(config: Config, table: pa.Table, judging: Judge | None) -> tuple[pa.Table, Counter[str]]:
+def _scored_texts(config: Config, table: pa.Table, judging: Judge | None) -> tuple[pa.Table, Counter[str]]:
     """Return the rows with the score columns, null where a text was not accepted, and their new status."""
     beside = [*OF_PAIR.values(), *DESCRIBED.values(), BACK]
     back = table.column(BACK).to_pylist() if BACK in table.column_names else [None] * table.num_rows
@@ -152,7 +154,7 @@ def _scored(config: Config, table: pa.Table, judging: Judge | None) -> tuple[pa.
     accepted = table.take(rows)
     if missing := accepted.column(OF_PAIR["reference_id"]).null_count:
         raise CvrError(f"{missing} texts are of pairs that are not there; pass the right --pairs.")
-    sides = [_side(accepted, side) for side in ("reference", "target")]
+    sides = [_side_of_texts(accepted, side) for side in ("reference", "target")]
     texts = accepted.column("modification").to_pylist()
     scores = cycle.cycle_scores(sides[0], texts, sides[1])
     if judging is not None:
@@ -161,11 +163,11 @@ def _scored(config: Config, table: pa.Table, judging: Judge | None) -> tuple[pa.
         for name in judge.SCHEMA.names:
             scores = scores.append_column(name, verdicts.column(name))
     table = table.drop_columns([name for name in beside if name in table.column_names])
-    scored = _with_reasons(_spread(table, scores, rows), config, back)
-    return scored, _told(scored, judging)
+    scored = _with_reasons(_spread_text_scores(table, scores, rows), config, back)
+    return scored, _told_of_texts(scored, judging)
 
 
-def _told(scored: pa.Table, judging: Judge | None) -> Counter[str]:
+def _told_of_texts(scored: pa.Table, judging: Judge | None) -> Counter[str]:
     told = counted_verdicts(scored.column("status").to_pylist(), scored.column("reasons").to_pylist())
     if judging is None:
         return told
@@ -173,7 +175,7 @@ def _told(scored: pa.Table, judging: Judge | None) -> Counter[str]:
     return told + counted_requests(judging.asker.tally)
 
 
-def _side(texts: pa.Table, side: str) -> list[str]:
+def _side_of_texts(texts: pa.Table, side: str) -> list[str]:
     """Return what each text is about: captions, for dense texts the descriptions where there are any."""
     captions = texts.column(OF_PAIR[f"{side}_caption"]).to_pylist()
     if DESCRIBED[f"{side}_id"] not in texts.column_names:
@@ -184,7 +186,7 @@ def _side(texts: pa.Table, side: str) -> list[str]:
             zip(captions, described, styles, strict=True)]  # fmt: skip
 
 
-def _spread(table: pa.Table, scores: pa.Table, rows: Any) -> pa.Table:
+def _spread_text_scores(table: pa.Table, scores: pa.Table, rows: Any) -> pa.Table:
     """Return the table with the columns of the scores, which belong to these rows."""
     places = pc.index_in(pa.array(range(table.num_rows)), pa.array(rows, pa.int64()))
     for name in scores.column_names:
@@ -195,7 +197,9 @@ def _spread(table: pa.Table, scores: pa.Table, rows: Any) -> pa.Table:
 
 
 def _with_reasons(table: pa.Table, config: Config, back: Sequence[bool | None]) -> pa.Table:
-    found = [_reasons(row, config, led_back) for row, led_back in zip(table.to_pylist(), back, strict=True)]
+    found = [
+        _reasons_against_text(row, config, led_back) for row, led_back in zip(table.to_pylist(), back, strict=True)
+    ]
     earlier = table.column("reasons").to_pylist()
     status = ["rejected" if new else old for new, old in zip(found, table.column("status").to_pylist(), strict=True)]
     reasons = [old + new for new, old in zip(found, earlier, strict=True)]
@@ -204,7 +208,7 @@ def _with_reasons(table: pa.Table, config: Config, back: Sequence[bool | None]) 
     return table
 
 
-def _reasons(row: dict[str, Any], config: Config, led_back: bool | None) -> list[str]:
+def _reasons_against_text(row: dict[str, Any], config: Config, led_back: bool | None) -> list[str]:
     if row["status"] != "ok":
         return []
     limits = (
@@ -225,12 +229,12 @@ def _judge_identity(config: JudgeConfig | None) -> dict[str, Any] | None:
             "prompt": judging.prompt.name, "prompt_sha256": judging.prompt.sha256}  # fmt: skip
 
 
-def _judged(config: JudgeConfig, told: Mapping[str, Any]) -> dict[str, Any]:
+def _judging(config: JudgeConfig, told: Mapping[str, Any]) -> dict[str, Any]:
     backend = BACKENDS.config(config.backend, config.options)
     return {"requests": requests_of(told).as_json(), "determinism": GIVEN_THE_CACHE, **runs_on(backend)}
 
 
-def _quartiles(out: Path) -> dict[str, float]:
+def _gain_quartiles(out: Path) -> dict[str, float]:
     """Return the distribution of `cycle_gain`, a float for each text."""
     columns = [read_parquet(path, ["cycle_gain"]).column("cycle_gain").drop_null().to_numpy()
                for path in sorted(out.glob("part-*.parquet"))]  # fmt: skip

@@ -70,7 +70,7 @@ class ImageTextLM:
     @torch.inference_mode()
     def _write_batch(self, requests: Sequence[Request]) -> list[Answer]:
         prompts = [self._prompt(request) for request in requests]
-        images = [[_decoded(image) for image in request.images] for request in requests]
+        images = [[_decoded_prompt_image(image) for image in request.images] for request in requests]
         inputs = self.processor(text=prompts, images=images, padding=True, return_tensors="pt")
         # Pixels come in float32; token numbers stay whole numbers.
         inputs = inputs.to(self.model.device, dtype=self.model.dtype)
@@ -111,6 +111,6 @@ class ImageTextLM:
         return tokens[: next((place for place, token in enumerate(tokens) if token in ends), len(tokens))]
 
 
-def _decoded(image: bytes) -> Image.Image:
+def _decoded_prompt_image(image: bytes) -> Image.Image:
     with Image.open(io.BytesIO(image)) as opened:
         return opened.convert("RGB")

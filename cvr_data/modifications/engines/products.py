@@ -21,7 +21,7 @@ def with_type(config: Config) -> Config:
     from cvr_data.features.device import device_hardware, type_name
 
     chosen: Any = config
-    return replace(chosen, dtype=type_name("auto", device_hardware(_device(config))))
+    return replace(chosen, dtype=type_name("auto", device_hardware(_engine_device(config))))
 
 
 def unusual_type(dtype: str) -> list[str]:
@@ -33,10 +33,10 @@ def runs_on(config: Any) -> dict[str, str]:
     """Return what a manifest records of where texts were written: `cpu float32`; nothing without a network of ours."""
     if not isinstance(config, HasType):
         return {}
-    return {"runs_on": f"{_device(config).type} {with_type(config).dtype}"}
+    return {"runs_on": f"{_engine_device(config).type} {with_type(config).dtype}"}
 
 
-def _device(config: Any) -> "torch.device":
+def _engine_device(config: Any) -> "torch.device":
     from cvr_data.features.device import device_of
 
     return device_of(config.device if isinstance(config, HasDevice) else "auto")

@@ -180,7 +180,7 @@ class Server:
         return answer
 
     def _raise_status(self, response: "httpx2.Response") -> None:
-        code, told = response.status_code, self._hidden(_told(response.text))
+        code, told = response.status_code, self._hidden(_told_by_server(response.text))
         reason = f"{code} {told}".strip()
         is_final = code == 429 and "insufficient_quota" in response.text
         if (code in RETRIED or code >= 500) and not is_final:
@@ -209,7 +209,7 @@ def _check_choices(answer: dict[str, Any]) -> None:
         raise _Failure("the server's answer has no choice", is_down=False)
 
 
-def _told(text: str) -> str:
+def _told_by_server(text: str) -> str:
     """Return what an error page says: the message of OpenAI's form, else the beginning of the text."""
     try:
         found = json.loads(text)

@@ -34,7 +34,7 @@ def smollm2_folder() -> Path:
     logger.info("Converting %s, once, into %s", source.name, folder)
     try:
         with gguf_reader():
-            _convert(source, temporary)
+            _convert_smollm2(source, temporary)
         if not (folder / _READY).exists():
             shutil.rmtree(folder, ignore_errors=True)
             temporary.rename(folder)
@@ -43,7 +43,7 @@ def smollm2_folder() -> Path:
     return folder
 
 
-def _convert(source: Path, folder: Path) -> None:
+def _convert_smollm2(source: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
     from transformers.utils import logging as transformers_logging

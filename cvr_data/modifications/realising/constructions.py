@@ -10,27 +10,41 @@ stand for them. What fits no construction is not said.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from cvr_data.language.closed_words import DETERMINING
 from cvr_data.language.lexicon import read_lexicon
+from cvr_data.modifications.realising.deeds import PLACES
+from cvr_data.modifications.realising.forms import article
 from cvr_data.modifications.realising.located import CannotSay, Holder, Located, Side
-from cvr_data.modifications.realising.scenes import scene_texts
+from cvr_data.modifications.realising.phrases import CHOSEN
+from cvr_data.modifications.realising.scenes import placed, scene_texts
 from cvr_data.modifications.realising.text import Text, is_colour
 
+HANGING = (" with", " towards", " toward", " of", " to", " at", " into", " onto", " from", " for", " sit on",
+    " walk on", " sitting on", " walking on", " use", " a", " an", " the")  # fmt: skip
+"""Ends of what lacks its own."""
 BEFORE_ONLY = ("al", "ic", "ary", "ese", "ian", "ish", "th", "'s", "-")
 """Ends of adjectives that stand before a noun, not after "make it": "aerial", "fifth", "child's"."""
 
 
 def texts_of(found: Located) -> list[Text]:
-    """Return the ways to say a change, each once.
+    """Return the ways to say a change; a bare "have a laptop" where there is no other.
 
     Raises:
         CannotSay: there is none.
     """
+    texts = _all_of(found)
+    told = [text for text in texts if found.after is None or text.words != f"have {found.after.phrase}"]
+    return told or texts
+
+
+def _all_of(found: Located) -> list[Text]:
     if found.before is None or found.after is None:
         texts = list(_one_sided(found))
     else:
         texts = list(_BY_SLOT.get(found.slot, _object)(found, found.before, found.after))
+    texts = [text for text in texts if not text.words.endswith(HANGING)]
     if not texts:
         raise CannotSay("no_words")
     return texts
@@ -38,7 +52,7 @@ def texts_of(found: Located) -> list[Text]:
 
 def excluding(found: Located) -> list[Text]:
     """Return the texts of a change that take back what goes: "instead of", "rather than", "not"."""
-    texts = texts_of(found)
+    texts = _all_of(found)
     if found.before is None:
         return texts
     said = []
@@ -74,24 +88,33 @@ def _one_sided(found: Located) -> Iterator[Text]:
 
 def _attribute(found: Located, before: Side, after: Side) -> Iterator[Text]:
     old, new = found.old_whole, found.new_whole
+    if old and before.is_quality and after.is_quality and found.axis != "count":
+        one = "ones" if found.is_plural else "one"
+        found = replace(
+            found, old_one=f"{before.text} {one}" if found.is_plural else _with_a(f"{before.text} {one}", old)
+        )
+    if found.axis == "count" and not found.is_plural:
+        return  # "two goat"
     if found.axis == "count" and new:
         yield Text(3, f"show {new} instead of {before.text}")
         yield Text(5, f"show {new}", gone=before.text)
         yield Text(4, f"have {new}", gone=before.text)
         if found.is_main and found.is_plural:
             yield Text(2, f"make it {new}", gone=before.text)
+    elif new and after.text.split()[-1] in CHOSEN:
+        yield Text(5, f"use {new}", gone=old)
+        yield Text(3, f"show {new}", gone=old)
+        yield Text(3, f"change {old} to {new}")
     elif new and after.text.split()[-1] in DETERMINING:
         yield Text(2, f"show {new}")
         yield Text(1, f"use {new}")
     elif new and (" " in after.text or _is_before_only(found, before, after)):
         yield from _whole(found, old, new)
-    elif after.is_noun and not new and found.axis != "colour":
-        yield from _object(found, before, after)
     elif found.axis != "count" and (not after.is_noun or found.axis == "colour"):
         is_told = before.is_quality and not (before.text.endswith("ing") and is_colour(after))
         yield from _made(found, after, before.text if is_told or is_colour(before) else "")
         if new and found.is_main:
-            yield Text(9, new, gone=old)
+            yield Text(9, new, gone=found.old_one or old)
             yield from (text._replace(weight=text.weight // 2) for text in _whole(found, old, new) if text.gone)
 
 
@@ -109,16 +132,21 @@ def _whole(found: Located, old: str, new: str) -> Iterator[Text]:
     """Yield the texts of a thing with another quality: "make it an oak leaf"."""
     it, the_old = ("them" if found.is_plural else "it"), _definite(old)
     if found.is_main:
-        yield Text(14, f"make {it} {new}", gone=old)
-        yield Text(5, f"turn {it} into {new}", gone=old)
-        yield Text(6, f"change to {new}", gone=old)
-        yield Text(3, f"change {it} to {new}", gone=old)
+        yield Text(14, f"make {it} {new}", gone=found.old_one or old)
+        yield Text(5, f"turn {it} into {new}", gone=found.old_one or old)
+        yield Text(6, f"change to {new}", gone=found.old_one or old)
+        yield Text(3, f"change {it} to {new}", gone=found.old_one or old)
     if old:
         yield Text(4, f"change {the_old} to {new}")
         yield Text(4, f"turn {the_old} into {new}")
         yield Text(4, f"replace {the_old} with {new}")
-    yield Text(4, f"show {new}", gone=old)
-    yield Text(4, f"have {new}", gone=old)
+    yield Text(4, f"show {new}", gone=found.old_one or old)
+    yield Text(4, f"have {new}", gone=found.old_one or old)
+
+
+def _with_a(said: str, like: str) -> str:
+    """Return "a red one" as "a red onion" has an article, or the phrase that has none."""
+    return f"{article(said)} {said}" if like.startswith(("a ", "an ")) else like
 
 
 def _definite(phrase: str) -> str:
@@ -129,6 +157,12 @@ def _definite(phrase: str) -> str:
 def _made(found: Located, after: Side, gone: str) -> Iterator[Text]:
     """Yield the texts of a quality: "make the car blue", "make the man smile"."""
     holder, what = found.holder, after.text if after.is_state else after.base or after.text
+    if holder is None and what == after.base:
+        return
+    if gone and what == after.base and found.before and not found.before.base:
+        gone = f"being {gone}"  # "smile instead of being serious"
+    if holder is not None and not holder.is_alive and read_lexicon().has(after.text, "adj"):
+        what = after.text  # "threatening clouds"
     if holder is None:
         yield Text(2, f"make it {what}", gone=gone)
         yield Text(1, f"have it {'' if what == after.base else 'be '}{what}", gone=gone)
@@ -161,26 +195,32 @@ def _object(found: Located, before: Side, after: Side) -> Iterator[Text]:
         return
     new, gone = after.phrase, before.phrase if before.is_noun else ""
     is_alike = before.is_plural == after.is_plural
-    if before.is_noun and before.is_main and is_alike:
+    is_done = found.deed is not None and found.is_done_to
+    if before.is_noun and before.is_main and is_alike and not (is_done and found.is_apart):
         it = "them" if before.is_plural else "it"
         yield Text(62, f"make {it} {new}", gone=gone)
-        yield Text(20, f"turn {it} into {new}", gone=gone)
+        if not found.is_done_to:
+            yield Text(20, f"turn {it} into {new}", gone=gone)
         yield Text(8, f"change {it} to {new}", gone=gone)
         yield Text(16, f"change to {new}", gone=gone)
-        yield Text(10, f"replace with {new}")
+        yield Text(4, f"replace with {new}")
     if before.is_known and not before.text.endswith("'s"):
         old = f"the {before.text}"
         yield Text(27, f"change {old} to {new}")
-        yield Text(20, f"turn {old} into {new}")
+        if not found.is_done_to:
+            yield Text(20, f"turn {old} into {new}")
         yield Text(17, f"replace {old} with {new}")
         is_other = set(before.text.split()).isdisjoint(after.text.split())
         if (
             is_alike
             and is_other
+            and not found.is_done_to
             and new.startswith(("a ", "an ")) == gone.startswith(("a ", "an "))
             and new != after.text
         ):
             yield Text(7, f"make {old} {new}")
+    if found.holder and before.preposition == after.preposition != "" and after.preposition in PLACES:
+        yield from placed(found, after, gone)
     yield from _handled(found, after, gone)
 
 
@@ -202,7 +242,7 @@ def _handled(found: Located, after: Side, gone: str) -> Iterator[Text]:
     if found.does.base and after.is_alive:
         yield Text(34, f"have {new} {found.does.base}")
         yield Text(24, f"show {new} {found.does.ing}")
-    if found.place and found.before and found.before.is_main:
+    if found.place and found.before and found.before.is_main and not found.is_done_to:
         yield Text(18, f"put {new} {found.place}", gone=gone)
         yield Text(14, f"have {new} {found.place}", gone=gone)
     if after.is_handled and deed is not None:
@@ -226,22 +266,30 @@ def _number(before: Side, after: Side) -> Iterator[Text]:
 
 def _action(found: Located, before: Side, after: Side) -> Iterator[Text]:
     if after.is_state:
-        yield from _made(found, after, before.text if before.is_state else "")
-    elif after.ing:
+        yield from _made(found, after, before.text if before.is_state else before.ing)
+    elif after.ing and _is_passive(after) == _is_passive(before):
         gone, plain = _taken_back(before, after)
         yield from _done(found, after, gone, plain)
     elif after.is_noun and before.is_noun:
         yield from _object(found, before, after)
 
 
+def _is_passive(side: Side) -> bool:
+    return side.base.startswith("be ")
+
+
 def _taken_back(before: Side, after: Side) -> tuple[str, str]:
     """Return what is no longer done as -ing and as base: "cutting it" where what it is done to is named already."""
-    if before.is_state or not before.base or not after.base:
-        return ("", "") if before.is_state else (before.ing, before.base)
-    verb, _, what = before.ing.partition(" ")
-    if what and before.object and after.base.endswith(f" {what}"):
-        return f"{verb} {before.object}", f"{before.base.split()[0]} {before.object}"
-    if what and after.base.endswith(f" {what}"):
+    if before.is_state:
+        return f"being {before.text}", f"be {before.text}"
+    if not before.base or not after.base:
+        return before.ing, before.base
+    what = before.object_words
+    if what and before.object_name == after.object_name and before.base.endswith(f" {what}"):
+        pronoun = after.object or before.object
+        return f"{before.ing.removesuffix(what)}{pronoun}", f"{before.base.removesuffix(what)}{pronoun}"
+    verb, _, rest = before.ing.partition(" ")
+    if rest and not what and after.base.endswith(f" {rest}"):
         return verb, before.base.split()[0]
     return before.ing, before.base
 
@@ -253,10 +301,13 @@ def _done(found: Located, after: Side, gone: str = "", plain: str = "") -> Itera
         yield Text(1, f"show {after.ing}", gone=gone)
         return
     if holder is None or after.base.split()[-1] == holder.text.split()[-1]:
-        if after.object or not found.before or not found.before.object:
-            yield Text(2, f"show {after.ing}", gone=gone)
-        if after.object:
-            yield Text(3, after.base, gone=gone, plain=plain)
+        if " " in after.base or found.is_filming:
+            yield Text(40, after.base, gone=gone, plain=plain)
+        yield Text(1, f"show {after.ing}", gone=gone)  # an order may be the target's caption itself
+        return
+    if after.base.startswith("be "):
+        yield Text(2, f"have {holder.text} {after.base.removeprefix('be ')}", gone=gone.removeprefix("being "))
+        yield Text(2, f"show {holder.text} {after.ing}", gone=gone)
         return
     for name in _names(holder):
         yield Text(10, f"have {name} {after.base}", gone=gone, plain=plain)

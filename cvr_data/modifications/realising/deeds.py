@@ -6,10 +6,15 @@ from cvr_data.language.changes import Phrase
 from cvr_data.language.closed_words import PLACE_ADVERBS
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import read_lexicon
+from cvr_data.language.nouns import preposition
 from cvr_data.modifications.realising.holders import Holder, as_holder
 from cvr_data.modifications.realising.verbs import NOTHING, Forms, verb_forms
 
-PLACES = frozenset("in on at by near under over inside along through behind beside above".split())
+PLACES = frozenset("in on at by near under over inside along through behind beside above".split()) | {
+    "in front of",
+    "on top of",
+    "next to",
+}
 PUTTING = frozenset("put place set lay".split())
 """Verbs that say nothing without where."""
 NOWHERE = Phrase(range(0), 0, 0, "", "", "")
@@ -30,6 +35,8 @@ def deed_of(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) ->
         for frame, head in zip((ours, theirs), heads, strict=True)
     ]
     one, other = events
+    if one is None and other is None:
+        return _deed_at(ours, theirs, heads)
     if one is None or other is None or one.verb != other.verb or one.head > (heads[0] or 0):
         return None
     if one.agent is None and ours.sentence.tags[one.head] == "VBG" and ours.sentence.deps[one.head] != "ROOT":
@@ -38,6 +45,32 @@ def deed_of(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) ->
         return None
     who = None if one.agent is None else as_holder(ours, one.agent)
     return Deed(f"{one.verb} {one.particle}".strip(), who)
+
+
+def _deed_at(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> Deed | None:
+    """Return what both captions say is done at, on or to what goes and what comes: "sit on"."""
+    found = [_verb_at(frame, head) for frame, head in zip((ours, theirs), heads, strict=True)]
+    one, other = found
+    if one is None or other is None or one[1:] != other[1:]:
+        return None
+    event = ours.events[one[0]]
+    if event.agent is None and ours.sentence.deps[event.head] != "ROOT":
+        return None
+    who = None if event.agent is None else as_holder(ours, event.agent)
+    return Deed(" ".join(filter(None, one[1:])), who)
+
+
+def _verb_at(frame: Frame, head: int | None) -> tuple[int, str, str, str] | None:
+    """Return the number of the event that a noun hangs on by a preposition, its verb, its particle and that."""
+    sentence = frame.sentence
+    at = None if head is None else preposition(sentence, head)
+    if head is None or at is None or at > head or sentence.child(sentence.heads[at], "dobj", "neg") is not None:
+        return None
+    number = next((number for number, event in enumerate(frame.events) if event.head == sentence.heads[at]), None)
+    if number is None or sentence.child(sentence.heads[at], "auxpass") is not None or sentence.words[at] == "of":
+        return None
+    event = frame.events[number]
+    return (number, event.verb, event.particle, sentence.words[at]) if event.head < at else None
 
 
 def doing_of(frame: Frame, head: int | None) -> Forms:
@@ -54,6 +87,7 @@ def place_of(ours: Frame, theirs: Frame) -> str:
     for thing in theirs.things:
         if thing.field == "place" and thing.preposition in PLACES and (thing.name, thing.preposition) in known:
             words = theirs.sentence.words[thing.first : thing.last + 1]
+            words = ("the", *words[1:]) if thing.determiner in ("a", "an") else words  # it is there already
             is_told = thing.determiner or thing.number == "plural" or thing.name in PLACE_ADVERBS
             if not is_told and (thing.first < thing.last or not read_lexicon().has(thing.name, "noun")):
                 continue  # a name

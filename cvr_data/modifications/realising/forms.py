@@ -8,7 +8,7 @@ from functools import lru_cache
 VOWELS = "aeiou"
 SOUNDED = ("x-ray", "hour", "honest", "honou", "honor", "heir")
 """Words that begin with an H that is not heard."""
-YU = ("uni", "use", "eu", "one", "once", "usa", "utah", "ukulele", "ute")
+YU = ("uni", "use", "eu", "one", "once", "usa", "utah", "uk", "ute")
 """Beginnings that are written with a vowel and spoken with a consonant."""
 NOT_YU = ("unin", "unim", "unid")
 

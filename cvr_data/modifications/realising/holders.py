@@ -10,6 +10,8 @@ from cvr_data.language.nouns import NOUN_TAGS, is_film, is_seen, preposition
 from cvr_data.language.parse import Sentence
 from cvr_data.modifications.realising.verbs import acting, attributed, name_in
 
+OUTLINES = frozenset("face figure portrait reflection shadow silhouette".split())
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -19,6 +21,7 @@ class Holder:
     """With "the"."""
     pronoun: str
     is_only: bool
+    is_alive: bool = False
     """Whether a pronoun can mean nothing else in the reference."""
 
 
@@ -37,6 +40,8 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
         if noun is not None and is_film(frame.sentence, noun) and not is_seen(frame.sentence, noun):
             return None
         number = frame.thing_of(noun) if noun is not None and noun != head else None
+        if noun is None and frame.sentence.tags[head] == "VBG":
+            number = _agent(frame, head)  # "screaming girl"
         if number is None and noun is not None and noun != head:
             is_plural = frame.number(noun) == "plural"
             return Holder(f"the {frame.sentence.words[noun]}", "them" if is_plural else "it", is_only=False)
@@ -62,7 +67,10 @@ def _agent(frame: Frame, head: int) -> int | None:
     if (told := attributed(frame, event)) is not None:
         return told
     if event is not None and event.agent is not None:
-        return event.agent
+        at = sentence.heads[event.head]
+        is_of = sentence.deps[event.head] == "pcomp" and sentence.words[at] == "of"
+        owner = _bearer(frame, sentence.heads[at]) if is_of else None
+        return owner if owner is not None and _is_alive(frame, owner) else event.agent
     subject = _subject(sentence, head)
     return frame.thing_of(subject) if subject is not None else None
 
@@ -71,6 +79,9 @@ def _bearer(frame: Frame, noun: int) -> int | None:
     """Return the thing that a noun names, or who has it or is there: "a woman with long hair running"."""
     sentence, number = frame.sentence, frame.thing_of(noun)
     at = preposition(sentence, noun)
+    if at is not None and sentence.words[at] == "of" and sentence.tags[sentence.heads[at]] in NOUN_TAGS:
+        owner = _bearer(frame, sentence.heads[at])  # "a girl in the costume of a princess smiling"
+        return owner if owner is not None and _is_alive(frame, owner) else number
     if at is None or (number is not None and _is_alive(frame, number)):
         return number
     head = sentence.heads[at]
@@ -100,6 +111,7 @@ def _subjects(frame: Frame, head: int) -> Iterator[int]:
 
 def as_holder(frame: Frame, number: int) -> Holder:
     """Return a thing as who acts or has a trait, with the pronoun that can mean it; of two joined by "and" both."""
+    number = _whose(frame, number)
     firsts = [one for one in frame.things if one.slot == "object" and _is_joined(frame, one, frame.things[number])]
     thing, lexicon = firsts[0] if firsts else frame.things[number], read_lexicon()
     others = [one for one in frame.things if one.slot == "object" and one is not thing]
@@ -112,7 +124,18 @@ def as_holder(frame: Frame, number: int) -> Holder:
     joined = next((one for one in others if _is_joined(frame, thing, one)), None)
     if joined is not None:
         return Holder(f"the {name_in(frame, thing)} and {name_in(frame, joined)}", "them", len(others) == 1)
-    return Holder(f"the {name_in(frame, thing)}", pronoun, bool(pronoun) and not rivals)
+    name, is_alive = name_in(frame, thing), _is_alive(frame, frame.things.index(thing))
+    return Holder(f"the {name}", pronoun, bool(pronoun) and not rivals, is_alive)
+
+
+def _whose(frame: Frame, number: int) -> int:
+    """Return the thing whose outline another is: "man" of "silhouette of a man"; another itself."""
+    sentence, head = frame.sentence, frame.things[number].head
+    if sentence.lemmas[head] not in OUTLINES or sentence.words[head + 1 : head + 2] != ("of",):
+        return number
+    inner = sentence.child(head + 1, "pobj")
+    found = None if inner is None else frame.thing_of(inner)
+    return number if found is None else found
 
 
 def _is_joined(frame: Frame, thing: Thing, other: Thing) -> bool:

@@ -9,31 +9,48 @@ Forms are those of the captions: article, number and compound come from the word
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cvr_data.language.changes import Phrase, alike, change_of
+from cvr_data.language.changes import Change, Phrase, alike, change_of
 from cvr_data.language.closed_words import FILM, OF_FILM
 from cvr_data.language.closed_words import UNSEEN as UNSEEN_THINGS
 from cvr_data.language.execution import says_the_same
 from cvr_data.language.frames import Frame, frames_of
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.language.nouns import NOUN_TAGS, is_film
+from cvr_data.language.nouns import NOUN_TAGS, is_film, is_seen
+from cvr_data.language.roles import is_shown
 from cvr_data.language.stop_words import ARTICLES
-from cvr_data.modifications.realising.deeds import Deed, deed_of, doing_of, place_of
+from cvr_data.modifications.realising.countable import is_uncounted
+from cvr_data.modifications.realising.deeds import PLACES, Deed, deed_of, doing_of, place_of
 from cvr_data.modifications.realising.holders import Holder, as_holder, holder_of
 from cvr_data.modifications.realising.phrases import (
     LEADING,
+    UNLIKE,
+    UNLIKE_DEEDS,
     bare,
     is_doing,
-    is_uncounted,
+    is_fragment,
+    kind_of,
+    preposition_before,
     time_axis,
     wholes,
     with_article,
 )
-from cvr_data.modifications.realising.verbs import NOTHING, TAKEN, Forms, acting, is_sure, verb_forms
+from cvr_data.modifications.realising.verbs import (
+    NOTHING,
+    TAKEN,
+    Forms,
+    acting,
+    is_done_by,
+    is_mostly_verb,
+    is_state,
+    is_sure,
+    verb_forms,
+)
 
 UNSEEN = ("same_lemma", "spelling", "word_order", "function_words", "topic", "not_visible")
 """Why a difference cannot be asked for."""
 QUALITIES = frozenset("JJ JJR JJS VBN VBD VBG CD NN NNP".split())
 """Tags of what tells how something is; of nouns those that the lexicon lists as adjectives alone."""
+BARE_PLACES = frozenset("bed church class court home school sea stage town work".split())
 ALIVE = ("person", "animal", "group")
 
 
@@ -57,17 +74,24 @@ class Side:
     """Whether no "a" stands before it."""
     is_quality: bool = False
     """Whether it is an adjective, a participle or a numeral."""
+    is_worn: bool = False
+    """Whether it is clothing."""
     is_handled: bool = False
     """Whether it is something that can be used: an artifact, food, a substance."""
     axis: str = ""
     """Of a noun of time: time, season or weather."""
     preposition: str = ""
     """Before a place: "in"."""
+    is_bare_place: bool = False
+    """Whether it stands there without an article, as "at home" does."""
     base: str = ""
     """Of an action: "play the guitar"; empty if it is none."""
     ing: str = ""
     object: str = ""
     """The pronoun of what the forms say it is done to: "it"."""
+    object_name: str = ""
+    """Its lemma, and how the forms name it."""
+    object_words: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,9 +115,17 @@ class Located:
     old_whole: str = ""
     new_whole: str = ""
     """A qualifier with its noun and article: "a maple leaf", "oak leaves"; empty if it has none."""
+    old_one: str = ""
+    """What goes without its noun: "a red one"."""
     deed: Deed | None = None
     does: Forms = NOTHING
     """What who comes in does."""
+    is_apart: bool = False
+    """Whether what goes and what comes are things of other kinds by WordNet: food and an artifact."""
+    is_done_to: bool = False
+    """Whether something is done to what goes."""
+    is_filming: bool = False
+    """Whether who films does it: "C opens a drawer"."""
     place: str = ""
     """Where both captions have it: "in the zoo"."""
 
@@ -113,35 +145,54 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
     before, after = change["before"] or "", change["after"] or ""
     found = change_of(ours, theirs, before, after)
     slot = change["slot"] or found.slot
-    if says_the_same(ours, theirs):
-        raise CannotSay("same_lemma")
-    if before and after and (slot == "other" or (found.verdict == "none" and found.reason in UNSEEN)):
-        raise CannotSay(found.reason or "not_visible")
-    if after in ARTICLES or before in ARTICLES:
-        raise CannotSay("function_words")
+    _check_said(slot, found, ours, theirs)
     heads = _head(ours, found.before_phrase, before), _head(theirs, found.after_phrase, after)
     slot = _said_slot(slot, ours, theirs, heads)
     _check_seen(slot, (ours, theirs), heads)
+    is_colours = slot in ("object", "attribute") and _are_colours(ours, theirs, heads)
+    slot = "attribute" if is_colours else slot  # "a pepper red"
     noun = _noun(theirs, heads[1]) if after else None
     is_quality = heads[0] is None or ours.sentence.tags[heads[0]] not in ("RP", "IN", "RB", "DT")
     gone = bare(ours, found.before_phrase, before) if before and is_quality else ""
     old, new = wholes(theirs, found.after_phrase, heads[1], gone)
+    if slot == "attribute" and not new and _are_things(ours, theirs, heads):
+        slot = "object"  # "flower" of "flower blooming"
     return Located(
         slot=slot,
-        before=_side(ours, found.before_phrase, before, heads[0], slot, theirs),
+        before=_side(ours, found.before_phrase, before, heads[0], slot, theirs, is_gone=True),
         after=_side(theirs, found.after_phrase, after, heads[1], slot, ours),
         holder=holder_of(ours, heads[0], slot) or _known(holder_of(theirs, heads[1], slot), ours),
-        axis=_axis(theirs, heads[1], slot),
+        axis="colour" if is_colours else _axis(theirs, heads[1], slot),
         is_number=heads[0] is not None and heads[1] is not None and _is_number(ours, theirs, heads[0], heads[1]),
         is_plural=_is_plural(theirs, heads[1]),
         is_film=noun is not None and is_film(theirs.sentence, noun),
         is_main=_has_main(ours, heads[0]),
         old_whole=old,
         new_whole=new,
-        deed=deed_of(ours, theirs, heads) if slot == "object" else None,
+        deed=deed_of(ours, theirs, heads) if slot in ("object", "scene") else None,
         does=doing_of(theirs, heads[1]) if slot == "object" else NOTHING,
+        is_apart=_are_apart(ours, theirs, heads),
+        is_done_to=heads[0] is not None and ours.sentence.deps[heads[0]] == "dobj",
+        is_filming=theirs.sentence.words[:1] in (("c",), ("#c",)),
         place=place_of(ours, theirs),
     )
+
+
+def _check_said(slot: str, found: Change, ours: Frame, theirs: Frame) -> None:
+    """Raise if words differ in what cannot be asked for, or are no phrase.
+
+    Raises:
+        CannotSay: so.
+    """
+    if says_the_same(ours, theirs):
+        raise CannotSay("same_lemma")
+    if found.before and found.after and (slot == "other" or (found.verdict == "none" and found.reason in UNSEEN)):
+        raise CannotSay(found.reason or "not_visible")
+    if found.after in ARTICLES or found.before in ARTICLES:
+        raise CannotSay("function_words")
+    for frame, phrase in ((ours, found.before_phrase), (theirs, found.after_phrase)):
+        if is_fragment(frame, phrase, slot):
+            raise CannotSay("fragment")
 
 
 def _said_slot(slot: str, ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> str:
@@ -151,6 +202,8 @@ def _said_slot(slot: str, ours: Frame, theirs: Frame, heads: tuple[int | None, i
         CannotSay: what comes may be a verb or a noun.
     """
     after = heads[1]
+    if slot == "action" and after is not None and _is_how(theirs, after):
+        return "attribute"  # "reticulated python"
     if slot != "action" or after is None or not theirs.sentence.tags[after].startswith("VB") or is_sure(theirs, after):
         return slot
     lemmas = [
@@ -159,6 +212,13 @@ def _said_slot(slot: str, ours: Frame, theirs: Frame, heads: tuple[int | None, i
     if all(read_lexicon().has(lemma, "noun") for lemma in lemmas):
         raise CannotSay("unsure")
     return slot
+
+
+def _is_how(frame: Frame, word: int) -> bool:
+    """Whether a participle in -ed qualifies the noun after it."""
+    sentence = frame.sentence
+    is_before = sentence.deps[word] == "amod" and sentence.heads[word] > word
+    return is_before and sentence.tags[word] == "VBN" and sentence.words[word].endswith("ed")
 
 
 def _check_seen(slot: str, frames: tuple[Frame, Frame], heads: tuple[int | None, int | None]) -> None:
@@ -172,13 +232,54 @@ def _check_seen(slot: str, frames: tuple[Frame, Frame], heads: tuple[int | None,
         if head is None:
             continue
         words, lemmas = frame.sentence.words, frame.sentence.lemmas
+        if frame.sentence.tags[head].startswith("VB") and is_shown(frame.sentence, head):
+            raise CannotSay("film")
         if slot == "object" and lemmas[head] in UNSEEN_THINGS:
             raise CannotSay("not_visible")
+        if slot == "attribute" and head == 0 and words[0] == lemmas[0] and is_mostly_verb(lemmas[0]):
+            raise CannotSay("unsure")  # "get coffee"
+        is_view = slot in ("object", "scene") and is_film(frame.sentence, head) and not is_seen(frame.sentence, head)
+        if is_view and len(frame.sentence.words) > 1:
+            raise CannotSay("film")  # "enters view"
         if words[head] in OF_FILM and head + 1 < len(words) and words[head + 1] in FILM:
             raise CannotSay("film")  # "wide shot"
         axes.append(time_axis(lemmas[head]) if frame.sentence.tags[head] in NOUN_TAGS else "")
     if slot == "object" and len(axes) == 2 and axes[0] and not axes[1]:
         raise CannotSay("unlike")
+    if slot in ("object", "scene", "action") and None not in heads:
+        kinds = {kind_of(frame, head) for frame, head in zip(frames, heads, strict=True) if head is not None}
+        if kinds in UNLIKE or (slot == "action" and kinds in UNLIKE_DEEDS):
+            raise CannotSay("unlike")
+
+
+def _are_colours(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> bool:
+    """Whether both sides are colours, with no article of their own."""
+    sides = [(frame.sentence, head) for frame, head in zip((ours, theirs), heads, strict=True) if head is not None]
+    lexicon = read_lexicon()
+    found = [
+        lexicon.may_be(said.words[head], "colour")
+        and lexicon.has(said.words[head], "adj")
+        and said.child(head, "det") is None
+        for said, head in sides
+    ]
+    return len(found) == 2 and all(found)
+
+
+def _are_apart(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> bool:
+    """Whether two nouns are of different files of WordNet, and neither of one that is not listed."""
+    sides = zip((ours, theirs), heads, strict=True)
+    files = {read_lexicon().file_of_noun(frame.sentence.lemmas[head]) for frame, head in sides if head is not None}
+    return len(files) == 2 and None not in files
+
+
+def _are_things(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> bool:
+    """Whether both sides are nouns of things, and no colours."""
+    found = [
+        frame.noun_of(head) == head and not read_lexicon().may_be(frame.sentence.lemmas[head], "colour")
+        for frame, head in zip((ours, theirs), heads, strict=True)
+        if head is not None
+    ]
+    return len(found) == 2 and all(found)
 
 
 def _is_number(reference: Frame, target: Frame, ours: int, theirs: int) -> bool:
@@ -224,7 +325,9 @@ def _by_lemma(frame: Frame, text: str) -> list[int]:
     return list(range(start, start + len(wanted))) if start is not None else []
 
 
-def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, other: Frame) -> Side | None:
+def _side(
+    frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, other: Frame, *, is_gone: bool = False
+) -> Side | None:
     if not text:
         return None
     said = bare(frame, phrase, text)
@@ -233,8 +336,8 @@ def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, 
     sentence, lexicon = frame.sentence, read_lexicon()
     lemma = sentence.lemmas[head]
     is_noun = sentence.tags[head] in NOUN_TAGS and (lexicon.has(lemma, "noun") or not lexicon.has(lemma, "adj"))
-    is_verb = slot == "action" or sentence.tags[head] == "VBG"
-    forms = verb_forms(frame, phrase, head, other) if is_verb and _is_done(frame, head) else NOTHING
+    is_verb = slot == "action" or sentence.tags[head] == "VBG" or is_done_by(sentence.words[head])
+    forms = verb_forms(frame, phrase, head, other, is_gone=is_gone) if is_verb and _is_done(frame, head) else NOTHING
     thing = frame.thing_of(head)
     return Side(
         text=said,
@@ -243,17 +346,21 @@ def _side(frame: Frame, phrase: Phrase, text: str, head: int | None, slot: str, 
         and (sentence.tags[head] in ("NNS", "NNPS") or lexicon.singular_of(sentence.words[head]) is not None),
         is_noun=is_noun,
         is_known=is_noun and lexicon.has(lemma, "noun") and not is_doing(frame, head) and not is_film(sentence, head),
-        is_state=sentence.tags[head] in ("VBN", "VBD") and text.endswith("ed") and _hangs(frame, head),
+        is_state=text.endswith("ed") and is_state(frame, head),
         is_main=thing is not None and _is_main(frame, thing),
         is_alive=is_noun and not lexicon.classes(lemma).isdisjoint(ALIVE),
         is_mass=is_noun and is_uncounted(sentence.words[head], lemma),
         is_quality=not is_noun and sentence.tags[head] in QUALITIES,
+        is_worn=is_noun and lexicon.is_a(lemma, "clothing"),
         is_handled=is_noun and lexicon.file_of_noun(lemma) in TAKEN and not lexicon.is_a(lemma, "place"),
         axis=time_axis(lemma) if is_noun else "",
-        preposition=frame.things[thing].preposition if thing is not None and frame.things[thing].head == head else "",
+        preposition=preposition_before(frame, thing) if thing is not None and frame.things[thing].head == head else "",
+        is_bare_place=sentence.words[head] in BARE_PLACES and sentence.child(head, "det", "poss") is None,
         base=forms.base,
         ing=forms.ing,
         object="" if forms.object is None else as_holder(frame, forms.object).pronoun or "them",
+        object_name="" if forms.object is None else frame.things[forms.object].name,
+        object_words=forms.what,
     )
 
 
@@ -263,15 +370,10 @@ def _is_done(frame: Frame, head: int) -> bool:
     return frame.sentence.words[head].endswith("ing") if verb is None else is_sure(frame, verb)
 
 
-def _hangs(frame: Frame, head: int) -> bool:
-    """Whether a participle tells how a thing is: "surprised man", "looking bored"; not what is done to it."""
-    sentence = frame.sentence
-    is_told = sentence.child(head, "nsubj", "nsubjpass", "auxpass", "dobj") is not None
-    return not is_told or sentence.words[max(head - 1, 0)] in ("looking", "looks", "look")
-
-
 def _is_main(frame: Frame, number: int) -> bool:
-    """Whether a thing is the first of its caption, or the only one that is no person and no place."""
+    """Whether a thing is the first of its caption, or the only one that is no person and no place, and not where."""
+    if number and frame.things[number].preposition in PLACES:
+        return False
     others = [thing for thing in frame.things if thing is not frame.things[number] and thing.slot == "object"]
     return number == 0 or all(thing.is_person for thing in others)
 

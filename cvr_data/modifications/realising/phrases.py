@@ -1,40 +1,50 @@
 """Noun phrases as texts have them: with the article that fits, and a qualifier with its noun."""
 
 from cvr_data.language.changes import Phrase
-from cvr_data.language.closed_words import FILM
+from cvr_data.language.closed_words import DIRECTIONS, FILM
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.naming import head_of
-from cvr_data.language.nouns import BEFORE_NOUN, NOUN_TAGS
+from cvr_data.language.nouns import BEFORE_NOUN, NOUN_TAGS, is_film, is_seen, key_of, preposition
+from cvr_data.language.roles import ACT, UNSEEN_FILES, is_shown
+from cvr_data.language.tree import FINITE
+from cvr_data.modifications.realising.countable import counted, is_eaten, is_uncounted
 from cvr_data.modifications.realising.forms import article
 
-MASS = (7, 12, 13, 19, 22, 26, 27)
-"""WordNet's files of what is not counted: attribute, feeling, food, phenomenon, process, state, substance."""
-UNCOUNTED = frozenset(
-    "advice art arugula asparagus bark beef blood broccoli cardboard cash celery cereal chess clothing corn "
-    "cotton cream cutlery damage dust equipment foam footage furniture garlic graffiti grass hair hay "
-    "homework information jewelry kale laundry lettuce lightning lingerie literature luggage machinery mail "
-    "makeup mint money moss music nature news parsley pasta pollution pork pottery research rice rubbish "
-    "salmon scenery silverware soap software spaghetti spinach stuff technology traffic trash tupperware "
-    "underwear vegetation wheat wildlife wood work yoga".split()
-)
-"""Nouns that no article "a" stands before, whatever they mean: the lexicon does not tell."""
-ONES = frozenset(
-    "background bagel biscuit burger burrito cake candle cocktail cookie croissant cupcake dessert dish "
-    "dumpling egg feast flame flare game grinder hamburger herb hotdog lightbulb lighter match meal meatball "
-    "muffin omelette pancake pie pizza rainbow sandwich sausage shadow sky snack steak taco tornado waffle "
-    "wave".split()
-)
-"""Nouns of the same files that it stands before."""
-ONLY = frozenset("air earth ground moon ocean sky sun".split())
+STUFF = (13, 20, 27)
+"""WordNet's files of what may be a mass or one thing: food, plant, substance."""
+CHOSEN = frozenset("bottom first last left lower next other right same second third top upper".split())
+"""Adjectives that "the" stands before."""
+ONLY = frozenset("air countryside earth ground moon ocean sea seaside sky sun".split())
 """What there is one of: "the sun"."""
-SINGULAR_ENDS = ("ss", "us", "is", "as", "os", "ens")
-"""Ends of singular nouns in -s: glass, cactus, iris, canvas, lens."""
+SEEN = ("sport", "group", "image", "light", "weather", "colour")
+UNLIKE = tuple(
+    set(pair.split())
+    for pair in (
+        "alive scene",
+        "alive deed",
+        "alive verb",
+        "alive unseen",
+        "thing deed",
+        "thing unseen",
+        "scene deed",
+        "scene unseen",
+    )
+)
+"""Kinds that one does not become the other."""
+UNLIKE_DEEDS = tuple(
+    set(pair.split()) for pair in ("alive verb", "scene verb", "thing verb", "unseen verb", "film verb")
+)
+"""Kinds that are not said of one another where the slot is what is done."""
 TIMES = ("season", "time", "weather")
 COUNTED = frozenset("a an one another each every".split())
 LEADING = frozenset("DT PRP$ IN TO WDT EX CC".split())
 TRAILING = frozenset("DT IN TO WDT WP CC PRP$ MD".split())
 SIGNS = frozenset(", . : -LRB- -RRB- HYPH SYM `` ''".split())
+LONGEST_SIMPLE, LONGEST_PREPOSITION = 3, 4
+MOST_SAID = (5, 9)
+"""Words of a side, at most; of one that tells what is done."""
+CLAUSE = frozenset("that which who when while where because".split())
 LONGEST = 4
 """Words from a qualifier to its noun."""
 
@@ -46,10 +56,18 @@ def bare(frame: Frame, phrase: Phrase, text: str) -> str:
         words.pop(0)
     while len(words) > 1 and frame.sentence.tags[words[-1]] in TRAILING:
         words.pop()
+    nouns = [word for word in words if frame.sentence.tags[word] in NOUN_TAGS]
+    cut = next((at for at, word in enumerate(words) if nouns and word > nouns[0] and _leads_on(frame, word)), None)
+    words = words[:cut]  # "bag" of "bag to the left hand"
     if words and _makes_one(frame, words[0] - 1, words[0]):
         words.insert(0, words[0] - 1)
     said = " ".join(frame.sentence.words[word] for word in words).replace(" 's", "'s")
     return said or text.lower()
+
+
+def _leads_on(frame: Frame, word: int) -> bool:
+    """Whether a word leads from a thing to another."""
+    return frame.sentence.tags[word] in ("IN", "TO") and frame.sentence.words[word] != "of"
 
 
 def _makes_one(frame: Frame, before: int, noun: int) -> bool:
@@ -61,6 +79,9 @@ def _makes_one(frame: Frame, before: int, noun: int) -> bool:
         return False
     name, tags = sentence.lemmas[before], (sentence.tags[before], sentence.tags[noun])
     is_noun = tags[0] == "NN" and tags[1] in NOUN_TAGS
+    is_order = before == 0 and lexicon.has(name, "verb") and not any(tag.startswith("VB") for tag in sentence.tags)
+    if is_order or lexicon.may_be(sentence.words[noun], "colour"):
+        return False  # "slice cucumber", "pepper red"
     return is_noun and lexicon.has(name, "noun") and not lexicon.is_a(name, "person") and name not in FILM
 
 
@@ -76,13 +97,34 @@ def with_article(frame: Frame, said: str, head: int) -> str:
         return said if lexicon.singular_of(first) else f"{article(said)} {said}"  # "a glass of beer"
     if sentence.tags[noun] in ("NNS", "NNPS") or noun != head or lexicon.singular_of(sentence.words[noun]):
         return said
+    if determiner is not None and sentence.tags[determiner] == "PRP$":
+        return f"{told} {said}"  # "her hand"
+    if said.split()[0] in CHOSEN and " " in said:
+        return f"the {said}"
     if sentence.lemmas[noun] in ONLY and said == sentence.words[noun] and told not in COUNTED:
         return f"the {said}"
     if told == "the" and (frame.roles[head] == "scene" or not lexicon.has(head_of(sentence.lemmas[head]), "noun")):
         return f"the {said}"
-    if is_uncounted(sentence.words[head], sentence.lemmas[head]) and told not in COUNTED:
+    if told not in COUNTED and (is_uncounted(sentence.words[head], sentence.lemmas[head]) or _is_bare(frame, head)):
         return said
     return said if time_axis(sentence.lemmas[head]) and told not in COUNTED else f"{article(said)} {said}"
+
+
+def _is_bare(frame: Frame, noun: int) -> bool:
+    """Whether a noun that may be counted or not stands without an article where the caption is not short of them.
+
+    "A man is cutting shrimp", and anything but a living shrimp that does something.
+    """
+    sentence, lemma = frame.sentence, frame.sentence.lemmas[noun]
+    if counted(lemma) is not None or sentence.child(noun, "det", "poss", "nummod") is not None:
+        return False
+    is_stuff = not {*read_lexicon().files(lemma)}.isdisjoint(STUFF)
+    if any(event.agent is not None and frame.things[event.agent].head == noun for event in frame.events):
+        return False
+    if sentence.lemmas[sentence.heads[noun]] == "play" and read_lexicon().may_be(lemma, "sport"):
+        return True
+    is_told = sentence.deps[noun] in ("dobj", "pobj") and not {"a", "an", "the"}.isdisjoint(sentence.words)
+    return (is_stuff and is_told) or is_eaten(lemma)
 
 
 def time_axis(lemma: str) -> str:
@@ -92,33 +134,77 @@ def time_axis(lemma: str) -> str:
     return "time" if found == "weather" and lexicon.may_be(lemma, "time") else found
 
 
-def is_uncounted(word: str, lemma: str) -> bool:
-    """Whether no "a" stands before a noun: a mass, a name, or one that only has a plural."""
-    lexicon = read_lexicon()
-    if lemma in ONES or not lexicon.has(head_of(lemma), "noun"):
-        return lemma not in ONES
-    if lemma in UNCOUNTED or lexicon.is_a(lemma, "sport"):
-        return True
-    if word.endswith("s") and not word.endswith(SINGULAR_ENDS) and word == lemma:
-        return lexicon.singular_of(word) is not None
-    is_food = any(lexicon.relation(lemma, kind, "noun") == "below" for kind in ("fruit", "vegetable"))
-    return not is_food and (lexicon.file_of_noun(lemma) in MASS or word.endswith("ing"))
-
-
 def wholes(frame: Frame, phrase: Phrase, head: int | None, before: str) -> tuple[str, str]:
     """Return what goes and comes with the noun that it qualifies in the target: "a maple leaf", "an oak leaf".
 
     `before` is what goes, bare of articles; empty where it is no quality.
     """
     noun = frame.noun_of(head) if head is not None else None
+    if head is not None and noun == head and frame.sentence.deps[head] == "poss":
+        noun = frame.sentence.heads[head]  # "horse" of "a horse's eye"
     if not phrase.words or noun is None or not 0 < noun - phrase.words[-1] <= LONGEST:
         return "", ""
     tail = range(phrase.words[-1] + 1, noun + 1)
+    plural = next((word for word in tail if frame.sentence.tags[word] == "NNS"), noun)
+    noun, tail = plural, range(tail.start, plural + 1)  # "green apples" of "green apples fresh fruit"
     if any(frame.sentence.tags[word] in SIGNS for word in tail) or is_doing(frame, noun):
         return "", ""
+    if frame.sentence.tags[phrase.words[-1]] in NOUN_TAGS and any(frame.sentence.tags[word] == "VBG" for word in tail):
+        return "", ""  # "process spinning globe"
     words = " ".join(frame.sentence.words[word] for word in tail)
-    new, old = f"{bare(frame, phrase, '')} {words}", f"{before.lower()} {words}"
+    said = bare(frame, phrase, "")
+    new, old = (f"{side} {words}".replace(" 's", "'s") for side in (said, before.lower()))
     return with_article(frame, old, noun) if before else "", with_article(frame, new, noun)
+
+
+def is_fragment(frame: Frame, phrase: Phrase, slot: str) -> bool:
+    """Whether the words of a side are no phrase: a clause and a half, or what lacks the end of its own."""
+    sentence, words = frame.sentence, list(phrase.words)
+    if "#" in (sentence.words[word] for word in words):
+        return True  # "#unsure"
+    if len(words) < LONGEST_SIMPLE:
+        return False
+    finite = [word for word in words if sentence.tags[word] in FINITE and sentence.words[word] not in DIRECTIONS]
+    is_whole = sentence.tags[words[-1]] not in TRAILING
+    if any(sentence.words[word] in CLAUSE for word in words) or len(words) > MOST_SAID[slot == "action"]:
+        return True
+    if any(is_shown(sentence, word) for word in finite) or any(
+        word > words[0] and sentence.deps[word] == "nsubj" for word in words
+    ):
+        return True
+    return not is_whole or (slot != "action" and bool(finite))
+
+
+def preposition_before(frame: Frame, number: int) -> str:
+    """Return the preposition before a thing, with the noun that it hands on: "in front of"; a long one is none."""
+    sentence, thing = frame.sentence, frame.things[number]
+    at = preposition(sentence, thing.head)
+    if at is None or thing.preposition == "" or sentence.child(at, "pobj") == thing.head or at > thing.first:
+        return thing.preposition
+    if sentence.deps[thing.head] == "conj":
+        return thing.preposition
+    words = sentence.words[at : thing.first]
+    return " ".join(words) if len(words) <= LONGEST_PREPOSITION else ""
+
+
+def kind_of(frame: Frame, noun: int) -> str:
+    """Return what a noun broadly names: what lives, a place, what is done, what cannot be seen, or another thing."""
+    sentence, lexicon = frame.sentence, read_lexicon()
+    if sentence.tags[noun] not in NOUN_TAGS:
+        return "verb" if sentence.tags[noun].startswith("VB") else ""
+    if is_film(sentence, noun) and not is_seen(sentence, noun):
+        return "film"
+    name = key_of(sentence, noun, lexicon)
+    classes, file = lexicon.classes(name), lexicon.file_of_noun(name)
+    if not classes.isdisjoint(("person", "animal")):
+        return "alive"
+    if "place" in classes or not classes.isdisjoint(TIMES):
+        return "scene"
+    if is_doing(frame, noun):
+        return "verb"
+    if file == ACT and "sport" not in classes:
+        return "deed"
+    return "unseen" if file in UNSEEN_FILES and classes.isdisjoint(SEEN) else "thing"
 
 
 def is_doing(frame: Frame, noun: int) -> bool:
@@ -128,4 +214,6 @@ def is_doing(frame: Frame, noun: int) -> bool:
     if not word.endswith("ing") or sentence.tags[noun] not in NOUN_TAGS:
         return False
     verb = lexicon.verb_of(word)
+    if counted(word) and not lexicon.is_abstract(word):
+        return False  # "building"
     return verb is not None and lexicon.frequency(verb, "verb") >= lexicon.frequency(word, "noun")

@@ -1,12 +1,19 @@
 """Constructions of where and when something is."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from cvr_data.language.lexicon import read_lexicon
+from cvr_data.language.roles import weather_of
 from cvr_data.modifications.realising.deeds import PLACES
 from cvr_data.modifications.realising.forms import article
 from cvr_data.modifications.realising.located import Located, Side
+from cvr_data.modifications.realising.phrases import ONLY
 from cvr_data.modifications.realising.text import Text, is_colour
 
+MOVED = frozenset("in on at".split())
+"""Prepositions of places that something can be moved to."""
+AT = frozenset("dawn dusk midnight night noon sunrise sunset twilight".split())
 TIME_PREPOSITIONS = ("at", "in", "during", "by")
 
 
@@ -15,49 +22,74 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     if found.axis in ("time", "season", "weather"):
         yield from _time(found, before, after)
         return
+    if (is_colour(after) or after.is_quality) and before.is_noun and not (is_colour(before) or before.axis):
+        return  # "text" becomes no "indoor"
     if is_colour(after) or after.is_quality:
         yield Text(3, f"make {'the background' if is_colour(after) else 'it'} {after.text}", gone=before.text)
         if is_colour(after):
             yield Text(1, f"change the background to {after.text}", gone=before.text)
         return
-    if not after.is_noun:
+    is_where = before.preposition in PLACES
+    if not after.is_noun or (before.preposition != after.preposition != "" and not is_where):
         return
     gone = f"the {before.text}" if before.is_noun else ""
-    is_bare = after.is_plural or after.is_mass or after.phrase == after.text
-    new = after.text if is_bare else f"{article(after.text)} {after.text}"
+    is_bare = after.is_plural or after.is_mass or after.phrase == after.text or after.text in ONLY
+    new = after.phrase if is_bare else f"{article(after.text)} {after.text}"
     if after.preposition in PLACES and before.preposition:
-        yield from _placed(found, after, gone)
-    if before.is_known and before.axis == after.axis:
+        yield from placed(found, after, gone)
+    if before.is_known and before.axis == after.axis and not (is_where and before.is_mass):
         yield Text(7, f"change the {before.text} to {new}")
         yield Text(7, f"turn the {before.text} into {new}")
         yield Text(3, f"replace the {before.text} with {new}")
-    if before.is_plural == after.is_plural:
+    if before.is_plural == after.is_plural and not is_where:
         yield Text(15, f"make it {new}", gone=before.phrase if before.is_noun else "")
         yield Text(5, f"turn it into {new}", gone=before.phrase if before.is_noun else "")
     yield Text(5, f"change to {new}", gone=before.phrase if before.is_noun else "")
-    yield Text(3, f"show {new}", gone=before.phrase if before.is_noun else "")
+    if not is_where:
+        yield Text(3, f"show {new}", gone=before.phrase if before.is_noun else "")
 
 
-def _placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
+def placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
     """Yield the texts of where something is: "in the field", "move the cows to the field"."""
-    holder = found.holder
-    at = f"{after.preposition} {after.phrase}"
+    holder, deed = found.holder, found.deed
+    at = f"{after.preposition} {after.text if after.is_bare_place else after.phrase}"
+    if after.is_worn:
+        if holder:
+            yield Text(7, f"put {holder.text} {at}", gone=gone)
+            yield Text(5, f"have {holder.text} {at}", gone=gone)
+        return
     yield Text(10, at, gone=gone)
-    yield Text(3, f"make it {at}", gone=gone)
-    yield Text(7, f"put {holder.text if holder else 'it'} {at}", gone=gone)
-    if holder:
+    if deed is not None:
+        yield Text(
+            20,
+            f"have {deed.who.text} {deed.base} {after.phrase}" if deed.who else f"{deed.base} {after.phrase}",
+            gone=gone,
+        )
+    if not holder:
+        return
+    yield Text(7, f"put {holder.text} {at}", gone=gone)
+    if after.preposition in MOVED:
         yield Text(6, f"move {holder.text} to {after.phrase}", gone=gone)
-        yield Text(3, f"have {holder.text} {at}", gone=gone)
-    if holder and holder.is_only and holder.pronoun:
+    yield Text(3, f"have {holder.text} {at}", gone=gone)
+    if holder.is_only and holder.pronoun:
         yield Text(5, f"put {holder.pronoun} {at}", gone=gone)
+
+
+def _at_time(side: Side) -> Side:
+    """Return a time with the preposition that it takes: "at noon"."""
+    return replace(side, preposition="at") if side.preposition == "in" and side.text in AT else side
 
 
 def _time(found: Located, before: Side, after: Side) -> Iterator[Text]:
     """Yield the texts of time, season and weather: "make it winter", "at night"."""
     is_same_kind = bool(before.axis) and before.axis == after.axis
     gone = before.text if is_same_kind or not before.is_noun else before.phrase
-    gone = "" if before.base else gone  # "sitting"
+    if " " in gone and " " not in after.text:
+        gone = gone.split()[-1]  # "winter day" where only the day goes
+    gone = "" if before.base or bool(before.axis) != bool(after.axis) else gone  # "sitting", "forest"
     is_thing = found.axis == "weather" and after.is_noun
+    if is_thing and before.is_quality:
+        gone = weather_of(before.text, read_lexicon()) or ""  # "windy"
     if not is_thing:
         yield Text(20, f"make it {after.phrase if ' ' in after.text else after.text}", gone=gone)
     if is_same_kind:
@@ -67,6 +99,7 @@ def _time(found: Located, before: Side, after: Side) -> Iterator[Text]:
     if found.new_whole and found.is_main:
         yield Text(5, f"make {'them' if found.is_plural else 'it'} {found.new_whole}", gone=found.old_whole)
     if after.preposition in TIME_PREPOSITIONS:
+        before, after = (_at_time(side) for side in (before, after))
         yield Text(6, f"{after.preposition} {after.phrase}", gone=f"{before.preposition} {before.phrase}".strip())
         yield Text(
             2, f"show it {after.preposition} {after.phrase}", gone=f"{before.preposition} {before.phrase}".strip()

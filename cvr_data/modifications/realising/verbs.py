@@ -1,16 +1,19 @@
 """What is done, as base and -ing with particle and object."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from cvr_data.language.changes import Phrase
 from cvr_data.language.closed_words import DIRECTIONS, LIGHT_VERBS
+from cvr_data.language.exclusion import DONE
 from cvr_data.language.frames import Event, Frame, Thing
-from cvr_data.language.lexicon import read_lexicon
+from cvr_data.language.lexicon import ALONE, read_lexicon
 from cvr_data.language.nouns import NOUN_TAGS
 from cvr_data.language.tree import FINITE
-from cvr_data.modifications.realising.forms import inflected
-from cvr_data.modifications.realising.phrases import is_uncounted
+from cvr_data.modifications.realising.countable import is_uncounted
+from cvr_data.modifications.realising.forms import article, inflected
+from cvr_data.modifications.realising.needs import needs
 
 AUXILIARY = ("aux", "auxpass", "punct", "mark", "nsubj", "nsubjpass", "expl")
 HANDLED = (30, 34, 35, 36, 40)
@@ -26,9 +29,15 @@ class Forms(NamedTuple):
     ing: str = ""
     object: int | None = None
     """The number of the thing that it is done to, where the forms name it."""
+    what: str = ""
+    """How they name it."""
 
 
 NOTHING = Forms()
+SURELY = 4
+BOUND = ("DT", "PRP$", "JJ", "CD", "CC", "NN", "NNP", "POS")
+"""Tags of words that no article comes after."""
+SWITCHED = (("on",), ("off",), ("out",), ("up",), ("down",))
 
 
 def acting(frame: Frame, head: int) -> int | None:
@@ -57,6 +66,33 @@ def is_sure(frame: Frame, verb: int) -> bool:
     return is_told or counts[0] > counts[1]
 
 
+def is_done_by(participle: str) -> bool:
+    """Whether a word in -ing tells what somebody visibly does: "smiling", not "charming"."""
+    verb = read_lexicon().verb_of(participle) if participle.endswith("ing") else None
+    return verb is not None and read_lexicon().file_of_verb(verb) in DONE and read_lexicon().may_stand(verb, ALONE)
+
+
+def is_mostly_verb(lemma: str) -> bool:
+    """Whether a word is a verb far more often than anything else: "get"."""
+    lexicon = read_lexicon()
+    others = lexicon.frequency(lemma, "noun") + lexicon.frequency(lemma, "adj")
+    return lexicon.frequency(lemma, "verb") > SURELY * others
+
+
+def is_state(frame: Frame, head: int) -> bool:
+    """Whether a participle in -ed tells how something is: "surprised man", "looking bored"; not what is done to it."""
+    sentence, lexicon = frame.sentence, read_lexicon()
+    is_told = sentence.child(head, "nsubj", "nsubjpass", "auxpass", "dobj") is not None
+    is_told = is_told and sentence.words[max(head - 1, 0)] not in ("looking", "looks", "look")
+    if sentence.tags[head] in ("VBN", "VBD") and not is_told:
+        return True
+    if not lexicon.has(sentence.words[head], "adj") or sentence.child(head, "auxpass") is not None:
+        return False
+    if sentence.child(head, "dobj") is not None:
+        return head == 0  # "stressed teenager"
+    return sentence.tags[head] == "JJ" or not lexicon.may_stand(sentence.lemmas[head], ALONE)
+
+
 def attributed(frame: Frame, event: Event | None) -> int | None:
     """Return who does what a participle before a noun tells, as parsers take the noun for its object: "smiling girl".
 
@@ -70,14 +106,14 @@ def attributed(frame: Frame, event: Event | None) -> int | None:
     return event.object if is_beside and is_alive and not thing.determiner else None
 
 
-def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None) -> Forms:
-    """Return what is done as base and -ing, with particle and object.
+def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None, *, is_gone: bool = False) -> Forms:
+    """Return what is done as base and -ing, with particle and object, and with all that it needs unless it goes.
 
     What the `other` caption has, too, is known ("the door"); without one nothing is.
     """
     sentence, lexicon = frame.sentence, read_lexicon()
     found = acting(frame, head)
-    verb = head if found is None else found
+    verb = head if found is None else _full(frame, found)
     if any(word < verb and sentence.tags[word] in NOUN_TAGS for word in phrase.words):
         return NOTHING  # "a horse wearing blinders" is somebody else, too
     if sentence.child(verb, "neg") is not None:
@@ -87,21 +123,37 @@ def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None) -> 
     lemma = _base(frame, verb) if is_known else lexicon.verb_of(sentence.words[verb]) or ""
     if not lemma or not lexicon.has(lemma, "verb") or _has_clause(frame, phrase.words, verb):
         return NOTHING
-    event = next((event for event in frame.events if event.head == verb), None)
+    event = next((_turned(frame, event, other) for event in frame.events if event.head == verb), None)
     end, number = _object(frame, event, rest, other)
     if not rest and verb + 1 < len(sentence.words) and _is_particle(frame, verb + 1, verb):
         end.insert(0, sentence.words[verb + 1])
     if sentence.child(verb, "auxpass") is not None:
+        is_on = (
+            not rest and not end and sentence.words[verb + 1 : verb + 2] in SWITCHED and verb + 2 >= len(frame.spoken)
+        )
+        end = list(sentence.words[verb + 1 : verb + 2]) if is_on else end
         tail = " ".join([sentence.words[verb], *(sentence.words[word] for word in rest), *end])
         return Forms(f"be {tail}", f"being {tail}", number)
     if not end and not rest and lemma in LIGHT_VERBS:
         return NOTHING
-    if event is not None and not end and not rest and _is_told_by(frame, event):
-        return Forms(ing=" ".join(sentence.words[verb : frame.things[event.object or 0].last + 1]))
+    if event is not None and event.object is not None and not end and not rest and _is_told_by(frame, event, other):
+        return Forms(ing=_told_of(frame, verb, frame.things[event.object]))
+    needed = needs(frame, verb, lemma, rest, end, other)
+    if needed is None and not is_gone:
+        return NOTHING
+    end += needed or []
     forms = (lemma, inflected(lemma, "VBG"))
-    tails = ([_joined_verb(frame, word, tag) for word in rest] for tag in ("VB", "VBG"))
-    base, ing = (" ".join([form, *tail, *end]) for form, tail in zip(forms, tails, strict=True))
-    return Forms(base, ing, number)
+    tails = ([_joined_verb(frame, word, tag, rest, other) for word in rest] for tag in ("VB", "VBG"))
+    what = "" if number is None else " ".join(end)
+    base, ing = (" ".join([form, *tail, *end]).replace(" 's", "'s") for form, tail in zip(forms, tails, strict=True))
+    return Forms(base, ing, number, what)
+
+
+def _full(frame: Frame, verb: int) -> int:
+    """Return the verb that a light one leads to: "dusting" of "starts dusting"; another itself."""
+    sentence = frame.sentence
+    inner = sentence.child(verb, "xcomp", "ccomp") if sentence.lemmas[verb] in LIGHT_VERBS else None
+    return inner if inner is not None and inner > verb and sentence.tags[inner].startswith("VB") else verb
 
 
 def _base(frame: Frame, verb: int) -> str:
@@ -129,10 +181,22 @@ def _has_clause(frame: Frame, said: Sequence[int], verb: int) -> bool:
     return any(sentence.deps[word] != "conj" for word in finite)
 
 
-def _joined_verb(frame: Frame, word: int, tag: str) -> str:
-    """Return a word of what is done, verbs joined by "and" in the form of the first: "dance and sing"."""
+def _joined_verb(frame: Frame, word: int, tag: str, said: Sequence[int], other: Frame | None) -> str:
+    """Return a word of what is done, verbs joined by "and" in the form of the first: "dance and sing".
+
+    A noun that lacks its article gets one: "pick up a knife".
+    """
     sentence, lexicon = frame.sentence, read_lexicon()
-    is_joined = sentence.deps[word] == "conj" or sentence.words[word - 1] in ("and", "or")
+    number = frame.thing_of(word)
+    thing = None if number is None else frame.things[number]
+    if thing is not None and word == thing.first and sentence.tags[word - 1] not in BOUND:
+        is_bare = thing.determiner or thing.number == "plural" or is_uncounted(sentence.words[thing.head], thing.name)
+        is_bare = is_bare or sentence.words[word - 1] == "of"  # "a type of string"
+        if not is_bare and sentence.tags[word] != "CD":
+            is_shared = other is not None and sentence.words[thing.head] in other.sentence.words
+            return f"{'the' if is_shared else article(sentence.words[word])} {sentence.words[word]}"
+    is_joined = sentence.deps[word] == "conj" and not {"and", "or"}.isdisjoint(sentence.words[said[0] : word])
+    is_joined = is_joined or sentence.words[word - 1] in ("and", "or")
     lemma = sentence.lemmas[word]
     if not sentence.tags[word].startswith("VB"):
         is_beside = sentence.words[word - 1] in ("and", "or") and sentence.tags[word - 2].startswith(
@@ -155,16 +219,18 @@ def _object(
     thing, words = frame.things[event.object], frame.sentence.words
     if thing.head in said or thing.head < event.head:
         return [], None
-    if thing.first == event.head + 1 and not takes(frame, event):
+    if thing.first == event.head + 1 and not takes(frame, event, other):
         return [], None  # "twinkling stars": they are not twinkled
     last = _with_of(frame, thing)
-    if any(thing.first <= word <= thing.last for word in said):
+    is_part = any(event.head < word < thing.head and frame.sentence.tags[word] in NOUN_TAGS for word in said)
+    if is_part or any(thing.first <= word <= thing.last for word in said):
         return list(words[max(said) + 1 : last + 1]), None
     is_shared = other is not None and thing.determiner in ("a", "an") and words[thing.head] in other.sentence.words
     is_mass = other is None and is_uncounted(words[thing.head], frame.sentence.lemmas[thing.head])
     if last > thing.last or ((thing.determiner or thing.number == "plural" or is_mass) and not is_shared):
         return list(words[thing.first : last + 1]), event.object
-    return ["the", *name_in(frame, thing).split()], event.object
+    name = name_in(frame, thing).split()
+    return (["the", *name] if read_lexicon().has(name[-1], "noun") or is_shared else name), event.object
 
 
 def _plain_object(frame: Frame, event: Event, said: Sequence[int]) -> list[str]:
@@ -184,21 +250,53 @@ def _with_of(frame: Frame, thing: Thing) -> int:
     return thing.last if inner is None else inner
 
 
-def _is_told_by(frame: Frame, event: Event) -> bool:
+def _is_told_by(frame: Frame, event: Event, other: Frame | None) -> bool:
     """Whether a participle may tell what the noun after it does: "twinkling stars"."""
     is_before = event.object is not None and frame.things[event.object].first == event.head + 1
-    return is_before and event.agent is None and not takes(frame, event) and attributed(frame, event) is None
+    return is_before and event.agent is None and not takes(frame, event, other) and attributed(frame, event) is None
 
 
-def takes(frame: Frame, event: Event) -> bool:
-    """Whether a verb is done to the noun right after it: "slicing apple", "closing a door"; not "twinkling stars"."""
+def _turned(frame: Frame, event: Event, other: Frame | None) -> Event:
+    """Return the event with the noun after its verb as what it is done to: "decorating chocolate"."""
+    sentence, agent = frame.sentence, event.agent
+    is_before = sentence.deps[event.head] == "amod" and sentence.tags[event.head] == "VBG" and agent is not None
+    if not is_before or event.object is not None or frame.things[agent or 0].first not in (event.head, event.head + 1):
+        return event
+    turned = replace(event, agent=None, object=agent)
+    is_alive = not read_lexicon().classes(frame.things[agent or 0].name).isdisjoint(("person", "animal"))
+    return turned if not is_alive and takes(frame, turned, other) else event
+
+
+def _told_of(frame: Frame, verb: int, thing: Thing) -> str:
+    """Return a participle with the noun whose doing it tells: "twinkling stars", "a splashing waterfall"."""
+    words = frame.sentence.words
+    said = " ".join(words[verb : thing.last + 1])
+    is_bare = thing.determiner or thing.number == "plural" or is_uncounted(words[thing.head], thing.name)
+    return said if is_bare else f"{article(said)} {said}"
+
+
+def takes(frame: Frame, event: Event, other: Frame | None = None) -> bool:
+    """Whether a verb is done to the noun right after it: "slicing apple", "closing a door"; not "twinkling stars".
+
+    So it is where the other caption tells of the same noun in the same place what is surely done to it.
+    """
     if event.object is None:
         return False
     if event.agent is not None or frame.sentence.tags[event.head] != "VBG":
         return True
     thing, lexicon = frame.things[event.object], read_lexicon()
     is_taken = lexicon.file_of_verb(event.verb) in HANDLED and lexicon.file_of_noun(thing.name) in TAKEN
-    return bool(thing.determiner) or is_taken
+    if thing.determiner or is_taken or not lexicon.may_stand(event.verb, ALONE):
+        return True
+    if other is None:
+        return False
+    alike = (one for one in other.events if one.head == event.head)
+    return any(_named(other, one) == thing.name and takes(other, one) for one in alike)
+
+
+def _named(frame: Frame, event: Event) -> str:
+    """Return the name of what something is done to; empty of nothing."""
+    return "" if event.object is None else frame.things[event.object].name
 
 
 def name_in(frame: Frame, thing: Thing) -> str:

@@ -99,20 +99,22 @@ def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list
 
 
 def _from_file(path: Path) -> list[Example]:
-    columns = _columns(path)
-    ids = {name: found for name, names in IDS.items() if (found := _first(names, column_names(path)))}
+    columns = _columns_of_examples(path)
+    ids = {name: found for name, names in IDS.items() if (found := _first_example_column(names, column_names(path)))}
     examples = []
     for rows in read_rows(path, {*columns.values(), *ids.values()}):
         for row in rows:
             if row.drop_reason is not None:
                 raise CvrError(f"{path}: {row.detail}.")
-            texts = {name: _text(row.values[column], path, row.where, column) for name, column in columns.items()}
+            texts = {
+                name: _text_of_example(row.values[column], path, row.where, column) for name, column in columns.items()
+            }
             videos = {name: id_text(row.values[column]) or "" for name, column in ids.items()}
-            examples.append(_example(texts, videos, path.name))
+            examples.append(_generator_example(texts, videos, path.name))
     return examples
 
 
-def _example(texts: dict[str, str], videos: dict[str, str], source: str) -> Example:
+def _generator_example(texts: dict[str, str], videos: dict[str, str], source: str) -> Example:
     captions = {name: texts[name] for name in ("reference_caption", "target_caption")}
     ids = {name: videos.get(name) or caption_video(captions[name.replace("_id", "_caption")]) for name in sorted(IDS)}
     pair = {**captions, **ids, "pair_id": content_id(*ids.values(), *captions.values()), "changes": []}
@@ -124,20 +126,20 @@ def caption_video(caption: str) -> str:
     return "caption:" + normalised(pa.array([caption], pa.string()))[0].as_py()
 
 
-def _columns(path: Path) -> dict[str, str]:
+def _columns_of_examples(path: Path) -> dict[str, str]:
     present = column_names(path)
-    found = {name: _first(names, present) for name, names in NAMES.items()}
+    found = {name: _first_example_column(names, present) for name, names in NAMES.items()}
     for name, column in found.items():
         if column is None:
             raise CvrError(f"{path} needs a column {' or '.join(NAMES[name])}. {did_you_mean(name, present)}")
     return {name: column for name, column in found.items() if column}
 
 
-def _first(names: Iterable[str], present: Sequence[str]) -> str | None:
+def _first_example_column(names: Iterable[str], present: Sequence[str]) -> str | None:
     return next((name for name in names if name in present), None)
 
 
-def _text(value: Any, path: Path, where: str, column: str) -> str:
+def _text_of_example(value: Any, path: Path, where: str, column: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise CvrError(f"{path}: {where}, column {column!r}: a text is needed, found {value!r}.")
     return clean_text(" ".join(value.split()))

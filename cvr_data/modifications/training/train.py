@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import Artifact, ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.core.ranges import POSITIVE, SHARE, SIZE, Ranged, within
 from cvr_data.core.registry import config_dict
 from cvr_data.core.whole_files import json_bytes
 from cvr_data.modifications.asking.request import Change, Request
@@ -43,7 +45,7 @@ WEIGHTS = ".weights"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Ranged):
     model: str = NAME
     """The model to start from: a folder with a causal LM, or a Hub id; the default comes as a package."""
     prompt: str = "trained"
@@ -52,23 +54,23 @@ class Config:
     """As the transformers backend has it; generate with the same one."""
     method: Literal["full", "lora"] = "full"
     """Train all weights, or low-rank adapters (needs peft)."""
-    rank: int = 16
+    rank: int = field(default=16, metadata=within(SIZE))
     """Of the adapters, which sit at all linear layers; their scale is twice the rank."""
     save: Literal["merged", "adapter"] = "merged"
     """With lora: plain weights, or the adapter alone, for an engine that adds it to the base model."""
-    epochs: int = 3
+    epochs: int = field(default=3, metadata=within(SIZE))
     """Times each example is seen at most: the epoch with the lowest held-out loss is kept."""
-    batch_size: int = 16
+    batch_size: int = field(default=16, metadata=within(SIZE))
     """Examples per step."""
-    learning_rate: float = 1e-4
+    learning_rate: float = field(default=1e-4, metadata=within(POSITIVE))
     """Peak; it rises over the warm-up and then falls in a line to zero. 1e-4 suits 135M weights, 3e-5 suits 7B."""
-    warmup: float = 0.1
+    warmup: float = field(default=0.1, metadata=within(SHARE))
     """Share of the steps."""
     weight_decay: float = 0.0
     """Of AdamW."""
-    held_out: float = 0.1
+    held_out: float = field(default=0.1, metadata=within(SHARE))
     """Share of the examples, drawn by video, that is not trained on but used to choose the epoch; 0: the last epoch."""
-    max_tokens: int = 512
+    max_tokens: int = field(default=512, metadata=within(SIZE))
     """Longer examples are left out, and counted."""
     splits: tuple[str, ...] = ("train",)
     """Of a folder of modifications, learn from pairs of these splits; pairs without a split are always taken."""
@@ -81,12 +83,7 @@ class Config:
     """Of the order, the held-out videos and the first weights of adapters."""
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch_size, self.rank, self.max_tokens) < 1:
-            raise ValueError("epochs, batch_size, rank and max_tokens must be at least 1.")
-        if not 0 <= self.held_out < 1 or not 0 <= self.warmup < 1:
-            raise ValueError("held_out and warmup must be at least 0 and below 1.")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}.")
+        super().__post_init__()
         if self.save == "adapter" and self.method != "lora":
             raise ValueError("save=adapter belongs to method=lora.")
 
@@ -102,21 +99,21 @@ def train_generator(sources: Sequence[Path], out: Path, config: Config, *, overw
         raise CvrError(f"The prompt {prompt.name} cannot be trained on; take one that asks for a change in plain text.")
     inputs = {"examples" if number == 1 else f"examples-{number}": path for number, path in enumerate(sources, start=1)}
     writer = ArtifactWriter(
-        out, stage=STAGE, version=VERSION, config=_identity(config, prompt), inputs=inputs, overwrite=overwrite
+        out, stage=STAGE, version=VERSION, config=_training_identity(config, prompt), inputs=inputs, overwrite=overwrite
     )
     if (done := writer.finished()) is not None:
         return done
     examples = [example for path in sources for example in read_examples(path, config.splits)]
     with writer:
-        engine = _load(config)
-        usable = _usable(examples, prompt, engine, config)
+        engine = _load_causal_lm(config)
+        usable = _usable_examples(examples, prompt, engine, config)
         training, held_out = hold_out(usable, config.held_out, config.seed)
-        learner = _learn(engine, prompt, training, held_out, config)
-        _save(learner.model, engine.tokenizer, writer.path, config)
+        learner = _learn_texts(engine, prompt, training, held_out, config)
+        _save_generator(learner.model, engine.tokenizer, writer.path, config)
         rows = [example.row("training") for example in training] + [example.row("choice") for example in held_out]
         writer.write_part(0, pa.Table.from_pylist(rows, schema=EXAMPLES))
         return writer.finish(
-            None, trained_on=_summary(training, held_out), left_out=len(examples) - len(usable),
+            None, trained_on=_examples_summary(training, held_out), left_out=len(examples) - len(usable),
             history=learner.history, best_epoch=learner.best_epoch, **runs_on(config),
         )  # fmt: skip
 
@@ -154,7 +151,7 @@ def samples_of(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM") 
     return samples
 
 
-def _identity(config: Config, prompt: Prompt) -> dict[str, Any]:
+def _training_identity(config: Config, prompt: Prompt) -> dict[str, Any]:
     return {
         **config_dict(with_type(config)),
         "model": weights_name(config.model),
@@ -163,7 +160,7 @@ def _identity(config: Config, prompt: Prompt) -> dict[str, Any]:
     }
 
 
-def _load(config: Config) -> "CausalLM":
+def _load_causal_lm(config: Config) -> "CausalLM":
     from cvr_data.modifications.engines.causal_lm import CausalLM
 
     engine = CausalLM.load(
@@ -179,7 +176,7 @@ def _load(config: Config) -> "CausalLM":
     return engine
 
 
-def _usable(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM", config: Config) -> list[Example]:
+def _usable_examples(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM", config: Config) -> list[Example]:
     kept = []
     for example in examples:
         samples = samples_of([example], prompt, engine)
@@ -190,7 +187,7 @@ def _usable(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM", con
     return kept
 
 
-def _learn(
+def _learn_texts(
     engine: "CausalLM", prompt: Prompt, training: Sequence[Example], held_out: Sequence[Example], config: Config
 ) -> "Learner":
     import torch
@@ -228,7 +225,7 @@ def _with_adapters(model: Any, config: Config) -> Any:
         return get_peft_model(model, adapters)
 
 
-def _save(model: Any, tokenizer: Any, out: Path, config: Config) -> None:
+def _save_generator(model: Any, tokenizer: Any, out: Path, config: Config) -> None:
     """Write model (plain weights in bfloat16) and tokenizer; what another run left half-written is replaced."""
     import torch
 
@@ -245,7 +242,7 @@ def _save(model: Any, tokenizer: Any, out: Path, config: Config) -> None:
     temporary.rmdir()
 
 
-def _summary(training: Sequence[Example], held_out: Sequence[Example]) -> dict[str, Any]:
+def _examples_summary(training: Sequence[Example], held_out: Sequence[Example]) -> dict[str, Any]:
     examples = [*training, *held_out]
     videos = {example.pair[name] for example in examples for name in ("reference_id", "target_id")}
     ids = sorted({example.example_id for example in examples})

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.lib.stride_tricks import sliding_window_view
 
+from cvr_data.core.columns import whole_column
 from cvr_data.language.normalise import WordIds, word_ids
 from cvr_data.pairs.search.groups import equal_rows
 
@@ -90,7 +91,10 @@ def rows_of_captions(captions: Captions, videos: pa.Table) -> pa.Table:
         videos: sorted by `video_id`.
     """
     of_videos = videos.combine_chunks().take(pa.array(captions.video_rows))
-    columns = {"caption": captions.texts, **{name: _whole(of_videos.column(name)) for name in of_videos.column_names}}
+    columns = {
+        "caption": captions.texts,
+        **{name: whole_column(of_videos.column(name)) for name in of_videos.column_names},
+    }
     entries = pa.StructArray.from_arrays(list(columns.values()), list(columns))
     firsts = captions.texts.take(pa.array(captions.entry_offsets[:-1]))
     return pa.table({"text": firsts, "entries": pa.ListArray.from_arrays(captions.entry_offsets, entries)})
@@ -98,28 +102,23 @@ def rows_of_captions(captions: Captions, videos: pa.Table) -> pa.Table:
 
 def captions_of_rows(entries: pa.ChunkedArray) -> tuple[Captions, np.ndarray, pa.Table]:
     """Return the captions of such rows, the shortest first, the number of each row's among them, and their videos."""
-    lists = _whole(entries)
+    lists = whole_column(entries)
     firsts = pc.struct_field(pc.list_element(lists, 0), "caption")
     order = np.argsort(np.diff(word_ids(firsts).offsets), kind="stable")
     lists = lists.take(pa.array(order))
     number = np.empty(len(order), np.int64)
     number[order] = np.arange(len(order))
     flat = pa.Table.from_struct_array(pc.list_flatten(lists))
-    ids = _whole(flat.column("video_id"))
+    ids = whole_column(flat.column("video_id"))
     video_ids = pc.unique(ids).sort()
     words = word_ids(firsts.take(pa.array(order)))
     captions = Captions(
         lengths=np.diff(words.offsets), word_ids=words.ids, vocabulary=words.vocabulary,
         entry_offsets=np.append(0, np.cumsum(pc.list_value_length(lists).to_numpy(zero_copy_only=False))),
-        video_rows=pc.index_in(ids, video_ids).to_numpy(zero_copy_only=False), texts=_whole(flat.column("caption")),
-        video_ids=video_ids, crowded=[],
+        video_rows=pc.index_in(ids, video_ids).to_numpy(zero_copy_only=False), video_ids=video_ids,
+        texts=whole_column(flat.column("caption")), crowded=[],
     )  # fmt: skip
     return captions, number, flat.drop_columns(["caption"]).take(pc.index_in(video_ids, ids))
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
 
 
 def _equal_together(words: WordIds, min_words: int) -> tuple[np.ndarray, np.ndarray]:

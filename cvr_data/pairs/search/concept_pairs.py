@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.language.exclusion import FITS
 from cvr_data.language.statements import SLOTS
-from cvr_data.pairs.search.statement_pairs import Limits, Words, compared
+from cvr_data.pairs.search.statement_pairs import NOTHING, Limits, Words, compared
 from cvr_data.pairs.search.statement_tables import Numbered, numbered
 from cvr_data.tables import CHANGE_PHRASES, PAIRS, pair_id
 
@@ -32,6 +33,9 @@ SLOT_OF = {
     "time": "scene",
 }
 """Slot of a statement -> that of a change; all others are attributes."""
+
+
+SILENT: dict[str, Any] = {"said": "", "phrase": None}
 
 
 class Best(NamedTuple):
@@ -92,13 +96,19 @@ def _entailed(
     numbers = pc.index_in(pc.struct_field(pc.list_flatten(named), "word"), words[0]).to_numpy(zero_copy_only=False)
     starts = named.offsets.to_numpy() - named.offsets[0].as_py()
     pair, slot = np.nonzero(changes_PS)
+    sides = [stated.statements.words_NS[rows[pair, side], slot] for side in (2, 3)]
+    is_one_sided = np.logical_or(*(side == NOTHING for side in sides))
     is_told = np.zeros(len(rows), bool)
     for video, statement in ((0, 3), (1, 2)):
-        value = stated.statements.words_NS[rows[pair, statement], slot]
+        value = sides[statement - 2]
         first, last = starts[rows[pair, video]], starts[rows[pair, video] + 1]
         use = np.repeat(np.arange(len(pair)), last - first)
         said = numbers[_ranges(first, last)]
+        is_there = value[use] != NOTHING
+        use, said = use[is_there], said[is_there]
         hits = words[1].relations.entail(said, value[use]) if len(use) else np.zeros(0, bool)
+        loose = np.flatnonzero(is_one_sided[use] & ~hits)  # "animal" may be the dog that is to come
+        hits[loose] = words[1].relations.between(said[loose], value[use[loose]]) == FITS
         is_told[pair[use[hits]]] = True
     return is_told
 
@@ -132,9 +142,9 @@ def _told(reference: dict, target: dict, changes_S: np.ndarray) -> tuple[list[di
     """Return the changes of a pair, and the words that it retains, injects and excludes."""
     before, after = ({each["slot"]: each for each in side["filled"]} for side in (reference, target))
     changed = [SLOTS[slot] for slot in np.flatnonzero(changes_S)]
-    changes = [_change(slot, before[slot], after[slot]) for slot in changed]
+    changes = [_change(slot, before.get(slot), after.get(slot)) for slot in changed]
     retained = {each["word"] for each in before.values()} & {each["word"] for each in after.values()}
-    injected, excluded = ([side[slot]["word"] for slot in changed] for side in (after, before))
+    injected, excluded = ([side[slot]["word"] for slot in changed if slot in side] for side in (after, before))
     return changes, _names(retained), _names(injected), _names(excluded)
 
 
@@ -142,8 +152,10 @@ def _names(words: Iterable[str]) -> list[str]:
     return sorted(word.split(" ", 1)[1] for word in words)
 
 
-def _change(slot: str, before: dict, after: dict) -> dict[str, Any]:
+def _change(slot: str, before: dict | None, after: dict | None) -> dict[str, Any]:
+    """Return a change; of an addition the side before is empty, of a removal the one after."""
     kind = SLOT_OF.get(slot, "attribute")
+    before, after = before or SILENT, after or SILENT
     return {
         "kind": "action" if kind == "action" else "static", "slot": kind, "before": before["said"],
         "after": after["said"], "before_phrase": before["phrase"], "after_phrase": after["phrase"],

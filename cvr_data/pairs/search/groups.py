@@ -36,9 +36,9 @@ class Groups:
 
 def equal_rows(ids_NL: np.ndarray) -> Groups:
     """Return all rows in groups of equal ones, also those equal to no other; members of a group rise."""
-    key_N = _terms(ids_NL).sum(axis=1, dtype=np.uint64)
+    key_N = _group_hash_terms(ids_NL).sum(axis=1, dtype=np.uint64)
     order_N = np.argsort(key_N)  # not stable, which is ten times faster where NumPy sorts by AVX-512
-    return _checked(_runs(order_N, key_N[order_N]), lambda rows: ids_NL[rows], smallest=1)
+    return _groups_of_equal_words(_runs_of_equal_keys(order_N, key_N[order_N]), lambda rows: ids_NL[rows], smallest=1)
 
 
 def rows_with_one_blank(ids_NL: np.ndarray) -> Iterator[Groups]:
@@ -47,7 +47,7 @@ def rows_with_one_blank(ids_NL: np.ndarray) -> Iterator[Groups]:
     Rows that are equal but for a position of one half have the other half in common, and few rows have one in common
     with any: only these are looked at, at the positions of the other half.
     """
-    terms_NL = _terms(ids_NL)
+    terms_NL = _group_hash_terms(ids_NL)
     middle = ids_NL.shape[1] // 2
     halves = (range(middle), range(middle, ids_NL.shape[1]))
     for shared, searched in (halves, halves[::-1]):
@@ -69,7 +69,7 @@ def blanked_groups(
         terms_NL: what `_terms` gives for the rows, if it is known.
     """
     rows, length = ids_NL.shape
-    terms_NL = _terms(ids_NL) if terms_NL is None else terms_NL
+    terms_NL = _group_hash_terms(ids_NL) if terms_NL is None else terms_NL
     first_places_N = np.arange(rows) * length if first_places_N is None else first_places_N
     total_N1 = terms_NL.sum(axis=1, dtype=np.uint64, keepdims=True)
     step = max(1, PLACES // max(rows, 1))
@@ -79,7 +79,7 @@ def blanked_groups(
         keys = (total_N1 - terms_NL[:, some]).ravel()
         order = np.argsort(keys)
         order = order[_is_repeated(keys[order])]
-        groups = _runs(order, keys[order])
+        groups = _runs_of_equal_keys(order, keys[order])
         width = some.stop - some.start
 
         def blanked(members: np.ndarray, first: int = first, width: int = width) -> np.ndarray:
@@ -88,14 +88,14 @@ def blanked_groups(
             words[np.arange(len(row)), first + position] = BLANK
             return words
 
-        groups = _checked(groups, blanked, smallest=2)
+        groups = _groups_of_equal_words(groups, blanked, smallest=2)
         row, position = np.divmod(groups.members, width)
         yield Groups(first_places_N[row] + first + position, groups.starts, groups.sizes)
 
 
 def row_hashes(ids_NL: np.ndarray) -> np.ndarray:
     """Return one uint64 per row, equal for equal rows."""
-    return _terms(ids_NL).sum(axis=1, dtype=np.uint64)
+    return _group_hash_terms(ids_NL).sum(axis=1, dtype=np.uint64)
 
 
 def ordered_pairs(groups: Groups) -> tuple[np.ndarray, np.ndarray]:
@@ -119,7 +119,7 @@ def _is_repeated(sorted_N: np.ndarray) -> np.ndarray:
     return np.append(is_same, False)[: len(sorted_N)] | np.append(False, is_same)[: len(sorted_N)]
 
 
-def _runs(order_N: np.ndarray, sorted_N: np.ndarray) -> Groups:
+def _runs_of_equal_keys(order_N: np.ndarray, sorted_N: np.ndarray) -> Groups:
     """Return the groups of equal keys, their members rising."""
     starts = np.flatnonzero(np.append(True, sorted_N[1:] != sorted_N[:-1])[: len(order_N)])
     sizes = np.diff(np.append(starts, len(order_N)))
@@ -130,7 +130,7 @@ def _runs(order_N: np.ndarray, sorted_N: np.ndarray) -> Groups:
     return Groups(order_N, starts, sizes)
 
 
-def _checked(groups: Groups, words_of: Callable[[np.ndarray], np.ndarray], *, smallest: int) -> Groups:
+def _groups_of_equal_words(groups: Groups, words_of: Callable[[np.ndarray], np.ndarray], *, smallest: int) -> Groups:
     """Return groups of members with equal words, not only equal hashes."""
     members = groups.members
     firsts = np.repeat(members[groups.starts], groups.sizes)
@@ -138,11 +138,11 @@ def _checked(groups: Groups, words_of: Callable[[np.ndarray], np.ndarray], *, sm
     for start in range(0, len(others), CHECKED):
         chunk = slice(start, start + CHECKED)
         if not np.array_equal(words_of(others[chunk]), words_of(firsts[chunk])):
-            return _split(np.sort(members), words_of, smallest)
+            return _split_colliding_group(np.sort(members), words_of, smallest)
     return groups
 
 
-def _split(members: np.ndarray, words_of: Callable[[np.ndarray], np.ndarray], smallest: int) -> Groups:
+def _split_colliding_group(members: np.ndarray, words_of: Callable[[np.ndarray], np.ndarray], smallest: int) -> Groups:
     """Group by the words themselves: the hash of two different members was the same."""
     _, labels = np.unique(words_of(members), axis=0, return_inverse=True)
     sizes = np.bincount(labels.ravel())
@@ -150,7 +150,7 @@ def _split(members: np.ndarray, words_of: Callable[[np.ndarray], np.ndarray], sm
     return Groups(members, np.cumsum(sizes) - sizes, sizes).where(sizes >= smallest)
 
 
-def _terms(ids_NL: np.ndarray) -> np.ndarray:
+def _group_hash_terms(ids_NL: np.ndarray) -> np.ndarray:
     """Return one uint64 per word and position."""
     seeds_L = np.arange(1, ids_NL.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     values = mixed(seeds_L) + ids_NL.astype(np.uint64)

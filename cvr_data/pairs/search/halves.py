@@ -9,6 +9,7 @@ of any two captions.
 # Shapes: N captions, L words.
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,29 +20,29 @@ from cvr_data.language.normalise import WordIds, word_ids
 from cvr_data.pairs.search.groups import row_hashes
 
 
-def halves(min_words: int, videos: pa.Table) -> pa.Table:
+def halves(config: Any, videos: pa.Table) -> pa.Table:
     """Return two claims of each caption of at least `min_words` words: `row` is its number, `side` which half.
 
     Args:
-        min_words: shorter captions are in no pair.
+        config: of the strategy; captions of fewer words than its `min_words` are in no pair.
         videos: with `captions`, of which the first of the first video has the number 0.
     """
     words = word_ids(pc.list_flatten(videos.column("captions").combine_chunks()))
     hash_of_word = _word_hashes(words)
     lengths = np.diff(words.offsets)
     hashes_N2 = np.empty((len(lengths), 2), np.uint64)
-    for length in np.unique(lengths[lengths >= min_words]).tolist():
+    for length in np.unique(lengths[lengths >= config.min_words]).tolist():
         alike = np.flatnonzero(lengths == length)
         hashes_NL = hash_of_word[words.ids[words.offsets[alike][:, None] + np.arange(length)]]
         middle = length // 2
         for side, half in enumerate((hashes_NL[:, :middle], hashes_NL[:, middle:])):
             hashes_N2[alike, side] = mixed(row_hashes(half) + np.uint64(2 * length + side))
-    rows = np.flatnonzero(lengths >= min_words)
+    rows = np.flatnonzero(lengths >= config.min_words)
     sides = np.tile(np.array([0, 1], np.uint8), len(rows))
     return pa.table({"key": hashes_N2[rows].ravel(), "row": np.repeat(rows, 2).astype(np.uint32), "side": sides})
 
 
-def frame_ends(min_shared: int, max_span: int, videos: pa.Table) -> pa.Table:
+def frame_ends(config: Any, videos: pa.Table) -> pa.Table:
     """Return two claims of each caption for every number of words that it may have in common around a span.
 
     Captions that differ in one span have the longer end of what is around it in common: of K words the first K / 2
@@ -52,10 +53,10 @@ def frame_ends(min_shared: int, max_span: int, videos: pa.Table) -> pa.Table:
     hash_of_word = _word_hashes(words)
     lengths = np.diff(words.offsets)
     keys, rows, sides = [np.empty(0, np.uint64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for length in np.unique(lengths[lengths > min_shared]).tolist():
+    for length in np.unique(lengths[lengths > config.min_shared_words]).tolist():
         alike = np.flatnonzero(lengths == length)
         hashes_NL = hash_of_word[words.ids[words.offsets[alike][:, None] + np.arange(length)]]
-        for shared in range(max(min_shared, length - max_span), length):
+        for shared in range(max(config.min_shared_words, length - config.max_span), length):
             for side, end in ((0, slice(first_end(shared))), (1, slice(length - shared + first_end(shared) - 1, None))):
                 keys.append(mixed(row_hashes(hashes_NL[:, end]) + np.uint64(2 * shared + side)))
                 rows.append(alike)
@@ -78,7 +79,7 @@ def _word_hashes(words: WordIds) -> np.ndarray:
     return np.frombuffer(b"".join(digests), np.uint64)
 
 
-def shared_halves(claims: pa.Table) -> pa.Table:
+def shared_halves(config: Any, claims: pa.Table) -> pa.Table:
     """Return the claims whose half another caption has."""
     keys = claims.column("key").to_numpy()
     order = np.argsort(keys)
@@ -89,10 +90,11 @@ def shared_halves(claims: pa.Table) -> pa.Table:
     return claims.filter(pa.array(is_shared))
 
 
-def captions_with_halves(videos: pa.Table, shared: pa.Table) -> pa.Table:
+def captions_with_halves(config: Any, videos: pa.Table, shared: pa.Table) -> pa.Table:
     """Return one row for each of these halves: its key and side, the caption, its place in its video, and the video.
 
     Args:
+        config: of the strategy; it does not matter.
         videos: what the halves were claimed of, with any more columns.
         shared: what `shared_halves` left of their claims.
     """

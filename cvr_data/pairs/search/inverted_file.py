@@ -55,18 +55,14 @@ class InvertedFile:
 
 
 def check_installed(what: str, instead: str) -> None:
-    """Stop before the work begins.
-
-    Raises:
-        CvrError: FAISS is not installed.
-    """
+    """Stop before the work begins. Raises CvrError: FAISS is not installed."""
     if find_spec("faiss") is None:
         raise CvrError(f"{what} needs FAISS: pip install 'cvr[faiss]', or {instead}.")
 
 
 def centroids_of(inverted: InvertedFile, sample_ND: np.ndarray, total: int) -> pa.Table:
     """Return the centroids of the cells, unit length."""
-    faiss, cells = _faiss(), inverted.cells(total)
+    faiss, cells = _search_faiss(), inverted.cells(total)
     found = faiss.Kmeans(
         sample_ND.shape[1], cells, niter=ROUNDS, seed=SEED, spherical=True, min_points_per_centroid=1,
         max_points_per_centroid=len(sample_ND),
@@ -82,7 +78,7 @@ def load_centroids(bucket: Bucket) -> np.ndarray:
 
 def cells_of(inverted: InvertedFile, rows_ND: np.ndarray, centroids_CD: np.ndarray) -> pa.Table:
     """Return the cells that each vector looks into, the nearest first: that one it belongs to."""
-    quantizer = _quantizer(centroids_CD)
+    quantizer = _inverted_file_quantizer(centroids_CD)
     _, cells_NP = quantizer.search(rows_ND, min(inverted.probes, len(centroids_CD)))
     return pa.table({"cells": as_vectors(cells_NP.astype(np.int32))})
 
@@ -107,7 +103,7 @@ def probed(
     cells_QP = _cells_of(cells, queries).astype(np.int64)
     best = joined([])
     for shard in shards:
-        index = _filled(shard.vectors_ND, _cells_of(cells, shard)[:, 0].astype(np.int64), centroids_CD)
+        index = _filled_inverted_file(shard.vectors_ND, _cells_of(cells, shard)[:, 0].astype(np.int64), centroids_CD)
         index.nprobe = cells_QP.shape[1]
         most = min(band.k + FURTHER, len(shard.vectors_ND))
         unused_QP = np.zeros(cells_QP.shape, np.float32)  # how near the centroids are
@@ -116,15 +112,15 @@ def probed(
     return best
 
 
-def _faiss() -> Any:
+def _search_faiss() -> Any:
     import faiss
 
     faiss.omp_set_num_threads(1)
     return faiss
 
 
-def _quantizer(centroids_CD: np.ndarray) -> Any:
-    quantizer = _faiss().IndexFlatIP(centroids_CD.shape[1])
+def _inverted_file_quantizer(centroids_CD: np.ndarray) -> Any:
+    quantizer = _search_faiss().IndexFlatIP(centroids_CD.shape[1])
     quantizer.add(centroids_CD)
     return quantizer
 
@@ -133,9 +129,9 @@ def _cells_of(cells: pa.ChunkedArray, rows: Rows) -> np.ndarray:
     return vectors_of(cells.slice(rows.start, len(rows.vectors_ND)))
 
 
-def _filled(rows_ND: np.ndarray, cell_N: np.ndarray, centroids_CD: np.ndarray) -> Any:
+def _filled_inverted_file(rows_ND: np.ndarray, cell_N: np.ndarray, centroids_CD: np.ndarray) -> Any:
     """Return an index of vectors whose cells are known."""
-    faiss, quantizer = _faiss(), _quantizer(centroids_CD)
+    faiss, quantizer = _search_faiss(), _inverted_file_quantizer(centroids_CD)
     index = faiss.IndexIVFFlat(quantizer, rows_ND.shape[1], len(centroids_CD), faiss.METRIC_INNER_PRODUCT)
     index.is_trained = True
     numbers = np.arange(len(rows_ND), dtype=np.int64)

@@ -92,7 +92,7 @@ def nearest_in_shards(
 def best_of(found: Neighbours, k: int) -> Neighbours:
     """Return the k nearest of each query; of equal cosines the lower row comes first."""
     order = np.lexsort((found.neighbour, -found.similarity, found.query))
-    order = order[_ranks(found.query[order]) < k]
+    order = order[_neighbour_ranks(found.query[order]) < k]
     return Neighbours(found.query[order], found.neighbour[order], found.similarity[order])
 
 
@@ -122,7 +122,7 @@ class _Search:
         self.is_of_all = queries.vectors_ND is keys.vectors_ND
         if not self.is_of_all:
             self.coarse_queries_ND = torch.from_numpy(queries.vectors_ND).to(device, dtype)
-        self.error = _error([(queries.vectors_ND, self.coarse_queries_ND), (keys.vectors_ND, self.coarse_ND)])
+        self.error = _nearest_error([(queries.vectors_ND, self.coarse_queries_ND), (keys.vectors_ND, self.coarse_ND)])
         self.floors = Floors(len(queries.vectors_ND), band.k + 1, dtype)  # one place is left to the query itself
         self.found: list[_Candidates] = []
         self.sifted = 0
@@ -160,7 +160,9 @@ class _Search:
         scores = self.floors.scores(scores_QK.numpy()[query, key])
         is_other = self.queries.start + first + query != self.keys.start + start + key
         is_wanted = (scores <= self.band.high + self.error) & is_other
-        return _Candidates(_rows(first, query[is_wanted]), _rows(start, key[is_wanted]), scores[is_wanted])
+        return _Candidates(
+            _rows_of_neighbours(first, query[is_wanted]), _rows_of_neighbours(start, key[is_wanted]), scores[is_wanted]
+        )
 
     def _known_floor(self, rows: slice) -> np.ndarray:
         return np.maximum(self._lowered(self.floors.known(rows)), np.float32(self.band.low - self.error))
@@ -195,7 +197,7 @@ class _Search:
         sure_query, sure_score = query[is_sure], score[is_sure]
         order = np.lexsort((-sure_score, sure_query))
         sure_query, sure_score = sure_query[order], sure_score[order]
-        is_kth = _ranks(sure_query) == self.band.k - 1
+        is_kth = _neighbour_ranks(sure_query) == self.band.k - 1
         floor_Q = np.full(query[-1] + 1, -np.inf, np.float32)
         floor_Q[sure_query[is_kth]] = self._lowered(sure_score[is_kth])
         return floor_Q
@@ -232,7 +234,7 @@ class _Candidates:
         return _Candidates(self.query[wanted], self.neighbour[wanted], self.score[wanted])
 
 
-def _rows(first: int, places: np.ndarray) -> np.ndarray:
+def _rows_of_neighbours(first: int, places: np.ndarray) -> np.ndarray:
     return (first + places).astype(np.int32)
 
 
@@ -251,7 +253,7 @@ def cosines(first_CD: np.ndarray, second_CD: np.ndarray) -> np.ndarray:
     return np.einsum("cd,cd->c", first_CD.astype(np.float64), second_CD.astype(np.float64))
 
 
-def _error(both: Sequence[tuple[np.ndarray, Tensor]]) -> float:
+def _nearest_error(both: Sequence[tuple[np.ndarray, Tensor]]) -> float:
     """Return how far a coarse product can be from the true one: rounded vectors, float32 sums, a rounded result.
 
     Args:
@@ -273,7 +275,7 @@ def _error(both: Sequence[tuple[np.ndarray, Tensor]]) -> float:
     return 2 * norm * distance + norm**2 * (sums + torch.finfo(both[0][1].dtype).eps)
 
 
-def _ranks(sorted_rows: np.ndarray) -> np.ndarray:
+def _neighbour_ranks(sorted_rows: np.ndarray) -> np.ndarray:
     """Return 0, 1, ... within each run of equal values."""
     if not len(sorted_rows):
         return np.empty(0, np.int64)

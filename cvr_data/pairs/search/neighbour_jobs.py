@@ -45,69 +45,73 @@ def neighbours(run: StageRun, vectors: Side, total: int, band: Band, inverted: I
     keys, queries = _Blocks(KEYS, total), _Blocks(QUERIES if inverted is None else PROBING, total)
     if inverted is None:
         found = Step(
-            name="search", run=_nearest, config=(queries, keys, band), sides=(vectors,), on_gpu=True, **_RENEWS
+            name="search", run=_nearest_of_block, config=(queries, keys, band), sides=(vectors,), on_gpu=True, **_RENEWS
         )
-        return _blocks(run, queries).then(found)
-    train = Step(name="train", run=_trained, config=(inverted, total), sides=(vectors,), **_RENEWS)
-    centroids = run.side(_blocks(run, _Blocks(total, total)).then(train), load_centroids)
-    assign = Step(name="cells", run=_cells, config=(keys, inverted), sides=(vectors, centroids), **_RENEWS)
-    cells = Side(load_cells, (all_of(run.rested(_blocks(run, keys).then(assign), is_mapped=True)),))
+        return _neighbour_blocks(run, queries).then(found)
+    train = Step(name="train", run=_trained_inverted_file, config=(inverted, total), sides=(vectors,), **_RENEWS)
+    centroids = run.side(_neighbour_blocks(run, _Blocks(total, total)).then(train), load_centroids)
+    assign = Step(
+        name="cells", run=_cells_of_inverted_file, config=(keys, inverted), sides=(vectors, centroids), **_RENEWS
+    )
+    cells = Side(load_cells, (all_of(run.rested(_neighbour_blocks(run, keys).then(assign), is_mapped=True)),))
     about = (queries, keys, band)
-    search = Step(name="search", run=_probed, config=about, sides=(vectors, centroids, cells), **_RENEWS)
-    return _blocks(run, queries).then(search)
+    search = Step(name="search", run=_probed_neighbours, config=about, sides=(vectors, centroids, cells), **_RENEWS)
+    return _neighbour_blocks(run, queries).then(search)
 
 
 _RENEWS = {"makes_rows": True, "is_counted": False}
 
 
-def _blocks(run: StageRun, of: _Blocks) -> Flow:
+def _neighbour_blocks(run: StageRun, of: _Blocks) -> Flow:
     """Return a part for each block: the number of its first row."""
-    return run.made("blocks", lambda: (pa.table({"start": [start]}) for start in _starts(of)))
+    return run.made("blocks", lambda: (pa.table({"start": [start]}) for start in _starts_of_blocks(of)))
 
 
-def _starts(of: _Blocks) -> range:
+def _starts_of_blocks(of: _Blocks) -> range:
     return range(0, max(of.total, 1), max(of.size, 1))
 
 
-def _shards(of: _Blocks, vectors: MappedRows) -> Iterator[Rows]:
-    return (_rows(of, start, vectors) for start in _starts(of))
+def _shards_to_search(of: _Blocks, vectors: MappedRows) -> Iterator[Rows]:
+    return (_neighbour_rows(of, start, vectors) for start in _starts_of_blocks(of))
 
 
-def _rows(of: _Blocks, start: int, vectors: MappedRows) -> Rows:
+def _neighbour_rows(of: _Blocks, start: int, vectors: MappedRows) -> Rows:
     return Rows(start, vectors.vectors(np.arange(start, min(start + of.size, of.total))))
 
 
-def _start(block: pa.Table) -> int:
+def _start_of_neighbour_block(block: pa.Table) -> int:
     return block.column("start").to_pylist()[0]
 
 
-def _nearest(about: tuple[_Blocks, _Blocks, Band], block: pa.Table, vectors: MappedRows) -> pa.Table:
+def _nearest_of_block(about: tuple[_Blocks, _Blocks, Band], block: pa.Table, vectors: MappedRows) -> pa.Table:
     of, keys, band = about
-    queries = _rows(of, _start(block), vectors)
+    queries = _neighbour_rows(of, _start_of_neighbour_block(block), vectors)
     # Rows that are all there are have each product made once.
-    return _table(nearest_in_shards(queries, [queries] if of.total <= of.size else _shards(keys, vectors), band))
+    return _neighbours_table(
+        nearest_in_shards(queries, [queries] if of.total <= of.size else _shards_to_search(keys, vectors), band)
+    )
 
 
-def _trained(about: tuple[InvertedFile, int], block: pa.Table, vectors: MappedRows) -> pa.Table:
+def _trained_inverted_file(about: tuple[InvertedFile, int], block: pa.Table, vectors: MappedRows) -> pa.Table:
     inverted, total = about
     return centroids_of(inverted, vectors.vectors(inverted.sample(total)), total)
 
 
-def _cells(
+def _cells_of_inverted_file(
     about: tuple[_Blocks, InvertedFile], block: pa.Table, vectors: MappedRows, centroids_CD: np.ndarray
 ) -> pa.Table:
     of, inverted = about
-    return cells_of(inverted, _rows(of, _start(block), vectors).vectors_ND, centroids_CD)
+    return cells_of(inverted, _neighbour_rows(of, _start_of_neighbour_block(block), vectors).vectors_ND, centroids_CD)
 
 
-def _probed(
+def _probed_neighbours(
     about: tuple[_Blocks, _Blocks, Band], block: pa.Table, vectors: MappedRows, centroids_CD: np.ndarray,
     cells: pa.ChunkedArray,
 ) -> pa.Table:  # fmt: skip
     of, keys, band = about
-    queries = _rows(of, _start(block), vectors)
-    return _table(probed(queries, _shards(keys, vectors), band, centroids_CD, cells))
+    queries = _neighbour_rows(of, _start_of_neighbour_block(block), vectors)
+    return _neighbours_table(probed(queries, _shards_to_search(keys, vectors), band, centroids_CD, cells))
 
 
-def _table(found: Neighbours) -> pa.Table:
+def _neighbours_table(found: Neighbours) -> pa.Table:
     return pa.table({"query": found.query, "neighbour": found.neighbour, "similarity": found.similarity})

@@ -79,11 +79,16 @@ class DroppedGroup:
     """Ordered pairs of videos that were not made; None where nobody knows."""
 
 
+def crowded_groups(captions: Captions) -> list[DroppedGroup]:
+    """Return the captions that too many videos share."""
+    return [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
+
+
 def pairs_table(captions: Captions, found: ChangedPairs, groups: Sequence[DroppedGroup], strategy: str) -> pa.Table:
     """Return the pairs, sorted by their ids, followed by one dropped row per group."""
     rows, reference, target = _video_pairs(captions, found)
     keys = pair_keys(
-        [_quoted(captions.video_ids), _quoted(captions.texts)],
+        [_quoted_captions(captions.video_ids), _quoted_captions(captions.texts)],
         [captions.video_rows[reference], captions.video_rows[target], reference, target],
     )
     order = np.lexsort((keys, captions.video_rows[target], captions.video_rows[reference]))
@@ -156,7 +161,7 @@ def key_texts(keys: np.ndarray) -> pa.Array:
     return pa.LargeStringArray.from_buffers(len(keys), pa.py_buffer(offsets), pa.py_buffer(digits)).cast(pa.string())
 
 
-def _quoted(texts: pa.Array) -> pa.Array:
+def _quoted_captions(texts: pa.Array) -> pa.Array:
     """Return each text as `json.dumps` writes it."""
     simple = pc.binary_join_element_wise('"', texts, '"', "")
     is_special = pc.match_substring_regex(texts, _TO_ESCAPE)

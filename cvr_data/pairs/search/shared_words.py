@@ -47,8 +47,8 @@ def candidates(most: int, pool: pa.Table, queries: pa.Table, known: CaptionWords
         known: words of the captions of the whole pool.
     """
     pool = pool.sort_by("video_id")
-    index = _index(pool, known)
-    asked = _asked(queries)
+    index = _shared_words_index(pool, known)
+    asked = _queries_sharing_words(queries)
     sides = [_known_words(word_ids(asked.column(f"{side}_caption")), index) for side in ("reference", "target")]
     rows, entries, scores = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
     shared: list[list[str]] = []
@@ -58,7 +58,7 @@ def candidates(most: int, pool: pa.Table, queries: pa.Table, known: CaptionWords
         rows.append(np.full(len(best), query))
         entries.append(best)
         scores.append(score)
-        shared += _shared(index, words, best)
+        shared += _words_shared_by_captions(index, words, best)
     chosen = np.concatenate(entries)
     return pa.table(
         {
@@ -83,7 +83,7 @@ def best_candidates(most: int, found: pa.Table, queries: pa.Table) -> pa.Table:
     starts = np.flatnonzero(np.append(True, np.diff(query) != 0)[: len(query)])
     place = np.arange(len(query)) - np.repeat(starts, np.diff(np.append(starts, len(query))))
     found = found.filter(pa.array(place < most)).drop_columns(["score"])
-    asked = _asked(queries)
+    asked = _queries_sharing_words(queries)
     table = asked.take(pc.index_in(found.column("query_id"), asked.column("query_id").combine_chunks()))
     for name in ("video_id", "caption", "shared"):
         table = table.append_column(name, found.column(name))
@@ -109,7 +109,7 @@ def caption_words(config: Any, pool: pa.Table) -> pa.Table:
     """Return in how many captions of a part each word is, and under the empty word how many there are."""
     captions = pc.list_flatten(pool.column("captions").combine_chunks())
     words = word_ids(captions)
-    word, _ = _uses(words, len(captions))
+    word, _ = _uses_of_caption_words(words, len(captions))
     counts = np.append(np.bincount(word, minlength=len(words.vocabulary)), len(captions))
     return pa.table({"word": pa.concat_arrays([words.vocabulary, pa.array([""])]), "uses": counts})
 
@@ -121,24 +121,24 @@ def load_caption_words(bucket: Bucket) -> CaptionWords:
     return CaptionWords(words, uses, int(uses[pc.index(words, "").as_py()]))
 
 
-def _asked(queries: pa.Table) -> pa.Table:
+def _queries_sharing_words(queries: pa.Table) -> pa.Table:
     """Return what each query is about, in the order of their ids."""
     _, first = np.unique(queries.column("query_id").to_numpy(), return_index=True)
     return queries.take(pa.array(first)).select(QUERY_COLUMNS)
 
 
-def _uses(words: WordIds, captions: int) -> tuple[np.ndarray, np.ndarray]:
+def _uses_of_caption_words(words: WordIds, captions: int) -> tuple[np.ndarray, np.ndarray]:
     """Return each word of each caption once, as numbers of both, in the order of the words."""
     size = max(captions, 1)
     caption = np.repeat(np.arange(captions), np.diff(words.offsets))
     return np.divmod(np.unique(words.ids.astype(np.int64) * size + caption), size)
 
 
-def _index(pool: pa.Table, known: CaptionWords) -> _Index:
+def _shared_words_index(pool: pa.Table, known: CaptionWords) -> _Index:
     lists = pool.column("captions").combine_chunks()
     captions = pc.list_flatten(lists)
     words = word_ids(captions)
-    word, entries = _uses(words, len(captions))
+    word, entries = _uses_of_caption_words(words, len(captions))
     is_content = ~pc.is_in(words.vocabulary, pa.array(FUNCTION_WORDS)).to_numpy(zero_copy_only=False)
     entries, word = entries[is_content[word]], word[is_content[word]]
     uses = known.captions[pc.index_in(words.vocabulary, known.words).to_numpy(zero_copy_only=False)]
@@ -175,7 +175,7 @@ def _best_captions(index: _Index, words: np.ndarray, most: int) -> tuple[np.ndar
     return best, scores[best]
 
 
-def _shared(index: _Index, words: np.ndarray, entries: np.ndarray) -> list[list[str]]:
+def _words_shared_by_captions(index: _Index, words: np.ndarray, entries: np.ndarray) -> list[list[str]]:
     """Return the words that each caption shares."""
     has_word = [np.isin(entries, index.entries[index.starts[word] : index.starts[word + 1]]) for word in words]
     names = index.vocabulary.take(pa.array(words)).to_pylist()

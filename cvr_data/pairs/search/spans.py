@@ -113,7 +113,7 @@ class _Search:
             lengths = [length for length in range(shared + 1, shared + self.limits.max_span + 1) if length in matrices]
             if sum(len(matrices[length][1]) for length in lengths) < 2:
                 continue
-            hashes = {length: hashes.get(length) or _hashes(matrices[length][1]) for length in lengths}
+            hashes = {length: hashes.get(length) or _span_hashes(matrices[length][1]) for length in lengths}
             yield from self._frames_of(shared, [(matrices[length][0], *hashes[length]) for length in lengths])
 
     def pairs_of(self, entries: _Entries, groups: Groups) -> SpanPairs:
@@ -144,7 +144,7 @@ class _Search:
                 (first_words[:, starts] + last_words[:, shared - starts] + salts).ravel()
                 for _, first_words, last_words in buckets
             ]
-            members, sizes = _alike(np.concatenate(keys))
+            members, sizes = _captions_alike_but_span(np.concatenate(keys))
             if len(members):
                 entries = self._entries(shared, buckets, starts, members)
                 yield entries, self._verified(entries, sizes)
@@ -235,24 +235,26 @@ class _Search:
         return " ".join([*words[:start], "_", *words[start:]])
 
 
-def _hashes(ids_NL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _span_hashes(ids_NL: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the hashes of the first and of the last 0, 1, ..., L words of each caption."""
     reversed_NL = ids_NL[:, ::-1]
-    return _running(_terms(ids_NL)), _running(_terms(reversed_NL) * _LAST_WORDS)
+    return _running_span_hashes(_span_hash_terms(ids_NL)), _running_span_hashes(
+        _span_hash_terms(reversed_NL) * _LAST_WORDS
+    )
 
 
-def _running(terms_NL: np.ndarray) -> np.ndarray:
+def _running_span_hashes(terms_NL: np.ndarray) -> np.ndarray:
     sums = np.zeros((len(terms_NL), terms_NL.shape[1] + 1), np.uint64)
     np.cumsum(terms_NL, axis=1, out=sums[:, 1:])
     return sums
 
 
-def _terms(ids_NL: np.ndarray) -> np.ndarray:
+def _span_hash_terms(ids_NL: np.ndarray) -> np.ndarray:
     seeds_L = mixed(np.arange(1, ids_NL.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
     return mixed(seeds_L + ids_NL.astype(np.uint64))
 
 
-def _alike(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _captions_alike_but_span(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (places of the keys that are not alone, equal ones side by side; how many of each)."""
     order = np.argsort(keys)
     keys = keys[order]

@@ -3,7 +3,8 @@
 Slots are those of `language.statements`; a number is a word of the corpus, NOTHING a slot that nothing fills. Two
 statements are a pair if one or a few slots are filled with words that exclude each other, no two words clash, and what
 both tell has something specific (a thing that is no person, or what is done) and is much, next to what one tells alone.
-The order of the two does not matter.
+The order of the two does not matter. What only one tells is a change where there is evidence on both sides: several
+captions of the one name the thing, and of the other none of many does.
 """
 
 # Shapes: N statements, P pairs, S slots, V words, G columns of GROUNDS.
@@ -30,6 +31,9 @@ NOUN_OF = np.array([*range(6), *(SLOTS.index(role) for role in ROLES for _ in AX
 """Slot -> the slot of the thing that it is about."""
 ALL = 0.9
 """What two statements share, at least, of which words that nothing relates take each other's place."""
+SURE, SPEAKS, PLURAL = 1, 2, 4
+"""Evidence of a statement: several captions name what fills `other`; the video has so many that its silence counts;
+several act."""
 VAGUELY = 0.5
 """What of its weight a word adds that fits another, and is not the same."""
 
@@ -43,6 +47,8 @@ class Limits:
     share: float
     """What both tell, as a share of that and of what one of them tells alone, at least."""
     changes: int
+    additions: bool = False
+    """Whether a thing that comes or goes is a change."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +68,19 @@ class Statements(NamedTuple):
     words_NS: np.ndarray
     mass_N: np.ndarray
     """Weight of all that the caption of each names."""
+    evidence_N: np.ndarray | None = None
+    """Sum of SURE, SPEAKS and PLURAL; None where nobody asks for it."""
 
     def take(self, rows: np.ndarray) -> "Statements":
         """Return some of them."""
-        return Statements(self.words_NS[rows], self.mass_N[rows])
+        evidence_N = None if self.evidence_N is None else self.evidence_N[rows]
+        return Statements(self.words_NS[rows], self.mass_N[rows], evidence_N)
+
+    def has(self, evidence: int) -> np.ndarray:
+        """Return which have a kind of evidence."""
+        if self.evidence_N is None:
+            return np.zeros(len(self.mass_N), bool)
+        return (self.evidence_N & evidence) > 0
 
 
 class Compared(NamedTuple):
@@ -97,12 +112,15 @@ def compared(ones: Statements, others: Statements, words: Words, limits: Limits)
     if differ_PS.any():
         relation_PS[differ_PS] = words.relations.between(ones.words_NS[differ_PS], others.words_NS[differ_PS])
     changes_PS = _changes(relation_PS, same_PS)
+    is_one_sided_P = _is_added(ones, others, limits) & _is_alike(relation_PS, same_PS, filled_PS)
+    changes_PS[is_one_sided_P, OTHER] = True
     weights = words.weight_V[ones.words_NS], words.weight_V[others.words_NS]
     shared_PS = np.where(same_PS, weights[0], np.where(relation_PS == FITS, VAGUELY * np.minimum(*weights), 0.0))
     mass_P = shared_PS.sum(axis=1)
     changed_P = np.where(changes_PS, weights[0] + weights[1], 0.0).sum(axis=1)
     ground_P = _ground(mass_P, ones.mass_N + others.mass_N - changed_P)
     is_pair_P = _is_allowed(relation_PS, changes_PS, filled_PS, same_PS, limits) & (ground_P >= limits.share)
+    is_pair_P |= is_one_sided_P & (ground_P >= limits.share)
     is_loose_P = ((relation_PS == UNRELATED) & changes_PS).any(axis=1)
     kept = np.flatnonzero(is_pair_P & (~is_loose_P | (ground_P >= ALL)))
     return Compared(rows[kept], changes_PS[kept], ground_P[kept], mass_P[kept])
@@ -131,7 +149,27 @@ def _near(ones: Statements, others: Statements, words: Words, limits: Limits) ->
     most_P = np.where(same_PS, weights[0], np.where(differ_PS, VAGUELY * np.minimum(*weights), 0.0)).sum(axis=1)
     changed_P = np.where(differ_PS, weights[0] + weights[1], 0.0).sum(axis=1)
     ground_P = _ground(most_P, ones.mass_N[rows] + others.mass_N[rows] - changed_P)
-    return rows[differ_PS.any(axis=1) & (ground_P >= limits.share)]
+    is_changed = differ_PS.any(axis=1) | _is_added(ones.take(rows), others.take(rows), limits)
+    return rows[is_changed & (ground_P >= limits.share)]
+
+
+def _is_added(ones: Statements, others: Statements, limits: Limits) -> np.ndarray:
+    """Return where one side is sure of one more thing, of which the many captions of the other are silent."""
+    found = np.zeros(len(ones.mass_N), bool)
+    if not limits.additions:
+        return found
+    for said, silent in ((ones, others), (others, ones)):
+        is_alone = (said.words_NS[:, OTHER] != NOTHING) & (silent.words_NS[:, OTHER] == NOTHING)
+        found |= is_alone & said.has(SURE) & silent.has(SPEAKS)
+    return found & (ones.has(PLURAL) == others.has(PLURAL))
+
+
+def _is_alike(relation_PS: np.ndarray, same_PS: np.ndarray, filled_PS: np.ndarray) -> np.ndarray:
+    """Return where the same is done by the same to the same at the same place: a thing can be all that differs."""
+    stays_PS = same_PS | (relation_PS == FITS)
+    is_alike = same_PS[:, VERB] & stays_PS[:, AGENT]
+    is_alike &= (stays_PS[:, [OBJECT, PLACE]] | (filled_PS[:, [OBJECT, PLACE]] == 0)).all(axis=1)
+    return is_alike & ((relation_PS == NOTHING) | (relation_PS == FITS)).all(axis=1)
 
 
 def _changes(relation_PS: np.ndarray, same_PS: np.ndarray) -> np.ndarray:

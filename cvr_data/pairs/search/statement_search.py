@@ -71,13 +71,16 @@ def _sent(about: _Blocks, block: pa.Table, videos: MappedRows, words: tuple[pa.A
     start = block.column("start").to_pylist()[0]
     numbers = np.arange(start, min(start + VIDEOS, about.total))
     found = numbered(_whole(videos.take(numbers, ["stated"]).column("stated")), *words)
+    evidence_N = found.statements.evidence_N
+    assert evidence_N is not None
     is_ground_NG = grounds_of(found.statements.words_NS[:, GROUNDS], words[1], about.search.limits.rarity)
     row, column = np.nonzero(is_ground_NG)
     word = found.statements.words_NS[row, np.array(GROUNDS)[column]].astype(np.int64)
     return pa.table(
         {
             "key": word * len(GROUNDS) + column, "video": numbers[found.video_N[row]], "place": found.place_N[row],
-            "mass": found.statements.mass_N[row], "words": as_vectors(found.statements.words_NS[row]),
+            "mass": found.statements.mass_N[row], "evidence": evidence_N[row],
+            "words": as_vectors(found.statements.words_NS[row]),
         }
     )  # fmt: skip
 
@@ -90,11 +93,12 @@ def _paired(search: Search, sent: pa.Table, words: tuple[pa.Array, Words]) -> pa
     """Return the pairs of the statements that have a word in common."""
     if not sent.num_rows:
         return FOUND.empty_table()
-    key, video, place, mass = (sent.column(name).to_numpy() for name in ("key", "video", "place", "mass"))
+    names = ("key", "video", "place", "mass", "evidence")
+    key, video, place, mass, evidence = (sent.column(name).to_numpy() for name in names)
     words_NS = vectors_of(sent.column("words"))
     order = np.lexsort((place, video, *words_NS[:, :6].T[::-1], key))
     key, video, place = key[order], video[order], place[order]
-    statements = Statements(words_NS[order], mass[order])
+    statements = Statements(words_NS[order], mass[order], evidence[order])
     starts = np.append(np.flatnonzero(np.append(True, np.diff(key) != 0)), len(key))
     tables = [
         table

@@ -10,21 +10,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.parts import Bucket, hashes_of, read_bucket
+from cvr_data.features.similarities import text_vectors
 from cvr_data.language.exclusion import is_specific
-from cvr_data.language.frames import Frame, frame_of
-from cvr_data.language.parsed import parsed
+from cvr_data.language.frames import Frame
+from cvr_data.language.lexicon import read_lexicon
+from cvr_data.language.nouns import preposition
 from cvr_data.language.statements import ROLES, SLOTS, Statement, Value, named_in, statements_of
-from cvr_data.pairs.search.relations import Relations
-from cvr_data.pairs.search.statement_pairs import NOTHING, Statements, Words
+from cvr_data.pairs.frames_by import TellsFrames, read_frames
+from cvr_data.pairs.search.relations import Encode, Relations
+from cvr_data.pairs.search.statement_pairs import NOTHING, PLURAL, SPEAKS, SURE, Statements, Words
 from cvr_data.tables import PHRASE
 
 FILLED = pa.struct([("slot", pa.string()), ("word", pa.string()), ("said", pa.string()), ("phrase", PHRASE)])
-STATED = pa.struct([("caption", pa.string()), ("filled", pa.list_(FILLED)), ("named", pa.list_(pa.string()))])
-"""What a caption states once: which word fills which slot, how it is said, and all words that the caption names."""
+STATED = pa.struct([("caption", pa.string()), ("filled", pa.list_(FILLED)), ("named", pa.list_(pa.string())),
+                    ("evidence", pa.int8())])  # fmt: skip
+"""What a caption states once: which word fills which slot, how it is said, all words that the caption names,
+and what the other captions of its video bear out (`statement_pairs.SURE`, `SPEAKS`)."""
 NAMED = pa.struct([("word", pa.string()), ("captions", pa.int32())])
 """A word, as "noun guitar", and how many captions of the video name it."""
 PRIOR = 100
 """Videos that are added to those of the corpus when the rarity of a word is told: a corpus of three knows little."""
+MANY = 5
+"""Captions of a video, at least, of which it counts that none names a thing."""
+NEVER_ADDED = ("body", "clothing", "sport", "place")
+"""Classes of what is hardly ever absent where nobody names it, or no thing that comes and goes."""
+SEVERAL, SHARE = 3, 0.3
+"""Captions of a video, at least, that name a thing which is surely there."""
 VIDEOS = ""
 """The word that is counted once for each video."""
 
@@ -34,19 +45,22 @@ class Told(NamedTuple):
 
     statements: list[Statement]
     named: list[str]
-    frame: Frame
+    frame: Frame | None
+    """None where nobody could tell one; such a caption states nothing."""
 
 
-def told_by(captions: Sequence[str], synonyms: Mapping[str, str]) -> dict[str, Told]:
-    """Return what each caption says, with words that are one told as one; each distinct one is parsed once."""
+def told_by(captions: Sequence[str], synonyms: Mapping[str, str], frames: TellsFrames | None = None) -> dict[str, Told]:
+    """Return what each caption says, with words that are one told as one; each distinct one is read once."""
     found = {}
-    for sentence in parsed(sorted(set(captions))):
-        frame = frame_of(sentence)
+    for caption, frame in read_frames(captions, frames):
+        if frame is None:
+            found[caption] = Told([], [], None)
+            continue
         statements = [
             {slot: _folded(value, synonyms) for slot, value in statement.items()} for statement in statements_of(frame)
         ]
         named = sorted({word_of(_folded(value, synonyms)) for value in named_in(frame)})
-        found[sentence.text] = Told(statements, named, frame)
+        found[caption] = Told(statements, named, frame)
     return found
 
 
@@ -69,13 +83,34 @@ def stated_by(captions: Sequence[str], told: Mapping[str, Told], share: float) -
     least = ceil(share * len(distinct))
     stated: dict[tuple[tuple[str, str], ...], dict] = {}
     for caption in sorted(distinct, key=lambda caption: (len(told[caption].named), caption)):
+        frame = told[caption].frame
+        if frame is None:
+            continue
         for statement in told[caption].statements:
             kept = {slot: value for slot, value in statement.items() if counts[word_of(value)] >= least}
             if all(slot in kept for slot in statement if slot not in SLOTS[6:]):
-                filled = [_filled(slot, value, told[caption].frame) for slot, value in kept.items()]
-                row = {"caption": caption, "filled": filled, "named": told[caption].named}
+                filled = [_filled(slot, value, frame) for slot, value in kept.items()]
+                evidence = _evidence(kept, frame, counts, len(distinct))
+                row = {"caption": caption, "filled": filled, "named": told[caption].named, "evidence": evidence}
                 stated.setdefault(tuple((each["slot"], each["word"]) for each in filled), row)
     return list(stated.values()), [{"word": word, "captions": count} for word, count in sorted(counts.items())]
+
+
+def _evidence(statement: Statement, frame: Frame, counts: Mapping[str, int], captions: int) -> int:
+    """Return what the captions of a video bear out: that what fills `other` is there, and that they tell enough."""
+    other, agent = statement.get("other"), statement.get("agent")
+    least = max(SEVERAL, ceil(SHARE * captions))
+    is_sure = other is not None and counts[word_of(other)] >= least and _can_be_added(other, frame)
+    is_plural = agent is not None and frame.number(agent.last) == "plural"
+    return SURE * is_sure + SPEAKS * (captions >= MANY) + PLURAL * is_plural
+
+
+def _can_be_added(other: Value, frame: Frame) -> bool:
+    """Whether a thing can come and go: not what is worn, played or part of a body, nor what somebody is in."""
+    at = preposition(frame.sentence, other.last)
+    is_place = at is not None and frame.sentence.words[at] in ("in", "inside", "at", "around", "through")
+    is_thing = is_specific("noun", other.name) and read_lexicon().classes(other.name).isdisjoint(NEVER_ADDED)
+    return is_thing and not is_place and other.name.split(" ")[-1] != "game"
 
 
 def _filled(slot: str, value: Value, frame: Frame) -> dict[str, Any]:
@@ -100,21 +135,31 @@ def counted_words(config: Any, videos: pa.Table) -> pa.Table:
     return pa.table({"word": words, "uses": np.append(counts.field(1).to_numpy(), videos.num_rows)})
 
 
-def load_words(bucket: Bucket) -> tuple[pa.Array, Words]:
+def load_words(bucket: Bucket, encode: Encode | None = None) -> tuple[pa.Array, Words]:
     """Return the words that lie there, sorted, and what is known of each."""
     table = pa.concat_tables(read_bucket(bucket)).sort_by("word").combine_chunks()
     names, uses = table.column("word").combine_chunks(), table.column("uses").to_numpy()
     is_word = names.to_numpy(zero_copy_only=False) != VIDEOS
-    return words_of(names.filter(pa.array(is_word)), uses[is_word], int(uses[~is_word].sum()))
+    return words_of(names.filter(pa.array(is_word)), uses[is_word], int(uses[~is_word].sum()), encode)
 
 
-def words_of(names: pa.Array, uses: np.ndarray, videos: int) -> tuple[pa.Array, Words]:
+def load_words_with_minilm(bucket: Bucket) -> tuple[pa.Array, Words]:
+    """Return what `load_words` does, with MiniLM to decide where the lexicon does not."""
+    return load_words(bucket, encoded)
+
+
+def encoded(words: Sequence[str]) -> np.ndarray:
+    """Return the unit vectors of words by MiniLM."""
+    return text_vectors(pa.array(words, pa.string()), None)
+
+
+def words_of(names: pa.Array, uses: np.ndarray, videos: int, encode: Encode | None = None) -> tuple[pa.Array, Words]:
     """Return words with how rare each is among so many videos."""
     said = names.to_pylist()
     # One more at the end, for NOTHING: it weighs nothing.
     weights = np.append(np.round(np.log((videos + PRIOR) / (uses + 1)), 5), 0.0)
     specific = np.array([*(is_specific(*word.split(" ", 1)) for word in said), False])
-    return names, Words(weights, specific, Relations(said))
+    return names, Words(weights, specific, Relations(said, encode))
 
 
 class Numbered(NamedTuple):
@@ -142,7 +187,8 @@ def numbered(stated: pa.Array, names: pa.Array, words: Words) -> Numbered:
     mass_N = np.bincount(pc.list_parent_indices(named), words.weight_V[numbers], len(structs))
     starts = np.flatnonzero(np.append(True, np.diff(video) != 0))[: len(video)]
     place_N = np.arange(len(video)) - np.repeat(starts, np.diff(np.append(starts, len(video))))
-    return Numbered(Statements(words_NS, np.round(mass_N, 4)), video, place_N)
+    evidence_N = pc.struct_field(structs, "evidence").to_numpy(zero_copy_only=False)
+    return Numbered(Statements(words_NS, np.round(mass_N, 4), evidence_N), video, place_N)
 
 
 def by_word(config: Any, counts: pa.Table) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from cvr_data.core.registry import Family, Member
 from cvr_data.core.runner import Flow
+from cvr_data.core.stages import Side
 
 
 class StrategyModule(Member, Protocol):
@@ -44,6 +45,14 @@ class ReadsFiles(Protocol):
 
     def inputs(self, config: Any) -> dict[str, Path]:
         """Return name -> file, for the manifest."""
+
+
+@runtime_checkable
+class ReadsFrames(Protocol):
+    """A strategy that pairs by what captions say, as frames."""
+
+    def mined_by(self, config: Any, videos: Flow, embeddings: Path | None, frames: Side | None) -> Flow:
+        """Return what `mined` does, of the frames that somebody else than the rules tells."""
 
 
 @runtime_checkable

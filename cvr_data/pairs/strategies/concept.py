@@ -3,9 +3,10 @@
 Each caption is parsed, and what it states is told as slots: who, does what, to what, where, when, of what colour. Two
 videos are a pair if captions of theirs fill the same slot with words that exclude each other (siblings under a hypernym
 of WordNet, two colours, a man and a woman), and nothing else that they tell clashes. What only one of them tells is no
-change, as silence is not absence. They must have something specific in common, a thing that is no person or what is
-done, and much, next to what one tells alone; rare words weigh more. No caption of the reference may tell what comes in,
-and none of the target's what goes out. The captions of a pair are those that state its changes.
+change, as silence is not absence; with `additions=take`, a thing that several captions of the one video name, and none
+of many of the other, is added or removed. They must have something specific in common, a thing that is no person or
+what is done, and much, next to what one tells alone; rare words weigh more. No caption of the reference may tell what
+comes in, and none of the target's what goes out. The captions of a pair are those that state its changes.
 
 Statements are found by their specific words, so most of the corpus is never compared.
 
@@ -13,10 +14,10 @@ Source: the concepts that a pair retains, injects and excludes are those of Fine
 (https://openreview.net/forum?id=wGa2plE8ka); its prompts and code were not released.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -24,9 +25,11 @@ import pyarrow.compute as pc
 
 from cvr_data.core.mapped_rows import MappedRows, mapped
 from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.runner import Flow
-from cvr_data.core.stages import KeyedStep, Step
+from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.pairs.columns import summed
+from cvr_data.pairs.frames_by import TellsFrames
 from cvr_data.pairs.search.concept_pairs import best_pairs, pair_columns
 from cvr_data.pairs.search.pairs import with_video_columns
 from cvr_data.pairs.search.statement_pairs import Limits, Words, compared
@@ -37,7 +40,9 @@ from cvr_data.pairs.search.statement_tables import (
     as_column,
     by_word,
     counted_words,
+    encoded,
     load_words,
+    load_words_with_minilm,
     numbered,
     stated_by,
     told_by,
@@ -63,32 +68,32 @@ EXAMPLE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    targets: int = 30
+class Config(Ranged):
+    targets: int = field(default=30, metadata=within(SIZE))
     """Targets of a reference, at most: those that it has most in common with."""
-    max_changes: int = 2
+    max_changes: int = field(default=2, metadata=within(SIZE))
     """Slots that change, at most; more are another scene."""
-    min_common: float = 0.25
+    min_common: float = field(default=0.25, metadata=within("[0, 1]"))
     """What both tell, by weight, of that and half of what one of them tells alone; changes do not count."""
     min_rarity: float = 1.5
     """Weight of a word that can be all that two videos have in common: 1.5 is a word of every fifth video, 3 of every
     twentieth; ln((videos + 100) / (videos that name it + 1))."""
-    caption_share: float = 0.1
+    caption_share: float = field(default=0.1, metadata=within("[0, 1]"))
     """Of a video's captions, those that must name what fills a slot: with one to ten captions, any."""
-    max_group: int = 2000
+    max_group: int = field(default=2000, metadata=within("[2, inf)"))
     """Statements that are all compared because they have one word in common; of more, those that are most alike."""
+    additions: Literal["drop", "take"] = "drop"
+    """Whether a thing that several captions of one video name (three, and three in ten), and none of the other's five
+    or more, is a change: "add a dog". Of such pairs of MSR-VTT a third was good; a microphone may be there unsaid."""
+    tie_breaker: Literal["none", "minilm"] = "none"
+    """What decides whether two nouns that WordNet does not relate exclude each other: nothing, so that they are a
+    change only where all else is the same, or how near MiniLM finds them (tablet, phone)."""
     synonyms: Path | None = None
     """Groups of words that are one, a line each: `big, large, huge`."""
 
-    def __post_init__(self) -> None:
-        if min(self.targets, self.max_changes) < 1 or self.max_group < 2:
-            raise ValueError("targets and max_changes must be at least 1, and max_group at least 2.")
-        if not (0 <= self.caption_share <= 1 and 0 <= self.min_common <= 1):
-            raise ValueError("caption_share and min_common must be between 0 and 1.")
-
     def limits(self) -> Limits:
         """Return what a pair of statements is."""
-        return Limits(self.min_rarity, self.min_common, self.max_changes)
+        return Limits(self.min_rarity, self.min_common, self.max_changes, self.additions == "take")
 
 
 def inputs(config: Config) -> dict[str, Path]:
@@ -102,11 +107,23 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     Raises:
         CvrError: the file of synonyms cannot be read.
     """
+    return mined_by(config, videos, embeddings, None)
+
+
+def mined_by(config: Config, videos: Flow, embeddings: Path | None, frames: Side | None) -> Flow:
+    """Return what `mined` does, of frames that somebody else tells.
+
+    Raises:
+        CvrError: the file of synonyms cannot be read.
+    """
     run = videos.run
     about: dict[str, Any] = {"config": config, "makes_rows": True, "is_counted": False}
-    rows = run.rested(videos.then(KeyedStep(name="parse", run=_told, key=_by_id, bucket_values=CAPTIONS, **about)))
+    sides = () if frames is None else (frames,)
+    parsed = KeyedStep(name="parse", run=_told, key=_by_id, bucket_values=CAPTIONS, sides=sides, **about)
+    rows = run.rested(videos.then(parsed))
     counts = rows.then(Step(name="words", run=counted_words, **about))
-    words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=by_word, **about)), load_words)
+    load = load_words if config.tie_breaker == "none" else load_words_with_minilm
+    words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=by_word, **about)), load)
     known, total = mapped(rows.then(Step(name="stated", run=_stated, **about)), "video_id")
     found = paired_statements(run, known, total, words, Search(config.limits(), config.max_group))
     left_out = rows.then(Step(name="left out", run=_left_out, **about))
@@ -123,11 +140,11 @@ def explain(config: Config, reference: str, target: str) -> str:
     if not all(stated):
         return "not a pair: a caption names nothing that can be seen"
     names = pa.array(sorted({each["word"] for words in named for each in words}), pa.string())
-    words = words_of(names, np.ones(len(names)), 100)
+    words = words_of(names, np.ones(len(names)), 100, None if config.tie_breaker == "none" else encoded)
     found = numbered(as_column(stated, STATED), *words)
     ones, others = (np.flatnonzero(found.video_N == side) for side in (0, 1))
     rows = np.repeat(ones, len(others)), np.tile(others, len(ones))
-    limits = Limits(0, config.min_common, config.max_changes)
+    limits = replace(config.limits(), rarity=0)
     sides = [found.statements.take(each) for each in rows]
     pairs = compared(sides[0], sides[1], words[1], limits)
     if not len(pairs.rows):
@@ -150,10 +167,11 @@ def _by_id(config: Config, videos: pa.Table) -> np.ndarray:
     return hashes_of(videos.column("video_id"))
 
 
-def _told(config: Config, videos: pa.Table) -> pa.Table:
+def _told(config: Config, videos: pa.Table, frames: TellsFrames | None = None) -> pa.Table:
     """Return the videos with what their captions state and name, and not the captions."""
     captions = videos.column("captions").to_pylist()
-    told = told_by([caption for found in captions for caption in found or ()], read_synonyms(config.synonyms))
+    said = [caption for found in captions for caption in found or ()]
+    told = told_by(said, read_synonyms(config.synonyms), frames)
     stated, named = (
         zip(*(stated_by(found or (), told, config.caption_share) for found in captions), strict=True)
         if captions

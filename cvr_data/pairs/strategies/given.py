@@ -28,7 +28,7 @@ from cvr_data.core.files import Row, check_file, id_text, read_rows
 from cvr_data.core.parts import Bucket, bucket_table, hashes_of
 from cvr_data.core.runner import Flow
 from cvr_data.core.stage_jobs import PIECE
-from cvr_data.core.stages import ClaimStep, KeyedStep, Step
+from cvr_data.core.stages import ByColumn, ClaimStep, KeyedStep, Step
 from cvr_data.language.words import clean_text, words_of
 from cvr_data.pairs.search.differences import differences
 from cvr_data.tables import CHANGE, CHANGE_PHRASES, PAIRS, PHRASE, pair_id
@@ -86,7 +86,7 @@ def inputs(config: Config) -> dict[str, Path]:
     Raises:
         CvrError: the file is missing, empty, of an unknown kind, or lacks a column.
     """
-    check_file(config.path, _columns(config))
+    check_file(config.path, _columns_of_given_pairs(config))
     return {"given": config.path}
 
 
@@ -96,15 +96,17 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     Raises:
         CvrError: the file cannot be read.
     """
-    rows = videos.run.made("read", partial(_parts, config))
-    phrases = Step(name="phrases", run=_phrases, makes_rows=True, is_counted=False)
+    rows = videos.run.made("read", partial(_given_pairs_in_parts, config))
+    phrases = Step(name="phrases", run=_phrases_of_given_pairs, makes_rows=True, is_counted=False)
     has_phrases = videos.run.side(rows.then(phrases), load_has_phrases)
     joined = ClaimStep(
-        name="videos", run=_with_videos, claims=_asked, settle=_answered, offers=_offered, per_value=2,
-        bucket_values=CLAIMED, makes_rows=True, is_counted=False,
+        name="videos", run=_with_videos, claims=_asked_pairs, settle=_answered_pairs, offers=_offered_pairs,
+        per_value=2, bucket_values=CLAIMED, makes_rows=True, is_counted=False,
     )  # fmt: skip
     rows = videos.run.claimed(rows, joined, among=videos)
-    return rows.then(KeyedStep(name=NAME, run=_checked, key=_by_pair, sides=(has_phrases,), makes_rows=True))
+    return rows.then(
+        KeyedStep(name=NAME, run=_checked_given_pairs, key=ByColumn("pair_id"), sides=(has_phrases,), makes_rows=True)
+    )
 
 
 def explain(config: Config, reference: str, target: str) -> str:
@@ -112,17 +114,17 @@ def explain(config: Config, reference: str, target: str) -> str:
     return f"not a pair: {config.path} does not have it"
 
 
-def _columns(config: Config) -> set[str]:
+def _columns_of_given_pairs(config: Config) -> set[str]:
     names = ("reference_id", "target_id", "reference_caption", "target_caption", "changes")
     return {column for name in names if (column := getattr(config, name))}
 
 
-def _parts(config: Config) -> Iterator[pa.Table]:
+def _given_pairs_in_parts(config: Config) -> Iterator[pa.Table]:
     """Yield what was read of the rows, in parts."""
     waiting: list[pa.Table] = []
     number = count(1)
-    for rows in read_rows(config.path, _columns(config)):
-        read = [{**_named(config, row), "number": next(number)} for row in rows]
+    for rows in read_rows(config.path, _columns_of_given_pairs(config)):
+        read = [{**_named_given_pair(config, row), "number": next(number)} for row in rows]
         waiting.append(pa.Table.from_pylist(read, schema=READ))
         if len(waiting) == SLICES:
             yield pa.concat_tables(waiting)
@@ -131,7 +133,7 @@ def _parts(config: Config) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting)
 
 
-def _named(config: Config, row: Row) -> dict[str, Any]:
+def _named_given_pair(config: Config, row: Row) -> dict[str, Any]:
     ids = {
         name: clean_text(id_text(row.values.get(getattr(config, name))) or "") for name in ("reference_id", "target_id")
     }
@@ -159,10 +161,10 @@ def _read_changes(value: Any) -> list[dict[str, Any]] | None:
         return None
     is_told = all(change.get("before") or change.get("after") for change in value)
     names = [*CHANGE.names, *(name for name in PHRASES if any(change.get(name) for change in value))]
-    return [{name: _cleaned(change.get(name)) for name in names} for change in value] if is_told else None
+    return [{name: _cleaned_given_pair(change.get(name)) for name in names} for change in value] if is_told else None
 
 
-def _cleaned(value: Any) -> Any:
+def _cleaned_given_pair(value: Any) -> Any:
     return (clean_text(value) if isinstance(value, str) else value) or None
 
 
@@ -180,7 +182,7 @@ def _is_change(change: Any) -> bool:
     return True
 
 
-def _phrases(config: None, rows: pa.Table) -> pa.Table:
+def _phrases_of_given_pairs(config: None, rows: pa.Table) -> pa.Table:
     changes = pc.list_flatten(rows.column("changes"))
     is_told = [pc.any(pc.is_valid(pc.struct_field(changes, name))).as_py() for name in PHRASES]
     return pa.table({"has_phrases": pa.array([any(is_told)])})
@@ -191,7 +193,7 @@ def load_has_phrases(bucket: Bucket) -> bool:
     return any(bucket_table(bucket).column("has_phrases").to_pylist())
 
 
-def _asked(config: None, rows: pa.Table) -> pa.Table:
+def _asked_pairs(config: None, rows: pa.Table) -> pa.Table:
     """Return a claim of each row on its two videos."""
     ids = pa.concat_arrays([rows.column(f"{side}_id").combine_chunks() for side in SIDES])
     numbers = np.tile(np.arange(rows.num_rows, dtype=np.uint32), 2)
@@ -199,7 +201,7 @@ def _asked(config: None, rows: pa.Table) -> pa.Table:
     return pa.table({"key": hashes_of(ids), "row": numbers, "is_target": is_target, "asked": ids})
 
 
-def _offered(config: None, videos: pa.Table) -> pa.Table:
+def _offered_pairs(config: None, videos: pa.Table) -> pa.Table:
     """Return the videos with their first captions."""
     lists = videos.column("captions").combine_chunks()
     has_some = pc.greater(pc.fill_null(pc.list_value_length(lists), 0), 0)
@@ -208,7 +210,7 @@ def _offered(config: None, videos: pa.Table) -> pa.Table:
     return offers.append_column("key", pa.array(hashes_of(videos.column("video_id"))))
 
 
-def _answered(config: None, claims: pa.Table) -> pa.Table:
+def _answered_pairs(config: None, claims: pa.Table) -> pa.Table:
     """Return the claims on videos that there are, with what is known of them."""
     is_offer = pc.is_valid(claims.column("video_id"))
     offers, asked = claims.filter(is_offer), claims.filter(pc.invert(is_offer))
@@ -236,15 +238,11 @@ def _with_videos(config: None, rows: pa.Table, found: pa.Table) -> pa.Table:
     return rows.append_column("pair_id", pa.array(map(pair_id, *columns), pa.string()))
 
 
-def _by_pair(config: None, rows: pa.Table) -> np.ndarray:
-    return hashes_of(rows.column("pair_id"))
-
-
-def _checked(config: None, rows: pa.Table, has_phrases: bool) -> pa.Table:
+def _checked_given_pairs(config: None, rows: pa.Table, has_phrases: bool) -> pa.Table:
     """Return the rows of the result, sorted by the videos."""
     rows = rows.sort_by("number")
     seen: set[str] = set()
-    told = [_judged(row, seen) for row in rows.to_pylist()]
+    told = [_judged_given_pair(row, seen) for row in rows.to_pylist()]
     changes = pa.field("changes", pa.list_(CHANGE_PHRASES if has_phrases else CHANGE))
     found = pa.Table.from_pylist(told, schema=SCHEMA.set(SCHEMA.get_field_index("changes"), changes))
     for name in (name for name in rows.column_names if name.startswith(SIDES) and name not in found.column_names):
@@ -254,10 +252,10 @@ def _checked(config: None, rows: pa.Table, has_phrases: bool) -> pa.Table:
     return found.sort_by([("reference_id", "ascending"), ("target_id", "ascending"), ("pair_id", "ascending")])
 
 
-def _judged(row: dict[str, Any], seen: set[str]) -> dict[str, Any]:
+def _judged_given_pair(row: dict[str, Any], seen: set[str]) -> dict[str, Any]:
     """Return a row of the result."""
     row |= {"strategy": NAME, "drop_reason": row["reason"]}
-    problem = None if row["reason"] else _problem(row, seen)
+    problem = None if row["reason"] else _problem_of_given_pair(row, seen)
     if problem:
         row |= {"drop_reason": problem[0], "detail": f"{row['where']}: {problem[1]}"}
     elif row["reason"] is None:
@@ -267,7 +265,7 @@ def _judged(row: dict[str, Any], seen: set[str]) -> dict[str, Any]:
     return row
 
 
-def _problem(row: dict[str, Any], seen: set[str]) -> tuple[str, str] | None:
+def _problem_of_given_pair(row: dict[str, Any], seen: set[str]) -> tuple[str, str] | None:
     for side in SIDES:
         video_id = row[f"{side}_id"]
         if not video_id:

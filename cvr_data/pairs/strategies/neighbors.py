@@ -11,7 +11,7 @@ itself. Up to `exact_up_to` captions the search is exact. More are searched by a
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.mapped_rows import VECTOR, MappedRows, as_vectors, mapped
 from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.core.progress import Progress
+from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import KeyedStep, Step
-from cvr_data.features.encode_texts import Encode, encoded_slices
 from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.similarities import Encode, encoded_slices
 from cvr_data.language.normalise import normalised
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search.captions import Captions, blanked, captions_of_rows, read_captions, rows_of_captions
@@ -55,10 +56,10 @@ FOUND = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    k: int = 10
+class Config(Ranged):
+    k: int = field(default=10, metadata=within(SIZE))
     """Neighbours of each caption, at most."""
-    low: float = 0.41
+    low: float = field(default=0.41, metadata=within("[-1, inf)"))
     """Cosine of a neighbour, at least; 0.41 to 0.976 keeps 98 % of the WebVid-CoVR pairs that people kept (MiniLM)."""
     high: float = 0.976
     """Cosine of a neighbour, at most: above it captions say the same. Such captions take no neighbour's place."""
@@ -66,22 +67,19 @@ class Config:
     """Keep a pair only if each caption is among the k neighbours of the other."""
     text_encoder: str = "minilm"
     """Encoder of the captions when no `--embeddings` are given; see `cvr list encoders`."""
-    min_words: int = 2
+    min_words: int = field(default=2, metadata=within(SIZE))
     """Captions shorter than this are left out."""
-    max_videos_per_caption: int = 50
+    max_videos_per_caption: int = field(default=50, metadata=within(SIZE))
     """A caption that more videos than this share is dropped as one row: it says nothing about any of them."""
     exact_up_to: int = 200_000
     """Distinct captions of which every two are compared; where there are more, FAISS finds most of the neighbours."""
-    probes: int = 32
+    probes: int = field(default=32, metadata=within(SIZE))
     """Cells of about N / (4 sqrt(N)) captions that FAISS looks into for each; twice as many take twice as long."""
 
     def __post_init__(self) -> None:
-        if self.k < 1 or self.min_words < 1 or self.max_videos_per_caption < 1:
-            raise ValueError("k, min_words and max_videos_per_caption must be at least 1.")
-        if self.exact_up_to < 0 or self.probes < 1:
-            raise ValueError("exact_up_to must be at least 0 and probes at least 1.")
-        if not -1 <= self.low < self.high:
-            raise ValueError(f"low must be at least -1 and below high, got {self.low} and {self.high}.")
+        super().__post_init__()
+        if self.low >= self.high:
+            raise ValueError(f"low must be below high, got {self.low} and {self.high}.")
 
 
 def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
@@ -95,21 +93,22 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     from cvr_data.pairs.search.neighbour_jobs import neighbours
 
     renews: dict[str, Any] = {"config": config, "makes_rows": True, "is_counted": False}
-    said = videos.then(Step(name="captions", run=_said, **renews))
-    alike = KeyedStep(name="distinct captions", run=_distinct, key=_by_words, bucket_values=CAPTIONS, **renews)
+    said = videos.then(Step(name="captions", run=_captions_of_neighbors, **renews))
+    alike = KeyedStep(name="distinct captions", run=_distinct_captions, key=_by_words, bucket_values=CAPTIONS, **renews)
     distinct = videos.run.rested(said.then(alike))
     inverted = None
     if distinct.values > config.exact_up_to:
         check_installed(f"neighbors of {distinct.values} captions", f"-o exact_up_to={distinct.values} (far slower)")
         inverted = InvertedFile(config.probes)
-    encode = Step(name="encode", run=_encoded, on_gpu=True, **{**renews, "config": (config, embeddings)})
+    encode = Step(name="encode", run=_encoded_captions, on_gpu=True, **{**renews, "config": (config, embeddings)})
     captions, total = mapped(distinct.then(encode), "text")
     band = Band(k=config.k, low=config.low, high=config.high)
     found = neighbours(videos.run, captions, total, band, inverted)
-    crowded = distinct.then(Step(name="crowded", run=_crowded, **renews))
+    crowded = distinct.then(Step(name="crowded", run=_crowded_captions, **renews))
     pairs = KeyedStep(
-        name=NAME, run=_pairs, key=_by_pair, config=config, sides=(captions,), makes_rows=True, bucket_values=FOUND
-    )
+        name=NAME, run=_neighbor_pairs, key=_by_pair, config=config, sides=(captions,), makes_rows=True,
+        bucket_values=FOUND,
+    )  # fmt: skip
     return videos.run.meet([found, crowded], pairs)
 
 
@@ -163,7 +162,7 @@ def _text_encoder(name: str, embeddings: Path | None, key: str | None) -> Encode
     return lambda texts: source(texts).pooled_BD.numpy()
 
 
-def _said(config: Config, videos: pa.Table) -> pa.Table:
+def _captions_of_neighbors(config: Config, videos: pa.Table) -> pa.Table:
     """Return a row for each caption of a video."""
     lists = videos.column("captions").combine_chunks()
     sizes = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
@@ -176,7 +175,7 @@ def _by_words(config: Config, said: pa.Table) -> np.ndarray:
     return hashes_of(normalised(said.column("caption").combine_chunks()))
 
 
-def _distinct(config: Config, said: pa.Table) -> pa.Table:
+def _distinct_captions(config: Config, said: pa.Table) -> pa.Table:
     """Return the distinct captions with who says them, and those that too many say with how many."""
     videos = videos_of(said)
     captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
@@ -186,13 +185,13 @@ def _distinct(config: Config, said: pa.Table) -> pa.Table:
     return pa.concat_tables([rows, crowded], promote_options="permissive")
 
 
-def _encoded(about: tuple[Config, Path | None], distinct: pa.Table) -> pa.Table:
+def _encoded_captions(about: tuple[Config, Path | None], distinct: pa.Table) -> pa.Table:
     rows = distinct.filter(pc.is_null(distinct.column("n_videos"))).drop_columns(["n_videos"]).sort_by("text")
     config, embeddings = about
     return rows.append_column(VECTOR, as_vectors(caption_vectors(config, rows.column("text").to_pylist(), embeddings)))
 
 
-def _crowded(config: Config, distinct: pa.Table) -> pa.Table:
+def _crowded_captions(config: Config, distinct: pa.Table) -> pa.Table:
     return distinct.filter(pc.is_valid(distinct.column("n_videos"))).select(["text", "n_videos"])
 
 
@@ -204,7 +203,7 @@ def _by_pair(config: Config, found: pa.Table) -> np.ndarray:
     return mixed(mixed(np.minimum(*ends).astype(np.uint64)) + np.maximum(*ends).astype(np.uint64))
 
 
-def _pairs(config: Config, found: pa.Table, known: MappedRows) -> pa.Table:
+def _neighbor_pairs(config: Config, found: pa.Table, known: MappedRows) -> pa.Table:
     """Return the ordered pairs of captions of which one, or each, was found from the other; and the crowded ones."""
     is_crowded = pc.is_valid(found.column("n_videos"))
     crowded = found.filter(is_crowded).select(["text", "n_videos"]).to_pylist()
@@ -216,7 +215,9 @@ def _pairs(config: Config, found: pa.Table, known: MappedRows) -> pa.Table:
     query, neighbour = number[local.reshape(ends.shape)]
     both, similarity = _both_ways(query * len(numbers) + neighbour, neighbour * len(numbers) + query, found, config)
     reference, target = np.divmod(both, max(len(numbers), 1))
-    changed = ChangedPairs(reference, target, _changes(captions, reference, target), {"text_similarity": similarity})
+    changed = ChangedPairs(
+        reference, target, _pair_changes(captions, reference, target), {"text_similarity": similarity}
+    )
     return with_video_columns(pairs_table(captions, changed, groups, NAME), videos)
 
 
@@ -232,7 +233,9 @@ def _both_ways(
     return both, pa.array(similarity)
 
 
-def _changes(captions: Captions, reference: np.ndarray, target: np.ndarray) -> Callable[[np.ndarray], pa.ListArray]:
+def _pair_changes(
+    captions: Captions, reference: np.ndarray, target: np.ndarray
+) -> Callable[[np.ndarray], pa.ListArray]:
     first_word = np.append(0, np.cumsum(captions.lengths))
 
     def said(numbers: np.ndarray) -> list[list[str]]:

@@ -12,7 +12,7 @@ in a candidate pair, once. `-o phrases=any` leaves that out and takes seconds wh
 Source: one-word mining as in WebVid-CoVR, Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746), widened here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -21,17 +21,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.parts import hashes_of
+from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.runner import Flow
-from cvr_data.core.stages import ClaimStep, KeyedStep, Step
+from cvr_data.core.stages import ByColumn, ClaimStep, KeyedStep, Step
 from cvr_data.language.normalise import normalised
-from cvr_data.language.slots import MODIFIERS, PARTICIPLES, THINGS, VERBS, Tagged
+from cvr_data.language.phrases import kind_of_phrase
 from cvr_data.language.tagging import tagged
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search.captions import Captions, blanked, read_captions
 from cvr_data.pairs.search.halves import captions_with_halves, first_end, frame_ends, shared_halves, videos_of
 from cvr_data.pairs.search.pairs import (  # fmt: skip
     ChangedPairs,
-    DroppedGroup,
+    crowded_groups,
     group_rows,
     one_change_each,
     pairs_table,
@@ -39,7 +40,7 @@ from cvr_data.pairs.search.pairs import (  # fmt: skip
 )
 from cvr_data.pairs.search.spans import Frames, SpanLimits, SpanPairs, find_spans, span_texts
 
-VERSION = 2
+VERSION = 3
 NAME = "one-phrase"
 
 MEET_BY = "caption pair"
@@ -54,11 +55,6 @@ FOUND = "found_reason"
 
 PhraseKind = Literal["noun-or-verb", "noun", "verb", "any"]
 
-_BEFORE_VERB = frozenset(("ADV", "PART"))
-_NEVER_FIRST = frozenset(("CCONJ", "SCONJ", "PUNCT"))
-_NEVER_LAST = frozenset(("DET", "CCONJ", "SCONJ", "ADP", "PUNCT"))
-_WITHIN_NOUN = MODIFIERS | THINGS | {"ADV", "CCONJ", "ADP", "PART"}
-
 EXAMPLE = {
     "a red car drives": ["a vintage motorcycle drives"],
     "a vintage motorcycle drives": ["a red car drives"],
@@ -67,28 +63,25 @@ EXAMPLE = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    max_span: int = 3
+class Config(Ranged):
+    max_span: int = field(default=3, metadata=within(SIZE))
     """Words that differ, at most, on each side: article, adjective and noun."""
-    min_shared_words: int = 1
+    min_shared_words: int = field(default=1, metadata=within(SIZE))
     """Words in common, at least, before and after the span together; 3 gives fewer and closer pairs."""
     one_word: bool = True
     """Also make the pairs that differ in one word each, as the strategy one-word does."""
     phrases: PhraseKind = "noun-or-verb"
     """What both spans must be: noun phrases ("on the beach" counts as one), verb phrases, either (not of one kind
     necessarily), or any words at all. Pairs of other spans are dropped as `not_a_phrase`."""
-    max_group: int = 50
+    max_group: int = field(default=50, metadata=within("[2, inf)"))
     """A blanked caption that more captions than this share is a template, not a scene: it is dropped as one row."""
-    max_videos_per_caption: int = 50
+    max_videos_per_caption: int = field(default=50, metadata=within(SIZE))
     """A caption that more videos than this share is dropped as one row: it says nothing about any of them."""
 
     def __post_init__(self) -> None:
-        if self.max_span < 1 or self.min_shared_words < 1:
-            raise ValueError("max_span and min_shared_words must be at least 1.")
+        super().__post_init__()
         if self.max_span == 1 and not self.one_word:
             raise ValueError("max_span = 1 without one_word leaves nothing; make max_span at least 2.")
-        if self.max_group < 2 or self.max_videos_per_caption < 1:
-            raise ValueError("max_group must be at least 2 and max_videos_per_caption at least 1.")
 
 
 def languages(config: Config) -> tuple[str, ...]:
@@ -99,35 +92,43 @@ def languages(config: Config) -> tuple[str, ...]:
 def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
     """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
     captions = read_captions(videos, config.min_shared_words + 1, config.max_videos_per_caption)
-    found, templates = find_spans(captions, _limits(config))
-    pairs = pairs_table(captions, _spans(config, captions, found), [*templates, *_crowded(captions)], NAME)
+    found, templates = find_spans(captions, _one_phrase_limits(config))
+    pairs = pairs_table(
+        captions, _spans_of_pairs(config, captions, found), [*templates, *crowded_groups(captions)], NAME
+    )
     if config.phrases == "any":
         return pairs
-    pairs = _undecided(pairs)
-    return _decided(config, pairs, _spans_to_drop(config, _span_claims(config, pairs)))
+    pairs = _undecided_pairs(pairs)
+    return _decided_pairs(config, pairs, _spans_to_drop(config, _span_claims(config, pairs)))
 
 
 def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     """Return the same rows of videos in parts."""
-    for step in steps(config):
-        videos = videos.then(step)
-    return videos
+    return videos.then(*steps(config))
 
 
 def steps(config: Config) -> list[Step]:
     """Return the steps that make the same rows of videos in parts."""
     about: dict[str, Any] = {"config": config, "makes_rows": True}
     shared = ClaimStep(
-        name="find ends", claims=_ends, settle=_shared_ends, run=_captions_with_ends,
+        name="find ends", claims=frame_ends, settle=shared_halves, run=captions_with_halves,
         per_value=2 * config.max_span, is_counted=False, **about,
     )  # fmt: skip
     if config.phrases == "any":
-        return [shared, KeyedStep(name=NAME, key=_end, run=pairs_in_bucket, bucket_values=BUCKET_VALUES, **about)]
+        return [
+            shared,
+            KeyedStep(name=NAME, key=ByColumn("half"), run=pairs_in_bucket, bucket_values=BUCKET_VALUES, **about),
+        ]
     spans = KeyedStep(
-        name="find spans", key=_end, run=_spans_in_bucket, bucket_values=BUCKET_VALUES, is_counted=False, **about
+        name="find spans",
+        key=ByColumn("half"),
+        run=_spans_in_bucket,
+        bucket_values=BUCKET_VALUES,
+        is_counted=False,
+        **about,
     )
     tagging = ClaimStep(
-        name=NAME, claims=_span_claims, settle=_spans_to_drop, run=_decided, per_value=TAGGED_AS, **about
+        name=NAME, claims=_span_claims, settle=_spans_to_drop, run=_decided_pairs, per_value=TAGGED_AS, **about
     )
     return [shared, spans, tagging]
 
@@ -145,10 +146,13 @@ def pairs_in_bucket(config: Config, entries: pa.Table) -> pa.Table:
         only = Frames(shared, range(middle) if is_last else range(middle, shared + 1))
         videos = videos_of(entries.filter(pa.array(codes == code)))
         captions = read_captions(videos, config.min_shared_words + 1, config.max_videos_per_caption)
-        found, templates = find_spans(captions, _limits(config), only)
-        pairs = pairs_table(captions, _spans(config, captions, found), [], NAME)
+        found, templates = find_spans(captions, _one_phrase_limits(config), only)
+        pairs = pairs_table(captions, _spans_of_pairs(config, captions, found), [], NAME)
         tables.append(with_video_columns(pairs, videos.drop_columns(["captions"])))
-        groups += [*templates, *(each for each in _crowded(captions) if not is_last and each.text.count(" ") == shared)]
+        groups += [
+            *templates,
+            *(each for each in crowded_groups(captions) if not is_last and each.text.count(" ") == shared),
+        ]
     return pa.concat_tables([*tables, *group_rows(groups, NAME)], promote_options="permissive")
 
 
@@ -159,7 +163,7 @@ def explain(config: Config, reference: str, target: str) -> str:
         return f"not a pair: a caption has fewer than {config.min_shared_words + 1} words"
     if before == after:
         return "not a pair: no word differs"
-    start, shared = _frame(before, after)
+    start, shared = _frame_of_pair(before, after)
     sizes = len(before) - shared, len(after) - shared
     if shared < config.min_shared_words:
         return f"not a pair: {shared} words around what differs are equal, of {config.min_shared_words} needed"
@@ -179,19 +183,19 @@ def explain(config: Config, reference: str, target: str) -> str:
 def group_texts(reference: str, target: str) -> list[str]:
     """Return the texts of the groups whose removal would remove the pair of two captions."""
     before, after = words_of(reference), words_of(target)
-    start, shared = _frame(before, after)
+    start, shared = _frame_of_pair(before, after)
     frame = [*before[:start], "_", *before[start + len(before) - shared :]]
     return [" ".join(frame), blanked(before, None), blanked(after, None)]
 
 
-def _limits(config: Config) -> SpanLimits:
+def _one_phrase_limits(config: Config) -> SpanLimits:
     return SpanLimits(
         max_span=config.max_span, min_shared=config.min_shared_words,
         max_group=config.max_group, one_word=config.one_word,
     )  # fmt: skip
 
 
-def _spans(config: Config, captions: Captions, found: SpanPairs) -> ChangedPairs:
+def _spans_of_pairs(config: Config, captions: Captions, found: SpanPairs) -> ChangedPairs:
     """Return the pairs and, unless any phrase will do, where in their captions the spans are."""
 
     def changes(rows: np.ndarray) -> pa.ListArray:
@@ -205,16 +209,16 @@ def _spans(config: Config, captions: Captions, found: SpanPairs) -> ChangedPairs
 
 
 def _spans_in_bucket(config: Config, entries: pa.Table) -> pa.Table:
-    return _undecided(pairs_in_bucket(config, entries))
+    return _undecided_pairs(pairs_in_bucket(config, entries))
 
 
-def _undecided(pairs: pa.Table) -> pa.Table:
+def _undecided_pairs(pairs: pa.Table) -> pa.Table:
     return pairs.rename_columns([FOUND if name == "drop_reason" else name for name in pairs.column_names])
 
 
 def _span_claims(config: Config, pairs: pa.Table) -> pa.Table:
     """Return each span of each caption once; `row` is its number."""
-    uses = _uses(pairs)
+    uses = _phrase_uses_of_pairs(pairs)
     said = uses.texts.take(pa.array(uses.spans[:, 0]))
     numbers = np.arange(len(said), dtype=np.uint32)
     spans = {name: uses.spans[:, place].astype(np.int32) for place, name in ((1, "start"), (2, "size"))}
@@ -237,9 +241,9 @@ def _spans_to_drop(config: Config, claims: pa.Table) -> pa.Table:
     return claims.filter(pa.array(~is_phrase)).drop_columns(["key", "said", "start", "size"])
 
 
-def _decided(config: Config, pairs: pa.Table, losing: pa.Table) -> pa.Table:
+def _decided_pairs(config: Config, pairs: pa.Table, losing: pa.Table) -> pa.Table:
     """Return the pairs with the reasons that were found before, or that a span of theirs is no phrase."""
-    uses = _uses(pairs)
+    uses = _phrase_uses_of_pairs(pairs)
     is_lost = np.zeros(len(uses.spans), bool)
     is_lost[losing.column("row").to_numpy() if losing.num_rows else []] = True
     lost = np.zeros(pairs.num_rows, bool)
@@ -259,7 +263,7 @@ class _Uses(NamedTuple):
     """The spans of the references of `rows`, then those of the targets."""
 
 
-def _uses(pairs: pa.Table) -> _Uses:
+def _phrase_uses_of_pairs(pairs: pa.Table) -> _Uses:
     rows = np.flatnonzero(pc.is_valid(pairs.column(SPAN[0])).to_numpy())
     some = pairs.take(pa.array(rows)).combine_chunks()
     texts = pa.concat_arrays([some.column(f"{side}_caption").combine_chunks() for side in ("reference", "target")])
@@ -273,58 +277,9 @@ def _uses(pairs: pa.Table) -> _Uses:
     return _Uses(rows, said.dictionary, spans, of_row.ravel())
 
 
-def _crowded(captions: Captions) -> list[DroppedGroup]:
-    return [DroppedGroup(text, "crowded_caption", 1, count) for text, count in captions.crowded]
-
-
-def _ends(config: Config, videos: pa.Table) -> pa.Table:
-    return frame_ends(config.min_shared_words, config.max_span, videos)
-
-
-def _shared_ends(config: Config, claims: pa.Table) -> pa.Table:
-    return shared_halves(claims)
-
-
-def _captions_with_ends(config: Config, videos: pa.Table, shared: pa.Table) -> pa.Table:
-    return captions_with_halves(videos, shared)
-
-
-def _end(config: Config, entries: pa.Table) -> np.ndarray:
-    return entries.column("half").to_numpy()
-
-
-def _frame(before: list[str], after: list[str]) -> tuple[int, int]:
+def _frame_of_pair(before: list[str], after: list[str]) -> tuple[int, int]:
     """Return (how many first words two captions have in common, and how many first and last), leaving one to each."""
     most = max(min(len(before), len(after)) - 1, 0)
     start = next((place for place in range(most) if before[place] != after[place]), most)
     shared = next((start + place for place in range(most - start) if before[-1 - place] != after[-1 - place]), most)
     return start, shared
-
-
-def kind_of_phrase(caption: Tagged, start: int, size: int) -> Literal["noun", "verb"] | None:
-    """Return what words start : start + size of a caption are.
-
-    A verb phrase begins with a verb, or an adverb before it; a noun phrase ends in a noun, an adjective or a number,
-    may begin with a preposition ("on the beach"), and may be a part of a longer one ("dark blue" of "dark blue car").
-    Neither begins with a conjunction or ends in a word that announces another: an article, a conjunction, an auxiliary
-    after other words, a preposition that is no verb's particle.
-    """
-    parts, tags = caption.parts[start : start + size], caption.tags[start : start + size]
-    is_cut = (parts[-1] in _NEVER_LAST and tags[-1] != "RP") or tags[-1] in ("TO", "POS")
-    if is_cut or parts[0] in _NEVER_FIRST or (size > 1 and parts[-1] == "AUX"):
-        return None
-    is_verb = [part in VERBS for part in parts]
-    if (
-        any(is_verb)
-        and all(part in _BEFORE_VERB for part in parts[: is_verb.index(True)])
-        and not _is_modified(caption, start, size)
-    ):
-        return "verb"
-    is_nominal = all(part in _WITHIN_NOUN or tag in PARTICIPLES for part, tag in zip(parts, tags, strict=True))
-    return "noun" if is_nominal and (parts[-1] in THINGS or parts[-1] in ("ADJ", "NUM")) else None
-
-
-def _is_modified(caption: Tagged, start: int, size: int) -> bool:
-    """Whether the first verb is a participle before a noun of the span: "striped cat", not "holding a cat"."""
-    following = caption.parts[start + 1 : start + size]
-    return caption.tags[start] in ("VBN", "VBD") and bool(following) and following[0] in (*THINGS, "ADJ")

@@ -19,7 +19,8 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.artifact_files import MANIFEST
-from cvr_data.core.artifacts import Artifact, ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import funnel_of, lineage
 from cvr_data.core.registry import config_dict

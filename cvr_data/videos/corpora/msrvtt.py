@@ -44,11 +44,7 @@ class Content:
 
 
 def read_msrvtt_content(path: Path) -> Content:
-    """Return what a JSON file, or a zip with one, holds.
-
-    Raises:
-        CvrError: it cannot be read, or is of another shape.
-    """
+    """Return what a JSON file, or a zip with one, holds. Raises CvrError: it cannot be read, or is of another shape."""
     content = read_json(path)
     shape = content if isinstance(content, dict) else {}
     rows, key = (shape["sentences"], "video_id") if "sentences" in shape else (shape.get("annotations"), "image_id")

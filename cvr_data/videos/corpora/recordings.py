@@ -26,10 +26,10 @@ from cvr_data.core.files import Row, check_file, column_names, read_rows
 from cvr_data.core.places import real_place
 from cvr_data.core.progress import Progress
 from cvr_data.core.ranges import NOT_NEGATIVE, POSITIVE, within
-from cvr_data.media.look import inside, media_files
+from cvr_data.media.look import media_files, media_path_inside
 from cvr_data.media.names import found_file
 from cvr_data.media.suffixes import VIDEO_SUFFIXES
-from cvr_data.media.video import UnreadableVideo, find_shots, probe
+from cvr_data.media.video import UnreadableVideo, find_shots, probe_medium
 from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import caption_texts, corpus_seconds, unknown_corpus_count
 from cvr_data.videos.subtitles import Cue, read_subtitles, said_between, subtitle_file
@@ -128,7 +128,7 @@ def _of_files(config: Config) -> Iterator[Entry]:
 def _clips(config: Config, name: str) -> Iterator[Entry]:
     path = real_place(config.path / name)
     try:
-        duration_s = probe(path).duration_s
+        duration_s = probe_medium(path).duration_s
         cuts = find_shots(path, config.threshold, duration_s) if config.cut == "shots" else []
     except (UnreadableVideo, OSError) as error:
         yield Entry(name, [], path=path, drop_reason="unreadable_video", detail=str(error))
@@ -192,7 +192,7 @@ def _entry_of_row(config: Config, row: Row, cues: dict[str, list[Cue]]) -> Entry
     if start is None or end is None:
         entry.drop("bad_times", f"{row.where}: start {row.values.get('start')!r}, end {row.values.get('end')!r}")
         return entry
-    entry.path = found_file(inside(config.path, name))
+    entry.path = found_file(media_path_inside(config.path, name))
     entry.video_id = f"{name}_{start:.3f}_{end:.3f}"
     entry.of_recording(name, start, end)
     captions = caption_texts(row.values.get("caption")) or []

@@ -19,7 +19,7 @@ import pyarrow as pa
 from cvr_data.core.places import make_folder
 from cvr_data.core.process_pool import ProcessPool
 from cvr_data.core.whole_files import file_sha256, whole_file, write_parquet
-from cvr_data.media.video import probe, write_mp4
+from cvr_data.media.video import probe_medium, write_mp4
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.synthetic.concepts import SLOTS
 from cvr_data.videos.synthetic.render import FPS, render_synthetic_clip
@@ -117,7 +117,7 @@ def _write(clip: Clip, size: int, path: Path) -> _Written:
     if not path.exists():
         with whole_file(path) as temporary:
             write_mp4(temporary, render_synthetic_clip(clip.concept, clip.render_seed, size), fps=FPS)
-    return _Written(probe(path).duration_s, file_sha256(path))
+    return _Written(probe_medium(path).duration_s, file_sha256(path))
 
 
 def _table(clips: Sequence[Clip], written: Sequence[_Written] | None) -> pa.Table:

@@ -6,16 +6,6 @@ A concept is one value per slot. `medium` size, `plain` texture and a `still` ca
 from dataclasses import dataclass, fields
 
 SLOTS = ("object", "colour", "texture", "size", "scene", "action", "camera")
-CHANGE_SLOTS = {
-    "object": "object",
-    "colour": "attribute",
-    "texture": "attribute",
-    "size": "attribute",
-    "scene": "scene",
-    "action": "action",
-    "camera": "action",
-}
-"""Slot of the world -> slot of `changes` in the tables."""
 UNSAID = {"texture": "plain", "size": "medium", "camera": "still"}
 
 NOUNS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -130,20 +120,3 @@ class Concept:
                 raise ValueError(
                     f"{field.name} must be one of {VALUES[field.name]}, got {getattr(self, field.name)!r}."
                 )
-
-
-def synthetic_word_meanings() -> dict[str, tuple[str, str]]:
-    """Return every word that names a concept, in all its forms -> (slot, value)."""
-    meanings: dict[str, tuple[str, str]] = {}
-    for slot, values in {**NOUNS, **ADJECTIVES}.items():
-        for value, words in values.items():
-            for word in words:
-                forms = {word, f"{word}s", f"{word}es"} if slot == "object" else {word}
-                meanings |= dict.fromkeys(forms, (slot, value))
-    for slot, verbs in VERBS.items():
-        for value, choices in verbs.items():
-            for verb in choices:
-                forms = {verb.particle} if verb.particle else {verb.base, verb.third, verb.gerund}
-                meanings |= dict.fromkeys(forms, (slot, value))
-    unsaid = {value: (slot, value) for slot, value in UNSAID.items()}
-    return {**meanings, **unsaid, "mountain": ("scene", "mountains"), "wood": ("scene", "forest")}

@@ -5,8 +5,9 @@ Half of the sentence patterns are used by test clips only, so that nothing learn
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
-from cvr_data.videos.synthetic.concepts import ADJECTIVES, NOUNS, SLOTS, UNSAID, VERBS, Concept, Verb
+from cvr_data.videos.synthetic.concepts import ADJECTIVES, NOUNS, SLOTS, UNSAID, VERBS, Concept
 
 TRAIN_PATTERNS = (
     "{a things} {does} in front of the {scene}",
@@ -44,15 +45,10 @@ class Wording:
     """Which of its words a value of each slot is named by, modulo how many it has."""
 
 
-def _patterns_of(split: str) -> tuple[str, ...]:
-    """Return the sentence patterns that clips of a split may use; those of test are its own."""
-    return TEST_PATTERNS if split == "test" else TRAIN_PATTERNS
-
-
 def draw_synthetic_wording(split: str, generator: random.Random) -> Wording:
     """Return a random wording of the split."""
     return Wording(
-        pattern=generator.choice(_patterns_of(split)),
+        pattern=generator.choice(TEST_PATTERNS if split == "test" else TRAIN_PATTERNS),
         camera_clause=generator.choice(CAMERA_CLAUSES["test" if split == "test" else "train"]),
         is_texture_first=generator.random() < 0.5,
         synonyms=tuple(generator.randrange(6) for _ in SLOTS),
@@ -61,35 +57,30 @@ def draw_synthetic_wording(split: str, generator: random.Random) -> Wording:
 
 def synthetic_caption(concept: Concept, wording: Wording, omitted: str | None = None) -> str:
     """Return the caption; `omitted` is an attribute slot that the writer did not bother to name."""
-    verb = _verb_of(concept, wording, "action")
+    verb = _synthetic_word(concept, wording, "action")
     order = ("size", "texture", "colour") if wording.is_texture_first else ("size", "colour", "texture")
     said = [slot for slot in order if slot != omitted and getattr(concept, slot) != UNSAID.get(slot)]
-    things = " ".join(_word_of(concept, wording, slot) for slot in [*said, "object"])
+    things = " ".join(_synthetic_word(concept, wording, slot) for slot in [*said, "object"])
     camera = ""
     if concept.camera != UNSAID["camera"]:
-        camera = wording.camera_clause.format(camera=_verb_of(concept, wording, "camera").third)
+        camera = wording.camera_clause.format(camera=_synthetic_word(concept, wording, "camera").third)
     caption = (wording.pattern + camera).format_map(
         {
             "things": things,
             "a things": with_article(things),
             "does": " ".join([verb.third, verb.particle]).strip(),
             "doing": " ".join([verb.gerund, verb.particle]).strip(),
-            "scene": _word_of(concept, wording, "scene"),
+            "scene": _synthetic_word(concept, wording, "scene"),
         }
     )
     return caption.replace(" ,", ",")
 
 
-def _word_of(concept: Concept, wording: Wording, slot: str) -> str:
-    """Return the noun or adjective that names the value of a slot in this wording."""
-    words = {**NOUNS, **ADJECTIVES}[slot][getattr(concept, slot)]
+def _synthetic_word(concept: Concept, wording: Wording, slot: str) -> Any:
+    """Return the noun, adjective or Verb that names the value of a slot in this wording."""
+    named: dict[str, Any] = {**NOUNS, **ADJECTIVES, **VERBS}
+    words = named[slot][getattr(concept, slot)]
     return words[wording.synonyms[SLOTS.index(slot)] % len(words)]
-
-
-def _verb_of(concept: Concept, wording: Wording, slot: str) -> Verb:
-    """Return the verb that names the action, or what the camera does, in this wording."""
-    verbs = VERBS[slot][getattr(concept, slot)]
-    return verbs[wording.synonyms[SLOTS.index(slot)] % len(verbs)]
 
 
 def with_article(things: str) -> str:

@@ -87,16 +87,16 @@ def render_synthetic_clip(concept: Concept, seed: str, size: int) -> np.ndarray:
     frames = []
     for number in range(count):
         moment = number / (count - 1)
-        picture = _view(scene, concept.camera, moment, size, drift)
+        picture = _scene_view(scene, concept.camera, moment, size, drift)
         for lag, strength in ECHOES if concept.action not in STEADY else ():
-            echo = _pose(concept.action, moment - lag / count, rest)
-            _place(picture, sprite, replace(echo, opacity=strength))
-        _place(picture, sprite, _pose(concept.action, moment, rest), with_shadow=True)
+            echo = _object_pose(concept.action, moment - lag / count, rest)
+            _object_place(picture, sprite, replace(echo, opacity=strength))
+        _object_place(picture, sprite, _object_pose(concept.action, moment, rest), with_shadow=True)
         frames.append(np.asarray(picture))
     return np.stack(frames)
 
 
-def _view(scene: Image.Image, camera: str, moment: float, size: int, drift: np.ndarray) -> Image.Image:
+def _scene_view(scene: Image.Image, camera: str, moment: float, size: int, drift: np.ndarray) -> Image.Image:
     """Return what the camera sees of the scene; even a still one drifts a little."""
     width = size / scene.width
     x, y = 0.5 + drift * math.sin(moment * math.pi)
@@ -112,7 +112,7 @@ def _view(scene: Image.Image, camera: str, moment: float, size: int, drift: np.n
     return scene.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
 
 
-def _pose(action: str, moment: float, rest: Pose) -> Pose:
+def _object_pose(action: str, moment: float, rest: Pose) -> Pose:
     """Return the pose at a moment between 0 and 1."""
     way = 2 * moment - 1
     turn = 2 * math.pi * moment
@@ -138,7 +138,7 @@ def _pose(action: str, moment: float, rest: Pose) -> Pose:
     return replace(rest, x=0.45 * math.sin(math.radians(lean)), angle=lean)
 
 
-def _place(picture: Image.Image, sprite: Sprite, pose: Pose, *, with_shadow: bool = False) -> None:
+def _object_place(picture: Image.Image, sprite: Sprite, pose: Pose, *, with_shadow: bool = False) -> None:
     size = picture.width
     shown = max(4, round(2 * pose.scale * size)), pose.angle
     turned = sprite.posed(*shown)

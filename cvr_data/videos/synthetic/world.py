@@ -105,11 +105,11 @@ class _SplitSampler:
         base = _draw_concept(generator)
         wording = draw_synthetic_wording(self.split, generator)
         drafts = []
-        for concept in _grid(base, generator.choice(GRID_SHAPES[self.split]), generator):
+        for concept in _concept_grid(base, generator.choice(GRID_SHAPES[self.split]), generator):
             if generator.random() < MISSING:
                 continue
             own = draw_synthetic_wording(self.split, generator) if generator.random() < OWN_WORDING else wording
-            vague = _vague(concept, own, family, generator) if generator.random() < VAGUE else None
+            vague = _vague_clip(concept, own, family, generator) if generator.random() < VAGUE else None
             draft = vague or _Draft(concept, own, family)
             drafts += [draft, replace(draft, role="repeat")] if generator.random() < REPEATED else [draft]
         return drafts
@@ -118,7 +118,7 @@ class _SplitSampler:
         present = {draft.concept for draft in self.drafts}
         while True:
             near = self.generator.choice(self.drafts)
-            values = _values(near.concept)
+            values = _concept_values(near.concept)
             for slot in self.generator.sample(SLOTS, 2):
                 values[slot] = self.generator.choice([value for value in VALUES[slot] if value != values[slot]])
             draft = _Draft(
@@ -144,12 +144,13 @@ def _draw_concept(generator: random.Random) -> Concept:
     return Concept(**values)
 
 
-def _grid(base: Concept, shape: tuple[int, ...], generator: random.Random) -> list[Concept]:
+def _concept_grid(base: Concept, shape: tuple[int, ...], generator: random.Random) -> list[Concept]:
     """Return the product of a few values of each of a few slots around the base."""
     varied = _draw_slots(len(shape), generator)
     choices = [_alternatives(base, slot, size, generator) for slot, size in zip(varied, shape, strict=True)]
     return [
-        Concept(**{**_values(base), **dict(zip(varied, cell, strict=True))}) for cell in itertools.product(*choices)
+        Concept(**{**_concept_values(base), **dict(zip(varied, cell, strict=True))})
+        for cell in itertools.product(*choices)
     ]
 
 
@@ -179,7 +180,7 @@ def _is_two_words(action: str) -> bool:
     return bool(VERBS["action"][action][0].particle)
 
 
-def _vague(concept: Concept, wording: Wording, family: int, generator: random.Random) -> _Draft | None:
+def _vague_clip(concept: Concept, wording: Wording, family: int, generator: random.Random) -> _Draft | None:
     """Return a clip with one more attribute than its caption says, if there is one the caption need not say."""
     unsaid = [slot for slot in ("texture", "size") if getattr(concept, slot) == UNSAID[slot]]
     if not unsaid:
@@ -190,7 +191,7 @@ def _vague(concept: Concept, wording: Wording, family: int, generator: random.Ra
     return _Draft(shown, wording, family, omitted=slot)
 
 
-def _values(concept: Concept) -> dict[str, str]:
+def _concept_values(concept: Concept) -> dict[str, str]:
     return {slot: getattr(concept, slot) for slot in SLOTS}
 
 

@@ -9,7 +9,7 @@ import cli
 from cvr_bench.audit.generators import leaks_to_generators
 from cvr_bench.results.result import read_result
 from cvr_bench.tasks.task import Item, Query, Task
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
 from cvr_data.modifications.training.examples import EXAMPLES

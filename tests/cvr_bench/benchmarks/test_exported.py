@@ -9,7 +9,7 @@ import pytest
 
 from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.data.sources import sample_data_folder
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.files import read_table
 from cvr_data.features.embed import embed

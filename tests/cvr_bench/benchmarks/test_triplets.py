@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cvr_bench.benchmarks.triplets import Config, benchmark_training_set, load, read_benchmark_triplets
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.tables import DISTRACTORS, query_id

@@ -151,7 +151,7 @@ def test_without_features_the_way_to_them_is_named(one_line_error, in_world, tmp
 def in_samples(tmp_path, monkeypatch):
     """A current folder with features of the videos of some samples."""
     from cvr_bench.data.sources import sample_data_folder
-    from cvr_data.core.artifacts import ArtifactWriter
+    from cvr_data.core.artifact_writer import ArtifactWriter
     from cvr_data.core.columns import check_columns
     from cvr_data.features.embed import embed
     from cvr_data.features.encoders import ENCODERS

@@ -8,7 +8,7 @@ import pytest
 
 from cvr_bench.benchmarks.triplets import Config, load
 from cvr_bench.data.sources import default_data, find_data_sources, newest_data, sample_data_folder
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow
 

@@ -10,8 +10,9 @@ import pytest
 from cvr_bench.data.sources import sample_data_folder
 from cvr_bench.data.training import find_training_data
 from cvr_bench.results.result import read_result
-from cvr_bench.tasks.held_out import with_held_out
-from cvr_data.core.artifacts import ArtifactWriter, verify
+from cvr_bench.tasks.composed import with_held_out
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import verify
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.tables import VIDEOS

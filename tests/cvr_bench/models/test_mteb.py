@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from cvr_bench.models import mteb
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.trust import naming

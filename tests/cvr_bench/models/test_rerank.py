@@ -13,7 +13,7 @@ from PIL import Image
 from cvr_bench.models import judge, rerank
 from cvr_bench.models.parts.two_stages import own_reference_columns, rerank_shortlist, reranked_scores
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS

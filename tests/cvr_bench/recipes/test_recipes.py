@@ -14,7 +14,8 @@ import yaml
 from cvr_bench.recipes import RECIPE_FOLDERS
 from cvr_bench.recipes.recipe import ABOUT, built_in_recipes, load_recipe
 from cvr_bench.results.result import read_result
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.media.video import Video
 from cvr_data.tables import PAIRS, TRIPLETS, VIDEOS

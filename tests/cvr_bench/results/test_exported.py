@@ -14,7 +14,7 @@ from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.tasks.composed import task_video_item
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Query, Task
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from tests.cvr_bench.scoring.test_beside import drawn_task, retriever
 
 MEASURES = {"ndcg": "ndcg_cut", "map": "map_cut", "recall": "recall", "precision": "P", "hit_rate": "success"}

@@ -10,7 +10,7 @@ from cvr_bench.results.result import STAGE, write_result
 from cvr_bench.scoring.evaluate import Ranks
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Query, Task
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
 from cvr_data.triplets.build import build_triplets, find_triplet_parts

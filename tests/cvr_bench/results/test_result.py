@@ -15,7 +15,8 @@ from cvr_bench.results.result import read_result, write_result
 from cvr_bench.scoring.evaluate import Ranks
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Missing, Query, Task
-from cvr_data.core.artifacts import ArtifactWriter, verify
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import verify
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
 

@@ -8,7 +8,7 @@ from cvr_bench.models.random import RandomRetriever
 from cvr_bench.results.compare import compare_results
 from cvr_bench.results.result import read_result, write_result
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from tests.benchmark_samples import sample_task
 

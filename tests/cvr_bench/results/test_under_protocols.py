@@ -17,7 +17,8 @@ from cvr_bench.results.result import read_result
 from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
 from cvr_bench.results.under_protocols import BANK_SCALE, DUAL_SCALE, MatrixRanks, protocol_presets, result_ranks_under
 from cvr_bench.tasks.protocol import Protocol
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.media.video import Video

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from cvr_bench.scoring.symmetry import symmetry_record, way_back_pairs
+from cvr_bench.scoring.beside import symmetry_record, way_back_pairs
 
 
 def table(*rows, **columns):

@@ -3,7 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.engine import Engine
 from cvr_data.core.jobs import use_engine
 from cvr_data.features import frame_scores

@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.tables import PAIRS, pair_id
 

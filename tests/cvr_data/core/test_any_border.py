@@ -9,7 +9,8 @@ import pytest
 
 import cli
 from cvr_data.core import files, parts, runner, stage_jobs
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.features import frame_scores, similarities
 from cvr_data.modifications import asked, describe_videos, lookup
 from cvr_data.modifications.checking import score

@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import write_parquet
 

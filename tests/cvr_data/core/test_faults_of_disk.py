@@ -123,7 +123,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 with ArtifactWriter(Path(sys.argv[1]), stage="numbers"):
     print("held", flush=True)
     time.sleep(3600)

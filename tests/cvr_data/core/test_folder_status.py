@@ -4,7 +4,7 @@ import json
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.folder_status import folder_status
 from tests.cvr_data.core.test_next_steps import made
 

@@ -9,7 +9,7 @@ import pytest
 
 import cli
 from cvr_data.core.artifact_files import RUNNING
-from cvr_data.core.artifacts import WORK, ArtifactWriter
+from cvr_data.core.artifact_writer import WORK, ArtifactWriter
 from cvr_data.core.folder_lock import LOCK
 from tests.cvr_data.core.killing import kill_at
 from tests.steps import TRIPLETS_OF_THREE_SPLITS, run_steps

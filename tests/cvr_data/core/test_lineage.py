@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import deep_problems, follow, input_names, input_paths, lineage
 

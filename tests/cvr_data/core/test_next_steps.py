@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 
 import cli
-from cvr_data.core.artifacts import ArtifactWriter
-from cvr_data.core.next_steps import NEXT, next_command
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.folder_status import NEXT, next_command
 
 TEMPLATES = [template for templates in NEXT.values() for template in templates]
 

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from cvr_data.core import place_lock as locks
+from cvr_data.core import folder_lock as locks
 from cvr_data.core import places
-from cvr_data.core.artifacts import ArtifactWriter, verify
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import verify
 from cvr_data.core.errors import CvrError
-from cvr_data.core.place_lock import place_lock
+from cvr_data.core.folder_lock import place_lock
 from cvr_data.core.places import create_exclusively, names_below, path_from, place_from, place_of
 from cvr_data.core.whole_files import whole_file, write_bytes
-from cvr_data.media.look import inside
+from cvr_data.media.look import media_path_inside
 from cvr_data.media.places import resolve_media
 from tests.s3_server import BUCKET, forget_connections
 
@@ -59,10 +60,10 @@ def test_a_row_leads_to_its_medium_and_a_table_not_out_of_its_folder():
     assert str(resolve_media(videos, "media/a.mp4")) == "s3://bucket/videos/media/a.mp4"
     assert str(resolve_media(videos, "s3://other/a.mp4")) == "s3://other/a.mp4"
     assert resolve_media(videos, "/data/a.mp4") == Path("/data/a.mp4")
-    assert str(inside(videos, "b/a.mp4")) == "s3://bucket/videos/b/a.mp4"
+    assert str(media_path_inside(videos, "b/a.mp4")) == "s3://bucket/videos/b/a.mp4"
     for name in ("../a.mp4", "b/../../a.mp4"):
         with pytest.raises(CvrError, match="leads out"):
-            inside(videos, name)
+            media_path_inside(videos, name)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,7 @@ def lock_of(folder, **said):
 
 
 def test_a_folder_whose_writer_was_killed_here_is_taken_at_once(folder):
-    machine = locks._machine()
+    machine = locks._this_machine()
     lock_of(folder, process=f"{machine}/1", pid=2**22 + 1)
     with place_lock(folder) as lock:
         assert lock.object.name == "000002" and lock.is_mine()
@@ -164,7 +165,7 @@ def test_a_writer_elsewhere_is_waited_for_as_long_as_it_beats(folder, monkeypatc
     monkeypatch.setattr(locks, "BEAT_S", 0.1)
     lock_of(folder, process="elsewhere/1", pid=1)
     with place_lock(folder) as lock:  # it was silent for so long
-        monkeypatch.setattr(locks, "_machine", lambda: "")  # now this one looks as one elsewhere
+        monkeypatch.setattr(locks, "_this_machine", lambda: "")  # now this one looks as one elsewhere
         monkeypatch.setattr(locks, "PATIENCE_S", 60.0)
         with pytest.raises(CvrError, match="is being written"), place_lock(folder):
             pass

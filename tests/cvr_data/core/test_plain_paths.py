@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.plain_paths import check_plain
+from cvr_data.core.reading import check_plain
 from cvr_data.core.registry import parse_config
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.videos.corpora import table

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.core import parts, runner
-from cvr_data.core.artifacts import ArtifactWriter, identity_of, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import identity_of, open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.engine import Engine
 from cvr_data.core.stages import split_dropped
@@ -180,14 +181,16 @@ def test_filters_of_groups_decide_in_parts_as_on_one_table(videos, tmp_path):
 def test_a_caption_is_left_out_only_if_no_other_has_a_half_of_it(captions):
     rows = [*captions, "rain falls on every long road", "a red dog runs fast", "dog", ""]
     table = videos_table().slice(0, 6).set_column(1, VIDEOS.field("captions"), pa.array([[text] for text in rows]))
-    left = captions_with_halves(table, shared_halves(halves(2, table)))
+    left = captions_with_halves(None, table, shared_halves(None, halves(one_word.Config(), table)))
     assert set(left.column("video_id").to_pylist()) == {"v000", "v001"}
 
 
 def test_each_half_that_a_caption_shares_brings_it_once_with_its_place_and_video():
     said = pa.array([["a dog runs", "a cat runs"], None, ["rain", "the dog runs"]], VIDEOS.field("captions").type)
     table = videos_table().slice(0, 3).set_column(1, VIDEOS.field("captions"), said)
-    left = captions_with_halves(table, shared_halves(halves(2, table))).select(["video_id", "caption", "place", "side"])
+    left = captions_with_halves(None, table, shared_halves(None, halves(one_word.Config(), table))).select(
+        ["video_id", "caption", "place", "side"]
+    )
     assert left.to_pylist() == [
         {"video_id": "v000", "caption": "a dog runs", "place": 0, "side": 0},
         {"video_id": "v000", "caption": "a dog runs", "place": 0, "side": 1},

@@ -7,7 +7,7 @@ import pytest
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.folder_lock import folder_lock
-from cvr_data.core.whole_folder import whole_folder
+from cvr_data.core.whole_files import whole_folder
 from tests.cvr_data.core.killing import files_below
 
 

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from cvr_data.core.errors import CvrError
-from cvr_data.download.archives import UnpackLimits, marker, unpack
+from cvr_data.download.archives import UnpackLimits, unpack_archive, unpacked_marker
 
 
 def make_zip(path, members):
@@ -48,15 +48,15 @@ def test_members_are_put_in_place_and_a_note_says_so(tmp_path, make):
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "old.npy").write_bytes(b"old")
     archive = make(tmp_path / name, {"deep/b.npy": b"12", "c.npy": b"3", "deep/old.npy": b"new"})
-    assert unpack(archive, tmp_path) == 3
+    assert unpack_archive(archive, tmp_path) == 3
     assert everything(tmp_path) == sorted([f".{name}.unpacked.json", name, "c.npy", "deep/b.npy", "deep/old.npy"])
     assert (tmp_path / "deep" / "old.npy").read_bytes() == b"new"
-    assert marker(archive).exists()
+    assert unpacked_marker(archive).exists()
 
 
 def test_a_folder_of_the_archive_may_give_its_content(tmp_path):
     archive = make_zip(tmp_path / "a.zip", {"msvd_data/list.txt": b"1", "readme": b"2"})
-    unpack(archive, tmp_path / "out", inside="msvd_data")
+    unpack_archive(archive, tmp_path / "out", inside="msvd_data")
     assert everything(tmp_path / "out") == ["list.txt", "readme"]
 
 
@@ -66,9 +66,9 @@ def test_a_name_that_leads_out_is_refused(tmp_path, make, name):
     (tmp_path / "in").mkdir()
     archive = make(tmp_path / ("a.zip" if make is make_zip else "a.tar.gz"), {"good": b"1", name: b"2"})
     with pytest.raises(CvrError, match="leads out of its folder"):
-        unpack(archive, tmp_path / "in")
+        unpack_archive(archive, tmp_path / "in")
     assert everything(tmp_path) == [archive.name]
-    assert not marker(archive).exists()
+    assert not unpacked_marker(archive).exists()
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
@@ -76,7 +76,7 @@ def test_a_name_that_leads_out_is_refused(tmp_path, make, name):
 def test_a_link_that_leads_out_is_refused(tmp_path, target, kind):
     archive = make_link(tmp_path / "a.tar", name="link", target=target, kind=kind)
     with pytest.raises(CvrError, match="leads out"):
-        unpack(archive, tmp_path / "in")
+        unpack_archive(archive, tmp_path / "in")
     assert everything(tmp_path) == ["a.tar"]
 
 
@@ -86,7 +86,7 @@ def test_a_link_in_a_zip_is_refused(tmp_path):
         info.external_attr = (stat.S_IFLNK | 0o777) << 16
         archive.writestr(info, "/etc/passwd")
     with pytest.raises(CvrError, match="holds a link, 'link'"):
-        unpack(tmp_path / "a.zip", tmp_path / "in")
+        unpack_archive(tmp_path / "a.zip", tmp_path / "in")
 
 
 def test_a_device_is_refused(tmp_path):
@@ -95,14 +95,14 @@ def test_a_device_is_refused(tmp_path):
         info.type = tarfile.CHRTYPE
         archive.addfile(info)
     with pytest.raises(CvrError, match="a device or pipe"):
-        unpack(tmp_path / "a.tar", tmp_path / "in")
+        unpack_archive(tmp_path / "a.tar", tmp_path / "in")
 
 
 def test_a_link_that_lay_in_the_folder_is_replaced_not_followed(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "d").symlink_to(tmp_path / "elsewhere")
-    unpack(make_zip(tmp_path / "a.zip", {"d/x": b"1"}), tmp_path / "in")
+    unpack_archive(make_zip(tmp_path / "a.zip", {"d/x": b"1"}), tmp_path / "in")
     assert everything(tmp_path / "elsewhere") == []
     assert (tmp_path / "in" / "d" / "x").read_bytes() == b"1"
 
@@ -119,7 +119,7 @@ def test_a_link_that_lay_in_the_folder_is_replaced_not_followed(tmp_path):
 def test_a_bomb_is_stopped(tmp_path, make, limits, what):
     archive = make(tmp_path / ("a.zip" if make is make_zip else "a.tar.gz"), {"a": b"0" * 400_000, "b": b"1"})
     with pytest.raises(CvrError, match=f"unpacks to more {what} than is allowed"):
-        unpack(archive, tmp_path / "in", limits=limits)
+        unpack_archive(archive, tmp_path / "in", limits=limits)
     assert everything(tmp_path) == [archive.name]
 
 
@@ -128,7 +128,7 @@ def test_a_zip_that_lies_about_sizes_is_counted_as_it_comes(tmp_path):
     content = archive.read_bytes().replace((400_000).to_bytes(4, "little"), (10).to_bytes(4, "little"))
     archive.write_bytes(content)
     with pytest.raises(CvrError, match=r"damaged|more bytes"):
-        unpack(archive, tmp_path / "in", limits=UnpackLimits(bytes=1000))
+        unpack_archive(archive, tmp_path / "in", limits=UnpackLimits(bytes=1000))
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
@@ -137,5 +137,5 @@ def test_a_damaged_archive_is_told_and_leaves_nothing(tmp_path, name):
     archive = make(tmp_path / name, {"a": bytes(range(256)) * 400})
     archive.write_bytes(archive.read_bytes()[:200])
     with pytest.raises(CvrError, match="is damaged"):
-        unpack(archive, tmp_path / "in")
+        unpack_archive(archive, tmp_path / "in")
     assert everything(tmp_path) == [name]

@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from cvr_data.download.fetch import PARTIAL, FetchLimits, HttpFetcher, Speed, retry_after_s
-from cvr_data.download.hub import at_one_commit
+from cvr_data.download.hub import items_at_one_commit
 from cvr_data.download.items import WantedFile
-from cvr_data.download.run import Config, download
+from cvr_data.download.run import Config, download_items
 from cvr_data.download.status import read_status
 from tests.http_server import Reset, Status, Truncate
 
@@ -28,7 +28,7 @@ def only_row(folder):
 @pytest.mark.parametrize("fault", [Reset(after=100_000), Truncate(after=100_000)])
 def test_a_broken_body_is_resumed_where_it_stopped(server, tmp_path, fault):
     server.put("/a.mp4", BODY, faults=[fault])
-    download([item_of(server)], tmp_path, QUICK)
+    download_items([item_of(server)], tmp_path, QUICK)
     assert (tmp_path / "a.mp4").read_bytes() == BODY
     first, second = server.ranges("/a.mp4")
     assert first is None
@@ -42,23 +42,23 @@ def test_a_broken_body_is_resumed_where_it_stopped(server, tmp_path, fault):
 @pytest.mark.parametrize("settings", [{"has_ranges": False}, {"has_etag": False}])
 def test_without_ranges_or_a_validator_it_starts_again(server, tmp_path, settings):
     server.put("/a.mp4", BODY, faults=[Truncate(after=300_000)], **settings)
-    download([item_of(server)], tmp_path, QUICK)
+    download_items([item_of(server)], tmp_path, QUICK)
     assert (tmp_path / "a.mp4").read_bytes() == BODY
 
 
 def test_a_wrong_range_is_noticed(server, tmp_path):
     server.put("/a.mp4", BODY, faults=[Truncate(after=300_000)], range_shift=1000)
-    download([item_of(server)], tmp_path, QUICK)
+    download_items([item_of(server)], tmp_path, QUICK)
     assert (tmp_path / "a.mp4").read_bytes() == BODY
     assert len(server.ranges("/a.mp4")) == 3
 
 
 def test_a_file_that_changed_in_between_is_not_mixed_with_the_old_one(server, tmp_path):
     server.put("/a.mp4", BODY, faults=[Truncate(after=300_000)])
-    download([item_of(server)], tmp_path, Config(attempts=1))
+    download_items([item_of(server)], tmp_path, Config(attempts=1))
     assert not (tmp_path / "a.mp4").exists()
     server.put("/a.mp4", BODY[::-1])
-    download([item_of(server)], tmp_path, QUICK)
+    download_items([item_of(server)], tmp_path, QUICK)
     assert server.ranges("/a.mp4") == [None, f"bytes={300_000}-"]
     assert (tmp_path / "a.mp4").read_bytes() == BODY[::-1]
 
@@ -66,7 +66,7 @@ def test_a_file_that_changed_in_between_is_not_mixed_with_the_old_one(server, tm
 @pytest.mark.parametrize("code", [403, 404, 410, 451])
 def test_a_refusal_is_final_and_asked_once(server, tmp_path, code):
     server.put("/a.mp4", BODY, faults=[Status(code)])
-    outcome = download([item_of(server)], tmp_path, QUICK)
+    outcome = download_items([item_of(server)], tmp_path, QUICK)
     assert outcome.statuses == {"failed": 1}
     assert only_row(tmp_path).http_status == code
     assert f"HTTP {code}" in only_row(tmp_path).error
@@ -76,16 +76,16 @@ def test_a_refusal_is_final_and_asked_once(server, tmp_path, code):
 @pytest.mark.parametrize("code", [429, 500, 503])
 def test_a_busy_server_is_asked_again(server, tmp_path, code):
     server.put("/a.mp4", BODY, faults=[Status(code), Status(code)])
-    download([item_of(server)], tmp_path, QUICK)
+    download_items([item_of(server)], tmp_path, QUICK)
     assert only_row(tmp_path).attempts == 3
     assert (tmp_path / "a.mp4").read_bytes() == BODY
 
 
 def test_after_the_last_attempt_it_is_retriable_and_a_later_run_goes_on(server, tmp_path):
     server.put("/a.mp4", BODY, faults=[Status(503)] * 3)
-    assert download([item_of(server)], tmp_path, QUICK).statuses == {"retriable": 1}
+    assert download_items([item_of(server)], tmp_path, QUICK).statuses == {"retriable": 1}
     assert only_row(tmp_path).error.startswith("HTTP 503")
-    assert download([item_of(server)], tmp_path, QUICK).statuses == {"ok": 1}
+    assert download_items([item_of(server)], tmp_path, QUICK).statuses == {"ok": 1}
 
 
 @pytest.mark.slow
@@ -94,7 +94,7 @@ def test_retry_after_holds_back_every_thread(server, tmp_path):
     for name in "bcdef":
         server.put(f"/{name}.mp4", b"x" * 4096, pause_s=0.05)
     items = [item_of(server, f"/{name}.mp4") for name in "abcdef"]
-    outcome = download(items, tmp_path, Config(concurrency=1, backoff_s=0.01))
+    outcome = download_items(items, tmp_path, Config(concurrency=1, backoff_s=0.01))
     assert outcome.statuses == {"ok": 6}
     times = [when for when, _, _ in server.log]
     assert times[1] - times[0] >= 1.0
@@ -102,7 +102,7 @@ def test_retry_after_holds_back_every_thread(server, tmp_path):
 
 def test_a_wait_of_hours_is_not_waited_for(server, tmp_path):
     server.put("/a.mp4", BODY, faults=[Status(429, {"Retry-After": "7200"})])
-    outcome = download([item_of(server)], tmp_path, QUICK)
+    outcome = download_items([item_of(server)], tmp_path, QUICK)
     assert outcome.statuses == {"retriable": 1}
     assert outcome.seconds < 600  # of 7200
 
@@ -120,7 +120,7 @@ def test_retry_after_may_be_a_date():
 
 def test_another_sha256_is_refused_and_nothing_is_left(server, tmp_path):
     server.put("/a.mp4", BODY)
-    download([item_of(server, sha256="0" * 64)], tmp_path, QUICK)
+    download_items([item_of(server, sha256="0" * 64)], tmp_path, QUICK)
     row = only_row(tmp_path)
     assert row.status == "failed"
     assert f"its sha256 is {hashlib.sha256(BODY).hexdigest()}, not {'0' * 64}" == row.error
@@ -130,14 +130,14 @@ def test_another_sha256_is_refused_and_nothing_is_left(server, tmp_path):
 
 def test_a_web_page_is_no_medium(server, tmp_path):
     server.put("/a.mp4", b"<html>gone</html>", kind="text/html; charset=utf-8")
-    download([item_of(server, is_media=True)], tmp_path, QUICK)
+    download_items([item_of(server, is_media=True)], tmp_path, QUICK)
     assert only_row(tmp_path).error == "a web page, not a medium"
     assert not (tmp_path / "a.mp4").exists()
 
 
 def test_an_empty_body_is_a_failure(server, tmp_path):
     server.put("/a.mp4", b"")
-    download([item_of(server)], tmp_path, QUICK)
+    download_items([item_of(server)], tmp_path, QUICK)
     assert only_row(tmp_path).error == "the body is empty"
 
 
@@ -151,13 +151,13 @@ def test_a_body_over_the_limit_is_not_taken(server, tmp_path):
 
 def test_a_silent_server_is_left_after_the_timeout(server, tmp_path):
     server.put("/a.mp4", b"x" * 8192, pause_s=3)
-    outcome = download([item_of(server)], tmp_path, Config(attempts=1, timeout_s=0.3))
+    outcome = download_items([item_of(server)], tmp_path, Config(attempts=1, timeout_s=0.3))
     assert outcome.statuses == {"retriable": 1}
 
 
 def test_no_server_is_retriable(tmp_path):
     item = WantedFile(item_id="a", url="http://127.0.0.1:9/a.mp4", file="a.mp4")
-    assert download([item], tmp_path, QUICK).statuses == {"retriable": 1}
+    assert download_items([item], tmp_path, QUICK).statuses == {"retriable": 1}
     assert "refused" in only_row(tmp_path).error
 
 
@@ -170,7 +170,7 @@ def test_a_hostile_address_is_a_row_and_the_rest_is_fetched(server, tmp_path, ur
     server.put("/a.mp4", BODY)
     items = [WantedFile(item_id="bad", url=url, file="bad.mp4"), item_of(server)]
     for statuses in ({"failed": 1, "ok": 1}, {"failed": 1, "ok": 1}):  # also on a rerun
-        assert download(at_one_commit(items, tmp_path), tmp_path, QUICK).statuses == statuses
+        assert download_items(items_at_one_commit(items, tmp_path), tmp_path, QUICK).statuses == statuses
     assert {row.item_id: row.status for row in read_status(tmp_path)} == {"bad": "failed", "a.mp4": "ok"}
 
 
@@ -179,19 +179,19 @@ def test_a_hostile_address_is_a_row_and_the_rest_is_fetched(server, tmp_path, ur
 )
 def test_a_hostile_wait_is_no_wait(server, tmp_path, headers):
     server.put("/a.mp4", BODY, faults=[Status(503, headers)])
-    assert download([item_of(server)], tmp_path, QUICK).statuses == {"ok": 1}
+    assert download_items([item_of(server)], tmp_path, QUICK).statuses == {"ok": 1}
 
 
 def test_a_length_of_five_thousand_digits_is_a_row(server, tmp_path):
     server.put("/a.mp4", BODY, faults=[Status(200, {"Content-Length": "9" * 5000})] * 3)
-    assert sum(download([item_of(server)], tmp_path, QUICK).statuses.values()) == 1
+    assert sum(download_items([item_of(server)], tmp_path, QUICK).statuses.values()) == 1
     assert only_row(tmp_path).status != "ok"
 
 
 @pytest.mark.parametrize("kind", ["video/mp4", "application/octet-stream"])
 def test_a_web_page_in_the_place_of_a_medium_is_refused_by_its_content(server, tmp_path, kind):
     server.put("/a.mp4", b"<!DOCTYPE html><title>Sign in</title>", kind=kind)
-    assert download([item_of(server, is_media=True)], tmp_path, QUICK).statuses == {"failed": 1}
+    assert download_items([item_of(server, is_media=True)], tmp_path, QUICK).statuses == {"failed": 1}
     assert only_row(tmp_path).error == "a web page, not a medium"
     assert len(server.log) == 1 and not (tmp_path / "a.mp4").exists()
 
@@ -202,10 +202,10 @@ def test_all_files_together_have_a_limit_and_a_later_run_goes_on(server, tmp_pat
         server.put(f"/{name}.mp4", BODY)
         items.append(item_of(server, f"/{name}.mp4"))
     limited = Config(concurrency=1, attempts=1, max_total_bytes=2 * len(BODY))
-    outcome = download(items, tmp_path, limited)
+    outcome = download_items(items, tmp_path, limited)
     assert outcome.statuses == {"ok": 2, "retriable": 2}
     assert any("--max-total-bytes" in error for _, error in outcome.errors)
-    assert download(items, tmp_path, QUICK).statuses == {"ok": 4}
+    assert download_items(items, tmp_path, QUICK).statuses == {"ok": 4}
 
 
 def test_a_body_below_the_least_speed_is_left(monkeypatch):

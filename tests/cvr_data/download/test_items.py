@@ -9,11 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.download.items import WantedFile, choose, read_ids, read_items
-from cvr_data.download.names import file_name, suffix_of_address
+from cvr_data.download.items import (
+    WantedFile,
+    choose_items,
+    file_name,
+    read_ids,
+    read_items_to_fetch,
+    suffix_of_address,
+)
 from cvr_data.tables import VIDEOS
 
 
@@ -87,17 +93,17 @@ def test_lists_of_every_published_kind_give_the_same_items(tmp_path):
         writer.finish()
     expected = [WantedFile(item_id="112/7", url=url, file="112/7.mp4", is_media=True)]
     for name in ("a.csv", "a.tsv", "webvid.csv", "a.json", "covr.json", "a.txt", "a.parquet", "videos"):
-        assert read_items(tmp_path / name, "videos") == expected, name
+        assert read_items_to_fetch(tmp_path / name, "videos") == expected, name
 
 
 def test_ids_stay_text(tmp_path):
     (tmp_path / "a.csv").write_text("id,url\n007,https://x.org/a\n1e5,https://x.org/b\n")
-    assert [item.item_id for item in read_items(tmp_path / "a.csv", "images")] == ["007", "1e5"]
+    assert [item.item_id for item in read_items_to_fetch(tmp_path / "a.csv", "images")] == ["007", "1e5"]
 
 
 def test_a_repeated_row_is_one_item_and_rows_without_address_are_none(tmp_path):
     (tmp_path / "a.csv").write_text("id,url\na,https://x.org/a\na,https://x.org/a\nb,\n")
-    assert len(read_items(tmp_path / "a.csv", "videos")) == 1
+    assert len(read_items_to_fetch(tmp_path / "a.csv", "videos")) == 1
 
 
 @pytest.mark.parametrize(
@@ -114,7 +120,7 @@ def test_a_repeated_row_is_one_item_and_rows_without_address_are_none(tmp_path):
 def test_a_wrong_list_is_told_in_one_line(tmp_path, content, message):
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(CvrError, match=message):
-        read_items(tmp_path / "a.csv", "videos")
+        read_items_to_fetch(tmp_path / "a.csv", "videos")
 
 
 def test_only_ids_takes_every_known_column_or_those_named(tmp_path):
@@ -130,15 +136,15 @@ def test_only_ids_takes_every_known_column_or_those_named(tmp_path):
 
 def test_shards_are_disjoint_and_whole():
     items = [WantedFile(item_id=str(number), url="https://x", file=str(number), is_media=True) for number in range(11)]
-    shards = [choose(items, None, 3, shard) for shard in range(3)]
+    shards = [choose_items(items, None, 3, shard) for shard in range(3)]
     assert sorted(item.item_id for shard in shards for item in shard) == sorted(item.item_id for item in items)
     assert {len(shard) for shard in shards} == {3, 4}
-    assert [item.item_id for item in choose(items, {"1", "7", "9"}, 2, 0)] == ["1", "9"]
+    assert [item.item_id for item in choose_items(items, {"1", "7", "9"}, 2, 0)] == ["1", "9"]
     with pytest.raises(CvrError, match="between 0 and 2"):
-        choose(items, None, 3, 3)
+        choose_items(items, None, 3, 3)
 
 
 def test_half_a_character_in_a_list_is_one_line(tmp_path):
     (tmp_path / "a.json").write_text('{"a": "http://h/\\ud800.mp4"}')
     with pytest.raises(CvrError, match="half a character"):
-        read_items(tmp_path / "a.json", "videos")
+        read_items_to_fetch(tmp_path / "a.json", "videos")

@@ -16,7 +16,7 @@ import pytest
 
 from cvr_data.download.fetch import PARTIAL
 from cvr_data.download.items import WantedFile
-from cvr_data.download.run import Config, download
+from cvr_data.download.run import Config, download_items
 from cvr_data.download.status import FOLDER, StatusRow, StatusTable, read_status
 from tests.http_server import Reset, Status, Truncate
 
@@ -38,7 +38,7 @@ def test_every_item_has_its_status_and_a_rerun_asks_only_for_what_may_come(serve
     server.pages["/d"].faults = [Reset(after=100), Truncate(after=2000)]
     server.pages["/e"].faults = [Status(403)]
     items = items_of(server, "abcdefgh")
-    outcome = download(items, tmp_path, QUICK)
+    outcome = download_items(items, tmp_path, QUICK)
     assert outcome.statuses == {"ok": 5, "failed": 2, "retriable": 1}
     assert outcome.errors == {
         ("failed", "HTTP 404 Not Found"): 1,
@@ -47,34 +47,34 @@ def test_every_item_has_its_status_and_a_rerun_asks_only_for_what_may_come(serve
     }
 
     server.log.clear()
-    again = download(items, tmp_path, QUICK)
+    again = download_items(items, tmp_path, QUICK)
     assert server.asked() == ["/c"]
     assert (again.here_before, again.left_alone, again.asked) == (5, 2, 1)
     assert again.statuses == {"ok": 6, "failed": 2}
 
     server.log.clear()
-    last = download(items, tmp_path, replace(QUICK, retry_failed=True))
+    last = download_items(items, tmp_path, replace(QUICK, retry_failed=True))
     assert sorted(server.asked()) == ["/b", "/e"]
     assert last.statuses == {"ok": 8}
     assert all((tmp_path / f"{name}.mp4").read_bytes() == name.encode() * 5000 for name in "abcdefgh")
 
     server.log.clear()
-    assert download(items, tmp_path, QUICK).here_before == 8
+    assert download_items(items, tmp_path, QUICK).here_before == 8
     assert server.log == []
 
 
 def test_a_file_whose_address_changed_is_asked_for_again(server, tmp_path):
     server.put("/new", b"now")
     (item,) = items_of(server, ["a"])
-    assert download([item], tmp_path, QUICK).statuses == {"failed": 1}
-    assert download([replace(item, url=f"{server.url}/new")], tmp_path, QUICK).statuses == {"ok": 1}
+    assert download_items([item], tmp_path, QUICK).statuses == {"failed": 1}
+    assert download_items([replace(item, url=f"{server.url}/new")], tmp_path, QUICK).statuses == {"ok": 1}
 
 
 def test_no_more_files_at_once_than_allowed(server, tmp_path):
     names = [str(number) for number in range(12)]
     for name in names:
         server.put(f"/{name}", b"x" * 8192, pause_s=0.02)
-    download(items_of(server, names), tmp_path, replace(QUICK, concurrency=3))
+    download_items(items_of(server, names), tmp_path, replace(QUICK, concurrency=3))
     assert server.most_active == 3
 
 
@@ -82,7 +82,7 @@ def test_a_file_of_the_users_own_is_taken_if_it_is_the_published_one(server, tmp
     sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"  # of b"hello"
     item = WantedFile(item_id="a", url=f"{server.url}/a", file="a.csv", sha256=sha256)
     (tmp_path / "a.csv").write_bytes(b"hello")
-    assert download([item], tmp_path, QUICK).statuses == {"ok": 1}
+    assert download_items([item], tmp_path, QUICK).statuses == {"ok": 1}
     assert server.log == []
 
 
@@ -91,7 +91,7 @@ def test_a_file_of_the_users_own_is_never_replaced(server, tmp_path):
     item = WantedFile(item_id="a", url=f"{server.url}/a", file="a.csv", sha256="0" * 64)
     (tmp_path / "a.csv").write_bytes(b"mine")
     for _ in range(2):
-        outcome = download([item], tmp_path, QUICK)
+        outcome = download_items([item], tmp_path, QUICK)
         assert outcome.statuses == {"failed": 1}
         assert "another sha256 than is published; remove it" in next(iter(outcome.errors))[1]
     assert (tmp_path / "a.csv").read_bytes() == b"mine"
@@ -103,7 +103,7 @@ def test_two_runs_at_once_share_the_work(server, tmp_path):
         server.put(f"/{name}", name.encode() * 200_000, pause_s=0.002)
     patient = replace(QUICK, attempts=500, concurrency=2)
     with ThreadPoolExecutor(2) as pool:
-        outcomes = list(pool.map(lambda _: download(items_of(server, names), tmp_path, patient), range(2)))
+        outcomes = list(pool.map(lambda _: download_items(items_of(server, names), tmp_path, patient), range(2)))
     assert [outcome.statuses for outcome in outcomes] == [{"ok": 8}, {"ok": 8}]
     assert sorted(server.asked()) == [f"/{name}" for name in names]
     assert all((tmp_path / f"{name}.mp4").read_bytes() == name.encode() * 200_000 for name in names)
@@ -113,7 +113,7 @@ def test_a_name_that_is_taken_by_a_folder_fails_alone(server, tmp_path):
     server.put("/a", b"1")
     server.put("/b", b"2")
     (tmp_path / "a.mp4").mkdir(parents=True)
-    outcome = download(items_of(server, "ab"), tmp_path, QUICK)
+    outcome = download_items(items_of(server, "ab"), tmp_path, QUICK)
     assert outcome.statuses == {"ok": 1, "failed": 1}
 
 
@@ -139,7 +139,7 @@ def test_shards_write_status_files_of_their_own(server, tmp_path):
         server.put(f"/{name}", b"x")
     items = items_of(server, "abcd")
     for shard in (0, 1):
-        download(items[shard::2], tmp_path, QUICK, num_shards=2, shard_id=shard)
+        download_items(items[shard::2], tmp_path, QUICK, num_shards=2, shard_id=shard)
     names = sorted(path.name[:21] for path in (tmp_path / FOLDER).iterdir())
     assert names == ["status-00000-of-00002", "status-00001-of-00002"]
     assert Counter(row.status for row in read_status(tmp_path)) == {"ok": 4}

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from cvr_data.core.errors import CvrError
-from cvr_data.download.archives import marker
-from cvr_data.download.hub import parts_of
-from cvr_data.download.plan import DownloadRequest, carry_out, make_plan, standing
+from cvr_data.download.archives import unpacked_marker
+from cvr_data.download.hub import parts_of_hub_address
+from cvr_data.download.plan import DownloadRequest, carry_out_download, download_standing, make_download_plan
 from cvr_data.download.run import Config
 from cvr_data.download.source import KINDS, load_source, read_source, source_names
 from cvr_data.download.status import read_status
@@ -45,7 +45,7 @@ def test_every_described_file_has_an_address_and_a_place_of_its_own(name):
                 is_of_git = "github" in address.netloc.replace("github.io", "") and "/releases/" not in address.path
                 assert not is_of_git or re.search("/[0-9a-f]{40}/", address.path)
             if entry.hub:
-                assert parts_of(f"hf://{entry.hub}@{entry.revision}/{entry.path}")
+                assert parts_of_hub_address(f"hf://{entry.hub}@{entry.revision}/{entry.path}")
             assert entry.sha256 is None or len(entry.sha256) == 64
             assert not Path(entry.target).is_absolute()
             assert ".." not in Path(entry.target).parts
@@ -131,30 +131,30 @@ videos:
 
 
 def test_annotations_are_fetched_and_unpacked_once(server, described):
-    plan = make_plan(described, QUICK)
+    plan = make_download_plan(described, QUICK)
     assert plan.manual == ["Sign the form."]
-    assert standing(plan) == {"wanted": 2, "here": 0, "missing": 2}
-    assert carry_out(plan, QUICK).statuses == {"ok": 2}
+    assert download_standing(plan) == {"wanted": 2, "here": 0, "missing": 2}
+    assert carry_out_download(plan, QUICK).statuses == {"ok": 2}
     root = described.root
     assert (root / "captions" / "val.json").read_bytes() == b"[]"
     assert (root / "a.txt").read_bytes() == b"a"
     (root / "lists.zip").unlink()
-    assert marker(root / "lists.zip").exists()
+    assert unpacked_marker(root / "lists.zip").exists()
     server.log.clear()
-    again = carry_out(make_plan(described, QUICK), QUICK)
+    again = carry_out_download(make_download_plan(described, QUICK), QUICK)
     assert (again.wanted, again.here_before, server.log) == (2, 2, [])
 
 
 def test_videos_come_from_the_published_list_and_only_those_that_are_wanted(server, described, tmp_path):
     (tmp_path / "test.csv").write_text("pth1,pth2\n1/a,1/c\n1/a,1/gone\n")
     request = replace(described, kind="videos", split="val", only_ids=tmp_path / "test.csv")
-    plan = make_plan(request, QUICK)
+    plan = make_download_plan(request, QUICK)
     assert [item.file for item in plan.items] == ["1/a.mp4", "1/c.mp4"]
     assert plan.absent == 1
-    assert carry_out(plan, QUICK).statuses == {"ok": 2}
+    assert carry_out_download(plan, QUICK).statuses == {"ok": 2}
     assert (described.root / "videos" / "1" / "c.mp4").read_bytes() == b"c"
     assert server.asked().count("/paths.json") == 1
-    make_plan(request, QUICK)
+    make_download_plan(request, QUICK)
     assert server.asked().count("/paths.json") == 1
 
 
@@ -162,27 +162,27 @@ def test_a_list_that_cannot_be_had_is_told_and_asked_for_again(server, described
     body = server.pages.pop("/paths.json")
     request = replace(described, kind="videos")
     with pytest.raises(CvrError, match=r"paths.json cannot be had: HTTP 404"):
-        make_plan(request, QUICK)
+        make_download_plan(request, QUICK)
     server.pages["/paths.json"] = body
-    assert len(make_plan(request, QUICK).items) == 3
+    assert len(make_download_plan(request, QUICK).items) == 3
 
 
 def test_only_ids_is_for_media(described, tmp_path):
     (tmp_path / "a.csv").write_text("id\nx\n")
     with pytest.raises(CvrError, match="annotations come as whole files"):
-        make_plan(replace(described, only_ids=tmp_path / "a.csv"), QUICK)
+        make_download_plan(replace(described, only_ids=tmp_path / "a.csv"), QUICK)
 
 
 def test_an_unknown_name_says_what_to_pass(tmp_path):
     with pytest.raises(CvrError, match=r"Did you mean: cirr.* pass --urls"):
-        make_plan(DownloadRequest(kind="videos", name="cir", root=tmp_path), QUICK)
+        make_download_plan(DownloadRequest(kind="videos", name="cir", root=tmp_path), QUICK)
 
 
 def test_hub_addresses_are_read():
-    assert parts_of("hf://datasets/a/b@v1/c/d.csv") == ("dataset", "a/b", "v1", "c/d.csv")
-    assert parts_of("hf://models/a/b/x.ckpt") == ("model", "a/b", "main", "x.ckpt")
+    assert parts_of_hub_address("hf://datasets/a/b@v1/c/d.csv") == ("dataset", "a/b", "v1", "c/d.csv")
+    assert parts_of_hub_address("hf://models/a/b/x.ckpt") == ("model", "a/b", "main", "x.ckpt")
     with pytest.raises(CvrError, match="should look like"):
-        parts_of("hf://a/b/c")
+        parts_of_hub_address("hf://a/b/c")
 
 
 def test_files_of_a_hub_repository_come_through_its_client(tmp_path):

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.core.errors import CvrError
 from cvr_data.features import decoded_videos, embed_source
 from cvr_data.features.embed import Selection, embed

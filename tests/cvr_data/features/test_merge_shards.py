@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.features import embed_source
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import VIDEOS

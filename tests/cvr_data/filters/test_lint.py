@@ -136,7 +136,8 @@ def test_a_concept_in_other_words_is_asked_for_if_the_encoder_says_so(text, expe
     for options in ({"min_similarity": 0.6}, {"min_shift": 0.01}):
         found = lint_reasons(table(text, happy), {"lint-change": options})
         assert found == [[expected] if expected else []]
-    assert lint_reasons(table(text, happy), {"lint-change": {}}) == [["misses_change"]]
+    is_listed = text == "make him joyful"  # a word of the same line of `language.dimensions`
+    assert lint_reasons(table(text, happy), {"lint-change": {}}) == [[] if is_listed else ["misses_change"]]
 
 
 def test_what_stays_of_a_description_counts_as_leaked():

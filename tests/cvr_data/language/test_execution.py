@@ -13,6 +13,13 @@ UNDER = (Change("other", "on", "under"), "a red ball on a table", "a red ball un
 DOWN = (Change("action", "up", "down"), "a man walks up the stairs", "a man walks down the stairs")
 GONE = (Change("object", "hat", ""), "a man with a hat dances", "a man dances")
 
+ADDED = (Change("object", "", "dog"), "a man dances", "a man dances with a dog")
+SITS = (Change("action", "sits", "plays the cello"), "a woman sits on stage", "a woman plays the cello on stage")
+PARK = (Change("scene", "city", "park"), "a woman in a hat runs in the city", "a woman in a hat runs in the park")
+TRAY = (Change("object", "in cutlery tray", "on drying rack"), "put it in cutlery tray", "put it on drying rack")
+PAN = (Change("object", "onions", "garlic"), "put the onions into the pan", "put the garlic into the pan")
+GIRLS = (Change("attribute", "three", "two"), "three girls laugh on a pier", "two girls laugh on a pier")
+
 
 def said(text, *nouns):
     return [(one.act, " ".join(one.thing), " ".join(one.new), " ".join(one.gone)) for one in operations_of(text, nouns)]
@@ -30,6 +37,10 @@ def said(text, *nouns):
         ("put it beneath the table", [("move", "it", "beneath the table", "")]),
         ("remove the night and keep the sunset", [("remove", "", "", "the night"), ("keep", "the sunset", "", "")]),
         ("take the piano off the stage", [("remove", "", "", "the piano the stage")]),
+        ("the sword turns into a knife", [("replace", "the sword", "a knife", "the sword")]),
+        ("everything else stays as it is", [("keep", "everything else", "", "")]),
+        ("the barking should stop", [("exclude", "", "stop", "the barking")]),
+        ("take her from the city to a park", [("move", "her", "to a park", "the city")]),
         ("they're not running, they are asleep", [("show", "", "they're", ""), ("exclude", "", "", "running"),
                                                   ("set", "they", "asleep", "")]),
     ],
@@ -68,6 +79,35 @@ def test_a_text_is_read_as_operations(text, expected):
         (UNDER, "put it beneath the table", None),
         (DOWN, "have him descend", None),
         (GONE, "take the hat away", None),
+        (ADDED, "add a dog", None),
+        (ADDED, "take the dog away", "misses_change"),
+        (ADDED, "replace the man with a dog", "changes_something_else"),
+        (GUITAR, "the man's guitar becomes a piano", None),
+        (GUITAR, "the man's piano becomes a guitar", "wrong_direction"),
+        (GUITAR, "replace the stage with a piano", "changes_something_else"),
+        (GUITAR, "make the stage a piano", "changes_something_else"),
+        (SITS, "take the cello away from her", "misses_change"),
+        (SITS, "her sitting should stop, have her play the cello", None),
+        (PARK, "take her from the city to a park", None),
+        (PARK, "take her from the park to the city", "wrong_direction"),
+        (PARK, "make her hat a park", "changes_something_else"),
+        (GIRLS, "one girl less", None),
+        (GIRLS, "one less girl", None),
+        (GIRLS, "one girl more", "wrong_direction"),
+        (GIRLS, "two fewer girls", "wrong_direction"),
+        (GIRLS, "send one of the girls away", None),
+        (GIRLS, "remove the other two", "wrong_direction"),
+        (GIRLS, "leave just two of them", None),
+        (DOGS, "stop running and sleep", None),
+        (DOGS, "stop sleeping and run", "wrong_direction"),
+        (DOGS, "rather than running the dogs should sleep", None),
+        (GUITAR, "never mind the guitar, give him a piano", None),
+        (GUITAR, "skip the piano, show the guitar", "wrong_direction"),
+        (TRAY, "the rack instead of the tray", None),
+        (TRAY, "put the rack in the tray", "wrong_direction"),
+        (TRAY, "put an elephant on the drying rack", "changes_something_else"),
+        (PAN, "put the pan into the garlic", "changes_something_else"),
+        (PAN, "put the garlic into the pan", None),
     ],
 )
 def test_a_text_done_to_the_reference_gives_the_target_or_not(pair, text, reason):

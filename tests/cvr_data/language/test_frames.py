@@ -2,9 +2,9 @@
 
 import pytest
 
-from cvr_data.language.concepts import concepts_of
 from cvr_data.language.frames import frame_of
 from cvr_data.language.parse import parse, sentences
+from tests.caption_concepts import concepts_of
 
 pytestmark = pytest.mark.engine
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from cvr_data.media import frame_decoding
 from cvr_data.media.clip import Clip, bad_times
 from cvr_data.media.limits import LIMITS, Work
-from cvr_data.media.look import look_at
+from cvr_data.media.look import look_at_clips
 from cvr_data.media.opening import open_video
-from cvr_data.media.video import SAMPLERS, UnreadableVideo, Video, probe, read_frames, sample_indices, write_mp4
+from cvr_data.media.video import SAMPLERS, UnreadableVideo, Video, probe_medium, read_frames, sample_indices, write_mp4
 from tests.cvr_data.media.test_frame_decoding import all_frames, write_clip
 
 FPS = 25
@@ -81,7 +81,7 @@ def test_the_frames_are_those_shown_between_the_times(recordings, name, times, c
         with pytest.raises(UnreadableVideo, match=r"has no frame there"):
             read_frames(clip, count)
         return
-    assert probe(clip).frames == len(shown)
+    assert probe_medium(clip).frames == len(shown)
     expected = [shown[index] for index in sample_indices(len(shown), count)]
     assert np.array_equal(read_frames(clip, count), np.stack(expected))
 
@@ -94,7 +94,7 @@ def test_a_clip_is_the_file_that_is_cut_there(recordings, tmp_path, sampler, fir
     clip = Clip(path, first / FPS, last / FPS)
     for count in (1, 4, 15):
         assert np.array_equal(read_frames(clip, count, sampler, 32), read_frames(file, count, sampler, 32))
-    assert probe(clip) == probe(file)
+    assert probe_medium(clip) == probe_medium(file)
 
 
 def test_a_null_is_the_start_or_the_end_of_the_file(recordings):
@@ -102,8 +102,8 @@ def test_a_null_is_the_start_or_the_end_of_the_file(recordings):
     assert np.array_equal(read_frames(Clip(path, None, 1.0), 200), np.stack(frames[:25]))
     assert np.array_equal(read_frames(Clip(path, 4.0, None), 200), np.stack(frames[100:]))
     assert np.array_equal(read_frames(Clip(path), 200), read_frames(path, 200))
-    assert probe(Clip(path, 4.0, None)).duration_s == pytest.approx(0.8)
-    assert probe(Clip(path, 4.0, 9.0)).duration_s == pytest.approx(0.8)  # the file is over at 4.8 s
+    assert probe_medium(Clip(path, 4.0, None)).duration_s == pytest.approx(0.8)
+    assert probe_medium(Clip(path, 4.0, 9.0)).duration_s == pytest.approx(0.8)  # the file is over at 4.8 s
 
 
 def test_clips_without_a_frame_in_common_are_beside_each_other(recordings):
@@ -133,7 +133,7 @@ def test_frames_that_cannot_be_decoded_from_a_keyframe_are_decoded_from_the_star
 def test_a_clip_is_told_apart_by_its_file_and_times(tmp_path):
     path = tmp_path / "a.mp4"
     write_mp4(path, np.zeros((24, 32, 32, 3), np.uint8))
-    whole, first, second, outside = look_at(
+    whole, first, second, outside = look_at_clips(
         [Clip(path), Clip(path, 0.0, 1.0), Clip(path, 1.0, 2.0), Clip(path, 7.0, 9.0)]
     )
     assert whole.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()

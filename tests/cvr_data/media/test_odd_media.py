@@ -12,7 +12,7 @@ from av.filter import Graph
 from PIL import Image
 
 from cvr_data.media.clip import Clip
-from cvr_data.media.video import UnreadableVideo, probe, read_frames, read_noted
+from cvr_data.media.video import UnreadableVideo, probe_medium, read_frames, read_frames_and_note
 from tests.odd_media import drawn, rotate, write_film, write_odd_media
 
 
@@ -60,7 +60,7 @@ def test_frames_are_turned_as_the_track_header_says(odd, name, turned):
     expected = turned(read_frames(odd / "plain.mp4", 3))
     assert np.array_equal(read_frames(odd / name, 3), expected)
     assert np.array_equal(read_frames(odd / name, 3, size=32), turned(read_frames(odd / "plain.mp4", 3, size=32)))
-    info = probe(odd / name)
+    info = probe_medium(odd / name)
     assert (info.height, info.width) == expected.shape[1:3]
 
 
@@ -71,7 +71,7 @@ def test_the_corner_of_a_film_that_a_phone_turned_is_where_a_player_shows_it(odd
 
 def test_pixels_that_are_wider_than_high_are_shown_so(odd):
     assert read_frames(odd / "wide.mp4", 1).shape == (1, 64, 192, 3)
-    assert (probe(odd / "wide.mp4").width, probe(odd / "wide.mp4").height) == (192, 64)
+    assert (probe_medium(odd / "wide.mp4").width, probe_medium(odd / "wide.mp4").height) == (192, 64)
 
 
 @pytest.mark.parametrize("size", [None, 48])
@@ -85,7 +85,7 @@ def test_an_image_is_turned_as_its_exif_says(odd):
     frames = read_frames(odd / "exif6.jpg")
     assert frames.shape == (1, 96, 64, 3)
     assert frames[0, :12, -12:].min() > 230  # the white corner, from the upper left to the upper right
-    assert (probe(odd / "exif6.jpg").width, probe(odd / "exif6.jpg").height) == (64, 96)
+    assert (probe_medium(odd / "exif6.jpg").width, probe_medium(odd / "exif6.jpg").height) == (64, 96)
 
 
 @pytest.mark.parametrize("name", ["alpha.png", "clear.mkv"])
@@ -103,7 +103,7 @@ def test_sixteen_bits_of_grey_are_shown_over_their_full_range(odd):
 def test_an_animation_is_as_many_pictures_as_are_shown_by_the_time_that_each_is(odd):
     frames = read_frames(odd / "anim.webp", 3, "first")
     assert [int(frame[4, :, 1].argmax()) for frame in frames] == [0, 20, 40]
-    info = probe(odd / "anim.webp")
+    info = probe_medium(odd / "anim.webp")
     assert (info.duration_s, info.frames, info.note) == (2.0, 3, None)
     assert np.array_equal(read_frames(odd / "anim.webp", 3), frames[[2, 2, 2]])  # which is shown for 1.8 of 2 s
     assert np.array_equal(read_frames(Clip(odd / "anim.webp", 0.1, 0.2)), frames[1:2])
@@ -112,11 +112,11 @@ def test_an_animation_is_as_many_pictures_as_are_shown_by_the_time_that_each_is(
 @pytest.mark.parametrize("name", ["cover_first.mkv", "cover_first.mp4"])
 def test_the_film_is_read_and_never_its_cover(odd, name):
     assert np.array_equal(read_frames(odd / name, 4), read_frames(odd / "plain.mp4", 4))
-    assert probe(odd / name).frames == 24
+    assert probe_medium(odd / name).frames == 24
 
 
 def test_an_edit_list_hides_frames_and_as_many_as_asked_are_spread_over_the_others(odd):
-    assert probe(odd / "negative_pts.mp4").frames == 16
+    assert probe_medium(odd / "negative_pts.mp4").frames == 16
     shown = levels(read_frames(odd / "plain.mp4", 24))[8:]
     assert np.abs(levels(read_frames(odd / "negative_pts.mp4", 16)) - shown).max() < 6
     assert len(read_frames(odd / "negative_pts.mp4", 8)) == 8
@@ -134,7 +134,7 @@ def test_frames_that_stand_for_long_are_taken_by_time(odd):
         every[11],
     ]
     assert levels(read_frames(path, 1, "middle")).tolist() == [every[10]]
-    assert probe(path).duration_s == pytest.approx(60.1)
+    assert probe_medium(path).duration_s == pytest.approx(60.1)
 
 
 @pytest.mark.parametrize(
@@ -147,21 +147,21 @@ def test_frames_that_stand_for_long_are_taken_by_time(odd):
     ],
 )  # fmt: skip
 def test_a_film_is_as_long_as_its_frames_are_shown(odd, name, duration_s, frames):
-    info = probe(odd / name)
+    info = probe_medium(odd / name)
     assert (info.duration_s, info.frames) == (pytest.approx(duration_s, abs=0.002), frames)
     assert len(read_frames(odd / name, 8)) == min(8, frames)
 
 
 def test_a_film_that_was_cut_off_is_said_to_be_and_read_as_far_as_it_goes(odd):
     said = "truncated: its header promises 96 frames and 8.00 s, 71 and 5.92 s are there"
-    found, info = read_noted(odd / "truncated_80.mp4", 71), probe(odd / "truncated_80.mp4")
+    found, info = read_frames_and_note(odd / "truncated_80.mp4", 71), probe_medium(odd / "truncated_80.mp4")
     assert found.note == info.note == said
     assert (info.frames, round(info.duration_s, 2), info.verdict) == (71, 5.92, "truncated")
     assert np.array_equal(found.pixels, read_frames(odd / "long.mp4", 96)[:71])
 
 
 def test_of_a_film_with_a_hole_what_decodes_is_used_by_its_time(odd):
-    found, info = read_noted(odd / "hole.mp4", 24), probe(odd / "hole.mp4")
+    found, info = read_frames_and_note(odd / "hole.mp4", 24), probe_medium(odd / "hole.mp4")
     assert found.note == info.note == "damaged: 14 of 24 frames can be decoded"
     whole = levels(read_frames(odd / "plain.mp4", 24))
     read = levels(found.pixels)
@@ -190,7 +190,7 @@ def test_of_a_film_with_a_hole_what_decodes_is_used_by_its_time(odd):
     ],
 )
 def test_what_is_no_film_says_why_wherever_it_is_looked_at(odd, name, verdict, said):
-    for look in (probe, read_frames):
+    for look in (probe_medium, read_frames):
         with pytest.raises(UnreadableVideo, match=said) as caught:
             look(odd / name)
         assert caught.value.verdict == verdict

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cvr_data.media.clip import Clip
-from cvr_data.media.video import probe, read_frames, read_noted, sample_indices
+from cvr_data.media.video import probe_medium, read_frames, read_frames_and_note, sample_indices
 from tests.cvr_data.media.test_frame_decoding import all_frames
 from tests.odd_media import add_film, add_tone, drawn, mux_film, mux_tone, write_film
 
@@ -33,9 +33,9 @@ def test_a_header_that_tells_a_longer_film_than_its_own_index_costs_no_frame_and
         (units,) = struct.unpack(">I", content[at : at + 4])
         content[at : at + 4] = struct.pack(">I", units * 431 // 300)
     path.write_bytes(bytes(content))
-    found = read_noted(path, 48)
+    found = read_frames_and_note(path, 48)
     assert np.array_equal(found.pixels, np.stack(all_frames(path)))
-    assert (probe(path).frames, found.note) == (48, None)
+    assert (probe_medium(path).frames, found.note) == (48, None)
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp"])
@@ -81,8 +81,8 @@ def test_sound_that_goes_on_after_the_film_makes_it_no_truncated_one(tmp_path):
         film, tone = add_film(out, drawn(24)), add_tone(out)
         mux_film(out, film, drawn(24))
         mux_tone(out, tone, seconds=6)
-    info = probe(tmp_path / "sound.mkv")
+    info = probe_medium(tmp_path / "sound.mkv")
     assert (info.frames, info.note) == (24, None)
     whole = write_film(tmp_path / "cut.mkv", drawn(96)).read_bytes()
     (tmp_path / "cut.mkv").write_bytes(whole[: len(whole) * 7 // 10])
-    assert probe(tmp_path / "cut.mkv").note.startswith("truncated: its header promises 8.00 s, ")
+    assert probe_medium(tmp_path / "cut.mkv").note.startswith("truncated: its header promises 8.00 s, ")

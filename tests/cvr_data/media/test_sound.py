@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cvr_data.media.clip import Clip
-from cvr_data.media.video import UnreadableVideo, read_noted, read_sound, write_mp4
+from cvr_data.media.video import UnreadableVideo, read_frames_and_note, read_sound, write_mp4
 from tests.sounding_film import SECONDS, TONE, write_sounding_film
 
 HZ = 16_000
@@ -48,10 +48,10 @@ def test_a_film_without_sound_and_a_picture_have_none(tmp_path):
 
 
 def test_frames_say_which_they_are(film):
-    frames = read_noted(film, 64, "fps@2", 16)
+    frames = read_frames_and_note(film, 64, "fps@2", 16)
     assert (frames.places, frames.total, frames.fps) == ((0, 6, 13, 19), 20, 10.0)
-    assert read_noted(Clip(film, 1.0, 2.0), 2, "mteb").places == (0, 9)
-    named = read_noted(film, 1, "at@19,3")
+    assert read_frames_and_note(Clip(film, 1.0, 2.0), 2, "mteb").places == (0, 9)
+    named = read_frames_and_note(film, 1, "at@19,3")
     assert named.places == (19, 3) and len(named.pixels) == 2
     with pytest.raises(UnreadableVideo, match="frames 3 to 20 are wanted, and there are 20"):
-        read_noted(film, 1, "at@3,20")
+        read_frames_and_note(film, 1, "at@3,20")

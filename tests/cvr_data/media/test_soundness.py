@@ -3,7 +3,7 @@
 import av
 import pytest
 
-from cvr_data.media.soundness import packet_check
+from cvr_data.media.listing import packet_check
 from tests.odd_media import drawn, write_film
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cvr_data.core.errors import CvrError
-from cvr_data.media.video import UnreadableVideo, probe, read_frames, sample_indices, write_mp4
+from cvr_data.media.video import UnreadableVideo, probe_medium, read_frames, sample_indices, write_mp4
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_frames_can_be_resized_while_decoding(clip):
 
 
 def test_probe_tells_what_the_container_says(clip):
-    info = probe(clip)
+    info = probe_medium(clip)
     assert (info.frames, info.fps, info.width, info.height) == (24, 12.0, 64, 64)
     assert info.duration_s == pytest.approx(2.0)
 

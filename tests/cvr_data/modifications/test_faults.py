@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.core import runner
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.core.columns import check_columns
 from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError

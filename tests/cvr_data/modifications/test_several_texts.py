@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.dry_run import Prices, dry_run

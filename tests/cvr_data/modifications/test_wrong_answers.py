@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_data.modifications.wrong_answers import fault_of, wrong_answers, wrong_answers_text
+from cvr_data.modifications.counts import fault_of, wrong_answers, wrong_answers_text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cvr_data.media.clip import Clip
-from cvr_data.media.video import UnreadableVideo, probe, write_mp4
+from cvr_data.media.video import UnreadableVideo, probe_medium, write_mp4
 from cvr_data.pages.clips import LONG_SIDE, MAX_BYTES, ClipShelf, clip_data_uri
 
 
@@ -39,7 +39,7 @@ def test_a_large_clip_gets_small_and_keeps_shape_and_duration(tmp_path, decoded)
     path = tmp_path / "large.mp4"
     write_mp4(path, noise(48, 240, 426), fps=12)
     assert path.stat().st_size > MAX_BYTES
-    found = probe(decoded(clip_data_uri(path)))
+    found = probe_medium(decoded(clip_data_uri(path)))
     assert max(found.width, found.height) == LONG_SIDE
     assert found.width / found.height == pytest.approx(426 / 240, rel=0.02)
     assert found.duration_s == pytest.approx(4.0, rel=0.1)
@@ -48,7 +48,7 @@ def test_a_large_clip_gets_small_and_keeps_shape_and_duration(tmp_path, decoded)
 def test_an_image_becomes_a_clip_of_one_frame(tmp_path, decoded):
     path = tmp_path / "still.png"
     Image.fromarray(noise(1, 30, 40)[0]).save(path)
-    assert probe(decoded(clip_data_uri(path))).frames == 1
+    assert probe_medium(decoded(clip_data_uri(path))).frames == 1
 
 
 def test_a_broken_file_is_unreadable(tmp_path):

@@ -3,7 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.tables import PAIRS, VIDEOS
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.pool_queries import PoolQuery

@@ -13,7 +13,7 @@ def told(*verdicts):
 def test_verdicts_that_differ_in_numbers_and_words_alone_are_one_line_with_the_captions_most_alike():
     found = told("not a pair: 2 words differ, not one", "not a pair: 7 words differ, not one", "never proposed by x: y")
     found[1] = found[1]._replace(before="a cat runs")
-    assert why_not._gathered(found) == [
+    assert why_not._gathered_pair_verdicts(found) == [
         "'a dog 2' -> 'a cat': never proposed by x: y",
         "'a cat runs' -> 'a cat': not a pair: 7 words differ, not one (1 more of their captions likewise)",
     ]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cvr_data.media.clip import Clip
-from cvr_data.media.video import probe, write_mp4
+from cvr_data.media.video import probe_medium, write_mp4
 from cvr_data.review.items import read_gold_for_review, read_reviewed
 from cvr_data.review.media import Media, media_to_review
 from cvr_data.tables import TRIPLETS, VIDEOS
@@ -95,7 +95,7 @@ def test_what_browsers_do_not_play_is_made_into_mp4_once(tmp_path):
     shown = media(tmp_path / "clip.mkv")
     made = shown.playable(0)
     assert made.suffix == ".mp4" and made.parent != tmp_path
-    assert (probe(made).width, probe(made).height) == (48, 32)
+    assert (probe_medium(made).width, probe_medium(made).height) == (48, 32)
     assert shown.playable(0) == made
     assert media(tmp_path / "clip.mp4").playable(0) == (tmp_path / "clip.mp4").resolve()
     shown.close()

@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import hash as hash_encoder

@@ -4,7 +4,7 @@ import json
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.whole_files import parquet_bytes
 from cvr_data.triplets.shortcuts import shortcuts_of_triplets
 

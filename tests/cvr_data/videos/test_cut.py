@@ -10,7 +10,7 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.media.clip import Clip
-from cvr_data.media.video import find_shots, probe, read_frames, write_mp4
+from cvr_data.media.video import find_shots, probe_medium, read_frames, write_mp4
 from cvr_data.videos.corpora.recordings import clip_spans
 from cvr_data.videos.cut import cut_videos
 from cvr_data.videos.subtitles import Cue, read_subtitles, said_between, subtitle_file
@@ -113,7 +113,7 @@ def test_cut_files_show_what_the_clips_show_and_keep_sound(cvr, tmp_path):
     for clip, file in zip(before, after, strict=True):
         path = Path("cut", file["path"]).resolve()
         whole = Clip(Path(clip["path"]), clip["start_s"], clip["end_s"])
-        assert probe(path).frames == probe(whole).frames
+        assert probe_medium(path).frames == probe_medium(whole).frames
         expected, found = (read_frames(medium, 4).astype(float) for medium in (whole, path))
         assert np.abs(expected - found).mean() < 6
         assert (file["recording_start_s"], file["recording_end_s"]) == (clip["start_s"], clip["end_s"])

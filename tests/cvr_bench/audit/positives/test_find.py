@@ -13,7 +13,8 @@ from cvr_bench.audit.positives.sampling import estimate_of
 from cvr_bench.results.result import write_result
 from cvr_bench.scoring.evaluate import Ranks
 from cvr_data.core.annotation_files import read_json
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.modifications.truth_texts import true_text
 from cvr_data.review.items import read_reviewed
 from cvr_data.tables import TRIPLETS, VIDEOS, query_id, triplet_id

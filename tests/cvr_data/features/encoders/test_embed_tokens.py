@@ -5,7 +5,7 @@ import pyarrow as pa
 import torch
 from torch.testing import assert_close
 
-from cvr_data.core.artifacts import ArtifactWriter
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import Video, write_mp4

@@ -48,7 +48,7 @@ def stored_features(videos, folder):
     """An artifact of `cvr embed` with the features of the clips and texts."""
     import pyarrow as pa
 
-    from cvr_data.core.artifacts import ArtifactWriter
+    from cvr_data.core.artifact_writer import ArtifactWriter
     from cvr_data.core.columns import check_columns
     from cvr_data.features.embed import embed
     from cvr_data.tables import VIDEOS

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.layouts import LAYOUTS
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import VIDEOS

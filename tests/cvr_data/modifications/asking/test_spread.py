@@ -7,7 +7,7 @@ from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import use_engine
 from cvr_data.modifications.asking.request import Change, Message, Request
-from cvr_data.modifications.asking.spread import SpreadBackend, _batches, spread
+from cvr_data.modifications.asking.spread import SpreadBackend, _batches_of_requests, spread
 from cvr_data.modifications.backends import BACKENDS
 from tests.ball_pairs import write_ball_pairs
 from tests.llm_server import LLMServer
@@ -77,5 +77,5 @@ def test_rules_and_runs_without_ray_are_not_spread():
 
 def test_batches_cover_every_request_once():
     for count, workers in ((1, 3), (7, 2), (5000, 2)):
-        found = [number for batch in _batches(count, workers) for number in batch]
-        assert found == list(range(count)) and max(map(len, _batches(count, workers))) <= 512
+        found = [number for batch in _batches_of_requests(count, workers) for number in batch]
+        assert found == list(range(count)) and max(map(len, _batches_of_requests(count, workers))) <= 512

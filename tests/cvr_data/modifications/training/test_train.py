@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import cli
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.generator import Config as GeneratorConfig
 from cvr_data.modifications.generator import Generator

@@ -36,9 +36,9 @@ def hashing(request, monkeypatch):
     if request.param == "a few places at a time":
         monkeypatch.setattr(_groups, "PLACES", 1)
     if request.param == "colliding":
-        monkeypatch.setattr(_groups, "_terms", lambda ids_NL: np.zeros(ids_NL.shape, np.uint64))
+        monkeypatch.setattr(_groups, "_group_hash_terms", lambda ids_NL: np.zeros(ids_NL.shape, np.uint64))
     if request.param == "half":
-        monkeypatch.setattr(_groups, "_terms", lambda ids_NL: (ids_NL % 2).astype(np.uint64))
+        monkeypatch.setattr(_groups, "_group_hash_terms", lambda ids_NL: (ids_NL % 2).astype(np.uint64))
     return request.param
 
 
@@ -72,7 +72,7 @@ def test_members_of_equal_rows_rise(hashing):
 
 def test_rows_are_compared_beyond_the_first_chunk(monkeypatch):
     monkeypatch.setattr(_groups, "CHECKED", 2)
-    monkeypatch.setattr(_groups, "_terms", lambda ids_NL: np.zeros(ids_NL.shape, np.uint64))
+    monkeypatch.setattr(_groups, "_group_hash_terms", lambda ids_NL: np.zeros(ids_NL.shape, np.uint64))
     ids_NL = np.array([[1, 1]] * 7 + [[1, 2]], np.int32)
     assert sets_of(equal_rows(ids_NL)) == [[0, 1, 2, 3, 4, 5, 6], [7]]
 

@@ -150,7 +150,7 @@ class Known:
 def test_the_inverted_index_finds_what_comparing_all_would(statements, limits):
     told = rows(statements)
     filled = [[{"slot": slot, "word": word} for slot, word in each.items()] for each in statements]
-    stated = pa.array([[{"filled": row, "named": sorted({*each.values()})}]
+    stated = pa.array([[{"filled": row, "named": sorted({*each.values()}), "evidence": 0}]
                        for row, each in zip(filled, statements, strict=True)])  # fmt: skip
     told = Statements(told.words_NS, np.array([sum(map(weight, {*each.values()})) for each in statements]).round(4))
     about = statement_search._Blocks(Search(limits, 1000), len(statements))
@@ -165,7 +165,8 @@ def test_the_inverted_index_finds_what_comparing_all_would(statements, limits):
 def test_an_empty_index_has_no_pairs():
     empty = _sent(statement_search._Blocks(Search(Limits(0, 0, 1), 9), 0), pa.table({"start": [0]}),
                   Known(pa.array([], pa.list_(pa.struct([("filled", pa.list_(pa.struct([("slot", pa.string()),
-                  ("word", pa.string())]))), ("named", pa.list_(pa.string()))])))), (NAMES, WORDS))  # fmt: skip
+                  ("word", pa.string())]))), ("named", pa.list_(pa.string())), ("evidence", pa.int8())])))),
+                  (NAMES, WORDS))  # fmt: skip
     assert _paired(Search(Limits(0, 0, 1), 9), empty, (NAMES, WORDS)).num_rows == 0
 
 

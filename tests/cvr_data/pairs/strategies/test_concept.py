@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.stages import split_dropped
+from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.search import statement_search
-from cvr_data.pairs.search.synonyms import read_synonyms
 from cvr_data.pairs.strategies import concept
-from cvr_data.pairs.strategies.concept import Config, explain
+from cvr_data.pairs.strategies.concept import Config, explain, read_synonyms
 from cvr_data.tables import PAIRS, VIDEOS
 from tests.mined_pairs import mined as mined_pairs
 
@@ -198,5 +198,58 @@ def test_a_file_of_synonyms_is_checked(tmp_path):
     "options", [{"targets": 0}, {"max_changes": 0}, {"max_group": 1}, {"caption_share": 1.5}, {"min_common": -0.1}]
 )
 def test_options_that_make_no_sense_are_refused(options):
-    with pytest.raises(ValueError, match=r"at least 1|between 0 and 1"):
+    with pytest.raises(ValueError, match=r"must be at least|must be in"):
         Config(**options)
+
+
+ADDING = Config(min_rarity=0, additions="take")
+SILENT = ["a man sings a song on a stage", "a man sings on the stage", "the man sings a song", "a man sings a song",
+          "man singing a song on a stage"]  # fmt: skip
+WITH_DOG = ["a man sings a song on a stage with a dog", "a man sings a song beside his dog", "a man and a dog on stage",
+            "man sings a song on stage with a dog", "a man sings a song on a stage"]  # fmt: skip
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("silent", "telling", "expected"),
+    [
+        (SILENT, WITH_DOG, True),
+        (SILENT[:4], WITH_DOG, False),  # four captions tell too little to be silent
+        (SILENT, WITH_DOG[:1], False),  # one caption is no evidence
+        ([*SILENT, "a puppy on a stage"], WITH_DOG, False),  # a puppy is a dog
+        ([*SILENT, "an animal on a stage"], WITH_DOG, False),  # an animal may be one
+        ([text.replace("man", "men") for text in SILENT], WITH_DOG, False),
+        (SILENT, [text.replace("dog", "dress") for text in WITH_DOG], False),  # what is worn is hardly ever told
+        (
+            SILENT,
+            [text.replace("with a dog", "in a car").replace("beside his dog", "in a car") for text in WITH_DOG],
+            False,
+        ),
+    ],
+)
+def test_what_several_captions_tell_and_none_of_many_is_added_and_removed(silent, telling, expected):
+    corpus = {"v0": silent, "v1": telling}
+    assert changes_of(corpus, Config(min_rarity=0)) == {}, "silence is not absence"
+    found = changes_of(corpus, ADDING)
+    wanted = {("v0", "v1"): [("object", "", "dog")], ("v1", "v0"): [("object", "dog", "")]}
+    assert found == (wanted if expected else {})
+
+
+@pytest.mark.engine
+def test_an_addition_passes_the_filter_of_what_cannot_be_seen_and_keeps_where_it_stands():
+    table = type_changes(mined({"v0": SILENT, "v1": WITH_DOG}, ADDING), with_reasons=True)
+    added, removed = table.sort_by("reference_id").to_pylist()
+    assert (added["change_reasons"], removed["change_reasons"]) == ([None], [None])
+    (change,) = added["changes"]
+    phrase = change["after_phrase"]
+    assert added["target_caption"][phrase["start"] : phrase["end"]] == "dog" and change["before_phrase"] is None
+    assert (added["injected"], added["excluded"], removed["excluded"]) == (["dog"], [], ["dog"])
+
+
+@pytest.mark.engine
+def test_an_encoder_breaks_ties_and_never_overrules_the_lexicon():
+    corpus = {"v0": ["a young woman holds a tablet in a kitchen"], "v1": ["a woman holds a phone in a bright kitchen"],
+              "v2": ["a woman holds a hammer in a big kitchen"]}  # fmt: skip
+    by = {name: changes_of(corpus, Config(min_rarity=0, min_common=0, tie_breaker=name)) for name in ("none", "minilm")}
+    assert ("v0", "v1") not in by["none"] and by["minilm"]["v0", "v1"] == [("object", "tablet", "phone")]
+    assert by["none"].items() <= by["minilm"].items()

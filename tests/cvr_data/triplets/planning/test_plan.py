@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.core.annotation_files import read_json
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact, verify
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config as TextsConfig
 from cvr_data.tables import JUDGMENTS
@@ -16,7 +17,8 @@ from cvr_data.triplets.planning.draw import Draw, draw_keys, draw_pairs
 from cvr_data.triplets.planning.pilot import Stages, run_pilot
 from cvr_data.triplets.planning.plan import Config, plan_build
 from cvr_data.triplets.planning.shares import share_of
-from cvr_data.videos.synthetic.truth import read_truth, text_is_correct
+from cvr_data.videos.synthetic.truth import read_truth
+from tests.truth_measures import text_is_correct
 
 TEXTS = TextsConfig(prompt="static", backend="rules")
 

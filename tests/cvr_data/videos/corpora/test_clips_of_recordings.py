@@ -17,7 +17,7 @@ from cvr_data.features.encoders import hash
 from cvr_data.features.store import FeatureStore
 from cvr_data.formats import huggingface, mteb_vt2v
 from cvr_data.media.places import read_files
-from cvr_data.media.video import Video, probe, read_frames, write_mp4
+from cvr_data.media.video import Video, probe_medium, read_frames, write_mp4
 from cvr_data.pages.cards import media_on_page
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.publish.lay_out import Wanted, stage_publication
@@ -202,7 +202,7 @@ def test_clips_are_read_from_their_recordings_unless_they_were_cut(name, files, 
     expected = {"none": None, "recording": corpus.recording, "cut": corpus.clip, "both": corpus.clip}[files]
     assert (row["path"] and Path(row["path"]).stem) == expected
     if files == "recording":
-        assert probe(read_files(Path("videos"))[corpus.clip].clip).duration_s == times[1] - times[0]
+        assert probe_medium(read_files(Path("videos"))[corpus.clip].clip).duration_s == times[1] - times[0]
 
 
 def test_a_table_written_before_there_were_times_is_read_as_it_is(videos):

@@ -14,13 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from cvr_data.core.artifacts import open_artifact, verify
-from cvr_data.media.video import probe, read_frames
+from cvr_data.media.video import probe_medium, read_frames
 from cvr_data.videos.corpora import synthetic
-from cvr_data.videos.synthetic.concepts import SLOTS, UNSAID, VALUES, Concept, synthetic_word_meanings
+from cvr_data.videos.synthetic.concepts import SLOTS, UNSAID, VALUES, Concept
 from cvr_data.videos.synthetic.grammar import TEST_PATTERNS, TRAIN_PATTERNS
 from cvr_data.videos.synthetic.objects import draw_synthetic_object
 from cvr_data.videos.synthetic.render import Sprite, render_synthetic_clip
 from cvr_data.videos.synthetic.world import Clip, sample_synthetic_world
+from tests.truth_measures import synthetic_word_meanings
 
 COUNTS = {"train": 400, "val": 60, "test": 300}
 PLAIN = {"texture": "plain", "size": "medium", "camera": "still", "action": "spins", "scene": "beach"}
@@ -194,7 +195,7 @@ def test_left_goes_left_and_right_goes_right():
 def test_media_are_h264_of_one_to_two_seconds_and_their_frames_can_be_read(videos):
     for row in open_artifact(videos).read().to_pylist():
         path = videos / row["path"]
-        info = probe(path)
+        info = probe_medium(path)
         assert (info.width, info.height, info.fps) == (128, 128, 12)
         assert 1 <= info.duration_s <= 2
         assert row["duration_s"] == info.duration_s

@@ -3,20 +3,15 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifacts import ArtifactWriter, open_artifact
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.truth_texts import TEST_PATTERNS, TRAIN_PATTERNS, true_text, truth_modifications
 from cvr_data.tables import MODIFICATIONS, PAIRS, pair_id
 from cvr_data.videos.synthetic.concepts import Concept
-from cvr_data.videos.synthetic.truth import (
-    Truth,
-    described_slots,
-    read_truth,
-    text_is_correct,
-    true_changes,
-)
+from cvr_data.videos.synthetic.truth import Truth, read_truth
 from cvr_data.videos.synthetic.world import sample_synthetic_world
-from tests.truth_measures import mining_quality, valid_targets
+from tests.truth_measures import described_slots, mining_quality, text_is_correct, true_changes, valid_targets
 
 
 def concept(colour: str = "red", thing: str = "ball", action: str = "bounces", **other: str) -> Concept:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.core.whole_folder import whole_folder
+from cvr_data.core.whole_files import whole_folder
 from cvr_data.formats import FORMATS
 
 
