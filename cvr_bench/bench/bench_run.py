@@ -12,7 +12,7 @@ from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MODELS, ModelModule, ReadsClips
 from cvr_bench.models.parts.retriever import Retriever, is_trainable_retriever
 from cvr_bench.models.parts.source import model_source_digest
-from cvr_bench.models.parts.trained import load_model_checkpoint
+from cvr_bench.models.parts.trained import load_model_checkpoint, load_retriever, option_checkpoints
 from cvr_bench.models.parts.weights import WEIGHTS
 from cvr_bench.tasks.task import Task
 from cvr_bench.training.key import MadeBy
@@ -87,10 +87,8 @@ class BenchModel:
 
     def weights(self) -> dict[str, Path]:
         """Return the trained weights that go into the model, by what to call them."""
-        options = {field.name: getattr(self.config, field.name) for field in dataclasses.fields(self.config)}
-        found = {name: path for name, path in options.items() if name.endswith("checkpoint")}
-        named = {"weights": self.run.checkpoint, **{f"weights of {name}": path for name, path in found.items()}}
-        return {name: path for name, path in named.items() if isinstance(path, Path)}
+        own = {} if self.run.checkpoint is None else {"weights": self.run.checkpoint}
+        return own | {f"weights of {name}": path for name, path in option_checkpoints(self.config).items()}
 
     def as_scored(self, task: Task) -> Task:
         """Return the task with what its protocol owes to the run: whether the scored split chose the checkpoint."""
@@ -128,7 +126,7 @@ def bench_model(run: BenchRun, sources: Sources, encoder: Encoder) -> BenchModel
     """Return the model of a run, with the weights of its checkpoint. Raises CvrError: options or weights do not fit."""
     component = MODELS.get(run.model)
     config = parse_config(component.Config, _with_seed(component.Config, run.options, run), where=run.model)
-    retriever = component.load(config, encoder)
+    retriever = load_retriever(component, config, encoder)
     train_config = _train_config(run, retriever)
     if run.checkpoint is not None:
         load_model_checkpoint(retriever, run.checkpoint, encoder)

@@ -34,8 +34,8 @@ def queries_command(
     if worst is not None and best is not None:
         raise CvrError("--worst and --best are two orders; give one.")
     ends = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,9})?", rank)
-    if ends is None:
-        raise CvrError(f"--rank {rank!r} should be FROM-TO, such as 2-10, or FROM- for no end.")
+    if ends is None or int(ends[2] or ends[1]) < max(1, int(ends[1])):
+        raise CvrError(f"--rank {rank!r} should be FROM-TO, such as 2-10, from 1 up, or FROM- for no end.")
     if bad := [part for part in where if "=" not in part]:
         raise CvrError(f"--where {bad[0]!r} should be SLICE=VALUE, such as kind=action.")
     found = read_result(result)

@@ -53,7 +53,7 @@ def chosen_queries(result: Result, chosen: Chosen) -> list[dict[str, Any]]:
 
 
 def _is_chosen(row: Mapping[str, Any], chosen: Chosen) -> bool:
-    if not chosen.least <= row["rank"] <= (chosen.most or row["rank"]):
+    if row["rank"] < chosen.least or (chosen.most is not None and row["rank"] > chosen.most):
         return False
     if chosen.text.casefold() not in (row["modification"] or "").casefold():
         return False

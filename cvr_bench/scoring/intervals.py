@@ -4,7 +4,8 @@ The variance of a mean is that of Cameron, Gelbach and Miller, which adds what t
 and takes off what both do (two-way clusters); shares get the interval of Korn and Graubard (1998), which is that of
 Clopper and Pearson for as many queries as would be as sure if they were independent, so that 0 and all hits have one
 too; differences get that of Student's t with one less degree of freedom than there are clusters, and the p of the same
-test, so that an interval leaves out zero if and only if p is below 5 %. Nothing is drawn.
+test, so that an interval leaves out zero if and only if p is below 5 %; neither is surer than a sign test of the
+clusters can be. Nothing is drawn.
 
 Sources: Cameron, Gelbach and Miller, Robust Inference With Multiway Clustering, 2011; Korn and Graubard, Confidence
 Intervals For Proportions With Small Expected Number of Positive Counts Estimated From Survey Data, 1998; Holm, 1979.
@@ -21,7 +22,7 @@ import pyarrow as pa
 
 LEVEL = 0.95
 Asked = TypeVar("Asked")
-METHOD = "two-way clusters"
+METHOD = "two-way clusters, groups as strata"
 """Names how intervals were made, in result.json."""
 
 
@@ -91,8 +92,8 @@ def share_interval(values_N: np.ndarray, clusters: Clusters) -> Interval:
     mean, queries, tail = float(values_N.mean()), len(values_N), (1 - LEVEL) / 2
     if clusters.count < 2:
         return Interval(mean, 0.0, 100.0)
-    share, variance = mean / 100, clusters.variance(values_N) / 1e4
-    as_sure_as = min(queries, share * (1 - share) / variance) if variance > 0 else clusters.count
+    share, variance = min(max(mean / 100, 0.0), 1.0), clusters.variance(values_N) / 1e4
+    as_sure_as = min(queries, share * (1 - share) / variance) if 0 < share < 1 and variance > 0 else clusters.count
     as_sure_as *= float(stdtrit(queries - 1, 1 - tail) / stdtrit(clusters.count - 1, 1 - tail)) ** 2
     hits = share * as_sure_as
     low = float(betaincinv(hits, as_sure_as - hits + 1, tail)) if share > 0 else 0.0
@@ -101,17 +102,8 @@ def share_interval(values_N: np.ndarray, clusters: Clusters) -> Interval:
 
 
 def difference_interval(first_N: np.ndarray, second_N: np.ndarray, clusters: Clusters) -> Interval:
-    """Return the mean of `first - second` over the same queries with its interval, of Student's t."""
-    from scipy.special import stdtrit
-
-    values_N = _checked_clusters(first_N, clusters) - _checked_clusters(second_N, clusters)
-    mean = float(values_N.mean())
-    if not values_N.any():
-        return Interval(0.0, 0.0, 0.0)
-    if clusters.count < 2:
-        return Interval(mean, -100.0, 100.0)
-    half = float(stdtrit(clusters.count - 1, (1 + LEVEL) / 2)) * clusters.variance(values_N) ** 0.5
-    return Interval(mean, mean - half, mean + half)
+    """Return the mean of `first - second` over the same queries with its interval."""
+    return method_difference([first_N], [second_N], clusters)[0]
 
 
 def method_difference(
@@ -123,39 +115,45 @@ def method_difference(
     method bring to its own mean; degrees of freedom are those of Welch and Satterthwaite. What queries and seeds bring
     together is in both, so that it errs to the wide side. Of a method of one seed only that seed is spoken of.
     """
-    from scipy.special import stdtr, stdtrit
-
-    if len(first_SN) == len(second_SN) == 1:
-        both = first_SN[0], second_SN[0]
-        return difference_interval(*both, clusters), p_of_difference(*both, clusters)
-    first_N, second_N = (np.mean(values_SN, axis=0) for values_SN in (first_SN, second_SN))
-    parts = [(clusters.variance(_checked_clusters(first_N - second_N, clusters)), clusters.count - 1)]
+    first_N, second_N = (_checked_clusters(np.mean(values_SN, axis=0), clusters) for values_SN in (first_SN, second_SN))
+    values_N = first_N - second_N
+    parts = [(clusters.variance(values_N), clusters.count - 1)] if values_N.any() else []
     parts += [
         (float(np.var(np.mean(values_SN, axis=1), ddof=1)) / len(values_SN), len(values_SN) - 1)
         for values_SN in (first_SN, second_SN)
         if len(values_SN) > 1
     ]
-    mean, variance = float((first_N - second_N).mean()), sum(part for part, _ in parts)
-    if not variance > 0:
-        return Interval(mean, mean, mean), 1.0 if mean == 0 else 0.0
-    if not np.isfinite(variance):
+    return _told_difference(
+        float(values_N.mean()), [(part, count) for part, count in parts if part > 0], clusters.count
+    )
+
+
+def _told_difference(mean: float, parts: Sequence[tuple[float, int]], clusters: int) -> tuple[Interval, float]:
+    """The interval and the p of a mean difference from the parts of its variance and their degrees of freedom.
+
+    Where clusters hardly differ, their variance says nothing of those that were not drawn. So p is no smaller than
+    that of a sign test in which all clusters agree, and the interval no narrower than what the share of clusters that
+    agree may be, by Clopper and Pearson; both tell no difference of fewer than six clusters.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    if not parts and mean == 0:
+        return Interval(mean, mean, mean), 1.0
+    if clusters < 2:
         return Interval(mean, -100.0, 100.0), 1.0
-    freedom = variance**2 / sum(part**2 / count for part, count in parts)
-    half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * variance**0.5
-    return Interval(mean, mean - half, mean + half), float(2 * stdtr(freedom, -abs(mean) / variance**0.5))
+    tail = (1 - LEVEL) / 2
+    half, p = 2 * (1 - tail ** (1 / clusters)) * abs(mean), 2 * 0.5**clusters
+    if parts:
+        variance = sum(part for part, _ in parts)
+        freedom = variance**2 / sum(part**2 / count for part, count in parts)
+        half = max(half, float(stdtrit(freedom, 1 - tail)) * variance**0.5)
+        p = max(p, float(2 * stdtr(freedom, -abs(mean) / variance**0.5)))
+    return Interval(mean, max(mean - half, -100.0), min(mean + half, 100.0)), p
 
 
 def p_of_difference(first_N: np.ndarray, second_N: np.ndarray, clusters: Clusters) -> float:
     """Return the two-sided p with which the mean of `first - second` is zero; 1 where nothing tells."""
-    from scipy.special import stdtr
-
-    values_N = _checked_clusters(first_N, clusters) - _checked_clusters(second_N, clusters)
-    if not values_N.any() or clusters.count < 2:
-        return 1.0
-    variance = clusters.variance(values_N)
-    if not variance > 0:
-        return 0.0
-    return float(2 * stdtr(clusters.count - 1, -abs(values_N.mean()) / variance**0.5))
+    return method_difference([first_N], [second_N], clusters)[1]
 
 
 def p_text(p: float) -> str:

@@ -65,10 +65,11 @@ class Measures:
             values = np.mean([self.values(table, name) for name in mean.of], axis=0)
             if mean.over is None:
                 return values
-            # weighed so that the mean over rows is the mean over groups, however many rows each has
+            # around the mean of the groups, each query as far as it moves that: how groups differ is no doubt about it
             groups = [str(group) for group in table.column(mean.over).to_pylist()]
             _, group_of, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-            return values * (len(groups) / (len(sizes) * sizes[group_of]))
+            means = np.bincount(group_of, weights=values) / sizes
+            return means.mean() + (values - means[group_of]) * (len(groups) / (len(sizes) * sizes[group_of]))
         if metric == MEAN:
             return recall_values(table.column("rank").to_numpy(), self.ks)
         kind, k = metric.split("@")

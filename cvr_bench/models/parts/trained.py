@@ -1,11 +1,12 @@
 """A model as it was trained, ready to embed and to score: what `cvr encode-queries` and `cvr submit` start from."""
 
+import dataclasses
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from cvr_bench.models import MODELS
+from cvr_bench.models import MODELS, ModelModule
 from cvr_bench.models.parts.lineage import check_lineage_space
 from cvr_bench.models.parts.retriever import (
     DenseRetriever,
@@ -34,7 +35,7 @@ def scoring_model(model: str, options: Sequence[str], checkpoint: Path | None, e
     component = MODELS.get(model)
     with stored() if checkpoint is not None else nullcontext():
         config = parse_config(component.Config, _options(model, options, checkpoint), where=model)
-        retriever = component.load(config, encoder)
+        retriever = load_retriever(component, config, encoder)
     is_trained = is_trainable_retriever(retriever)
     if checkpoint is not None:
         if not is_trained:
@@ -43,6 +44,19 @@ def scoring_model(model: str, options: Sequence[str], checkpoint: Path | None, e
     elif is_trained:
         raise CvrError(f"{model} has to be trained; pass --checkpoint, such as a result folder of cvr bench.")
     return retriever
+
+
+def load_retriever(component: ModelModule, config: Any, encoder: Encoder) -> Retriever:
+    """Return the model of a config. Raises CvrError: weights that its options name read features of another space."""
+    for path in option_checkpoints(config).values():
+        check_lineage_space(path, space_of(encoder))
+    return component.load(config, encoder)
+
+
+def option_checkpoints(config: Any) -> dict[str, Path]:
+    """Return the weights that the options of a model name, by option."""
+    options = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return {name: path for name, path in options.items() if name.endswith("checkpoint") and isinstance(path, Path)}
 
 
 def load_model_checkpoint(retriever: Retriever, path: Path, encoder: Encoder) -> None:

@@ -52,7 +52,8 @@ def test_a_task_that_needs_both_inputs_is_said_to_require_composition(grid):
     assert summary["recalls"]["text-only (masked)"]["R@1"] == 0.0
     assert summary["recalls"]["visual-only (masked)"]["R@1"] == 0.0
     assert summary["gap"]["R@1"]["value"] == 100.0
-    assert (summary["gap"]["R@1"]["low"], summary["gap"]["R@1"]["high"]) == (100.0, 100.0)
+    # of four videos, that all agree could be by chance
+    assert summary["gap"]["R@1"]["low"] == pytest.approx(100 * (2 * 0.025 ** (1 / 4) - 1))
     assert summary["labels"] == {"composition_required": 8, "shortcut": 0, "unresolved": 0}
     assert summary["reads"] == ["reference", "text"]
     # either input alone ties two videos, and ties count against the model

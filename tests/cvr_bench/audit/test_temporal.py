@@ -44,7 +44,9 @@ def continuation(encoder):
 def test_a_model_that_reads_order_loses_everything_when_frames_are_reversed(ring):
     summary, table = audit(continuation(ring[0]), *ring)
     assert summary["recalls"]["all frames"]["R@1"] == 100.0
-    assert summary["losses"]["reversed"]["R@1"] == {"value": 100.0, "low": 100.0, "high": 100.0}
+    lost = summary["losses"]["reversed"]["R@1"]
+    assert (lost["value"], lost["high"]) == (100.0, 100.0)
+    assert lost["low"] == pytest.approx(100 * (2 * 0.025 ** (1 / RING) - 1))  # all of so few agree by chance, too
     # reversed, the video before scores 1 and all others tie; a middle frame is the same for all
     assert set(table.column("reversed_rank").to_pylist()) == {RING - 1}
     assert set(table.column("middle_rank").to_pylist()) == {RING - 1}

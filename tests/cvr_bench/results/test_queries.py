@@ -65,6 +65,9 @@ def test_json_has_every_field(result, cvr):
         (["--rank", "4"], "should be FROM-TO"),
         (["--rank", "\u00b2-"], "should be FROM-TO"),
         (["--rank", f"1-{'9' * 5000}"], "should be FROM-TO"),
+        (["--rank", "1-0"], "should be FROM-TO"),
+        (["--rank", "10-2"], "should be FROM-TO"),
+        (["--rank", "0-"], "should be FROM-TO"),
         (["--worst", "1", "--best", "1"], "two orders"),
     ],
 )

@@ -122,3 +122,24 @@ def test_values_without_partner_are_an_error():
         Clusters.of([["a"]], [])
     with pytest.raises(ValueError, match="One value per query is needed, got 3 of 2"):
         share_interval(np.zeros(3), clusters("ab"))
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 6, 10])
+def test_queries_that_all_agree_tell_no_more_than_a_sign_test(count):
+    from scipy.stats import binomtest
+
+    groups, sign = clusters(range(count)), binomtest(count, count)
+    for size in (100.0, 1.0, 100 / 3):
+        first, second = np.full(count, size), np.zeros(count)
+        assert p_of_difference(first, second, groups) == pytest.approx(sign.pvalue)
+        found = difference_interval(first, second, groups)
+        assert found.excludes_zero == (sign.pvalue < 0.05)
+        assert found.low == pytest.approx(size * (2 * sign.proportion_ci(method="exact").low - 1))
+    nearly = np.array([*[100.0] * (count - 1), 75.0])
+    assert p_of_difference(nearly, np.zeros(count), groups) >= sign.pvalue
+    assert p_of_difference(np.array([100.0, 0, 100, 0]), np.zeros(4), clusters("aabb")) == 0.5
+
+
+def test_a_share_that_rounding_lifts_above_all_has_an_interval():
+    found = share_interval(np.full(100, 100 * (1 + 1e-15)), clusters(range(100)))
+    assert (found.low, found.high) == (pytest.approx(100 * 0.025 ** (1 / 100)), 100.0)

@@ -5,6 +5,7 @@ import pytest
 
 from cvr_bench.models import MODELS
 from cvr_bench.scoring.evaluate import evaluate
+from cvr_bench.scoring.intervals import Clusters, share_interval
 from cvr_bench.scoring.measures import Measures
 from cvr_bench.tasks.task import Item, Mean, Query, Task
 from cvr_data.core.errors import CvrError
@@ -34,6 +35,26 @@ def test_groups_count_the_same_however_many_queries_they_have():
     measures = Measures(ks=(5,), means={"avgR@5": Mean(("R@5",), over="category")})
     assert value(measures, "avgR@5") == pytest.approx((100 + 100 / 3) / 2)
     assert value(measures, "avgR@5", TABLE.slice(1)) == pytest.approx(100 / 3)
+
+
+def test_the_interval_of_a_mean_over_groups_is_that_of_a_stratified_sample():
+    measures = Measures(ks=(5,), means={"avgR@5": Mean(("R@5",), over="category")})
+    sizes, hits = {"a": 300, "b": 100, "c": 50}, {"a": 270, "b": 50, "c": 5}
+    table = pa.table(
+        {
+            "rank": [1 if row < hits[name] else 9 for name, size in sizes.items() for row in range(size)],
+            "category": [name for name, size in sizes.items() for _ in range(size)],
+        }
+    )
+    groups = Clusters.of([[str(row)] for row in range(450)], [None] * 450)
+    shares = {name: hits[name] / size for name, size in sizes.items()}
+    expected = sum(share * (1 - share) / sizes[name] for name, share in shares.items()) / 9
+    values = measures.values(table, "avgR@5")
+    assert values.mean() == pytest.approx(50)
+    assert groups.variance(values) == pytest.approx(1e4 * expected * 450 / 449)
+    every = measures.values(table.set_column(0, "rank", pa.array([1] * 450)), "avgR@5")
+    found = share_interval(every, groups)
+    assert (found.value, found.low) == (100.0, pytest.approx(100 * 0.025 ** (1 / 450)))
 
 
 def test_what_a_record_says_is_read_again():

@@ -72,9 +72,11 @@ def test_every_way_to_load_weights_refuses_another_space(trained, cvr, one_line_
     ways = [
         ("bench", "-m", "rerank", "-o", "first=sum", "-o", "second=fdca", "-o", "second_checkpoint=results/fdca-tiny"),
         ("encode-queries", "-m", "fdca", "--checkpoint", "results/fdca-tiny", "-O", "queries"),
+        ("bench", *SMALL, "-o", "checkpoint=results/fdca-tiny", "-t", "epochs=1", "--no-audit", "-O", "further"),
     ]
     for words in ways:
         assert "was trained on features of another space: seed 0, here 7" in one_line_error(*words, "-e", "other")
+    assert not (trained / "further").exists()
 
 
 def test_weights_saw_what_the_weights_they_start_from_saw(trained, cvr):
