@@ -160,6 +160,7 @@ def _sources_of(result: Result) -> Sources:
         choice="what the result was scored on",
         distractors=tuple(input_paths(artifact, "distractors").values()),
         benchmark=_benchmark_of(result.record),
+        reference=result.protocol.reference if result.record.get("benchmark") is None else "exclude",
     )
 
 

@@ -80,6 +80,7 @@ class BenchModel:
             "split": run.split,
             "seed": run.seed,
             **({"benchmark": benchmark.identity()} if benchmark else {}),
+            **({"reference": self.sources.reference} if self.sources.reference != "exclude" else {}),
             **({"train_data": self.training.identity()} if self.training and self.train_config else {}),
             **({"allow_trained_generator": True} if run.allow_trained_generator else {}),
             "source_sha256": model_source_digest(self.component, self.config),

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cvr_bench.data.choose import Chosen
     from cvr_bench.results.result import Result
 
+SEEDS = 2**31
 NAME = f"{ascii_letters}{digits}._-"
 """What a result may be called."""
 
@@ -114,6 +115,8 @@ def bench_command(
 
     for model in models:
         MODELS.get(model)
+    if how["seed"] + seeds > SEEDS:
+        raise CvrError(f"--seeds {seeds} from --seed {how['seed']} on goes beyond the last seed, {SEEDS - 1}.")
     if (code := _spread_over_devices(devices, nodes)) is not None:
         return code
     machine = machine_of_command()

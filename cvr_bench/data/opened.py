@@ -56,6 +56,8 @@ class Sources:
     """A benchmark of the field whose files `data` holds; None for triplets of ours."""
     training: TrainingSource | CaptionSource | None = None
     """Triplets, or captions, to train on instead of the data's own train split."""
+    reference: str = "exclude"
+    """Whether a query's own video is left out of its ranking, of triplets of ours; a benchmark's protocol says so."""
 
     @cached_property
     def triplets(self) -> pa.Table:
@@ -149,6 +151,7 @@ class Sources:
         """Return how a split of the triplets is read. Raises CvrError: there is no such split."""
         options = {
             "data": self.data, "embeddings": self.embeddings, "videos": self.videos, "distractors": self.distractors,
+            "reference": self.reference,
         }  # fmt: skip
         return parse_config(Config, {**options, "split": split}, where="--split")
 

@@ -21,6 +21,7 @@ from cvr_data.core.artifacts import key_of, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.lineage import follow
 from cvr_data.core.model_packages import cache_folder
+from cvr_data.core.registry import split_options
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.videos.corpora import CORPORA
@@ -31,6 +32,8 @@ SAMPLE = "synthetic"
 """Name of the packaged sample in the annotations folder."""
 DEPTH = 4
 """How far below the current folder an annotations folder is looked for."""
+
+REFERENCES = ("exclude", "keep")
 
 
 def newest_data(root: Path) -> Path | None:
@@ -77,14 +80,28 @@ def choose_data_sources(
             raise CvrError(f"{named.name} comes without features of its videos; pass --embeddings (see cvr embed).")
         place, choice = named.config.annotations, f"--data {named.name}"
         return Sources(data=place, embeddings=embeddings, videos=(), choice=choice, benchmark=named)
-    if data_options:
-        raise CvrError(f"--data-option belongs to a benchmark named by --data: {', '.join(benchmark_data_names())}.")
+    reference = _reference_of_triplets(data_options)
     if data is not None and is_hub_data_name(data):
-        return find_data_sources(fetch_hub_data(data, cache_folder()), f"--data {data}", embeddings)
+        found = find_data_sources(fetch_hub_data(data, cache_folder()), f"--data {data}", embeddings)
+        return replace(found, reference=reference)
     if data is not None and not Path(data).exists():
         raise CvrError(f"{data} is no path here and no benchmark. {did_you_mean(data, benchmark_data_names())}")
     chosen, choice = (Path(data), "--data") if data is not None else default_data(Path())
-    return find_data_sources(chosen, choice, embeddings)
+    return replace(find_data_sources(chosen, choice, embeddings), reference=reference)
+
+
+def _reference_of_triplets(data_options: Sequence[str]) -> str:
+    """The one option that triplets of ours have: what becomes of a query's own video."""
+    options = split_options(data_options, "--data-option")
+    reference = options.pop("reference", "exclude")
+    if options:
+        raise CvrError(
+            f"Triplets take -D reference=keep alone; {', '.join(options)} belongs to a benchmark named by --data: "
+            f"{', '.join(benchmark_data_names())}."
+        )
+    if reference not in REFERENCES:
+        raise CvrError(f"--data-option reference: {reference!r} should be {' or '.join(REFERENCES)}.")
+    return reference
 
 
 def data_with_distractors(sources: Sources, folders: Sequence[Path]) -> Sources:

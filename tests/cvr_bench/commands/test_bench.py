@@ -204,7 +204,9 @@ def test_options_of_a_benchmark_name_its_results(cvr, in_samples):
         (["--data", "circo"], "/circo; get it from"),
         (["--data", "lsmdc", "--split", "train", "-D", "annotations=x"], "split: 'train' is not allowed"),
         (["--data", "egocvr", "--split", "test", "-D", "annotations=x"], "egocvr has one split"),
-        (["-D", "gallery=named"], "--data-option belongs to a benchmark named by --data"),
+        (["-D", "gallery=named"], "Triplets take -D reference=keep alone; gallery belongs to a benchmark"),
+        (["-D", "reference=keeep"], "reference: 'keeep' should be exclude or keep"),
+        (["--seed", "2147483647", "--seeds", "2"], "goes beyond the last seed, 2147483647"),
         (["--data", "cirrr"], "cirrr is no path here and no benchmark. Did you mean: cirr"),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cvr_bench.benchmarks.triplets import Config, load
-from cvr_bench.data.sources import default_data, find_data_sources, newest_data, sample_data_folder
+from cvr_bench.data.sources import choose_data_sources, default_data, find_data_sources, newest_data, sample_data_folder
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow
@@ -52,6 +52,14 @@ def test_features_and_videos_are_followed(world):
     assert sources.embeddings == world.embeddings
     assert sources.videos == (world.videos,)
     assert follow(world.triplets, "checkpoint") == ()
+
+
+def test_a_query_s_own_video_is_ranked_where_that_is_asked_for(world):
+    for options, expected in ((), "exclude"), (["reference=keep"], "keep"):
+        task = choose_data_sources(str(world.triplets), options, None).task("test")
+        assert task.protocol.reference == expected
+        own = task.queries[0].reference.item_id
+        assert task.is_allowed(task.queries[0], own) == (expected == "keep")
 
 
 def test_several_folders_of_one_kind_are_all_found(tmp_path):
