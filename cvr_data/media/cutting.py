@@ -79,11 +79,11 @@ def _frames(opened: Opened, clip: Clip, tick: Fraction, work: Work) -> Iterator[
     start, end = (None if time is None else origin + Fraction(str(time)) for time in (clip.start_s, clip.end_s))
     if start is not None and clip.start_s:
         container.seek(int(start * 1_000_000))
-    stream.codec_context.thread_count = 1
+    context = opened.decoder()
     latest = None
     for packet in chain(Packets(container.demux(stream), work), [None]):
         try:
-            decoded = stream.codec_context.decode(packet)
+            decoded = context.decode(packet)
         except av.EOFError:
             return
         except av.FFmpegError:

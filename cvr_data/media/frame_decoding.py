@@ -151,8 +151,7 @@ def decode_all(clip: Clip, listing: Listing, take: Callable[[int, "VideoFrame"],
     if listing.pts is not None and listing.times is not None:
         by_pts = {pts: number for number, pts in enumerate(listing.times)}
     with open_video(clip.path, work.limits) as opened:
-        context = opened.stream.codec_context
-        context.thread_count = 1
+        context = opened.decoder()
         count = 0
         for packet in chain(Packets(opened.container.demux(opened.stream), work), [None]):
             try:
@@ -172,8 +171,7 @@ def _decode_runs(clip: Clip, runs: Sequence[FrameRun], sought: int | None, work:
     """Return the wanted frames by timestamp, as far as the decoder gives them."""
     found: dict[int, VideoFrame] = {}
     with open_video(clip.path, work.limits) as opened:
-        context = opened.stream.codec_context
-        context.thread_count = 1  # as in `decode_all`
+        context = opened.decoder()
         if sought is not None:
             opened.container.seek(sought, stream=opened.stream)
         packets = enumerate(Packets(opened.container.demux(opened.stream), work))

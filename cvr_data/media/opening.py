@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cvr_data.core.errors import first_line
 from cvr_data.core.reading import check_plain
@@ -18,8 +18,11 @@ from cvr_data.media.verdict import UnreadableVideo
 if TYPE_CHECKING:
     from av import VideoStream
     from av.container import InputContainer
+    from av.video.codeccontext import VideoCodecContext
 
 PICTURE_CODECS = frozenset({"mjpeg", "png", "bmp", "webp", "tiff", "gif", "jpeg2000", "jpegls", "ppm"})
+WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""Codec -> the decoder that also reads the transparency that WebM and Matroska keep beside its packets."""
 SCRIPTS = (b"ffconcat", b"#EXTM3U", b"[playlist]", b"<MPD", b"<smil", b"v=0\r\n", b"v=0\n", b";FFMETADATA")
 """How files begin that name others."""
 HEAD = 4096
@@ -33,6 +36,18 @@ class Opened:
 
     container: "InputContainer"
     stream: "VideoStream"
+
+    def decoder(self) -> "VideoCodecContext":
+        """Return what decodes its packets, on one thread: libvpx where FFmpeg's own leaves transparency out."""
+        import av
+
+        context = self.stream.codec_context
+        if context.name in WITH_ALPHA and self.stream.metadata.get("alpha_mode") == "1":
+            seeing = cast("VideoCodecContext", av.CodecContext.create(WITH_ALPHA[context.name], "r"))
+            seeing.extradata = context.extradata
+            context = seeing
+        context.thread_count = 1
+        return context
 
 
 def plain_head(path: Path) -> bytes:

@@ -76,10 +76,10 @@ def _frames_from(opened: Opened, start_s: float, work: Work) -> Iterator["VideoF
     container, stream = opened.container, opened.stream
     if start_s > 0:
         container.seek((container.start_time or 0) + int(start_s * 1_000_000))
-    stream.codec_context.thread_count = 1
+    context = opened.decoder()
     for packet in chain(Packets(container.demux(stream), work), [None]):
         try:
-            yield from stream.codec_context.decode(packet)
+            yield from context.decode(packet)
         except av.EOFError:
             return
         except av.FFmpegError:

@@ -95,3 +95,23 @@ def test_packets_that_are_timestamped_as_they_are_decoded_do_not_order_the_frame
     frames = np.stack(all_frames(path))
     assert np.array_equal(read_frames(path, 48), frames)
     assert np.array_equal(read_frames(Clip(path, 1.2, 2.0)), frames[12:20])
+
+
+@pytest.mark.parametrize(("codec", "name"), [("libvpx-vp9", "vp9.webm"), ("libvpx", "vp8.mkv")])
+def test_a_web_film_with_alpha_lies_on_white(tmp_path, codec, name):
+    # https://github.com/Vanilagy/mediabunny/issues/178: FFmpeg's own decoders leave out what is transparent
+    picture = np.zeros((48, 64, 4), np.uint8)
+    picture[..., 0] = 200  # hidden
+    picture[10:30, 10:30] = [0, 0, 255, 255]
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(codec, rate=10, options={"auto-alt-ref": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuva420p"
+        for number in range(12):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgba").reformat(format="yuva420p")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    for medium in (tmp_path / name, Clip(tmp_path / name, 0.5, 1.0)):
+        frames = read_frames(medium, 3).astype(int)
+        assert np.abs(frames[:, 2, 2] - 255).max() <= 3
+        assert np.abs(frames[:, 20, 20] - [0, 0, 255]).max() <= 12
