@@ -16,6 +16,8 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 CAPTIONS = [
     ("a", "a dog runs on the beach", "train"), ("b", "a cat runs on the beach", "train"),

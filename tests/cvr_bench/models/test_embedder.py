@@ -17,6 +17,8 @@ from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import Video, read_frames
 from tests.native_embedders import FILMS, QUERIES, grey_embedding, write_film_triplets, write_films
 
+pytestmark = pytest.mark.slow
+
 MODEL = "tests.native_embedders:LastGrey"
 CLOSE = {"atol": 2e-3, "rtol": 0}
 

@@ -31,6 +31,8 @@ from cvr_data.features.single_inputs import (
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import VIDEOS
 
+pytestmark = pytest.mark.slow
+
 COLOURS = ("red", "blue", "green", "white", "black", "pink")
 
 

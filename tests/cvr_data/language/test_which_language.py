@@ -4,6 +4,8 @@ import pytest
 
 from cvr_data.language.which_language import languages_of, script_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_caption_in_another_script_is_told_by_most_of_its_letters():
     captions = [

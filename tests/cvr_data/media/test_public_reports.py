@@ -13,6 +13,8 @@ from cvr_data.media.video import probe_medium, read_frames, read_frames_and_note
 from tests.cvr_data.media.test_frame_decoding import all_frames
 from tests.odd_media import add_film, add_tone, drawn, mux_film, mux_tone, write_film
 
+pytestmark = pytest.mark.slow
+
 
 def test_hevc_with_a_keyframe_every_third_frame_is_sought_to_the_right_one(tmp_path):
     # https://github.com/meta-pytorch/torchcodec/issues/1339 and /179: a stale frame, or none, after seeking back

@@ -15,6 +15,8 @@ from cvr_data.pairs.needs_both import _taken, chosen_distractors
 from cvr_data.tables import TRIPLETS, VIDEOS
 from tests.cvr_data.pairs.test_distractors import POOL, QUERY, write
 
+pytestmark = pytest.mark.slow
+
 SUM = "text-video+reference-video"
 
 

@@ -15,6 +15,8 @@ from cvr_data.videos.corpora.recordings import clip_spans
 from cvr_data.videos.cut import cut_videos
 from cvr_data.videos.subtitles import Cue, read_subtitles, said_between, subtitle_file
 
+pytestmark = pytest.mark.slow
+
 SAMPLE = Path("annotations/samples/recordings").resolve()
 FPS = 10
 

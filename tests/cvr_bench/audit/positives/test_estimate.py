@@ -8,6 +8,8 @@ import pytest
 from cvr_bench.audit.positives.estimate import Stratum, draw_cells, estimate_unfound
 from cvr_data.videos.synthetic.world import sample_synthetic_world
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_cell_is_drawn_as_often_as_any_other():
     counts = {"a": 3, "b": 0, "c": 1}

@@ -18,6 +18,8 @@ from tests.native_embedders import FILMS, grey_embedding, write_films
 from tests.sounding_film import write_sounding_film
 from tests.tiny_language_models import save_vision_language_model
 
+pytestmark = pytest.mark.slow
+
 MODEL = "tests.native_embedders:LastGrey"
 CLOSE = {"atol": 1e-5, "rtol": 1e-4}
 

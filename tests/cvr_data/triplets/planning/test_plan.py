@@ -20,6 +20,8 @@ from cvr_data.triplets.planning.shares import share_of
 from cvr_data.videos.synthetic.truth import read_truth
 from tests.truth_measures import text_is_correct
 
+pytestmark = pytest.mark.slow
+
 TEXTS = TextsConfig(prompt="static", backend="rules")
 
 

@@ -6,6 +6,8 @@ from scipy.stats import binomtest
 
 from cvr_data.triplets.planning.shares import choose_cut, cuts_of, share_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_interval_of_single_rows_is_that_of_clopper_and_pearson():
     found = share_of(np.arange(200) < 190, np.arange(200))
