@@ -26,9 +26,9 @@ from cvr_data.pairs.search.statement_tables import (
     Numbered,
     as_column,
     numbered,
+    numbered_words,
     stated_by,
     told_by,
-    words_of,
 )
 from cvr_data.pairs.strategies.concept import Config
 
@@ -62,7 +62,7 @@ def compare(captions: list[str], told: dict, size: int) -> None:
     """Print how many pairs of statements a job compares in a second."""
     stated, named = zip(*(stated_by([caption], told, 0) for caption in captions), strict=True)
     names, uses = np.unique([each["word"] for words in named for each in words], return_counts=True)
-    known = words_of(pa.array(names.tolist()), uses, len(captions))
+    known = numbered_words(pa.array(names.tolist()), uses, len(captions))
     found = numbered(as_column(stated, STATED), *known)
     config = Config()
     search = statement_search.Search(config.limits(), config.max_group)

@@ -57,30 +57,32 @@ def pool_findings(sources: Sources, split: str, k: int) -> tuple[dict[str, Any],
     queries = {name: query for name, query in pool_queries(rows).items() if name in known and pool.can_ask(query)}
     asked = list(queries.values())
     ranks = pool.ranks(asked)
-    merged = merged_ranks(ranks)
     k = k or pool.k
-    labels = composition_labels(merged, k)
-    sizes = pool.sizes(asked)
-    at = {str(one): one for one in sorted({1, k, USUAL_K})}
-    chance_at = {name: chance_shares(pool.rankings, *sizes, one) for name, one in at.items()}
-    by_label = {name: _counted(composition_labels(merged, one)) for name, one in at.items()}
+    labels = composition_labels(merged_ranks(ranks), k)
     pairs = len({*rows.column("pair_id").to_pylist()} - {None})
     record = {
         "pool": pool.scorers,
         "pool_version": POOL_VERSION,
         "k": k,
         "gallery": len(pool.ids),
-        "labels": by_label[str(k)],
-        "labels_at": by_label,
-        "chance_at": chance_at,
-        "needs_both_above_chance": above_chance(
-            by_label[str(k)][BOTH] / len(asked), chance_at[str(k)][BOTH] / len(asked)
-        ),
-        **yield_of(by_label[str(k)], pairs),
+        **_labels_beside_chance(pool, asked, ranks, k),
+        **yield_of(_counted(labels), pairs),
         "slots": slots_of_labels(dict(zip(queries, labels, strict=True)), rows),
         "held_out": _held_out(pool, asked, ranks, k),
     }
     return record, _table(queries, ranks, labels)
+
+
+def _labels_beside_chance(
+    pool: SingleInputPool, asked: list[PoolQuery], ranks: Mapping[str, np.ndarray], k: int
+) -> dict[str, Any]:
+    """How many queries have each label at K, at 1 and at the usual K, and how many would by chance."""
+    at, merged, sizes = sorted({1, k, USUAL_K}), merged_ranks(ranks), pool.sizes(asked)
+    labels_at = {str(one): _counted(composition_labels(merged, one)) for one in at}
+    chance_at = {str(one): chance_shares(pool.rankings, *sizes, one) for one in at}
+    labels, chance = labels_at[str(k)], chance_at[str(k)]
+    above = above_chance(labels[BOTH] / len(asked), chance[BOTH] / len(asked))
+    return {"labels": labels, "labels_at": labels_at, "chance_at": chance_at, "needs_both_above_chance": above}
 
 
 def gallery_texts(sources: Sources, triplets: pa.Table, gallery: list[str]) -> pa.Table:

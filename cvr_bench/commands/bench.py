@@ -110,13 +110,9 @@ def bench_command(
     from cvr_bench.data.choose import choose_data
     from cvr_bench.data.sources import data_with_distractors
     from cvr_bench.data.training import find_data_mixture
-    from cvr_bench.models import MODELS
     from cvr_bench.training.launch import first_process_first, leave_training_group
 
-    for model in models:
-        MODELS.get(model)
-    if how["seed"] + seeds > SEEDS:
-        raise CvrError(f"--seeds {seeds} from --seed {how['seed']} on goes beyond the last seed, {SEEDS - 1}.")
+    _check_asked(models, how["seed"], seeds)
     if (code := _spread_over_devices(devices, nodes)) is not None:
         return code
     machine = machine_of_command()
@@ -135,6 +131,16 @@ def bench_command(
     _end_bench(found, lacking, as_json=as_json, has_train_options=bool(train_options))
     leave_training_group()
     return None
+
+
+def _check_asked(models: Sequence[str], seed: int, seeds: int) -> None:
+    """Refuse what cannot be before anything is read. Raises CvrError: no such model, or seeds that run out."""
+    from cvr_bench.models import MODELS
+
+    for model in models:
+        MODELS.get(model)
+    if seed + seeds > SEEDS:
+        raise CvrError(f"--seeds {seeds} from --seed {seed} on goes beyond the last seed, {SEEDS - 1}.")
 
 
 def _logging(log_every: int | None, loggers: Sequence[str]) -> list[str]:

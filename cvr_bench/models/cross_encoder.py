@@ -16,47 +16,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cvr_bench.models.parts.clip_pairs import ClipPair, DrawnScorer, PairScorer
+from cvr_bench.models.parts.clip_pairs import ClipPair, DrawnScorer, PairConfig, PairScorer
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.ranges import SIZE, within
-from cvr_data.features.device import DeviceName, DtypeName, device_of, dtype_of
+from cvr_data.features.device import device_of, dtype_of
 from cvr_data.features.encoders.networks.checkpoints import loading_encoder
 from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput
 from cvr_data.features.encoders.networks.sentence_model import SAMPLED, check_sentence_modalities, sentence_input
 from cvr_data.features.protocol import Encoder
-from cvr_data.media.timeline import sampler_and_rate
 
 READS_CLIPS = True
 """Its inputs are files, so features that are altered for an audit do not reach it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    model: str | None = None
-    """A folder or hub id of a CrossEncoder; needed."""
+class Config(PairConfig):
     revision: str | None = None
     """Commit of a hub id; None is the newest."""
-    videos: Path | None = None
-    """The videos table that tells where the files are; needed."""
     instruction: str | None = None
     """What the model is told that queries ask for; None is its own prompt."""
     frames: int = field(default=64, metadata=within(SIZE))
     """Frames of each video, at most."""
     sampler: str = "fps@2"
     """Which frames."""
-    dtype: DtypeName = field(default="auto", metadata={"output": False})
-    """Type of the products."""
-    device: DeviceName = field(default="auto", metadata={"output": False})
-    """Where the model runs."""
-    tiny: bool = False
-    """Scores drawn from ids instead of a model: for tests."""
-
-    def __post_init__(self) -> None:
-        sampler_and_rate(self.sampler)
-        if not self.tiny and (self.model is None or self.videos is None):
-            raise ValueError("it asks a model about files: -o model=MODEL and -o videos=VIDEOS are needed.")
-        if self.frames < 1:
-            raise ValueError("frames must be at least 1.")
 
 
 TINY = Config(tiny=True)
@@ -65,13 +47,12 @@ TINY = Config(tiny=True)
 def load(config: Config, encoder: Encoder) -> PairScorer | DrawnScorer:
     if config.tiny:
         return DrawnScorer()
-    assert config.videos is not None
     model = _loaded(config)
 
     def score(pairs: Sequence[ClipPair]) -> list[float]:
         return [_score_of(model, pair, config) for pair in pairs]
 
-    return PairScorer("cross-encoder", config.videos, frames=config.frames, sampler=config.sampler, score=score)
+    return PairScorer("cross-encoder", config, score)
 
 
 def _score_of(model: Any, pair: ClipPair, config: Config) -> float:

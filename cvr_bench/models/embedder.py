@@ -16,7 +16,7 @@ Source: query and document sides as in sentence-transformers (https://sbert.net/
 
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -62,7 +62,7 @@ class Config:
     """The videos table that tells where the files are; None is the one that the stored features were made of."""
     instruction: str | None = None
     """What the model is told that queries ask for; None is its own prompt for queries."""
-    tiny: bool = field(default=False)
+    tiny: bool = False
     """Stored features, added, instead of a model: for tests."""
 
     def __post_init__(self) -> None:

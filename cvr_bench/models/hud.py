@@ -28,13 +28,12 @@ Composed Video Retrieval", code github.com/iLearn-Lab/MM25-HUD.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from zlib import crc32
 
 import torch
 from torch import Tensor
 
-from cvr_bench.models.networks.covr.config import NetworkConfig
+from cvr_bench.models.networks.covr.config import QFormerConfig
 from cvr_bench.models.networks.covr.hud import NO_NOISE, HudNetwork, Noise
 from cvr_bench.models.networks.covr.inputs import AT_ONCE, Inputs, Limits
 from cvr_bench.models.networks.covr.late import TokenRetriever
@@ -52,13 +51,7 @@ AS_PUBLISHED = Limits(words=None, train_tokens=64, test_tokens=64, padded=True)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(NetworkConfig):
-    model: str | None = None
-    """Folder or hub id of a BLIP-2 retrieval model of transformers; None is a small network."""
-    reference_tokens: Path | None = None
-    """Embeddings folder with all vision tokens of references and targets (`-o tokens=states`); needed with `model`."""
-    queries: int = field(default=8, metadata=within(SIZE))
-    """Query tokens of the small network; as published 32."""
+class Config(QFormerConfig):
     samples: int = field(default=4, metadata=within(SIZE))
     """Drawn embeddings of the whole, as released."""
     level_weight: float = field(default=0.5, metadata=within(NOT_NEGATIVE))

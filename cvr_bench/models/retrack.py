@@ -31,12 +31,11 @@ code github.com/Lee-zixu/ReTrack.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from cvr_bench.models.networks.covr.config import NetworkConfig
+from cvr_bench.models.networks.covr.config import QFormerConfig
 from cvr_bench.models.networks.covr.inputs import AT_ONCE, Inputs, Limits
 from cvr_bench.models.networks.covr.late import TokenRetriever
 from cvr_bench.models.networks.covr.qformer import build_qformer
@@ -55,13 +54,7 @@ AS_PUBLISHED = Limits(words=None, train_tokens=64, test_tokens=64)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(NetworkConfig):
-    model: str | None = None
-    """Folder or hub id of a BLIP-2 retrieval model of transformers; None is a small network."""
-    reference_tokens: Path | None = None
-    """Embeddings folder with all vision tokens of references and targets (`-o tokens=states`); needed with `model`."""
-    queries: int = field(default=8, metadata=within(SIZE))
-    """Query tokens of the small network; as published 32."""
+class Config(QFormerConfig):
     frames: int = field(default=1, metadata=within(SIZE))
     """Frames of a video: 1 is the middle one, as published; more take all stored ones and as many times the tokens."""
     direction_weight: float = field(default=0.5, metadata=within(NOT_NEGATIVE))

@@ -15,15 +15,12 @@ Source: the score of RankVideo (https://arxiv.org/abs/2602.02444) and Qwen3-VL-R
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.models.parts.clip_pairs import ClipPair, DrawnScorer, PairScorer, Score
+from cvr_bench.models.parts.clip_pairs import ClipPair, DrawnScorer, PairConfig, PairScorer, Score
 from cvr_data.core.errors import CvrError
 from cvr_data.core.ranges import SIZE, within
-from cvr_data.features.device import DeviceName, DtypeName
 from cvr_data.features.protocol import Encoder
-from cvr_data.media.timeline import sampler_and_rate
 from cvr_data.media.video import Frames
 
 READS_CLIPS = True
@@ -37,38 +34,17 @@ LIKELIEST = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    model: str | None = None
-    """A vision-language chat model, by folder or hub id; needed."""
-    videos: Path | None = None
-    """The videos table that tells where the files are; needed."""
+class Config(PairConfig):
     engine: Literal["transformers", "vllm"] = "transformers"
-    """What runs the model."""
+    """What runs the model, a vision-language chat model."""
     instruction: str = SYSTEM
     """What the model is told to do."""
     yes: str = "yes"
     """The word, or the beginning of one, whose first token speaks for the candidate."""
     no: str = "no"
     """The word whose first token speaks against it."""
-    frames: int = field(default=8, metadata=within(SIZE))
-    """Frames of the reference, and as many of the candidate, at most."""
-    sampler: str = "uniform"
-    """Which frames."""
-    batch_size: int = field(default=4, metadata={"output": False})
+    batch_size: int = field(default=4, metadata={"output": False, **within(SIZE)})
     """Pairs that the model is given at once."""
-    dtype: DtypeName = field(default="auto", metadata={"output": False})
-    """Type of the products."""
-    device: DeviceName = field(default="auto", metadata={"output": False})
-    """Where the model runs."""
-    tiny: bool = False
-    """Scores drawn from ids instead of a model: for tests."""
-
-    def __post_init__(self) -> None:
-        sampler_and_rate(self.sampler)
-        if not self.tiny and (self.model is None or self.videos is None):
-            raise ValueError("it asks a model about files: -o model=MODEL and -o videos=VIDEOS are needed.")
-        if min(self.frames, self.batch_size) < 1:
-            raise ValueError("frames and batch_size must be at least 1.")
 
 
 TINY = Config(tiny=True)
@@ -77,9 +53,8 @@ TINY = Config(tiny=True)
 def load(config: Config, encoder: Encoder) -> PairScorer | DrawnScorer:
     if config.tiny:
         return DrawnScorer()
-    assert config.videos is not None
     score: Score = _by_vllm(config) if config.engine == "vllm" else _by_transformers(config)
-    return PairScorer("yes-no", config.videos, frames=config.frames, sampler=config.sampler, score=score)
+    return PairScorer("yes-no", config, score)
 
 
 def question(pair: ClipPair, instruction: str) -> list[dict[str, Any]]:

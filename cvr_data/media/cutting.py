@@ -5,11 +5,11 @@ Equal clips give equal bytes on one version of PyAV. Sound is copied packet by p
 
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cvr_data.media.clip import Clip
+from cvr_data.media.frame_decoding import frames_from
 from cvr_data.media.limits import Work
 from cvr_data.media.listing import Packets
 from cvr_data.media.opening import Opened, open_video
@@ -71,31 +71,18 @@ def _encoded(opened: Opened, clip: Clip, written: "OutputContainer", work: Work)
 
 
 def _frames(opened: Opened, clip: Clip, tick: Fraction, work: Work) -> Iterator[tuple[int, "VideoFrame"]]:
-    """The frames shown between the clip's times, with their timestamps, from the keyframe before its start."""
-    import av
-
-    container, stream = opened.container, opened.stream
-    origin = Fraction(container.start_time or 0, 1_000_000)
+    """The frames shown between the clip's times, with their timestamps."""
+    origin = Fraction(opened.container.start_time or 0, 1_000_000)
     start, end = (None if time is None else origin + Fraction(str(time)) for time in (clip.start_s, clip.end_s))
-    if start is not None and clip.start_s:
-        container.seek(int(start * 1_000_000))
-    context = opened.decoder()
     latest = None
-    for packet in chain(Packets(container.demux(stream), work), [None]):
-        try:
-            decoded = context.decode(packet)
-        except av.EOFError:
-            return
-        except av.FFmpegError:
+    for frame in frames_from(opened, clip.start_s or 0.0, work):
+        if frame.pts is None or (latest is not None and frame.pts <= latest):
             continue
-        for frame in decoded:
-            if frame.pts is None or (latest is not None and frame.pts <= latest):
-                continue
-            latest = frame.pts
-            if end is not None and frame.pts * tick >= end:
-                return
-            if start is None or frame.pts * tick >= start:
-                yield frame.pts, frame
+        latest = frame.pts
+        if end is not None and frame.pts * tick >= end:
+            return
+        if start is None or frame.pts * tick >= start:
+            yield frame.pts, frame
 
 
 def _sound_stream(opened: Opened, written: "OutputContainer") -> "tuple[AudioStream, Any] | None":

@@ -16,7 +16,7 @@ files of their own. Where timestamps do not tell the frames apart, the frame rat
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
@@ -145,26 +145,31 @@ def decode_all(clip: Clip, listing: Listing, take: Callable[[int, "VideoFrame"],
     One thread decodes: those of one video, which is decoded beside others, would take the network's cores, and on some
     damaged files they wait for each other for ever.
     """
-    import av
-
     by_pts = None
     if listing.pts is not None and listing.times is not None:
         by_pts = {pts: number for number, pts in enumerate(listing.times)}
     with open_video(clip.path, work.limits) as opened:
-        context = opened.decoder()
-        count = 0
-        for packet in chain(Packets(opened.container.demux(opened.stream), work), [None]):
-            try:
-                frames = context.decode(packet)
-            except av.EOFError:
+        for count, frame in enumerate(frames_from(opened, 0.0, work)):
+            number = count if by_pts is None else None if frame.pts is None else by_pts.get(frame.pts)
+            if number is not None and not take(number, frame):
                 return
-            except av.FFmpegError:
-                continue
-            for frame in frames:
-                number = count if by_pts is None else None if frame.pts is None else by_pts.get(frame.pts)
-                count += 1
-                if number is not None and not take(number, frame):
-                    return
+
+
+def frames_from(opened: Opened, start_s: float, work: Work) -> Iterator["VideoFrame"]:
+    """Yield the frames that can be decoded, from the keyframe before a second on, or from the start."""
+    import av
+
+    container, context = opened.container, opened.decoder()
+    if start_s > 0:
+        container.seek((container.start_time or 0) + int(start_s * 1_000_000))
+    for packet in chain(Packets(container.demux(opened.stream), work), [None]):
+        try:
+            frames = context.decode(packet)
+        except av.EOFError:
+            return
+        except av.FFmpegError:
+            continue
+        yield from frames
 
 
 def _decode_runs(clip: Clip, runs: Sequence[FrameRun], sought: int | None, work: Work) -> dict[int, "VideoFrame"]:

@@ -5,17 +5,15 @@ extra `recordings`.
 """
 
 import math
-from collections.abc import Iterator
 from fractions import Fraction
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cvr_data.media.clip import Clip
+from cvr_data.media.frame_decoding import frames_from
 from cvr_data.media.limits import Work
-from cvr_data.media.listing import Packets
-from cvr_data.media.opening import Opened, open_video
+from cvr_data.media.opening import open_video
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -57,7 +55,7 @@ def shot_cuts(clip: Clip, threshold: float, work: Work) -> list[float]:
         tick, origin = Fraction(opened.stream.time_base or 1), Fraction(opened.container.start_time or 0, 1_000_000)
         rate = Fraction(opened.stream.average_rate or 25)
         latest = -1
-        for frame in _frames_from(opened, float(start) - BESIDE_S, work):
+        for frame in frames_from(opened, float(start) - BESIDE_S, work):
             if frame.pts is None or frame.pts <= latest:
                 continue
             latest = frame.pts
@@ -67,23 +65,6 @@ def shot_cuts(clip: Clip, threshold: float, work: Work) -> list[float]:
             cuts = detector.process_frame(at, _small(frame))
             found += [cut.pts * tick - origin for cut in cuts if cut.pts is not None]
     return [math.floor(time * 1_000_000) / 1_000_000 for time in found if max(start, tick) <= time < end]
-
-
-def _frames_from(opened: Opened, start_s: float, work: Work) -> Iterator["VideoFrame"]:
-    """The frames that can be decoded from the keyframe before a second on."""
-    import av
-
-    container, stream = opened.container, opened.stream
-    if start_s > 0:
-        container.seek((container.start_time or 0) + int(start_s * 1_000_000))
-    context = opened.decoder()
-    for packet in chain(Packets(container.demux(stream), work), [None]):
-        try:
-            yield from context.decode(packet)
-        except av.EOFError:
-            return
-        except av.FFmpegError:
-            continue
 
 
 def _small(frame: "VideoFrame") -> np.ndarray:

@@ -18,16 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import hashes_of
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
-from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.language.frames import Frame
 from cvr_data.language.told_frames import told_frame
 from cvr_data.modifications.asking.ask import Asker, Tally
@@ -203,7 +201,9 @@ def write_frames(videos: Path, out: Path, chosen: FramesBy, *, overwrite: bool =
     about: dict[str, Any] = {"makes_rows": True, "is_counted": False}
     with run, chosen.jobs():
         flow = run.read(videos, ["captions"], ["captions"]).then(Step(name="captions", run=_captions, **about))
-        flow = flow.then(KeyedStep(name="distinct", run=_distinct, key=_by_caption, bucket_values=ROWS, **about))
+        flow = flow.then(
+            KeyedStep(name="distinct", run=_distinct, key=ByColumn("caption"), bucket_values=ROWS, **about)
+        )
         flow = flow.then(Step(name="frames", run=_written, sides=(chosen.side(),), tells=True))
         run.write_parts(flow, FRAMES, sort_by=("caption",), unit="captions")
         told = gathered(run.told, "status", "reasons", "words")
@@ -212,10 +212,6 @@ def write_frames(videos: Path, out: Path, chosen: FramesBy, *, overwrite: bool =
 
 def _captions(config: None, videos: pa.Table) -> pa.Table:
     return pa.table({"caption": pc.unique(pc.list_flatten(videos.column("captions")).combine_chunks())})
-
-
-def _by_caption(config: None, captions: pa.Table) -> np.ndarray:
-    return hashes_of(captions.column("caption"))
 
 
 def _distinct(config: None, captions: pa.Table) -> pa.Table:

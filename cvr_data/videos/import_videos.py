@@ -20,7 +20,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.places import place_of
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
-from cvr_data.core.runner import StageRun
+from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import Step
 from cvr_data.language.normalise import clean_columns
 from cvr_data.language.which_language import languages_of
@@ -57,11 +57,7 @@ def import_videos(
 ) -> Artifact:
     """Write the videos of a corpus and return the artifact, resuming an interrupted import.
 
-    Args:
-        corpus: a module of `cvr list corpora`.
-        config: its Config.
-        out: the folder, or a function that gives one for what the files hold now.
-        overwrite: replace what the folder holds.
+    `out` may be a function that gives the folder for what the files hold now.
 
     Raises:
         CvrError: the source cannot be read, gives no row at all, or `out` holds something else.
@@ -87,21 +83,26 @@ def import_videos(
     where = ", ".join(map(str, inputs.values())) or name
     with run:
         try:
-            rows = run.made("read", partial(_corpus_parts, corpus, config, run.out))
-            if not rows.parts:
-                raise CvrError(f"{where}: no row can be used.")
-            videos = rows.then(repeated_videos_step(getattr(config, "repeated", "error")))
-            refuse_repeated_videos(videos, where, "repeated" in config_dict(config))
-            is_looked_at = getattr(config, "check", False)
-            videos = videos.then(Step(name="look", run=_looked, tells=True)) if is_looked_at else videos
-            videos = videos.then(Step(name="caption", run=_cleaned, tells=True))
-            run.write_parts(videos.then(Step(name="kept", run=_without_detail, is_counted=False)), VIDEOS)
+            run.write_parts(_corpus_videos(run, corpus, config, where), VIDEOS)
         except CvrError as error:
             # A source that is wrong will be no better on the next run: nothing half-written stays.
             run.writer.discard()
             is_named = any(str(path) in str(error) for path in inputs.values())
             raise error if is_named else CvrError(f"{where}: {error}") from None
         return run.finish(**_told_of_import(run.told))
+
+
+def _corpus_videos(run: StageRun, corpus: CorpusModule, config: Any, where: str) -> Flow:
+    """The videos of a corpus with their captions cleaned, and their media looked at where that is asked for."""
+    rows = run.made("read", partial(_corpus_parts, corpus, config, run.out))
+    if not rows.parts:
+        raise CvrError(f"{where}: no row can be used.")
+    videos = rows.then(repeated_videos_step(getattr(config, "repeated", "error")))
+    refuse_repeated_videos(videos, where, "repeated" in config_dict(config))
+    if getattr(config, "check", False):
+        videos = videos.then(Step(name="look", run=_looked, tells=True))
+    videos = videos.then(Step(name="caption", run=_cleaned, tells=True))
+    return videos.then(Step(name="kept", run=_without_detail, is_counted=False))
 
 
 def _told_of_import(counts: Mapping[str, int]) -> dict[str, Any]:

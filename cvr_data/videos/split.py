@@ -36,19 +36,11 @@ def split_video_artifact(
     queries: Queries | None = None,
     overwrite: bool = False,
 ) -> Artifact:
-    """Return the artifact of videos with `group_id` and `split`; those of `keep`, an earlier one, stay as they were.
+    """Return the artifact of videos with `group_id` and `split`; those of `keep`, an earlier output, stay as they were.
 
     Without embeddings the media are decoded, and only videos of equal perceptual hash are grouped. Videos without
-    features are groups of their own.
-
-    Args:
-        videos: the videos.
-        embeddings: of them.
-        config: how they are split.
-        out: folder to write.
-        keep: an earlier output.
-        queries: how many queries val and test should have; then pairs decide who goes there, not the draw.
-        overwrite: write over another artifact.
+    features are groups of their own. Where `queries` says how many val and test should have, pairs decide who goes
+    there.
 
     Raises:
         CvrError: not a videos table, an unknown split, embeddings of none of the videos, pairs that are too few, or

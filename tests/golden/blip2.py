@@ -1,6 +1,7 @@
 """CoVR-2's Q-Former: the joint pass of a query and the image pass of a target, from weights with published names."""
 
 import json
+from typing import Any
 
 import torch
 
@@ -48,6 +49,14 @@ def compare(arrays: Arrays) -> list[Comparison]:
 
 def network(arrays: Arrays) -> QFormerNetwork:
     """Return the network with the weights of the file."""
+    sizes, weights, config = stored_qformer(arrays)
+    found = QFormerNetwork(config, len(weights["text_projection.bias"]), queries=sizes["num_query_tokens"])
+    found.load_state_dict(weights)
+    return found.eval()
+
+
+def stored_qformer(arrays: Arrays) -> tuple[dict[str, Any], dict[str, torch.Tensor], Any]:
+    """Return the sizes that a file says, its weights under the names of transformers, and the Q-Former's config."""
     sizes = json.loads(str(arrays["config_json"]))
     published = {name: torch.from_numpy(value) for name, value in arrays.items() if name.startswith(WEIGHTS)}
     weights = renamed_checkpoint({name.removeprefix(WEIGHTS): weight for name, weight in published.items()}, "blip2")
@@ -61,6 +70,4 @@ def network(arrays: Arrays) -> QFormerNetwork:
         vision_width=sizes["encoder_hidden_size"],
         every=sizes["cross_attention_frequency"],
     )
-    found = QFormerNetwork(config, len(weights["text_projection.bias"]), queries=sizes["num_query_tokens"])
-    found.load_state_dict(weights)
-    return found.eval()
+    return sizes, weights, config

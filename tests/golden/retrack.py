@@ -8,11 +8,12 @@ import torch
 
 from cvr_bench.checkpoints.names import renamed_checkpoint
 from cvr_bench.models.networks.covr.blip import ImageTokens, Words
-from cvr_bench.models.networks.covr.qformer import LAST_NORM, qformer_config
+from cvr_bench.models.networks.covr.qformer import LAST_NORM
 from cvr_bench.models.networks.covr.retrack import RetrackNetwork, compared, released_losses
 from tests.golden import Arrays, Comparison
+from tests.golden.blip2 import WEIGHTS, stored_qformer
 
-WEIGHTS, GRADIENTS = "sd.", "out_grad."
+GRADIENTS = "out_grad."
 NAMES = {"input_ids", "attention_mask", "ref_vit", "target_vit", "config_json"}
 LOOSE, LOGITS, LOSSES = (1e-5, 3e-5), (1e-4, 3e-4), (2e-5, 5e-5)
 """Absolute tolerances, of one frame and of several."""
@@ -71,19 +72,7 @@ def compare(arrays: Arrays) -> list[Comparison]:
 
 def network(arrays: Arrays) -> RetrackNetwork:
     """Return the network with the weights of the file."""
-    sizes = json.loads(str(arrays["config_json"]))
-    published = {name: torch.from_numpy(value) for name, value in arrays.items() if name.startswith(WEIGHTS)}
-    weights = renamed_checkpoint({name.removeprefix(WEIGHTS): weight for name, weight in published.items()}, "blip2")
-    config = qformer_config(
-        width=sizes["hidden_size"],
-        layers=sizes["num_hidden_layers"],
-        heads=sizes["num_attention_heads"],
-        hidden=sizes["intermediate_size"],
-        vocabulary=sizes["vocab_size"],
-        positions=sizes["max_position_embeddings"],
-        vision_width=sizes["encoder_hidden_size"],
-        every=sizes["cross_attention_frequency"],
-    )
+    sizes, weights, config = stored_qformer(arrays)
     queries, frames, batch = (sizes[name] for name in ("num_query_tokens", "frames", "batch"))
     found = RetrackNetwork(config, sizes["embed_dim"], queries=queries, frames=frames, batch=batch)
     found.load_state_dict({name.replace(LAST_NORM, "ln_vision."): weight for name, weight in weights.items()})

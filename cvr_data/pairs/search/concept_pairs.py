@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.columns import whole_column
 from cvr_data.language.exclusion import FITS
 from cvr_data.language.statements import SLOTS
 from cvr_data.pairs.search.statement_pairs import NOTHING, Limits, Words, compared
@@ -61,7 +62,7 @@ def best_pairs(
         videos: with `stated` and `named`.
         words: of the corpus.
     """
-    stated = numbered(_whole(videos.column("stated")), *words)
+    stated = numbered(whole_column(videos.column("stated")), *words)
     firsts = np.searchsorted(stated.video_N, np.arange(videos.num_rows))
     places = [found.column(f"{side}_place").to_numpy() for side in ("reference", "target")]
     ones, others = (firsts[end] + place for end, place in zip(ends, places, strict=True))
@@ -92,7 +93,7 @@ def _entailed(
     rows: np.ndarray, changes_PS: np.ndarray, stated: Numbered, videos: pa.Table, words: tuple[pa.Array, Words]
 ) -> np.ndarray:
     """Return where a caption of the reference tells what comes in, or one of the target what goes out."""
-    named = _whole(videos.column("named"))
+    named = whole_column(videos.column("named"))
     numbers = pc.index_in(pc.struct_field(pc.list_flatten(named), "word"), words[0]).to_numpy(zero_copy_only=False)
     starts = named.offsets.to_numpy() - named.offsets[0].as_py()
     pair, slot = np.nonzero(changes_PS)
@@ -122,7 +123,7 @@ def _ranges(first: np.ndarray, last: np.ndarray) -> np.ndarray:
 def pair_columns(best: Best, videos: pa.Table, strategy: str) -> pa.Table:
     """Return a row per pair, sorted by the ids of its videos."""
     ids = videos.column("video_id").to_pylist()
-    flat = pc.list_flatten(_whole(videos.column("stated")))
+    flat = pc.list_flatten(whole_column(videos.column("stated")))
     numbers, local = np.unique(best.rows[:, 2:], return_inverse=True)
     stated = flat.take(pa.array(numbers)).to_pylist()
     columns: dict[str, list[Any]] = {name: [] for name in ROWS.names}
@@ -160,8 +161,3 @@ def _change(slot: str, before: dict | None, after: dict | None) -> dict[str, Any
         "kind": "action" if kind == "action" else "static", "slot": kind, "before": before["said"],
         "after": after["said"], "before_phrase": before["phrase"], "after_phrase": after["phrase"],
     }  # fmt: skip
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from cvr_data.core.columns import whole_column
 from cvr_data.core.mapped_rows import MappedRows, as_vectors, vectors_of
 from cvr_data.core.parts import mixed
 from cvr_data.core.runner import Flow, StageRun
@@ -70,7 +71,7 @@ def _sent(about: _Blocks, block: pa.Table, videos: MappedRows, words: tuple[pa.A
     """Return each statement of some videos once for every specific word of it."""
     start = block.column("start").to_pylist()[0]
     numbers = np.arange(start, min(start + VIDEOS, about.total))
-    found = numbered(_whole(videos.take(numbers, ["stated"]).column("stated")), *words)
+    found = numbered(whole_column(videos.take(numbers, ["stated"]).column("stated")), *words)
     evidence_N = found.statements.evidence_N
     assert evidence_N is not None
     is_ground_NG = grounds_of(found.statements.words_NS[:, GROUNDS], words[1], about.search.limits.rarity)
@@ -121,8 +122,3 @@ def _both_ways(
         yield pa.table(
             {field.name: pa.array(column).cast(field.type) for field, column in zip(FOUND, columns, strict=True)}
         )
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

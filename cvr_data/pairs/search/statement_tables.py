@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import Bucket, hashes_of, read_bucket
+from cvr_data.core.parts import Bucket, read_bucket
 from cvr_data.features.similarities import text_vectors
 from cvr_data.language.exclusion import is_specific
 from cvr_data.language.frames import Frame
@@ -140,7 +140,7 @@ def load_words(bucket: Bucket, encode: Encode | None = None) -> tuple[pa.Array, 
     table = pa.concat_tables(read_bucket(bucket)).sort_by("word").combine_chunks()
     names, uses = table.column("word").combine_chunks(), table.column("uses").to_numpy()
     is_word = names.to_numpy(zero_copy_only=False) != VIDEOS
-    return words_of(names.filter(pa.array(is_word)), uses[is_word], int(uses[~is_word].sum()), encode)
+    return numbered_words(names.filter(pa.array(is_word)), uses[is_word], int(uses[~is_word].sum()), encode)
 
 
 def load_words_with_minilm(bucket: Bucket) -> tuple[pa.Array, Words]:
@@ -153,7 +153,9 @@ def encoded(words: Sequence[str]) -> np.ndarray:
     return text_vectors(pa.array(words, pa.string()), None)
 
 
-def words_of(names: pa.Array, uses: np.ndarray, videos: int, encode: Encode | None = None) -> tuple[pa.Array, Words]:
+def numbered_words(
+    names: pa.Array, uses: np.ndarray, videos: int, encode: Encode | None = None
+) -> tuple[pa.Array, Words]:
     """Return words with how rare each is among so many videos."""
     said = names.to_pylist()
     # One more at the end, for NOTHING: it weighs nothing.
@@ -189,11 +191,6 @@ def numbered(stated: pa.Array, names: pa.Array, words: Words) -> Numbered:
     place_N = np.arange(len(video)) - np.repeat(starts, np.diff(np.append(starts, len(video))))
     evidence_N = pc.struct_field(structs, "evidence").to_numpy(zero_copy_only=False)
     return Numbered(Statements(words_NS, np.round(mass_N, 4), evidence_N), video, place_N)
-
-
-def by_word(config: Any, counts: pa.Table) -> np.ndarray:
-    """Return a number per word."""
-    return hashes_of(counts.column("word"))
 
 
 def as_column(rows: Iterable[list[dict]], kind: pa.DataType) -> pa.Array:

@@ -23,11 +23,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cvr_data.core.errors import CvrError
 from cvr_data.core.mapped_rows import MappedRows, mapped
-from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.parts import mixed
 from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.reading import read_text
 from cvr_data.core.runner import Flow
-from cvr_data.core.stages import KeyedStep, Side, Step
+from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
+from cvr_data.language.words import words_of
 from cvr_data.pairs.columns import summed
 from cvr_data.pairs.frames_by import TellsFrames
 from cvr_data.pairs.search.concept_pairs import best_pairs, pair_columns
@@ -38,17 +41,15 @@ from cvr_data.pairs.search.statement_tables import (
     NAMED,
     STATED,
     as_column,
-    by_word,
     counted_words,
     encoded,
     load_words,
     load_words_with_minilm,
     numbered,
+    numbered_words,
     stated_by,
     told_by,
-    words_of,
 )  # fmt: skip
-from cvr_data.pairs.search.synonyms import read_synonyms
 from cvr_data.tables import pair_id
 
 VERSION = 4
@@ -119,11 +120,11 @@ def mined_by(config: Config, videos: Flow, embeddings: Path | None, frames: Side
     run = videos.run
     about: dict[str, Any] = {"config": config, "makes_rows": True, "is_counted": False}
     sides = () if frames is None else (frames,)
-    parsed = KeyedStep(name="parse", run=_told, key=_by_id, bucket_values=CAPTIONS, sides=sides, **about)
+    parsed = KeyedStep(name="parse", run=_told, key=ByColumn("video_id"), bucket_values=CAPTIONS, sides=sides, **about)
     rows = run.rested(videos.then(parsed))
     counts = rows.then(Step(name="words", run=counted_words, **about))
     load = load_words if config.tie_breaker == "none" else load_words_with_minilm
-    words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=by_word, **about)), load)
+    words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=ByColumn("word"), **about)), load)
     known, total = mapped(rows.then(Step(name="stated", run=_stated, **about)), "video_id")
     found = paired_statements(run, known, total, words, Search(config.limits(), config.max_group))
     left_out = rows.then(Step(name="left out", run=_left_out, **about))
@@ -140,7 +141,7 @@ def explain(config: Config, reference: str, target: str) -> str:
     if not all(stated):
         return "not a pair: a caption names nothing that can be seen"
     names = pa.array(sorted({each["word"] for words in named for each in words}), pa.string())
-    words = words_of(names, np.ones(len(names)), 100, None if config.tie_breaker == "none" else encoded)
+    words = numbered_words(names, np.ones(len(names)), 100, None if config.tie_breaker == "none" else encoded)
     found = numbered(as_column(stated, STATED), *words)
     ones, others = (np.flatnonzero(found.video_N == side) for side in (0, 1))
     rows = np.repeat(ones, len(others)), np.tile(others, len(ones))
@@ -157,14 +158,29 @@ def explain(config: Config, reference: str, target: str) -> str:
     return f"a pair if {told_so}, among the {config.targets} best of the reference: {', '.join(changed)}"
 
 
+def read_synonyms(path: Path | None) -> dict[str, str]:
+    """Return word -> first word of its line, in a file of groups of words that are one.
+
+    Raises:
+        CvrError: no such file, or a word in two groups.
+    """
+    if path is None:
+        return {}
+    if not path.is_file():
+        raise CvrError(f"No file of synonyms at {path}; it has one group a line: big, large, huge")
+    stands_for: dict[str, str] = {}
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        group = [said for word in line.split(",") if (said := " ".join(words_of(word)))]
+        for word in group:
+            if stands_for.setdefault(word, group[0]) != group[0]:
+                raise CvrError(f"{path}, line {number}: {word!r} is in two groups; a word stands for one other only.")
+    return stands_for
+
+
 @lru_cache(maxsize=1000)
 def _stated_once(caption: str, synonyms: Path | None) -> tuple[Any, Any]:
     """What one caption states and names: it is asked for with each caption of the other video."""
     return stated_by([caption], told_by([caption], read_synonyms(synonyms)), 0)
-
-
-def _by_id(config: Config, videos: pa.Table) -> np.ndarray:
-    return hashes_of(videos.column("video_id"))
 
 
 def _told(config: Config, videos: pa.Table, frames: TellsFrames | None = None) -> pa.Table:
@@ -197,7 +213,7 @@ def _left_out(config: Config, videos: pa.Table) -> pa.Table:
 
 def _by_reference(config: Config, found: pa.Table) -> np.ndarray:
     if "reference" not in found.column_names:
-        return _by_id(config, found)
+        return ByColumn("video_id")(config, found)
     return mixed(found.column("reference").to_numpy().astype(np.uint64))
 
 

@@ -54,3 +54,15 @@ class CovrConfig(NetworkConfig):
     """Of a target's frames in training: mean, middle or, as released, query (weighted by its annotated scores)."""
     loss: Loss = "hn-nce"
     """Whether close negatives weigh more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QFormerConfig(NetworkConfig):
+    """What a model that reads references and targets alike with BLIP-2's Q-Former is made of (ReTrack, HUD)."""
+
+    model: str | None = None
+    """Folder or hub id of a BLIP-2 retrieval model of transformers; None is a small network."""
+    reference_tokens: Path | None = None
+    """Embeddings folder with all vision tokens of references and targets (`-o tokens=states`); needed with `model`."""
+    queries: int = field(default=8, metadata=within(SIZE))
+    """Query tokens of the small network; as published 32."""

@@ -13,7 +13,7 @@ from cvr_data.language.statements import SLOTS
 from cvr_data.pairs.search import statement_pairs, statement_search
 from cvr_data.pairs.search.statement_pairs import NOTHING, Limits, Statements, blocks_of, compared
 from cvr_data.pairs.search.statement_search import Search, _paired, _sent
-from cvr_data.pairs.search.statement_tables import words_of
+from cvr_data.pairs.search.statement_tables import numbered_words
 
 FILLINGS = {
     "agent": ["noun man", "noun woman", "noun kid", "noun dog", "noun person"],
@@ -26,7 +26,7 @@ FILLINGS = {
     "object colour": ["adj red", "adj blue", "adj colorful"],
 }
 VOCABULARY = sorted({word for words in FILLINGS.values() for word in words})
-NAMES, WORDS = words_of(pa.array(VOCABULARY), np.arange(len(VOCABULARY)) % 7 * 9, 60)
+NAMES, WORDS = numbered_words(pa.array(VOCABULARY), np.arange(len(VOCABULARY)) % 7 * 9, 60)
 STATEMENT = st.fixed_dictionaries({}, optional={slot: st.sampled_from(words) for slot, words in FILLINGS.items()})
 LIMITS = st.builds(Limits, st.sampled_from([0.0, 1.0, 2.5]), st.floats(0, 1), st.integers(1, 2))
 
