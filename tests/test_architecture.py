@@ -84,7 +84,12 @@ def imported(path: Path) -> set[str]:
 
 FRONT_DOORS = ("cvr_data", "cvr_bench")
 """The packages themselves: what a notebook calls, so they import every room, as commands do."""
-IMPORTS = {module: imported(path) for module, path in MODULES.items() if module not in FRONT_DOORS}
+
+
+@cache
+def imports() -> dict[str, set[str]]:
+    """Return what each module imports: for the one process that runs these tests, not for each that collects them."""
+    return {module: imported(path) for module, path in MODULES.items() if module not in FRONT_DOORS}
 
 
 def room_of(module: str) -> str:
@@ -124,8 +129,8 @@ def test_rooms_import_lower_floors_only():
     assert {room for room in map(room_of, MODULES) if "." in room} == {
         f"{top}.{room}" for top in FLOORS for names in FLOORS[top] for room in names
     }
-    assert not climbs(rooms_of(IMPORTS))
-    assert not [module for module, targets in IMPORTS.items() if "cli" in targets]
+    assert not climbs(rooms_of(imports()))
+    assert not [module for module, targets in imports().items() if "cli" in targets]
     assert climbs({"cvr_data.core": {"cvr_data.media"}, "cvr_data.pages": {"cvr_data.publish", "cvr_bench.tasks"}}) == [
         "cvr_data.core -> cvr_data.media",
         "cvr_data.pages -> cvr_bench.tasks",
@@ -134,8 +139,8 @@ def test_rooms_import_lower_floors_only():
 
 
 def test_no_files_and_no_rooms_import_each_other_in_a_circle():
-    assert not circle(IMPORTS)
-    assert not circle(rooms_of(IMPORTS))
+    assert not circle(imports())
+    assert not circle(rooms_of(imports()))
     assert circle(rooms_of({"cvr_data.a.one": {"cvr_data.b.two"}, "cvr_data.b.three": {"cvr_data.a.four"}}))
 
 
@@ -144,7 +149,7 @@ def test_what_another_folder_imports_has_a_public_name():
     private = [target for target in MODULES if target.rsplit(".", 1)[-1].startswith("_")]
     assert not [
         f"{module} -> {target}"
-        for module, targets in IMPORTS.items()
+        for module, targets in imports().items()
         for target in targets.intersection(private)
         if folders[module] != folders[target]
     ]
@@ -167,7 +172,7 @@ def test_a_component_imports_no_other_of_its_family():
     folders = defaultdict(set)
     for path in COMPONENTS:
         folders[path.parent].add(module_of(path))
-    found = {module_of(path): IMPORTS[module_of(path)] & folders[path.parent] for path in COMPONENTS}
+    found = {module_of(path): imports()[module_of(path)] & folders[path.parent] for path in COMPONENTS}
     assert {module: siblings for module, siblings in found.items() if siblings} == {}
     assert len(folders) == len(FAMILIES)
 

@@ -15,6 +15,8 @@ from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import VIDEOS
 
+pytestmark = pytest.mark.slow
+
 COLOURS = {"red": (230, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 230), "white": (240, 240, 240),
            "black": (10, 10, 10), "yellow": (230, 220, 20), "pink": (240, 120, 180), "grey": (99, 99, 99)}  # fmt: skip
 CONFIG = Config(dim=16, epochs=60, batch_size=16, dropout=0.1)

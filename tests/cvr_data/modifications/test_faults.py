@@ -18,6 +18,8 @@ from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config
 from cvr_data.tables import PAIRS, pair_id
 
+pytestmark = pytest.mark.slow
+
 BACKEND = "tests.cvr_data.modifications.slow_backend"
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -7,6 +7,8 @@ import spacy
 
 from cvr_data.core.artifacts import open_artifact
 
+pytestmark = pytest.mark.slow
+
 NOUNS, VERBS, PLACES = (
     ("Hund", "Ball", "Mann"),
     ("rennt", "schwimmt"),

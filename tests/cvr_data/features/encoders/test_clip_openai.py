@@ -16,6 +16,8 @@ from cvr_data.features.encoders.networks.clip_tokenizer import load_clip_tokeniz
 from cvr_data.features.encoders.networks.openai_clip import OpenAIClip
 from cvr_data.features.encoders.networks.openai_weights import read_openai_weights
 
+pytestmark = pytest.mark.slow
+
 CLOSE = {"atol": 2e-5, "rtol": 1e-4}
 LENGTH = 16
 TEXTS = [

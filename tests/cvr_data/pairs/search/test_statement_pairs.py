@@ -15,6 +15,8 @@ from cvr_data.pairs.search.statement_pairs import NOTHING, Limits, Statements, b
 from cvr_data.pairs.search.statement_search import Search, _paired, _sent
 from cvr_data.pairs.search.statement_tables import numbered_words
 
+pytestmark = pytest.mark.slow
+
 FILLINGS = {
     "agent": ["noun man", "noun woman", "noun kid", "noun dog", "noun person"],
     "verb": ["verb sing", "verb dance", "verb hold", "verb sit"],

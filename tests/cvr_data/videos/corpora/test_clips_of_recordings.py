@@ -27,6 +27,8 @@ from cvr_data.triplets.dataset import Dataset, open_dataset_videos
 from tests.dataset_folders import write_artifact
 from tests.triplet_tables import triplet
 
+pytestmark = pytest.mark.slow
+
 FPS = 12
 
 
