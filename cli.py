@@ -53,8 +53,8 @@ EVERY_DAY = (
 )  # fmt: skip
 GROUPS = {
     "videos": (
-        "download", "data-status", "describe-videos", "cut", "merge", "import-embeddings", "export-embeddings",
-        "fit-heads", "check-media",
+        "download", "data-status", "filter-videos", "describe-videos", "cut", "merge", "import-embeddings",
+        "export-embeddings", "fit-heads", "check-media",
     ),
     "pairs": ("calibrate", "why-not", "chain-pairs", "mine-distractors"),
     "texts": ("sample", "score-modifications", "vary-texts", "train-generator", "truth-modifications"),
