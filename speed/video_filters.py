@@ -77,8 +77,12 @@ def judged_text(folder: Path, shared: Path) -> None:
     write_captions(folder, names)
     run("import", "folder", folder, "--out", folder.parent / "text-videos")
     run("filter-videos", folder.parent / "text-videos", "-f", "burnt-in-text", "--out", folder.parent / "text-out")
-    dropped = set(open_artifact(folder.parent / "text-out").dropped().column("video_id").to_pylist())
+    dropped = dropped_ids(folder.parent / "text-out")
     told_line("burnt-in-text", dropped, {name for name in names if name.startswith("subtitled")})
+
+
+def dropped_ids(folder: Path) -> set[str]:
+    return {row["video_id"] for row in open_artifact(folder).dropped().to_pylist()}
 
 
 def told_line(name: str, dropped: set[str], wanted: set[str]) -> None:
@@ -119,7 +123,7 @@ def judged(folder: Path, labels: Labels, skipped: frozenset[str]) -> None:
         run("filter-videos", folder.parent / f"{of}-videos", "-f", text, "--out", out)
         if name == "size":
             print(f"{len(labels)} clips measured in {time.perf_counter() - started:.1f} s")
-        dropped = set(open_artifact(out).dropped().column("video_id").to_pylist())
+        dropped = dropped_ids(out)
         told_line(name, dropped, {file for file, by in labels.items() if name in by})
 
 

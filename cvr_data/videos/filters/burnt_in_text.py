@@ -1,8 +1,9 @@
 """Drop clips with much text on the picture: subtitles, titles, captions burnt in. Needs `pip install 'cvr[ocr]'`.
 
-RapidOCR's text detection (PP-OCR, https://github.com/RapidAI/RapidOCR), whose models come with its package, finds the
-boxes; what counts is the share of the picture that they cover, as in the filters of Stable Video Diffusion
-(https://arxiv.org/abs/2311.15127). Text is not read, so signs in a street count like subtitles, by their size.
+RapidOCR (PP-OCR, https://github.com/RapidAI/RapidOCR), whose models come with its package, finds and reads the text;
+what counts is the share of the picture that it covers, as in the filters of Stable Video Diffusion
+(https://arxiv.org/abs/2311.15127). Boxes in which nothing can be read are none, and signs in a street count like
+subtitles, by their size.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ COLUMN = "text_share"
 FIELDS = (pa.field(COLUMN, pa.float64()),)
 MEASURED = 1
 SIDE = 480
+READ = 0.8
+"""How sure the reader is of a text, at least: of round shapes it is at 0.5 to 0.65."""
 _BAND = Band(COLUMN, above="burnt_in_text", unit=" of the picture")
 
 
@@ -57,10 +60,10 @@ def _upright(seen: Seen) -> list[np.ndarray]:
 
 
 def _text_share(picture_HWC: np.ndarray) -> float:
-    found = _detector()(np.ascontiguousarray(picture_HWC[..., ::-1]), use_det=True, use_cls=False, use_rec=False)
-    if found.boxes is None:
+    found = _detector()(np.ascontiguousarray(picture_HWC[..., ::-1]), use_det=True, use_cls=False, use_rec=True)
+    if found.boxes is None or found.scores is None:
         return 0.0
-    corners = np.asarray(found.boxes, np.float64)
+    corners = np.asarray(found.boxes, np.float64)[np.asarray(found.scores) >= READ]
     x, y = corners[..., 0], corners[..., 1]
     areas = np.abs((x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1)) / 2
     return min(1.0, float(areas.sum()) / (picture_HWC.shape[0] * picture_HWC.shape[1]))
