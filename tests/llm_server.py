@@ -45,6 +45,8 @@ class LLMServer:
 
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     answer: Callable[[str], str] = edit
+    see: Callable[[dict[str, Any]], str] | None = None
+    """Answers from the whole request, with its pictures, instead."""
     pause_s: float = 0.0
     key: str = ""
     """The key that clients must have; empty: any."""
@@ -147,16 +149,16 @@ class LLMHandler(BaseHTTPRequestHandler):
             fault = state.fault_of(prompt)
         try:
             time.sleep(state.pause_s)
-            self.reply(prompt, is_chat, fault or Fault())
+            self.reply(prompt if state.see is None else body, is_chat, fault or Fault())
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         finally:
             with state.lock:
                 state.active -= 1
 
-    def reply(self, prompt: str, is_chat: bool, fault: Fault) -> None:
+    def reply(self, asked: Any, is_chat: bool, fault: Fault) -> None:
         time.sleep(fault.pause_s)
-        text = self.state.answer(prompt)
+        text = (self.state.see or self.state.answer)(asked)
         choice = {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}
         usage = {"prompt_tokens": 9, "completion_tokens": 5}
         answer = json.dumps({"choices": [{"index": 0, "finish_reason": "stop", **choice}], "usage": usage})

@@ -4,8 +4,9 @@ Results are read, not scored again; only those of one task, protocol and gallery
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from cvr_bench.results.result import Result
 from cvr_bench.scoring import metrics
 from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
+from cvr_data.core.natural_order import natural_order
 from cvr_data.pages.charts import Curve, Dot
 
 UNIMODAL = ("visual-only", "text-only")
@@ -135,7 +137,7 @@ def reported_slices(entries: Sequence[ScoredModel]) -> list[str]:
 
 
 def report_slice_panels(entries: Sequence[ScoredModel], name: str) -> list[SlicePanel]:
-    """Return the mean recall of each model per value of a slice, the most frequent value first."""
+    """Return the mean recall of each model per value of a slice, the most frequent value first, or by number."""
     values = {value: found for value, found in entries[0].result.record["slices"][name].items() if _is_large(found)}
     slices = [(entry, entry.result.record["slices"]) for entry in entries]
     return [
@@ -147,8 +149,15 @@ def report_slice_panels(entries: Sequence[ScoredModel], name: str) -> list[Slice
                 for entry, found in slices
             ],
         )
-        for value in sorted(values, key=lambda value: -values[value]["queries"])
+        for value in _in_order(values)
     ]
+
+
+def _in_order(values: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Values that are numbers, or begin with one, by these; others the most frequent first."""
+    if all(value[:1].isdigit() for value in values):
+        return sorted(values, key=natural_order)
+    return sorted(values, key=lambda value: -values[value]["queries"])
 
 
 def report_interval_dot(label: str, interval: Interval, style: str) -> Dot:
