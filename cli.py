@@ -66,7 +66,7 @@ GROUPS = {
         "compare", "report", "audit", "queries", "explain-query", "published", "submit", "encode-queries", "score",
         "export-result", "import-checkpoint", "two-way", "show-wti",
     ),
-    "any": ("search", "run", "list", "show", "trace", "verify"),
+    "any": ("search", "serve", "run", "list", "show", "trace", "verify"),
 }  # fmt: skip
 """What `cvr --help` shows: every command once, those that everybody uses with what they are for."""
 
