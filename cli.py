@@ -66,7 +66,7 @@ GROUPS = {
         "compare", "report", "audit", "queries", "explain-query", "published", "submit", "encode-queries", "score",
         "export-result", "import-checkpoint", "two-way", "show-wti",
     ),
-    "any": ("search", "run", "list", "show", "trace", "verify"),
+    "any": ("search", "serve", "run", "list", "show", "trace", "verify"),
 }  # fmt: skip
 """What `cvr --help` shows: every command once, those that everybody uses with what they are for."""
 PAGES = {
@@ -79,6 +79,7 @@ PAGES = {
     "generation": ("generate-modifications", "describe-videos", "chain-pairs", "sample", "score-modifications",
                    "vary-texts", "train-generator", "truth-modifications", "plan"),
     "review": ("review", "review-report", "export-judgments"),
+    "search": ("serve",),
     "publishing": ("build-triplets", "publish", "diff", "export"),
     "audits": ("audit", "find-positives", "mine-distractors"),
     "benchmarks": ("export-result", "two-way", "list", "show"),
