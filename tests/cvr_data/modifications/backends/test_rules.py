@@ -234,6 +234,7 @@ def test_what_goes_is_taken_back_in_a_form_that_fits(reference, target, change, 
         ),
         ("boy eating yogurt", "boy eating apple", ("object", "yogurt", "apple"), "eating apple"),
         ("aurora amber blue", "metallic amber blue", ("attribute", "aurora", "metallic"), "the aurora amber blue"),
+        ("an orange heart circles", "a red heart circles", ("attribute", "orange", "red"), "'s heart"),
         ("C drives the car", "He cleans his car", ("action", "drives", "cleans"), "his"),
     ],
 )
