@@ -59,18 +59,18 @@ GROUPS = {
     "pairs": ("calibrate", "why-not", "chain-pairs", "mine-distractors"),
     "texts": ("sample", "score-modifications", "vary-texts", "train-generator", "truth-modifications"),
     "triplets": (
-        "plan", "stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export",
-        "find-positives",
+        "plan", "stats", "map", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments",
+        "export", "find-positives",
     ),
     "results": (
         "compare", "report", "audit", "queries", "explain-query", "published", "submit", "encode-queries", "score",
         "export-result", "import-checkpoint", "two-way", "show-wti",
     ),
-    "any": ("search", "run", "list", "show", "trace", "verify"),
+    "any": ("search", "serve", "run", "list", "show", "trace", "verify"),
 }  # fmt: skip
 """What `cvr --help` shows: every command once, those that everybody uses with what they are for."""
 PAGES = {
-    "tutorial-build": ("quickstart", "status", "import", "embed", "split", "fit-heads", "mine-pairs", "stats"),
+    "tutorial-build": ("quickstart", "status", "import", "embed", "split", "fit-heads", "mine-pairs", "stats", "map"),
     "tutorial-bench": ("bench", "compare", "report", "queries", "explain-query", "score"),
     "tutorial-search": ("search",),
     "data": ("download", "data-status", "cut", "merge", "import-embeddings", "export-embeddings", "calibrate",
@@ -79,6 +79,7 @@ PAGES = {
     "generation": ("generate-modifications", "describe-videos", "chain-pairs", "sample", "score-modifications",
                    "vary-texts", "train-generator", "truth-modifications", "plan"),
     "review": ("review", "review-report", "export-judgments"),
+    "search": ("serve",),
     "publishing": ("build-triplets", "publish", "diff", "export"),
     "audits": ("audit", "find-positives", "mine-distractors"),
     "benchmarks": ("export-result", "two-way", "list", "show"),

@@ -4,9 +4,8 @@ Results are read, not scored again; only those of one task, protocol and gallery
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -62,6 +61,8 @@ class SlicePanel:
     title: str
     queries: int
     dots: list[Dot]
+    link: str = ""
+    """Anchor on the page of some of the queries."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def reported_slices(entries: Sequence[ScoredModel]) -> list[str]:
 
 def report_slice_panels(entries: Sequence[ScoredModel], name: str) -> list[SlicePanel]:
     """Return the mean recall of each model per value of a slice, the most frequent value first, or by number."""
-    values = {value: found for value, found in entries[0].result.record["slices"][name].items() if _is_large(found)}
+    values = entries[0].result.record["slices"][name]
     slices = [(entry, entry.result.record["slices"]) for entry in entries]
     return [
         SlicePanel(
@@ -149,15 +150,17 @@ def report_slice_panels(entries: Sequence[ScoredModel], name: str) -> list[Slice
                 for entry, found in slices
             ],
         )
-        for value in _in_order(values)
+        for value in report_slice_values(entries, name)
     ]
 
 
-def _in_order(values: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Values that are numbers, or begin with one, by these; others the most frequent first."""
-    if all(value[:1].isdigit() for value in values):
-        return sorted(values, key=natural_order)
-    return sorted(values, key=lambda value: -values[value]["queries"])
+def report_slice_values(entries: Sequence[ScoredModel], name: str) -> list[str]:
+    """Return the values of a slice that have a panel, the most frequent first, or numbers in order."""
+    values = entries[0].result.record["slices"][name]
+    large = [value for value in values if _is_large(values[value])]
+    if all(value[:1].isdigit() for value in large):
+        return sorted(large, key=natural_order)
+    return sorted(large, key=lambda value: -values[value]["queries"])
 
 
 def report_interval_dot(label: str, interval: Interval, style: str) -> Dot:
