@@ -53,8 +53,8 @@ EVERY_DAY = (
 )  # fmt: skip
 GROUPS = {
     "videos": (
-        "download", "data-status", "describe-videos", "cut", "merge", "import-embeddings", "export-embeddings",
-        "fit-heads", "check-media",
+        "download", "data-status", "filter-videos", "describe-videos", "cut", "merge", "import-embeddings",
+        "export-embeddings", "fit-heads", "check-media",
     ),
     "pairs": ("calibrate", "why-not", "chain-pairs", "mine-distractors"),
     "texts": ("sample", "score-modifications", "vary-texts", "train-generator", "truth-modifications"),
@@ -66,7 +66,7 @@ GROUPS = {
         "compare", "report", "audit", "queries", "explain-query", "published", "submit", "encode-queries", "score",
         "export-result", "import-checkpoint", "two-way", "show-wti",
     ),
-    "any": ("search", "run", "list", "show", "trace", "verify"),
+    "any": ("search", "serve", "run", "list", "show", "trace", "verify"),
 }  # fmt: skip
 """What `cvr --help` shows: every command once, those that everybody uses with what they are for."""
 PAGES = {
@@ -75,10 +75,11 @@ PAGES = {
     "tutorial-search": ("search",),
     "data": ("download", "data-status", "cut", "merge", "import-embeddings", "export-embeddings", "calibrate",
              "why-not", "explain"),
-    "media": ("check-media",),
+    "media": ("check-media", "filter-videos"),
     "generation": ("generate-modifications", "describe-videos", "chain-pairs", "sample", "score-modifications",
                    "vary-texts", "train-generator", "truth-modifications", "plan"),
     "review": ("review", "review-report", "export-judgments"),
+    "search": ("serve",),
     "publishing": ("build-triplets", "publish", "diff", "export"),
     "audits": ("audit", "find-positives", "mine-distractors"),
     "benchmarks": ("export-result", "two-way", "list", "show"),
