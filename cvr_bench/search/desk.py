@@ -31,6 +31,8 @@ MAX_TEXTS = 8
 MAX_COUNT = 100
 LISTED = 24
 """Videos of the library that are listed at once."""
+MOST_FRAMES = 32
+"""Of a video that are shown side by side."""
 EXACT = 1_000_000
 """Of more videos most are not looked at, where FAISS is installed."""
 
@@ -241,6 +243,7 @@ class Desk:
         try:
             searcher.look_at(upload.path)
         except CvrError as error:
+            self.uploads.drop(upload.upload_id)
             raise CvrError(str(error).replace(str(upload.path), upload.name)) from None
         return _shown_upload(upload)
 
@@ -249,7 +252,7 @@ class Desk:
         if self._library is None or self.media is None or not 0 <= number < len(self._library.ids):
             return None
         store = self._library.store
-        count = int(store.frame_counts([self._library.ids[number]])[0])
+        count = min(MOST_FRAMES, int(store.frame_counts([self._library.ids[number]])[0]))
         return self.media.strip(number, count, str(store.encoder.get("sampler", "uniform")))
 
     def _ready(self) -> "Searcher":

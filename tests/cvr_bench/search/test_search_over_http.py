@@ -1,11 +1,14 @@
 """The search's HTTP side on loopback: the answers of the command, only files of the library, only what makes sense."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cvr_bench.search.desk import MAX_TEXT, SearchSources
 from cvr_bench.search.library import open_library
@@ -15,7 +18,7 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.media.video import write_mp4
 from tests.dataset_folders import write_videos
-from tests.search_world import Search, embedded, served
+from tests.search_world import ROOT, Search, embedded, served
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -365,3 +368,16 @@ def test_the_command_serves_until_it_is_interrupted(sources, tmp_path):
     assert len(token) > 20
     assert "videos loaded in" in running.process.stdout.readline()
     assert running.stop() in (0, 130)
+
+
+def test_the_page_waits_for_no_torch():
+    code = "import cvr_bench.search.serve, cvr_bench.search.app, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_a_picture_may_be_brought_too(calm, tmp_path):
+    Image.fromarray(np.full((20, 4000, 3), (30, 30, 220), np.uint8)).save(tmp_path / "wide.png")
+    brought = calm.bring((tmp_path / "wide.png").read_bytes(), "wide\n.png").json
+    assert brought["kind"] == "image"
+    assert calm.get(brought["src"]).headers["content-type"] == "image/png"
+    assert calm.post("/api/search", {"like": brought["video"], "texts": ["\x00 \x1b[31m \u202e"]}).status == 200
