@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,10 @@ class Desk:
         """Make the index of FAISS while the exact search answers."""
         from cvr_bench.search.inverted import Inverted
 
-        if searcher.nearest is None or searcher.nearest.far is not None:
+        if searcher.nearest is None:
+            return
+        if find_spec("faiss") is None:
+            log.warning("Of more than %d videos fewer need to be looked at with FAISS: pip install 'cvr[faiss]'", EXACT)
             return
         self.loading.begin("indexing, until then all videos are looked at", len(searcher.nearest.rows))
         searcher.inverted = Inverted(searcher.nearest, lambda count: self.loading.add(self.loading.what, count))

@@ -375,6 +375,19 @@ def test_the_command_serves_until_it_is_told_to_end_and_leaves_no_clip(sources, 
     assert not list(tmp_path.glob("cvr-search-*"))
 
 
+def test_of_many_videos_an_index_answers_and_says_its_recall(sources, calm, tmp_path, monkeypatch):
+    monkeypatch.setattr("cvr_bench.search.desk.EXACT", 4)
+    with served(sources, tmp_path / "marks.sqlite") as server:
+        assert server.get("/api/status").json["recall_at_10"] == 1.0  # of five videos all cells are looked at
+        for asked in ({"like": "r1", "texts": ["make it blue"]}, ASKED):
+            assert server.post("/api/search", asked).json["results"] == [
+                {**hit, "score": pytest.approx(hit["score"], abs=1e-6)}
+                for hit in calm.post("/api/search", asked).json["results"]
+            ]
+    with served(replace(sources, exact=True), tmp_path / "other.sqlite") as server:
+        assert server.get("/api/status").json["recall_at_10"] is None
+
+
 def test_the_page_waits_for_no_torch():
     code = "import cvr_bench.search.serve, cvr_bench.search.app, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
