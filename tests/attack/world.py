@@ -109,6 +109,7 @@ published corpora
 list models
 show corpora
 stats triplets --videos videos --html new.html
+map triplets --embeddings embeddings --videos videos --clips 2 --out new.html
 sample texts --pairs pairs
 trace triplets
 verify triplets results/sum-triplets
