@@ -16,6 +16,7 @@ from cvr_data.commands.options import (
     out_option,
     overwrite_option,
 )
+from cvr_data.core.funnel_lines import funnel_lines
 from cvr_data.core.nothing_left import nothing_left_lines
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def _filtered_lines(artifact: "Artifact", values: Sequence["FilterValues"]) -> l
 
     manifest = artifact.manifest
     lines = [f"{artifact.path}: {manifest['rows']} videos, {manifest['seconds']:.1f} s"]
-    for step, found in zip(manifest["funnel"], values, strict=True):
-        reasons = ", ".join(f"{count} {reason}" for reason, count in step["dropped"].items()) or "none"
-        lines += [f"  {step['step']:<16}{step['out']:>8}  dropped: {reasons}", f"    {text_histogram(found)}"]
+    header, *steps = funnel_lines(manifest["funnel"])
+    lines.append(header)
+    for step, found in zip(steps, values, strict=True):
+        lines += [step, f"    {text_histogram(found)}"]
     return [*lines, *nothing_left_lines(artifact.path, manifest)]

@@ -96,10 +96,9 @@ def test_on_labelled_clips_a_filter_drops_those_with_its_fault_and_no_others(nam
     dropped = set(open_artifact(home / name).dropped().column("video_id").to_pylist())
     wanted = {file for file, by in labels.items() if name in by}
     assert precision_and_recall(dropped, wanted) == (1.0, 1.0), (sorted(dropped - wanted), sorted(wanted - dropped))
-    assert out.out.splitlines()[2].split() == [
+    assert out.out.splitlines()[3].split() == [
         name,
         str(len(labels) - len(wanted)),
-        "dropped:",
         *dropped_text(home / name),
     ]
 
@@ -140,7 +139,7 @@ def test_a_page_shows_each_filter_with_its_bounds_and_the_clips_at_them(labelled
     text = page.read_text()
     assert "at most 0.6" in text and "blur: 50 kept, 4 left out" in text and "data:video/mp4;base64" in text
     assert "blurred-0" in text and "is above 0.6" in text and "http:" not in text and "https:" not in text
-    assert [line.split()[0] for line in out.out.splitlines()[2:]] == ["blur", "blur", "still", "motion"]
+    assert [line.split()[0] for line in out.out.splitlines()[3:]] == ["blur", "blur", "still", "motion"]
     told = cvr("explain", "blurred-01", "--in", tmp_path / "out").out.splitlines()[0]
     assert "dropped by blurred: blur 0." in told and told.endswith("is above 0.6 (blur)")
     assert "|" in out.out
