@@ -29,7 +29,7 @@ FAST := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=8589934592 MALL
 # Modules are compiled once, not by each of the hundreds of processes that tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-fast test-engines test-embedders attack check bench bench-engines gpu real install lock pins sbom clean
+.PHONY: quickstart test test-fast test-engines test-embedders attack check docs figures bench bench-engines gpu real install lock pins sbom clean
 
 quickstart: $(VENV)/.installed
 	$(FAST) $(BIN)/cvr quickstart
@@ -57,6 +57,14 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The site, in build/docs/html; fails where a link, an anchor or a page does, or where something would be fetched.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/site/make.py
+
+# The pictures in docs/figures, from what the tutorials make; needs Chromium.
+figures: $(VENV)/.installed-dev
+	$(FAST) $(BIN)/python docs/figures/make.py
 
 bench: $(VENV)/.installed-dev
 	for name in concepts embed fdca mining mining_recall models ranking; do \

@@ -59,16 +59,36 @@ GROUPS = {
     "pairs": ("calibrate", "why-not", "chain-pairs", "mine-distractors"),
     "texts": ("sample", "score-modifications", "vary-texts", "train-generator", "truth-modifications"),
     "triplets": (
-        "plan", "stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export",
-        "find-positives",
+        "plan", "stats", "map", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments",
+        "export", "find-positives",
     ),
     "results": (
         "compare", "report", "audit", "queries", "explain-query", "published", "submit", "encode-queries", "score",
         "export-result", "import-checkpoint", "two-way", "show-wti",
     ),
-    "any": ("search", "run", "list", "show", "trace", "verify"),
+    "any": ("search", "serve", "run", "list", "show", "trace", "verify"),
 }  # fmt: skip
 """What `cvr --help` shows: every command once, those that everybody uses with what they are for."""
+PAGES = {
+    "tutorial-build": ("quickstart", "status", "import", "embed", "split", "fit-heads", "mine-pairs", "stats", "map"),
+    "tutorial-bench": ("bench", "compare", "report", "queries", "explain-query", "score"),
+    "tutorial-search": ("search",),
+    "data": ("download", "data-status", "cut", "merge", "import-embeddings", "export-embeddings", "calibrate",
+             "why-not", "explain"),
+    "media": ("check-media",),
+    "generation": ("generate-modifications", "describe-videos", "chain-pairs", "sample", "score-modifications",
+                   "vary-texts", "train-generator", "truth-modifications", "plan"),
+    "review": ("review", "review-report", "export-judgments"),
+    "search": ("serve",),
+    "publishing": ("build-triplets", "publish", "diff", "export"),
+    "audits": ("audit", "find-positives", "mine-distractors"),
+    "benchmarks": ("export-result", "two-way", "list", "show"),
+    "reproduce": ("published", "run"),
+    "from-covr": ("submit", "encode-queries", "frame-scores", "show-wti"),
+    "checkpoints": ("import-checkpoint",),
+    "file-formats": ("trace", "verify"),
+}  # fmt: skip
+"""Page of docs/ -> the commands that it tells more about; each command's `--help` names it."""
 
 
 class LazyGroup(click.Group):
@@ -83,7 +103,9 @@ class LazyGroup(click.Group):
         files = command_files()
         if name not in files:
             return None
-        return getattr(import_module(files[name]), f"{name.replace('-', '_')}_command")
+        found = getattr(import_module(files[name]), f"{name.replace('-', '_')}_command")
+        found.epilog = f"More: {page_of_command(name)}"
+        return found
 
     def summaries(self) -> dict[str, str]:
         """Return name -> first docstring line of every command, without importing any."""
@@ -216,6 +238,11 @@ def command_files() -> dict[str, str]:
             if not path.stem.startswith("_") and path.stem != "options":
                 files[path.stem.rstrip("_").replace("_", "-")] = f"{package}.commands.{path.stem}"
     return files
+
+
+def page_of_command(name: str) -> str:
+    """Return the file of docs/ that tells more about a command."""
+    return next((f"docs/{page}.md" for page, names in PAGES.items() if name in names), "docs/index.md")
 
 
 def _folder(package: str) -> Path:

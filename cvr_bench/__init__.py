@@ -163,8 +163,9 @@ def search(
     """
     import pandas as pd
 
-    from cvr_bench.search import Question, SearchModel, open_library
-    from cvr_bench.search import search as search_library
+    from cvr_bench.search.library import open_library
+    from cvr_bench.search.question import Question, SearchModel
+    from cvr_bench.search.searcher import search as search_library
     from cvr_data.core.frames import FOLDER, folder_of
     from cvr_data.tables import VIDEOS
 

@@ -24,6 +24,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import yaml
+
 TOKEN = "hf_loopback_secret_token"
 API = re.compile(r"/api/(datasets|models)/(?P<id>[^/]+/[^/]+)(?:/(?P<rest>.*))?$")
 FILE = re.compile(r"/(?:datasets/)?(?P<id>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)$")
@@ -294,7 +296,13 @@ class HubHandler(BaseHTTPRequestHandler):
         else:
             files_info = [{"rfilename": name} for name in sorted(files)]
             self.answer({"_id": repo_id, "id": repo_id, "sha": oid, "private": repo.private, "siblings": files_info,
-                         "tags": [], "downloads": 0, "likes": 0, "disabled": False, "gated": False})  # fmt: skip
+                         "tags": [], "downloads": 0, "likes": 0, "disabled": False, "gated": False,
+                         **self.card(files)})  # fmt: skip
+
+    def card(self, files: dict[str, str]) -> dict[str, Any]:
+        """Return what the front of README.md says."""
+        parts = self.hub.blobs[files["README.md"]].decode().split("---\n") if "README.md" in files else []
+        return {"cardData": yaml.safe_load(parts[1])} if len(parts) > 2 else {}
 
     def branch(self, repo_id: str, name: str) -> None:
         """Make a branch from a revision, or remove it."""

@@ -184,7 +184,7 @@ OWN_READER = re.compile(
 """What reads a file without saying in one line what is wrong with it."""
 READERS = {
     "formats/mteb_vt2v.py", "features/layouts/h5.py", "features/layouts/npz.py", "pairs/why_not.py",  # with reading()
-    "modifications/asking/cache.py", "review/store.py", "publish/scan.py", "download/fetch.py",  # told there
+    "review/store.py", "publish/scan.py", "download/fetch.py",  # told there
     "language/lexicon.py", "features/encoders/efficientnet_lite0.py",  # of what comes with cvr, by its sha256
 }  # fmt: skip
 

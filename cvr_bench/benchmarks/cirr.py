@@ -3,9 +3,12 @@
 The val gallery is the 2,297 images of the split file, without a query's own reference. Each query is also ranked
 against the five other members of its set (R_sub@K); Avg, the paper's headline, is the mean of R@5 and R_sub@1.
 gallery=subset ranks the sets alone. The released CoVR code ranks all NLVR2 dev images instead, which is not comparable.
-The targets of test1 are the server's: `load_blind`, then `cvr_bench.submit.servers`.
+The targets of test1 are the server's: `load_blind`, then `cvr_bench.submit.servers`. Fine-CIRR and M-CIRR ask for the
+same targets in other texts (texts=fine, texts=multi); how many they have is not checked, as none is published. Of
+Fine-CIRR an example was seen, of M-CIRR only the code that reads it; their files go beside the image_splits of CIRR.
 
-Paper: Liu et al., ICCV 2021 (https://arxiv.org/abs/2108.04024). Licence: MIT for the annotations; the images are
+Paper: Liu et al., ICCV 2021 (https://arxiv.org/abs/2108.04024); FineCIR (https://arxiv.org/abs/2503.21309), TEMA
+(https://arxiv.org/abs/2604.21806). Licence: MIT for the annotations; the images are
 NLVR2's. Files: https://github.com/Cuberick-Orion/CIRR/tree/cirr_dataset (captions, image_splits), version rc2.
 """
 
@@ -38,35 +41,48 @@ class Config(Counted):
     """The split to score; test1 has no published targets."""
     gallery: Literal["listed", "subset"] = "listed"
     """listed: all images of the split; subset: the members of the query's set."""
+    texts: layout.Texts = "published"
+    """Whose texts ask: CIRR's own; fine: Fine-CIRR's, one fine-grained change after the other; multi: M-CIRR's."""
 
 
-EXAMPLE = {"": (3, 8), "gallery=subset": (3, 8)}
+EXAMPLE = {"": (3, 8), "gallery=subset": (3, 8), "texts=fine": (2, 8), "texts=multi": (2, 8)}
+ORIGINS = {
+    "published": ORIGIN,
+    "fine": "https://github.com/SDU-L/FineCIR",
+    "multi": "https://github.com/iLearn-Lab/ACL26-TEMA",
+}
 
 
 def files(config: Config) -> list[Path]:
     """Return the captions and the images of the split."""
-    names = (f"captions/cap.rc2.{config.split}.json", f"image_splits/split.rc2.{config.split}.json")
-    return [find(config.annotations, name, origin=ORIGIN) for name in names]
+    captions = layout.cirr_caption_files(config.split, config.texts)
+    folders = ("image_splits", "mcirr/image_splits", "fine-cirr/image_splits")
+    splits = [f"{folder}/split.rc2.{config.split}.json" for folder in folders]
+    return [
+        find(config.annotations, *captions, origin=ORIGINS[config.texts]),
+        find(config.annotations, *splits, origin=ORIGIN),
+    ]
 
 
 def load(config: Config) -> Task:
     if config.split == "test1":
         raise CvrError("cirr: the targets of test1 are not published; its server scores it.")
     captions, splits = files(config)
-    triplets = layout.read(layout.Config(split="val"), captions)
+    triplets = layout.read(layout.Config(split="val", texts=config.texts), captions)
     images = _images(config, captions, splits, triplets)
     rows, members = _rows(triplets), _members(triplets)
+    name = "cirr-val" if config.texts == "published" else f"cirr-val-{config.texts}"
     if config.gallery == "subset":
         protocol = Protocol(gallery="candidates", reference=config.reference)
-        return composed_task("cirr-val-subset", rows, images, protocol, ks=SUBSET_KS, candidates=members)
+        return composed_task(f"{name}-subset", rows, images, protocol, ks=SUBSET_KS, candidates=members)
     protocol = Protocol(gallery="listed", reference=config.reference)
-    return composed_task("cirr-val", rows, images, protocol, subset=members, subset_ks=SUBSET_KS, means=AVERAGE)
+    return composed_task(name, rows, images, protocol, subset=members, subset_ks=SUBSET_KS, means=AVERAGE)
 
 
 def load_blind(config: Config) -> Task:
     """Return the queries and images of a split; targets are not looked at."""
     captions, splits = files(config)
-    queries = layout.read_cirr_queries(captions)
+    queries = layout.read_cirr_queries(captions, config.texts)
     images = _images(config, captions, splits, queries)
     is_subset = config.gallery == "subset"
     protocol = Protocol(gallery="candidates" if is_subset else "listed")
@@ -77,7 +93,10 @@ def load_blind(config: Config) -> Task:
 def _images(config: Config, captions: Path, splits: Path, queries: pa.Table) -> list[str]:
     images = list(layout.read_cirr_images(splits))
     found = {"queries": queries.num_rows, "images": len(images)}
-    check_counts(captions, config.counts, found, PUBLISHED[config.split])
+    published = PUBLISHED[config.split]
+    if config.texts != "published":
+        published = {"images": published["images"]}
+    check_counts(captions, config.counts, found, published)
     return images
 
 

@@ -28,7 +28,9 @@ def search_command(
 
     Example: cvr search videos --like test-00017 --text "make it red" --not "a cube"
     """
-    from cvr_bench.search import Question, SearchModel, open_library, search
+    from cvr_bench.search.library import open_library
+    from cvr_bench.search.question import Question, SearchModel
+    from cvr_bench.search.searcher import search
 
     library = open_library(videos, embeddings)
     question = Question(like=like, texts=texts, without=without)

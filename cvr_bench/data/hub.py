@@ -3,7 +3,8 @@
     cvr bench --model sum --data user/name -e embeddings            # or hf:user/name, or hf:user/name@revision
 
 They are read once per revision, through `load_dataset`, and kept in the cache folder as an artifact; its videos'
-features are made or downloaded as those of any other videos are.
+features are made or downloaded as those of any other videos are. A set in the layout of MTEB's retrieval, which has
+the configs corpus and queries, is the benchmark `vt2v` instead; `hub_retrieval_set` downloads it.
 """
 
 import re
@@ -16,12 +17,13 @@ from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_line
+from cvr_data.download.hub_set import COMMIT, hub_commit, hub_configs, hub_set_folder
+from cvr_data.media.retrieval_set import is_retrieval_set
 from cvr_data.tables import TRIPLETS
 
 STAGE = "triplets"
 PREFIX = "hf:"
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w.-]+)?")
-COMMIT = re.compile(r"[0-9a-f]{40}")
 SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}
 
 
@@ -38,11 +40,7 @@ def fetch_hub_data(data: str, cache: Path) -> Path:
     Raises:
         CvrError: the name is malformed, the Hub cannot be reached or has no such data set, or a column is missing.
     """
-    name = data.removeprefix(PREFIX)
-    if not NAME.fullmatch(name):
-        raise CvrError(f"--data {data!r} should look like hf:user/name, or hf:user/name@revision.")
-    repo, _, revision = name.partition("@")
-    commit = revision if COMMIT.fullmatch(revision) else _commit(repo, revision or "main")
+    repo, commit = _repo_and_commit(data)
     folder = cache / "hub" / repo.partition("/")[0] / commit[:12] / repo.partition("/")[2]
     writer = ArtifactWriter(folder, stage=STAGE, config={"repo": repo, "revision": commit})
     if not (folder / MANIFEST).exists():
@@ -53,16 +51,24 @@ def fetch_hub_data(data: str, cache: Path) -> Path:
     return folder
 
 
-def _commit(repo: str, revision: str) -> str:
-    import httpx2
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+def hub_retrieval_set(data: str) -> Path | None:
+    """Return the folder of a set in the layout of MTEB's retrieval, downloading what lacks; None if it is none.
 
-    try:
-        found = HfApi(library_name="cvr").dataset_info(repo, revision=revision).sha
-    except (HfHubHTTPError, httpx2.TransportError, ConnectionError) as error:
-        raise CvrError(f"{repo} is no path here, and cannot be read from the Hub: {first_line(error)}") from None
-    return str(found)
+    Raises:
+        CvrError: the name is malformed, or the Hub cannot be reached or has no such data set.
+    """
+    repo, commit = _repo_and_commit(data)
+    if not is_retrieval_set(hub_configs(repo, commit)):
+        return None
+    return hub_set_folder(Path(f"{repo}@{commit}"))
+
+
+def _repo_and_commit(data: str) -> tuple[str, str]:
+    name = data.removeprefix(PREFIX)
+    if not NAME.fullmatch(name):
+        raise CvrError(f"--data {data!r} should look like hf:user/name, or hf:user/name@revision.")
+    repo, _, revision = name.partition("@")
+    return repo, revision if COMMIT.fullmatch(revision) else hub_commit(repo, revision or "main")
 
 
 def _read_hub_rows(repo: str, commit: str) -> pa.Table:

@@ -14,7 +14,7 @@ from typing import Any
 import cvr_data
 from cvr_bench.benchmarks.triplets import STAGES, check_benchmark_triplets
 from cvr_bench.data.benchmark import benchmark_data_names, find_benchmark_data, is_benchmark_data
-from cvr_bench.data.hub import fetch_hub_data, is_hub_data_name
+from cvr_bench.data.hub import fetch_hub_data, hub_retrieval_set, is_hub_data_name
 from cvr_bench.data.opened import Sources
 from cvr_data.core.artifact_files import MANIFEST, read_json_once
 from cvr_data.core.artifacts import key_of, open_artifact
@@ -80,6 +80,8 @@ def choose_data_sources(
             raise CvrError(f"{named.name} comes without features of its videos; pass --embeddings (see cvr embed).")
         place, choice = named.config.annotations, f"--data {named.name}"
         return Sources(data=place, embeddings=embeddings, videos=(), choice=choice, benchmark=named)
+    if data is not None and is_hub_data_name(data) and (folder := hub_retrieval_set(data)) is not None:
+        return _sources_of_set(data, folder, data_options, embeddings, split)
     reference = _reference_of_triplets(data_options)
     if data is not None and is_hub_data_name(data):
         found = find_data_sources(fetch_hub_data(data, cache_folder()), f"--data {data}", embeddings)
@@ -88,6 +90,22 @@ def choose_data_sources(
         raise CvrError(f"{data} is no path here and no benchmark. {did_you_mean(data, benchmark_data_names())}")
     chosen, choice = (Path(data), "--data") if data is not None else default_data(Path())
     return replace(find_data_sources(chosen, choice, embeddings), reference=reference)
+
+
+def _sources_of_set(
+    data: str, folder: Path, data_options: Sequence[str], embeddings: Path | None, split: str | None
+) -> Sources:
+    """A retrieval set of the Hub, as the benchmark `vt2v` and called by its own name."""
+    options = [option for option in data_options if not option.startswith("annotations=")]
+    named = find_benchmark_data("vt2v", [f"annotations={folder}", *options], split)
+    if embeddings is None:
+        raise CvrError(
+            f"{data} comes without features of its videos: cvr import vt2v {data}, cvr embed, then --embeddings."
+        )
+    label = named.label.replace("vt2v", data.removeprefix("hf:").partition("@")[0].replace("/", "-"), 1)
+    return Sources(
+        data=folder, embeddings=embeddings, videos=(), choice=f"--data {data}", benchmark=replace(named, label=label)
+    )
 
 
 def _reference_of_triplets(data_options: Sequence[str]) -> str:

@@ -60,6 +60,8 @@ class SlicePanel:
     title: str
     queries: int
     dots: list[Dot]
+    link: str = ""
+    """Anchor on the page of some of the queries."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def reported_slices(entries: Sequence[ScoredModel]) -> list[str]:
 
 def report_slice_panels(entries: Sequence[ScoredModel], name: str) -> list[SlicePanel]:
     """Return the mean recall of each model per value of a slice, the most frequent value first."""
-    values = {value: found for value, found in entries[0].result.record["slices"][name].items() if _is_large(found)}
+    values = entries[0].result.record["slices"][name]
     slices = [(entry, entry.result.record["slices"]) for entry in entries]
     return [
         SlicePanel(
@@ -147,8 +149,14 @@ def report_slice_panels(entries: Sequence[ScoredModel], name: str) -> list[Slice
                 for entry, found in slices
             ],
         )
-        for value in sorted(values, key=lambda value: -values[value]["queries"])
+        for value in report_slice_values(entries, name)
     ]
+
+
+def report_slice_values(entries: Sequence[ScoredModel], name: str) -> list[str]:
+    """Return the values of a slice that have a panel, the most frequent first."""
+    values = entries[0].result.record["slices"][name]
+    return sorted((value for value in values if _is_large(values[value])), key=lambda value: -values[value]["queries"])
 
 
 def report_interval_dot(label: str, interval: Interval, style: str) -> Dot:

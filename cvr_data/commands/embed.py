@@ -1,6 +1,7 @@
 """Encode the frames and captions of videos."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from cvr_data.commands.options import (
     out_option,
     overwrite_option,
 )
+
+if TYPE_CHECKING:
+    from cvr_data.features.embed import Selection
 
 
 @click.command()
@@ -30,13 +34,18 @@ from cvr_data.commands.options import (
 @click.option("--device", help="auto, cpu or cuda; several, as cuda:0,cuda:1, share the work, a process on each.")
 @click.option("--num-shards", type=click.IntRange(1), default=1, help="Share the work among runs; see `cvr merge`.")
 @click.option("--shard-id", type=click.IntRange(0), default=0, help="Which share this run does, from 0.")
+@click.option(
+    "--dry-run", is_flag=True, help="Of a model that a server has: what would be asked, at most; ask nothing."
+)
+@click.option("--price-in", type=click.FloatRange(0), help="For --dry-run: price of a million tokens.")
 @option_option
 @engine_options
 @out_option("embeddings", anywhere=True)
 @overwrite_option
 def embed_command(
     source: Path, encoder: str, column: str | None, only: Path | None, all_tokens: bool, num_shards: int,
-    shard_id: int, options: tuple[str, ...], out: Path, overwrite: bool, device: str | None, **given: str | None,
+    shard_id: int, dry_run: bool, price_in: float | None, options: tuple[str, ...], out: Path, overwrite: bool,
+    device: str | None, **given: str | None,
 ) -> None:  # fmt: skip
     """Encode the frames and the distinct captions of the videos SOURCE; with --column, a text column of any table.
 
@@ -54,6 +63,9 @@ def embed_command(
     options = (*(f"{name}={value}" for name, value in given.items() if value is not None), *options)
     selection = Selection(column=column, only=only, num_shards=num_shards, shard_id=shard_id, all_tokens=all_tokens)
     devices = device.split(",") if device else []
+    if dry_run:
+        _show_price(source, encoder, options_with_machine(ENCODERS.get(encoder).Config, options), selection, price_in)
+        return
     if len(devices) > 1:
         options = options_with_machine(ENCODERS.get(encoder).Config, options)
         artifact = embed_on_devices(source, encoder, options, out, devices, selection=selection, overwrite=overwrite)
@@ -67,3 +79,19 @@ def embed_command(
     click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts, {manifest['seconds']:.1f} s")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count}: {reason}")
+
+
+def _show_price(
+    source: Path, encoder: str, options: tuple[str, ...], selection: "Selection", price_in: float | None
+) -> None:
+    from cvr_data.features.embed_price import price_of_embedding
+    from cvr_data.features.encoders import ENCODERS
+
+    found = price_of_embedding(source, ENCODERS.config(encoder, options), selection, price_in)
+    how = "as earlier requests had them" if found.is_measured else "800 a frame"
+    cost = "" if found.cost is None else f", {found.cost:.2f} at {price_in:g} a million"
+    click.echo(
+        f"{found.videos} videos and {found.texts} texts: {found.videos + found.texts} requests at most, about "
+        f"{found.tokens} tokens ({how}){cost}\n"
+        "What the request cache knows is not asked for; cvr bench asks once more for each query."
+    )

@@ -37,7 +37,8 @@ def review_command(
 
     Example: cvr review annotations/quickstart --split test --annotator ann --annotator ben
     """
-    from cvr_data.review.serve import Address, ReviewSources, Settings, serve_review
+    from cvr_data.review.listening import Address
+    from cvr_data.review.serve import ReviewSources, Settings, serve_review
 
     sources = ReviewSources(reviewed=reviewed, **shown)
     settings = Settings(annotators=tuple(dict.fromkeys(annotators)), overlap=overlap, seed=seed)

@@ -66,12 +66,14 @@ def read_json(path: Path, kind: type = object) -> Any:
 
 
 def read_entries(path: Path, required: Sequence[str], targets: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Return the entries of a JSON list of objects, each with the required keys and those that name its target.
+    """Return the entries of a JSON list of objects, or of a file of one a line, each with the required keys.
+
+    `targets` are the keys that name its target.
 
     Raises:
         CvrError: the file is no such list, a key is missing, or the targets are hidden.
     """
-    entries = read_json(path, list)
+    entries = _entries_of_lines(path) if path.suffix.lower() in (".jsonl", ".ndjson") else read_json(path, list)
     for place, entry in enumerate(entries):
         if not isinstance(entry, dict):
             raise CvrError(f"{path}: entry {place} should be an object, found {type(entry).__name__}.")
@@ -80,6 +82,17 @@ def read_entries(path: Path, required: Sequence[str], targets: Sequence[str] = (
         if missing := [name for name in targets if name not in entry]:
             hint = "its targets are hidden; read another split (-o split=val)"
             raise CvrError(f"{path}: entry {place} has no {missing[0]!r}; {hint}.")
+    return entries
+
+
+def _entries_of_lines(path: Path) -> list[Any]:
+    entries = []
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if line.strip():
+            try:
+                entries.append(json.loads(line))
+            except ValueError as error:
+                raise CvrError(f"{path}: line {number}: not valid JSON ({error}).") from None
     return entries
 
 

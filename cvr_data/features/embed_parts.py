@@ -23,7 +23,7 @@ from cvr_data.core.parts import Part, read_part
 from cvr_data.core.stage_jobs import MadeFiles
 from cvr_data.features.decoded_videos import Decoded, decoded_videos, videos_per_call
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.protocol import ClipEncoder, Encoder, FrameEncoder, FrameTokenEncoder
+from cvr_data.features.protocol import ClipEncoder, Encoder, FrameEncoder, FrameTokenEncoder, RefusesClips, TextFeatures
 from cvr_data.features.store import EMBEDDINGS
 from cvr_data.media.places import videos_of
 from cvr_data.media.video import Video
@@ -93,15 +93,27 @@ def _text_part(encoder: Encoder, texts: list[str]) -> MadeFiles:
     tokens: list[np.ndarray] = []
     pooled: list[np.ndarray] = []
     lengths: list[np.ndarray] = []
+    kept: list[str] = []
     for start in range(0, len(texts), TEXTS_PER_CALL):
-        features = encoder.encode_texts(texts[start : start + TEXTS_PER_CALL])
+        chunk = texts[start : start + TEXTS_PER_CALL]
+        features = encoder.encode_texts(chunk)
+        if isinstance(encoder, RefusesClips):  # a text that a server refuses has no embedding, and is asked for again
+            has_any_B = features.pooled_BD.any(dim=1)
+            chunk = [text for text, has_any in zip(chunk, has_any_B.tolist(), strict=True) if has_any]
+            features = TextFeatures(*(values[has_any_B] for values in vars(features).values()))
+        kept += chunk
         tokens += [row_LD[mask_L].numpy() for row_LD, mask_L in zip(features.tokens_BLD, features.mask_BL, strict=True)]
         pooled.append(features.pooled_BD.numpy())
         lengths.append(features.length_B.numpy())
-    table = embedded_text_table(texts, [len(rows) for rows in tokens], np.concatenate(lengths))
-    arrays = {"part": np.concatenate(tokens), "pooled": np.concatenate(pooled)}
+    table = embedded_text_table(kept, [len(rows) for rows in tokens], np.concatenate(lengths))
+    nothing = np.empty((0, encoder.text_dim))
+    arrays = {"part": np.concatenate([*tokens, nothing]), "pooled": np.concatenate(pooled)}
     half = {name: array.astype(np.float16) for name, array in arrays.items()}
-    return MadeFiles(table, DROPPED.empty_table(), half)
+    known = set(kept)
+    refused = [
+        {"video_id": text_id(text), "drop_reason": "refused", "detail": text} for text in texts if text not in known
+    ]
+    return MadeFiles(table, pa.Table.from_pylist(refused, DROPPED), half)
 
 
 @dataclass(frozen=True)
@@ -118,6 +130,15 @@ class VideoPart:
     notes: list[str | None] = field(default_factory=list)
     told: Counter[str] = field(default_factory=Counter)
     """Verdict -> files."""
+
+    def drop_refused(self, said: Sequence[str | None]) -> None:
+        """Drop those of the last videos that the model refused, with its reason."""
+        first = len(self.ids) - len(said)
+        for place, reason in reversed(list(enumerate(said, first))):
+            if reason is not None:
+                self.dropped.append({"video_id": self.ids[place], "drop_reason": "refused", "detail": reason})
+                for values in (self.ids, self.hashes, self.notes, self.frames):
+                    del values[place]
 
     def files(self, dim: int) -> MadeFiles:
         """Return the files of the part; `dim` is the width of a frame."""
@@ -168,6 +189,11 @@ def _encode_part(encoder: FrameEncoder | ClipEncoder, decoded: Iterable[Decoded]
 
 def _encode(encoder: FrameEncoder | ClipEncoder, videos: Sequence[Any], part: VideoPart, all_tokens: bool) -> None:
     if not videos:
+        return
+    if isinstance(encoder, RefusesClips):
+        rows_BD, said = encoder.encode_clips_or_say(videos)
+        part.frames.extend(row_D[None].numpy() for row_D in rows_BD)
+        part.drop_refused(said)
         return
     if isinstance(encoder, ClipEncoder):
         part.frames.extend(row_D[None].numpy() for row_D in encoder.encode_clips(videos))

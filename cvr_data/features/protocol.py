@@ -157,6 +157,14 @@ class ClipEncoder(Encoder, Protocol):
 
 
 @runtime_checkable
+class RefusesClips(Protocol):
+    """An encoder of clips whose model may refuse one, as a server does, and embed the others."""
+
+    def encode_clips_or_say(self, clips: Sequence[Any]) -> tuple[Tensor, list[str | None]]:
+        """Return (videos, D) float32, and for each video why it has no embedding: its row is zero then."""
+
+
+@runtime_checkable
 class FrameTokenEncoder(FrameEncoder, Protocol):
     """An encoder that also gives every token of a frame: `isinstance(encoder, FrameTokenEncoder)` asks for it."""
 

@@ -11,14 +11,19 @@ of an embeddings folder: reference, target, and the four videos of the split tha
 right answers and near-duplicates of the target; the ranks are then places in the group. The published test1 hides its
 targets and is refused.
 
-Source: Liu et al., ICCV 2021 (https://github.com/Cuberick-Orion/CIRR), version rc2.
+Two other sets give the same pairs other texts, and `texts` reads them: Fine-CIRR (`finemt`) as lines of objects in
+cirr.fine.{train,val}.jsonl, and M-CIRR (`mmt`, several changes in one text) in cap.rc2.{train,val,test1}.mmt.json.
+
+Source: Liu et al., ICCV 2021 (https://github.com/Cuberick-Orion/CIRR), version rc2; FineCIR
+(https://github.com/SDU-L/FineCIR), of whose files an example was seen; TEMA (https://github.com/iLearn-Lab/ACL26-TEMA),
+whose files were not seen: names and keys are those that its code reads.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -33,13 +38,15 @@ from cvr_data.tables import QUERY_NUMBER
 SUBSETS = {"train": "train", "val": "val", "test": "test1"}
 """Our split -> what CIRR calls it."""
 FILES = {split: [f"captions/cap.rc2.{subset}.json"] for split, subset in SUBSETS.items()}
+Texts = Literal["published", "fine", "multi"]
+TEXTS = {"published": "caption", "fine": "finemt", "multi": "mmt"}
+"""Whose texts -> the key that they are under."""
 SOFT = pa.list_(pa.struct([("video_id", pa.string()), ("score", pa.float64())]))
 KINDS = {
     "group_number": pa.int64(), "group_members": pa.list_(pa.string()), "reference_rank": pa.int32(),
     "target_rank": pa.int32(), "soft_targets": SOFT,
 }  # fmt: skip
-REQUIRED = ("pairid", "reference", "caption", "img_set")
-TARGETS = ("target_hard", "target_soft")
+REQUIRED = ("pairid", "reference", "img_set")
 
 GROUP_SIZE = 6
 GROUP_CHUNK = 512
@@ -51,6 +58,8 @@ Pair = tuple[str, str]
 class Config(OfSplits):
     embeddings: Path | None = None
     """Embeddings folder that says which videos look alike; needed to write triplets that have no groups."""
+    texts: Texts = "published"
+    """Whose texts are read: CIRR's own, Fine-CIRR's, or M-CIRR's."""
     split: str = ""
     """Read this split only: train, val or test (CIRR's test1); empty: all."""
 
@@ -83,7 +92,19 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    return _rows.triplets_of_files(path, FILES, config, _read_file)
+    files = {split: cirr_caption_files(subset, config.texts) for split, subset in SUBSETS.items()}
+    return _rows.triplets_of_files(path, files, config, _read_file)
+
+
+def cirr_caption_files(subset: str, texts: Texts) -> list[str]:
+    """Return where the captions of a split of CIRR may lie, the likeliest place first."""
+    if texts == "fine":
+        folders = ("captions", "finemt_captions", "fine-cirr/finemt_captions")
+        return [f"{folder}/cirr.fine.{subset}.{end}" for folder in folders for end in ("jsonl", "json")]
+    if texts == "multi":
+        folders = ("captions", "mmt_captions", "mcirr/mmt_captions")
+        return [f"{folder}/cap.rc2.{subset}.mmt.json" for folder in folders]
+    return [f"captions/cap.rc2.{subset}.json"]
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
@@ -106,14 +127,14 @@ def read_cirr_images(path: Path) -> dict[str, str]:
     return read_json(path, dict)
 
 
-def read_cirr_queries(path: Path) -> pa.Table:
+def read_cirr_queries(path: Path, texts: Texts = "published") -> pa.Table:
     """Return the queries of a file of captions, a row each, whether or not it tells their targets.
 
     Raises:
         CvrError: there is no such file, or it is no such JSON.
     """
-    entries = _read_entries(path, ())
-    return _rows.file_to_queries({**_cirr_queries(entries), **_cirr_groups(entries)}, where=path, kinds=KINDS)
+    entries = _read_entries(path, texts, ())
+    return _rows.file_to_queries({**_cirr_queries(entries, texts), **_cirr_groups(entries)}, where=path, kinds=KINDS)
 
 
 def _cirr_image_places(gallery: list[str], videos: pa.Table | None, split: str) -> dict[str, str]:
@@ -179,30 +200,30 @@ def _cirr_entry(row: dict[str, Any], number: int) -> dict[str, Any]:
 
 
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:
-    entries = _read_entries(path, TARGETS)
+    entries = _read_entries(path, config.texts, ("target_hard",))
+    soft = [entry.get("target_soft") or {entry["target_hard"]: 1.0} for entry in entries]
     columns = {
-        **_cirr_queries(entries),
+        **_cirr_queries(entries, config.texts),
         "target_id": [entry["target_hard"] for entry in entries],
-        "soft_targets": [
-            [{"video_id": name, "score": score} for name, score in entry["target_soft"].items()] for entry in entries
-        ],
+        "soft_targets": [[{"video_id": name, "score": score} for name, score in targets.items()] for targets in soft],
         **_cirr_groups(entries),
     }
     return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
-def _read_entries(path: Path, targets: Sequence[str]) -> list[dict[str, Any]]:
-    entries = read_entries(path, REQUIRED, targets)
+def _read_entries(path: Path, texts: Texts, targets: Sequence[str]) -> list[dict[str, Any]]:
+    required = (*REQUIRED, TEXTS[texts])
+    entries = read_entries(path, required, targets)
     for place, entry in enumerate(entries):
         if not isinstance(entry["img_set"], dict) or not isinstance(entry.get("target_soft", {}), dict):
             raise CvrError(f"{path}: entry {place}: 'img_set' and 'target_soft' should be objects.")
     return entries
 
 
-def _cirr_queries(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+def _cirr_queries(entries: Sequence[dict[str, Any]], texts: Texts) -> dict[str, list[Any]]:
     return {
         "reference_id": [entry["reference"] for entry in entries],
-        "modification": [entry["caption"] for entry in entries],
+        "modification": [entry[TEXTS[texts]] for entry in entries],
         QUERY_NUMBER: [entry["pairid"] for entry in entries],
     }
 

@@ -7,14 +7,20 @@ The text of a triplet is both captions, joined by "and" in this order, as the re
 apart, in the extra column `relative_captions`. A text of our own is written as one caption and an empty one. The
 published test split hides its targets and is refused.
 
-Source: Wu et al., CVPR 2021 (https://github.com/XiaoxiaoGuo/fashion-iq).
+Two other sets give the same pairs one text, and `texts` reads them: Fine-FashionIQ (`finemt`) as lines of objects in
+fiq.fine.{category}.{split}.jsonl, and M-FashionIQ (`mmt`, several changes in one text) in
+cap.{category}.{split}.mmt.json.
+
+Source: Wu et al., CVPR 2021 (https://github.com/XiaoxiaoGuo/fashion-iq); FineCIR (https://github.com/SDU-L/FineCIR), of
+whose files an example was seen; TEMA (https://github.com/iLearn-Lab/ACL26-TEMA), whose files were not seen: names and
+keys are those that its code reads.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,13 +32,23 @@ from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import SPLITS
 
 KINDS = {"relative_captions": pa.list_(pa.string()), "category": pa.string()}
-FILE = re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.json")
+Texts = Literal["published", "fine", "multi"]
+FILE_NAMES = {
+    "published": re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.json"),
+    "fine": re.compile(r"fiq\.fine\.(?P<category>.+)\.(?P<split>train|val|test)\.jsonl?"),
+    "multi": re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.mmt\.json"),
+}
+KEYS = {"published": "captions", "fine": "finemt", "multi": "mmt"}
+"""Whose texts -> the key that they are under."""
+FOLDERS = {"published": ("captions",), "fine": ("captions", "FineMT"), "multi": ("captions", "mmt_captions")}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(OfSplits):
     category: str = ""
     """Read this category only; empty: all. Rows without one are written under it, or under `all`."""
+    texts: Texts = "published"
+    """Whose texts are read: FashionIQ's two captions, Fine-FashionIQ's text, or M-FashionIQ's."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +111,16 @@ def fashioniq_file_names(category: str, split: str) -> tuple[str, str]:
     return f"captions/cap.{category}.{split}.json", f"image_splits/split.{category}.{split}.json"
 
 
-def fashioniq_categories(folder: Path, split: str) -> tuple[str, ...]:
+def fashioniq_caption_files(category: str, split: str, texts: Texts) -> list[str]:
+    """Return where the texts of a category and split may lie, the likeliest place first."""
+    ends = ("jsonl", "json") if texts == "fine" else ("mmt.json",) if texts == "multi" else ("json",)
+    start = "fiq.fine" if texts == "fine" else "cap"
+    return [f"{folder}/{start}.{category}.{split}.{end}" for folder in FOLDERS[texts] for end in ends]
+
+
+def fashioniq_categories(folder: Path, split: str, texts: Texts = "published") -> tuple[str, ...]:
     """Return the categories of which a folder has captions of the split, sorted."""
-    return tuple(sorted({file.category for file in _listed_caption_files(folder) if file.split == split}))
+    return tuple(sorted({file.category for file in _listed_caption_files(folder, texts) if file.split == split}))
 
 
 def joined_fashioniq_captions(captions: list[str]) -> str:
@@ -127,7 +150,9 @@ def _of_category(videos: pa.Table | None, category: str) -> pa.Table | None:
 def _fashioniq_files(config: Config, path: Path) -> list[CaptionFile]:
     files = [
         file
-        for file in (_named_caption_file(path) if path.is_file() else _listed_caption_files(path))
+        for file in (
+            _named_caption_file(path, config.texts) if path.is_file() else _listed_caption_files(path, config.texts)
+        )
         if config.category in ("", file.category) and config.split in ("", file.split)
     ]
     if not files:
@@ -136,24 +161,27 @@ def _fashioniq_files(config: Config, path: Path) -> list[CaptionFile]:
     return files
 
 
-def _listed_caption_files(folder: Path) -> Iterator[CaptionFile]:
+def _listed_caption_files(folder: Path, texts: Texts) -> Iterator[CaptionFile]:
     for split in SPLITS:
-        for path in sorted([*folder.glob(f"captions/cap.*.{split}.json"), *folder.glob(f"cap.*.{split}.json")]):
-            yield from _named_caption_file(path)
+        places = [folder / name for name in FOLDERS[texts]] + [folder]
+        for path in sorted(file for place in places for file in place.glob(f"*.{split}.*")):
+            yield from (file for file in _named_caption_file(path, texts) if file.split == split)
 
 
-def _named_caption_file(path: Path) -> Iterator[CaptionFile]:
-    if (match := FILE.fullmatch(path.name)) is not None:
+def _named_caption_file(path: Path, texts: Texts) -> Iterator[CaptionFile]:
+    if (match := FILE_NAMES[texts].fullmatch(path.name)) is not None:
         yield CaptionFile(path, match["category"], match["split"])
 
 
 def _read_file(config: Config, file: CaptionFile) -> pa.Table:
-    entries = read_entries(file.path, ("candidate", "captions"), ("target",))
+    key = KEYS[config.texts]
+    entries = read_entries(file.path, ("candidate", key), ("target",))
+    told = [entry[key] if config.texts == "published" else [entry[key], ""] for entry in entries]
     columns = {
         "reference_id": [entry["candidate"] for entry in entries],
         "target_id": [entry["target"] for entry in entries],
-        "modification": [joined_fashioniq_captions(entry["captions"]) for entry in entries],
-        "relative_captions": [entry["captions"] for entry in entries],
+        "modification": [joined_fashioniq_captions(captions) for captions in told],
+        "relative_captions": told,
         "category": [file.category] * len(entries),
     }
     return _rows.file_to_triplets(columns, where=file.path, split=file.split, style=config.style, kinds=KINDS)

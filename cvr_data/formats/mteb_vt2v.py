@@ -22,13 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.files import read_table
-from cvr_data.core.reading import reading
-from cvr_data.core.whole_files import json_bytes, write_bytes, write_parquet
+from cvr_data.core.whole_files import json_bytes, read_parquet, write_bytes, write_parquet
 from cvr_data.formats._mteb_statistics import mteb_random_scores, mteb_statistics
 from cvr_data.formats._rows import (
     STORED_VIDEO,
@@ -40,6 +37,8 @@ from cvr_data.formats._rows import (
     refuse_clips_in_format,
     video_values_for_file,
 )
+from cvr_data.media.retrieval_set import RetrievalSet
+from cvr_data.media.set_queries import listed_queries
 
 if TYPE_CHECKING:
     from datasets import Features
@@ -148,29 +147,27 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a folder, with the ids of its queries in `published_query_id`.
 
-    References are those of `excluded_references`; in a folder that has none, the names of the queries' video files.
+    References are those of `excluded_references`, else as `media/set_queries.py` finds them.
     """
-    queries = _read_config(path, _of_task(config, "queries"), ["id", "text"], config.split)
-    qrels = _read_config(path, _of_task(config, "qrels"), ["query-id", "corpus-id", "score"], config.split)
-    names = [str(name) for name in queries.column("id").to_pylist()]
-    texts = dict(zip(names, queries.column("text").to_pylist(), strict=True))
-    references = _references(config, path, names)
-    rows = [row for row in qrels.to_pylist() if row["score"] > 0]
-    if unknown := sorted({str(row["query-id"]) for row in rows} - set(texts)):
+    found = RetrievalSet(folder=path, task=config.task, split=config.split)
+    queries = {row["id"]: row for row in read_parquet(listed_queries(found)).to_pylist()}
+    targets = found.targets()
+    if unknown := sorted(set(targets) - set(queries)):
         raise CvrError(f"{path}: qrels name queries that there are not: {first_few(unknown)}.")
+    rows = [(queries[name], document) for name, documents in targets.items() for document in documents]
     columns: dict[str, Sequence[Any]] = {
-        "reference_id": [references[str(row["query-id"])] for row in rows],
-        "target_id": [str(row["corpus-id"]) for row in rows],
-        "modification": [texts[str(row["query-id"])] for row in rows],
-        "published_query_id": [str(row["query-id"]) for row in rows],
+        "reference_id": [query["reference_id"] for query, _ in rows],
+        "target_id": [document for _, document in rows],
+        "modification": [query["text"] for query, _ in rows],
+        "published_query_id": [query["id"] for query, _ in rows],
     }
     kinds = {"published_query_id": pa.string()}
     return file_to_triplets(columns, where=path, split=config.split, style=config.style, kinds=kinds)
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
-    corpus = _read_config(path, "corpus", ["id"], config.split)
-    return file_to_videos(({"video_id": str(name), "split": config.split} for name in corpus["id"].to_pylist()), "mteb")
+    ids = RetrievalSet(folder=path, task=config.task, split=config.split).ids("corpus")
+    return file_to_videos(({"video_id": name, "split": config.split} for name in ids), "mteb")
 
 
 def _mteb_media(videos: pa.Table | None, wanted: Sequence[str]) -> dict[str, Path]:
@@ -259,54 +256,3 @@ def _write_texts(config: Config, task: Contents, out: Path, media: Mapping[str, 
     for file, text in files.items():
         write_bytes(out / file, text.encode())
     return [out / file for file in files]
-
-
-def _of_task(config: Config, name: str) -> str:
-    return f"{config.task}-{name}" if config.task else name
-
-
-def _read_config(path: Path, name: str, columns: Sequence[str], split: str) -> pa.Table:
-    files = _config_files(path, name, split)
-    if not files:
-        raise CvrError(f"{path} has no {name}/{split}-*.parquet.")
-    return pa.concat_tables([read_table(file, columns, columns) for file in files])
-
-
-def _config_files(path: Path, name: str, split: str) -> list[Path]:
-    """The files of a config: those that the card names, as on the Hub, else those of a folder of its name."""
-    card = path / "README.md"
-    with reading(card, "the card of a data set"):
-        front = card.read_text(encoding="utf-8").split("---\n") if card.is_file() else []
-        said = yaml.safe_load(front[1]) if len(front) > 2 and not front[0].strip() else None
-    configs = said.get("configs") if isinstance(said, dict) else None
-    named = [each for each in configs or [] if isinstance(each, dict) and each.get("config_name") == name]
-    patterns = [
-        str(entry["path"])
-        for each in named
-        for entry in each.get("data_files") or []
-        if isinstance(entry, dict) and entry.get("split") == split and isinstance(entry.get("path"), str)
-    ]
-    inside = [pattern for pattern in patterns if not pattern.startswith("/") and ".." not in Path(pattern).parts]
-    found = sorted({file for pattern in inside for file in path.glob(pattern) if file.suffix == ".parquet"})
-    return found or sorted((path / name).glob(f"{split}*.parquet"))
-
-
-def _mteb_video_entries(file: Path) -> list[Any]:
-    """The entries of a column of videos, without their bytes."""
-    with reading(file, "Parquet"):
-        with pq.ParquetFile(file) as opened:  # read_table would call the column "path"
-            return opened.read(columns=["video.path"])["video"].to_pylist()
-
-
-def _references(config: Config, path: Path, names: Sequence[str]) -> dict[str, str]:
-    if (path / "excluded_references").is_dir():
-        rows = _read_config(path, "excluded_references", EXCLUDED.names, config.split).to_pylist()
-        references = {str(row["query-id"]): str(row["corpus-id"]) for row in rows}
-    else:
-        files = _config_files(path, _of_task(config, "queries"), config.split)
-        stored = [entry for file in files for entry in _mteb_video_entries(file)]
-        pairs = zip(names, stored, strict=True)
-        references = {name: Path(entry["path"]).stem for name, entry in pairs if entry and entry["path"]}
-    if missing := [name for name in names if name not in references]:
-        raise CvrError(f"{path}: the reference of queries {first_few(missing)} has no name.")
-    return references

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from cvr_data.core.stored_answers import History
 from cvr_data.modifications.asked import check_asked, read_asked
-from cvr_data.modifications.asking.cache import History, RequestCache
+from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.request import completion_text, request_key
 from cvr_data.modifications.generator import Config, Generator
 

@@ -21,9 +21,10 @@ from cvr_data.core.progress import watched_progress
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Side, Step
+from cvr_data.core.stored_answers import History
 from cvr_data.modifications.asked import TEXTS, asked_pairs, check_asked, wants_descriptions
 from cvr_data.modifications.asking.ask import Tally
-from cvr_data.modifications.asking.cache import History, RequestCache
+from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.spread import EngineOfJobs
 from cvr_data.modifications.backends import BACKENDS, load_backend
 from cvr_data.modifications.counts import counted_requests, counted_verdicts, gathered, requests_of

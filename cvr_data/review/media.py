@@ -9,12 +9,14 @@ import io
 import os
 import tempfile
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+import pyarrow as pa
 
 from cvr_data.core.lineage import lineage
 from cvr_data.media.clip import Clip
@@ -24,15 +26,20 @@ from cvr_data.pages.clips import small_mp4_for_page
 
 PLAYED = {".mp4": "video/mp4", ".m4v": "video/mp4", ".webm": "video/webm"}
 """Files that browsers play; others are made into small MP4 files the first time."""
+IMAGES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".bmp": "image/bmp"}
+SHOWN = PLAYED | IMAGES
 STRIP_FRAMES = 8
 STRIP_HEIGHT = 72
+
+
+Value = TypeVar("Value")
 
 
 class Media:
     """Every video of a review by number, with its file if it has one."""
 
     def __init__(
-        self, video_ids: Iterable[str], files: dict[str, Clip], homes: dict[str, list[Path]],
+        self, video_ids: Iterable[str], files: Mapping[str, Clip], homes: Mapping[str, Sequence[Path]],
         allowed: Sequence[Path] = (),
     ):  # fmt: skip
         self.video_ids = list(video_ids)
@@ -85,7 +92,7 @@ class Media:
     def playable(self, number: int) -> Path | None:
         """Return a file that a browser plays, made from the video's if need be; None if there is none."""
         clip = self.clip(number)
-        if clip is None or clip.path.suffix.lower() in PLAYED or clip.path.suffix.lower() in IMAGE_SUFFIXES:
+        if clip is None or clip.path.suffix.lower() in SHOWN:
             return None if clip is None else clip.path
         with self._lock:
             if number not in self._made:
@@ -98,7 +105,7 @@ class Media:
                 self._made[number].write_bytes(content)
             return self._made[number]
 
-    def _frame_strip(self, number: int) -> bytes | None:
+    def _frame_strip(self, number: int, count: int = STRIP_FRAMES, sampler: str = "uniform") -> bytes | None:
         """A JPEG of frames side by side, first to last; None if the video cannot be read."""
         from PIL import Image
 
@@ -106,7 +113,7 @@ class Media:
         if clip is None:
             return None
         try:
-            frames = read_frames(clip, STRIP_FRAMES)
+            frames = read_frames(clip, count, sampler)
         except UnreadableVideo:
             return None
         width = max(1, round(STRIP_HEIGHT * frames.shape[2] / frames.shape[1]))
@@ -114,6 +121,42 @@ class Media:
         file = io.BytesIO()
         Image.fromarray(np.concatenate(small, axis=1)).save(file, "JPEG", quality=80)
         return file.getvalue()
+
+
+class _ByRow(Mapping[str, Value]):
+    """What is worked out of a row of a table when it is asked for; a million rows take no memory."""
+
+    def __init__(self, row_of: Mapping[str, int], of: Callable[[int], Value | None]):
+        self._row_of = row_of
+        self._of = of
+
+    def __getitem__(self, video_id: str) -> Value:
+        found = self._of(self._row_of[video_id])
+        if found is None:
+            raise KeyError(video_id)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._row_of)
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+
+def media_of_table(videos: pa.Table, folder: Path, allowed: Sequence[Path] = ()) -> Media:
+    """Return the media of the videos of a table, each numbered by its row."""
+    inside = [artifact.path for artifact in lineage([folder])]
+    row_of = {video_id: row for row, video_id in enumerate(videos.column("video_id").to_pylist())}
+
+    def clip(row: int) -> Clip | None:
+        video = videos_of(videos.slice(row, 1), folder)[0]
+        return None if video.path is None else replace(video.clip, path=Path(os.path.normpath(video.path)))
+
+    def homes(row: int) -> Sequence[Path] | None:
+        path = videos.column("path")[row].as_py()
+        return inside if path is None or not Path(path).is_absolute() else [Path(os.path.normpath(path)).parent]
+
+    return Media(row_of, _ByRow(row_of, clip), _ByRow(row_of, homes), allowed)
 
 
 def media_to_review(folders: Iterable[Path], wanted: set[str], allowed: Sequence[Path] = ()) -> Media:

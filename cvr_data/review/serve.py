@@ -1,14 +1,11 @@
 """Opens a review and serves it until Ctrl-C."""
 
 import logging
-import os
-import pwd
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,16 +14,13 @@ from cvr_data.core.artifacts import input_key
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow, input_names
 from cvr_data.review.items import Reviewed, TargetNeighbours, read_reviewed
+from cvr_data.review.listening import Address, link_to, listen, page_server
 from cvr_data.review.media import media_to_review
 from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
 from cvr_data.triplets.dataset import read_dataset_videos
 
 log = logging.getLogger(__name__)
-NOBODY = 65_534
-"""Accounts from this number on, and below 1000, are those of programs."""
-LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
-ANY_HOST = ("0.0.0.0", "::")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,17 +37,6 @@ class ReviewSources:
     """Folders that links among the media may lead to."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Address:
-    """Where the page is served."""
-
-    host: str = "127.0.0.1"
-    port: int = 0
-    """0 takes a free one."""
-    needs_token: bool | None = None
-    """Ask for a token on loopback too; elsewhere it is always asked for. None asks where others can log in."""
-
-
 def serve_review(
     sources: ReviewSources, out: Path, settings: Settings, address: Address, announce: Callable[[str], None]
 ) -> None:
@@ -63,7 +46,7 @@ def serve_review(
         CvrError: nothing to review, `out` belongs to another review, or the address is taken.
     """
     try:
-        import uvicorn
+        import uvicorn  # noqa: F401
 
         from cvr_data.review.app import make_review_app
     except ImportError as error:
@@ -77,23 +60,12 @@ def serve_review(
             log.warning(
                 "%d of %d videos have no file here; their captions are shown.", missing, len(session.media.video_ids)
             )
-        here = other_reviewers_log_in() if address.needs_token is None else address.needs_token
-        asks = here or address.host not in LOOPBACK_HOSTS
-        tokens = {name: store.token_of(name) for name in settings.annotators}
-        listening = stack.enter_context(_listen(address))
-        for line in _review_links(session, listening, address.host, tokens if asks else None):
+        known = {name: store.token_of(name) for name in settings.annotators}  # who was invited stands in the report
+        tokens = known if address.asks_for_token() else None
+        listening = stack.enter_context(listen(address))
+        for line in _review_links(session, listening, address.host, tokens):
             announce(line)
-        app = make_review_app(session, tokens=tokens if asks else None)
-        config = uvicorn.Config(
-            app, log_level="warning", access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2
-        )
-        uvicorn.Server(config).run(sockets=[listening])
-
-
-def other_reviewers_log_in() -> bool:
-    """Return whether the machine has accounts of other people, who can reach its loopback address."""
-    people = (entry for entry in pwd.getpwall() if 1000 <= entry.pw_uid < NOBODY and entry.pw_uid != os.getuid())
-    return any(not entry.pw_shell.endswith(("nologin", "false")) for entry in people)
+        page_server(make_review_app(session, tokens=tokens)).run(sockets=[listening])
 
 
 def read_review_sources(sources: ReviewSources, settings: Settings) -> Reviewed:
@@ -139,29 +111,12 @@ def _captions(videos: pa.Table | None, wanted: set[str]) -> dict[str, str]:
     return {video_id: captions[0] for video_id, captions in rows if video_id in wanted and captions}
 
 
-def _listen(address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        found.bind((address.host, address.port))
-        found.listen(128)
-    except OSError as error:
-        found.close()
-        raise CvrError(f"Cannot listen on {address.host}, port {address.port}: {error.strerror or error}.") from None
-    return found
-
-
 def _review_links(
     session: Session, listening: socket.socket, host: str, tokens: dict[str, str] | None
 ) -> Sequence[str]:
-    port = listening.getsockname()[1]
-    host = socket.gethostname() if host in ANY_HOST else host
-    shown = f"[{host}]" if ":" in host else host
     lines = []
     for name in session.settings.annotators:
         state = session.state(name)
         query = {"annotator": name, **({"token": tokens[name]} if tokens else {})}
-        link = f"http://{shown}:{port}/?{urlencode(query)}"
-        lines.append(f"{name}: {state['done']} of {state['total']} judged  {link}")
+        lines.append(f"{name}: {state['done']} of {state['total']} judged  {link_to(listening, host, query)}")
     return lines

@@ -3,11 +3,13 @@
     cvr embed videos --encoder embedder -o model=Qwen/Qwen3-VL-Embedding-2B -O embeddings/qwen
     cvr bench --model embedder -e embeddings/qwen                  # reference and text as one query
     cvr embed videos --encoder embedder -o model=mteb:get_model -o argument=Qwen/Qwen3-VL-Embedding-2B
+    cvr embed videos --encoder embedder -o model=Qwen/Qwen3-VL-Embedding-8B -o api=openai -o url=https://host/v1
 
 The model is one of sentence-transformers (5.4 and above) that takes videos, or several images in one input, by folder
 or hub id; or MODULE:NAME of one with MTEB 2's `encode(DataLoader, task_metadata=...)`, whose collator takes the
-frames. Of the former, frames are taken here and their times are told. Texts are embedded as queries, videos as
-documents; `cvr bench --model embedder` composes queries.
+frames. Of the former, frames are taken here and their times are told. With `api` a server has the model (vLLM, or a
+vendor): frames go there as JPEG, each item once, since answers stay in the request cache. Texts are embedded as
+queries, videos as documents; `cvr bench --model embedder` composes queries.
 
 Source: https://sbert.net/docs (multimodal inputs), and Enevoldsen et al., ICLR 2025 (https://arxiv.org/abs/2502.13595).
 """
@@ -31,6 +33,7 @@ from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput, 
 from cvr_data.features.encoders.networks.loader_model import LoaderModel
 from cvr_data.features.encoders.networks.named_model import mteb_encoder_model, takes_loader
 from cvr_data.features.encoders.networks.options import OnDevice, Products
+from cvr_data.features.encoders.networks.remote_model import Remote, RemoteModel
 from cvr_data.features.encoders.networks.sentence_model import SentenceModel, load_sentence_model
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_text_features
 from cvr_data.media.timeline import sampler_and_rate
@@ -41,9 +44,10 @@ GLANCE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Products):
+class Config(Remote, Products):
     model: str
-    """A folder or hub id of a sentence-transformers model, or MODULE:NAME of a model with MTEB 2's `encode`."""
+    """A folder or hub id of a sentence-transformers model, MODULE:NAME of a model with MTEB 2's `encode`, or what a
+    server (`api`) calls its model."""
     argument: str | None = None
     """What MODULE:NAME is called with, such as a hub id; None calls it with nothing, if it is no model yet."""
     revision: str | None = None
@@ -71,6 +75,9 @@ class Config(Products):
         sampler_and_rate(self.sampler)
         if min(self.frames, self.side, self.hz, self.batch_size) < 1 or (self.dim is not None and self.dim < 1):
             raise ValueError("frames, side, hz, dim and batch_size must be at least 1.")
+        self.check_remote()
+        if self.api != "none" and self.audio:
+            raise ValueError("sound is not sent to servers; leave audio out.")
 
 
 @lru_cache(maxsize=1)
@@ -91,6 +98,8 @@ class Embedder(OnDevice):
         self.model = self._model()
         self.dim = self.text_dim = self.frame_dim = self.model.dim
         self.clips_per_call = 4 * config.batch_size
+        if config.api != "none":
+            self.runs_on, self.clips_per_call = f"a server ({config.api})", max(32, 4 * config.concurrency)
 
     def read_clip(self, video: Video) -> EmbeddingInput:
         """Return the frames, and the sound, of a video.
@@ -107,6 +116,13 @@ class Embedder(OnDevice):
     def encode_clips(self, clips: Sequence[EmbeddingInput]) -> Tensor:
         """Return (B, D) float32 of videos that are ranked."""
         return self.encode_items(clips, "document", self.config.document_prompt)
+
+    def encode_clips_or_say(self, clips: Sequence[EmbeddingInput]) -> tuple[Tensor, list[str | None]]:
+        """Return (B, D) float32 of videos that are ranked, and for each why a server refused it: its row is zero."""
+        if not isinstance(self.model, RemoteModel):
+            return self.encode_clips(clips), [None] * len(clips)
+        rows_BD, said = self.model.encode_or_say(clips, "document", self.config.document_prompt)
+        return F.normalize(rows_BD, dim=-1), said
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per video, as its only frame."""
@@ -136,6 +152,8 @@ class Embedder(OnDevice):
 
     def _model(self) -> EmbeddingModel:
         config = self.config
+        if config.api != "none":
+            return RemoteModel(config, config.model, dim=config.dim)
         options: dict[str, Any] = {"dim": config.dim, "batch_size": config.batch_size, "hz": config.hz}
         if ":" not in config.model:
             loaded = load_sentence_model(config.model, config.revision, self.device, self.dtype)

@@ -58,7 +58,7 @@ class StoredEncoder:
         self._token_stores: dict[Path, FeatureStore] = {}
         self.dim, self.text_dim, self.unit_frames = store.dim, store.text_dim, store.unit_frames
         if not self.text_dim and store.encoder["name"] != UNKNOWN_ENCODER:
-            self.text_dim = self._text_encoder.text_dim
+            self.text_dim = self.source_encoder.text_dim
 
     def space(self) -> dict[str, Any]:
         """Return what names the space of the stored features."""
@@ -101,7 +101,7 @@ class StoredEncoder:
         missing = [text for text in dict.fromkeys(texts) if text not in self._encoded]
         if not missing:
             return
-        features = self._text_encoder.encode_texts(missing)
+        features = self.source_encoder.encode_texts(missing)
         for row, text in enumerate(missing):
             # rounded as the stored ones are, so that it makes no difference where a text was found
             tokens_LD = features.tokens_BLD[row, features.mask_BL[row]].half().float()
@@ -115,7 +115,8 @@ class StoredEncoder:
             del self._encoded[text]
 
     @cached_property
-    def _text_encoder(self) -> Encoder:
+    def source_encoder(self) -> Encoder:
+        """The encoder that made the features, loaded when it is first needed."""
         name, options = self.store.encoder["name"], self.store.artifact.manifest["config"]["options"]
         with stored():
             return ENCODERS.get(name).load(ENCODERS.config(name, options))

@@ -8,12 +8,20 @@ else. What is written depends on the server: the run repeats given the request c
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from queue import SimpleQueue
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
+from cvr_data.core.asked_server import (
+    GONE,
+    Refused,
+    Server,
+    ServerGone,
+    ServerLimits,
+    asked_at_once,
+    check_server_address,
+)
+from cvr_data.core.errors import CvrError
 from cvr_data.core.secrets_in_text import masked, secrets_in
 from cvr_data.core.trust import OUTSIDE
 from cvr_data.modifications.asking.request import (
@@ -27,16 +35,7 @@ from cvr_data.modifications.asking.request import (
     thinking_settings,
     when_thinking,
 )
-from cvr_data.modifications.engines.server import (
-    GONE,
-    NO_IMAGES,
-    Refused,
-    Server,
-    ServerGone,
-    ServerLimits,
-    chat_messages,
-    connected,
-)
+from cvr_data.modifications.engines.chat import NO_IMAGES, chat_messages, check_choices
 
 TOKENS_PER_WORD = 1.4
 """Of English prompts, to keep to tokens_per_minute; an image counts as IMAGE_TOKENS."""
@@ -86,11 +85,7 @@ class Config:
     """At most about so many, prompts and answers together; 0: no limit."""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("base_url should look like https://host/v1.")
-        if parts.username or parts.password or parts.query:
-            raise ValueError("base_url must hold no password and no query; the key comes from the environment.")
+        check_server_address(self.base_url, "base_url")
         if self.concurrency < 1 or self.retries < 0 or min(self.timeout_s, self.first_wait_s) <= 0:
             raise ValueError("concurrency must be at least 1, retries at least 0, timeout_s and first_wait_s above 0.")
         if self.requests_per_minute < 0 or self.tokens_per_minute < 0:
@@ -126,33 +121,17 @@ class OpenAIBackend:
         """
         if not requests:
             return
-        from anyio.from_thread import start_blocking_portal
 
-        # The connections live in a thread, so that they go on while an answer is stored; leaving the loop ends them.
-        with start_blocking_portal() as portal:
-            arrived: SimpleQueue[tuple[int, Answer] | None] = SimpleQueue()
-            task = portal.start_task_soon(self._ask_all, requests, arrived.put)
-            task.add_done_callback(lambda _: arrived.put(None))
-            while (answered := arrived.get()) is not None:
-                yield answered
-            task.result()
+        async def answer(server: Server, number: int) -> Answer:
+            return await self._answer(server, requests[number])
 
-    async def _ask_all(self, requests: Sequence[Request], put: Callable[[tuple[int, Answer]], None]) -> None:
-        import anyio
-
-        waiting = iter(range(len(requests)))
-        async with connected(self._limits()) as server:
-            if not self._is_checked:
-                await server.check(self.config.key_variable)
-                self._is_checked = True
-
-            async def work() -> None:
-                for number in waiting:
-                    put((number, await self._answer(server, requests[number])))
-
-            async with anyio.create_task_group() as group:
-                for _ in range(min(self.config.concurrency, len(requests))):
-                    group.start_soon(work)
+        check = None if self._is_checked else self.config.key_variable
+        self._is_checked = True
+        try:
+            yield from asked_at_once(self._limits(), len(requests), answer, check)
+        except CvrError:
+            self._is_checked = False
+            raise
 
     def _limits(self) -> ServerLimits:
         config = self.config
@@ -173,7 +152,7 @@ class OpenAIBackend:
             return Answer(text=None, error=NO_IMAGES)
         path = "/chat/completions" if is_chat else "/completions"
         try:
-            answer = await server.ask(path, body_of(self.config, request), tokens=_tokens(request))
+            answer = await server.ask(path, body_of(self.config, request), tokens=_tokens(request), check=check_choices)
         except ServerGone:
             self._is_checked = False  # whether it is back, the next write finds out
             return Answer(text=None, error=GONE)

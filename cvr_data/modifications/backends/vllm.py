@@ -27,8 +27,8 @@ from cvr_data.modifications.asking.request import (
     when_thinking,
 )
 from cvr_data.modifications.engines.causal_lm import weights_name
+from cvr_data.modifications.engines.chat import NO_IMAGES, chat_messages
 from cvr_data.modifications.engines.products import unusual_type, with_type
-from cvr_data.modifications.engines.server import NO_IMAGES, chat_messages
 from cvr_data.modifications.engines.smollm2 import NAME, smollm2_folder
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)

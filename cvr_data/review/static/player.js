@@ -1,6 +1,31 @@
 // Reference and target, looping together: the shorter one waits on its last frame for the longer one. A clip of a
 // longer file comes with its times: browsers pause where a media fragment ends, the first time, and do not call that ended.
 
+// The video or image of a side, or the words that stand for one that is not there.
+export function medium(side, url) {
+  if (!side.kind) {
+    const none = document.createElement("p");
+    none.className = "none";
+    none.textContent = "no clip on disk";
+    return none;
+  }
+  const made = document.createElement(side.kind === "image" ? "img" : "video");
+  const startS = side.start_s ?? 0;
+  const fragment = side.start_s == null ? "" : `#t=${startS}${side.end_s == null ? "" : `,${side.end_s}`}`;
+  made.addEventListener("error", () => made.replaceWith(medium({ kind: null }, url)));
+  if (side.kind === "image") {
+    made.alt = "";
+    made.src = url(side.src ?? `/media/${side.number}`);
+    return made;
+  }
+  made.muted = made.playsInline = true;
+  made.startS = startS;
+  made.endS = side.end_s ?? Infinity;
+  made.addEventListener("timeupdate", () => made.currentTime >= made.endS && made.pause());
+  made.src = url(side.src ?? `/media/${side.number}`) + fragment;
+  return made;
+}
+
 const isOver = (video) => video.ended || Boolean(video.error) || video.currentTime >= video.endS - 0.01;
 
 export class Couple {
@@ -42,29 +67,12 @@ export class Couple {
   }
 
   medium(side) {
-    if (!side.kind) {
-      const none = document.createElement("p");
-      none.className = "none";
-      none.textContent = "no clip on disk";
-      return none;
-    }
-    const made = document.createElement(side.kind === "image" ? "img" : "video");
-    const startS = side.start_s ?? 0;
-    const fragment = side.start_s == null ? "" : `#t=${startS}${side.end_s == null ? "" : `,${side.end_s}`}`;
-    made.src = this.url(`/media/${side.number}`) + fragment;
-    if (side.kind === "image") {
-      made.alt = "";
-      return made;
-    }
-    made.muted = made.playsInline = true;
+    const made = medium(side, this.url);
+    if (!(made instanceof HTMLVideoElement)) return made;
     made.preload = "auto";
-    made.startS = startS;
-    made.endS = side.end_s ?? Infinity;
-    made.addEventListener("timeupdate", () => made.currentTime >= made.endS && made.pause());
     for (const event of ["ended", "pause"]) {
       made.addEventListener(event, () => this.playing && this.videos.every(isOver) && this.restart());
     }
-    made.addEventListener("error", () => made.replaceWith(this.medium({ kind: null })));
     this.videos.push(made);
     return made;
   }

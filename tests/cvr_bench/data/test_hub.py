@@ -1,5 +1,6 @@
 """--data user/name: a data set that was pushed to a loopback Hub is scored like the folder it came from."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from cvr_bench.data.hub import fetch_hub_data, is_hub_data_name
 from cvr_data.core.errors import CvrError
+from tests.benchmark_samples import SAMPLES
 from tests.hub_server import HubServer, Repo
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,8 +44,6 @@ def run_all(commands, environment):
 @pytest.fixture
 def hub(world, tmp_path):
     """A Hub that has the triplets of the tiny world as user/tiny, and a repository without triplets."""
-    import hashlib
-
     import pyarrow.parquet as pq
 
     from cvr_data.core.artifacts import open_artifact
@@ -108,3 +108,45 @@ def test_without_the_hub_the_reason_is_one_line(tmp_path, monkeypatch):
     with pytest.raises(CvrError, match="user/name is no path here, and cannot be read from the Hub") as caught:
         fetch_hub_data("user/name", tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def put_folder(server, name, folder):
+    """Put the files of a folder in a repository of its own; return the commit."""
+    files = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        server.blobs[digest], files[path.relative_to(folder).as_posix()] = content, digest
+    server.repos[name] = Repo()
+    return server.repos[name].commit(files, "Publish")
+
+
+@pytest.mark.engine
+def test_a_retrieval_set_of_the_hub_is_imported_and_scored_by_its_name(cvr, tmp_path):
+    """Its media come out of Parquet, the references are found by their bytes, and the folder gives the same score."""
+    embed = ["embed", "videos", "--encoder", "hash", "-o", "frames=2", "-o", "dim=8", "--out", "features"]
+    bench = ["bench", "--model", "sum", "-e", "features", "--json", "--out"]
+    with HubServer() as server:
+        commit = put_folder(server, "user/places", SAMPLES / "vt2v")
+        name = f"user/places@{commit}"
+        commands = [
+            ["import", "vt2v", name, "--out", "videos"], embed,
+            [*bench, "by-name", "--data", name], [*bench, "newest", "--data", "user/places"],
+            [*bench, "local", "--data", "vt2v", "-D", f"annotations={SAMPLES / 'vt2v'}"],
+            ["bench", "--model", "sum", "--data", name],
+        ]  # fmt: skip
+        environment = {**server.environment(tmp_path), "CVR_CACHE": str(tmp_path / "cache")}
+        made, embedded, *scored, without = run_all(commands, environment)
+        fetched = [path for verb, path in server.requests if verb == "GET" and path.endswith(".parquet")]
+    assert made[0] == 0 and "videos: 6 videos" in made[1], made
+    assert embedded[0] == 0, embedded
+    assert len(fetched) == len(set(fetched)), "a file was downloaded twice"
+    names = {path.suffix for path in (tmp_path / "videos" / "media").iterdir()}
+    assert names == {".mp4"}
+    assert [code for code, _, _ in scored] == [0, 0, 0], scored
+    found = [json.loads(out) for _, out, _ in scored]
+    metrics = [[run["metrics"] for run in runs] for runs in found]
+    assert metrics[0] == metrics[1] == metrics[2]
+    assert {run["queries"] for run in found[0]} == {3}
+    assert (tmp_path / "by-name" / "sum-user-places").is_dir()
+    assert without[0] == 2 and f"cvr import vt2v {name}, cvr embed" in without[2]

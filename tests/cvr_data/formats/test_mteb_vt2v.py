@@ -62,5 +62,5 @@ def test_a_task_of_several_is_read_from_the_files_that_the_card_names(tmp_path):
     rows = [(row["reference_id"], row["modification"], row["target_id"]) for row in found.to_pylist()]
     assert rows == [("c1", "what comes next", "c2"), ("c1", "what comes next", "c3")]
     assert mteb_vt2v.read_videos(mteb_vt2v.Config(), tmp_path)["video_id"].to_pylist() == ["c1", "c2", "c3"]
-    with pytest.raises(CvrError, match=r"has no queries/test-\*.parquet"):
+    with pytest.raises(CvrError, match="has the tasks tv2v; choose one with task=NAME"):
         mteb_vt2v.read(mteb_vt2v.Config(), tmp_path)

@@ -52,7 +52,7 @@ def test_every_corpus_reads_its_sample(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in CORPORA.names() if name != "huggingface"])
+@pytest.mark.parametrize("name", [name for name in CORPORA.names() if name not in ("huggingface", "vt2v")])
 def test_every_corpus_reads_its_sample_at_an_address(name, tmp_path, monkeypatch):
     monkeypatch.chdir(SAMPLES)
     there, out = place_of(f"memory://samples-of-{name}"), place_of(f"memory://samples-of-{name}/out")
@@ -72,8 +72,9 @@ def test_every_corpus_reads_its_sample_at_an_address(name, tmp_path, monkeypatch
     assert rows == expected
 
 
-def test_the_hubs_own_reader_is_given_no_address(one_line_error):
-    line = one_line_error("import", "huggingface", "memory://bucket/data", "-O", "memory://bucket/videos")
+@pytest.mark.parametrize("name", ["huggingface", "vt2v"])
+def test_the_hubs_own_reader_is_given_no_address(one_line_error, name):
+    line = one_line_error("import", name, "memory://bucket/data", "-O", "memory://bucket/videos")
     assert "USER/NAME" in line
 
 

@@ -1,24 +1,23 @@
 """Asks an HTTP server that fails now and then: retries with backoff and jitter, Retry-After, per-minute limits.
 
 On httpx2 and not on the package `openai`: that one knows no per-minute limits, retries each request without regard to
-the others, and pulls in a dozen packages for the two addresses asked here.
-
-`chat_messages` is a request as chat models take it.
+the others, and pulls in a dozen packages for the few addresses asked here. `asked_at_once` asks many things from code
+that is not asynchronous.
 """
 
-import base64
 import json
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from cvr_data.core.errors import CvrError
-from cvr_data.modifications.asking.request import Request
 
 if TYPE_CHECKING:
     import httpx2
@@ -42,7 +41,7 @@ class ServerGone(Exception):
     """No request gets an answer any more."""
 
 
-class _Failure(Exception):
+class Failure(Exception):
     """One try failed; another may not."""
 
     def __init__(self, reason: str, *, retry_after_s: float | None = None, is_down: bool = True):
@@ -63,6 +62,18 @@ class ServerLimits:
     timeout_s: float = 120.0
     requests_per_minute: int = 0
     tokens_per_minute: int = 0
+
+    def __post_init__(self) -> None:
+        check_server_address(self.base_url, "base_url")
+
+
+def check_server_address(url: str, name: str) -> None:
+    """Refuse what is no address of a server. Raises ValueError: it is none, or holds a password or a query."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{name} should look like https://host/v1.")
+    if parts.username or parts.password or parts.query:
+        raise ValueError(f"{name} must hold no password and no query; the key comes from the environment.")
 
 
 class RequestPace:
@@ -105,6 +116,51 @@ async def connected(limits: ServerLimits) -> AsyncIterator["Server"]:
         yield Server(client, limits)
 
 
+Answered = TypeVar("Answered")
+
+
+def asked_at_once(
+    limits: ServerLimits, count: int, answer: "Callable[[Server, int], Awaitable[Answered]]", key_variable: str | None
+) -> Iterator[tuple[int, Answered]]:
+    """Yield (number, answer) as answers arrive, `limits.connections` under way at most.
+
+    With `key_variable`, the variable that holds the key, the server is looked for first.
+
+    Raises:
+        CvrError: there is no server, or it refuses the key; only before anything is asked.
+    """
+    from anyio.from_thread import start_blocking_portal
+
+    # The connections live in a thread, so that they go on while an answer is stored; leaving the loop ends them.
+    with start_blocking_portal() as portal:
+        arrived: SimpleQueue[tuple[int, Answered] | None] = SimpleQueue()
+        task = portal.start_task_soon(_ask_all, limits, count, answer, key_variable, arrived.put)
+        task.add_done_callback(lambda _: arrived.put(None))
+        while (answered := arrived.get()) is not None:
+            yield answered
+        task.result()
+
+
+async def _ask_all(
+    limits: ServerLimits, count: int, answer: "Callable[[Server, int], Awaitable[Any]]", key_variable: str | None,
+    put: Callable[[tuple[int, Any]], None],
+) -> None:  # fmt: skip
+    import anyio
+
+    waiting = iter(range(count))
+    async with connected(limits) as server:
+        if key_variable is not None:
+            await server.check(key_variable)
+
+        async def work() -> None:
+            for number in waiting:
+                put((number, await answer(server, number)))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(min(limits.connections, count)):
+                group.start_soon(work)
+
+
 class Server:
     """Asks one server; when a request has used all its tries and nothing else was answered meanwhile, it is gone."""
 
@@ -123,7 +179,7 @@ class Server:
         for number in range(CHECKS):
             try:
                 await self._try("GET", "/models", None)
-            except _Failure as error:
+            except Failure as error:
                 if number + 1 == CHECKS:
                     raise CvrError(f"No server answers at {self.limits.base_url} ({error}).") from None
                 await self._wait(number, error)
@@ -135,8 +191,10 @@ class Server:
             else:
                 return
 
-    async def ask(self, path: str, body: dict[str, Any], *, tokens: int) -> dict[str, Any]:
-        """Return the answer to one request, which has `choices`.
+    async def ask(
+        self, path: str, body: dict[str, Any], *, tokens: int, check: Callable[[dict[str, Any]], None]
+    ) -> dict[str, Any]:
+        """Return the answer to one request; `check` raises Failure for one that is none, which is asked for again.
 
         Raises:
             Refused: no answer, and another try would not help or was not allowed.
@@ -149,8 +207,8 @@ class Server:
                 raise ServerGone
             try:
                 answer = await self._try("POST", path, body)
-                _check_choices(answer)
-            except _Failure as error:
+                check(answer)
+            except Failure as error:
                 if number == self.limits.retries:
                     self.is_gone |= error.is_down and self.answered_at < began
                     raise Refused(f"{error} ({number + 1} tries)") from None
@@ -166,17 +224,17 @@ class Server:
         try:
             response = await self.client.request(method, self.limits.base_url + path, json=body)
         except httpx2.TimeoutException as error:
-            raise _Failure(f"timeout ({type(error).__name__})") from None
+            raise Failure(f"timeout ({type(error).__name__})") from None
         except (httpx2.TransportError, httpx2.DecodingError) as error:
-            raise _Failure(f"connection lost ({type(error).__name__})") from None
+            raise Failure(f"connection lost ({type(error).__name__})") from None
         if response.status_code >= 300:
             self._raise_status(response)
         try:
             answer = response.json()
         except ValueError:
-            raise _Failure("the server's answer is no JSON", is_down=False) from None
+            raise Failure("the server's answer is no JSON", is_down=False) from None
         if not isinstance(answer, dict):
-            raise _Failure("the server's answer is no JSON object", is_down=False)
+            raise Failure("the server's answer is no JSON object", is_down=False)
         return answer
 
     def _raise_status(self, response: "httpx2.Response") -> None:
@@ -184,13 +242,13 @@ class Server:
         reason = f"{code} {told}".strip()
         is_final = code == 429 and "insufficient_quota" in response.text
         if (code in RETRIED or code >= 500) and not is_final:
-            raise _Failure(reason, retry_after_s=_retry_after_s(response.headers), is_down=code != 429)
+            raise Failure(reason, retry_after_s=_retry_after_s(response.headers), is_down=code != 429)
         raise Refused(reason)
 
     def _hidden(self, text: str) -> str:
         return text.replace(self.limits.key, "***") if self.limits.key else text
 
-    async def _wait(self, number: int, error: _Failure) -> None:
+    async def _wait(self, number: int, error: Failure) -> None:
         import anyio
 
         first_s = self.limits.first_wait_s
@@ -200,13 +258,6 @@ class Server:
             # Those who were told to wait come back one after the other.
             wait_s = error.retry_after_s + self.jitter.uniform(0.0, min(first_s, error.retry_after_s))
         await anyio.sleep(wait_s)
-
-
-def _check_choices(answer: dict[str, Any]) -> None:
-    choices = answer.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    if not isinstance(first, dict) or not (isinstance(first.get("message"), dict) or "text" in first):
-        raise _Failure("the server's answer has no choice", is_down=False)
 
 
 def _told_by_server(text: str) -> str:
@@ -232,21 +283,3 @@ def _retry_after_s(headers: Any) -> float | None:
             return None
         seconds = (until.astimezone(UTC) - datetime.now(UTC)).total_seconds()
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_S) if seconds == seconds else None
-
-
-NO_IMAGES = "images need a chat model: -o form=chat"
-
-
-def chat_messages(request: Request) -> list[dict[str, Any]]:
-    """Return the messages, those without content left out; the images stand before the text of the last one."""
-    messages: list[dict[str, Any]] = [
-        {"role": message.role, "content": message.content} for message in request.messages if message.content
-    ]
-    if request.images:
-        shown = [{"type": "image_url", "image_url": {"url": _data_uri(image)}} for image in request.images]
-        messages[-1]["content"] = [*shown, {"type": "text", "text": messages[-1]["content"]}]
-    return messages
-
-
-def _data_uri(image: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(image).decode("ascii")

@@ -5,7 +5,9 @@ import json
 import pytest
 import torch
 
-from cvr_bench.search import NOT_WEIGHT, Question, SearchModel, open_library, search
+from cvr_bench.search.library import open_library
+from cvr_bench.search.question import Question, SearchModel
+from cvr_bench.search.searcher import NOT_WEIGHT, search
 from cvr_data.core.errors import CvrError
 
 

@@ -1,0 +1,118 @@
+"""CoVR-R: composed video retrieval whose texts ask for what follows from a change, not only for the change.
+
+The gallery is every video that the queries name, of both sources (WebVid and Something-Something V2); the released code
+ranks all videos of the released folder, which MTEB counts as 4,425. A query's own reference is left out, as there. The
+file has 2,634 queries; the paper says 2,800. The slice `source` is webvid or ss2. The targets of the CVPR 2026
+challenge are the organisers': `load_blind` reads its queries.
+
+Paper: Thawakar et al., CVPR 2026 Findings (https://arxiv.org/abs/2603.20190). Licence: Apache 2.0, as MTEB has it; the
+videos are WebVid's and Something-Something's. Files: merged_webvid_ss2.json of
+https://huggingface.co/datasets/omkarthawakar/CoVR-R at 5e4543c680b19238bbb773e6757563c28d5666d8, or MTEB's copy,
+https://huggingface.co/datasets/whybe-choi/CoVRRVT2VRetrieval at c4c64ba85adf72c1577fcb693dee0b1aa1ac8080; for the
+challenge test-set_no-labels.json of https://huggingface.co/datasets/orange-fox/CoVR-R.
+
+Unseen: the published files were not at hand; the reader follows the code that reads them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cvr_bench.benchmarks._composed import Counted
+from cvr_bench.benchmarks._retrieval_set import set_files, set_task
+from cvr_bench.tasks.composed import QueryRow, composed_task, task_videos
+from cvr_bench.tasks.protocol import Protocol
+from cvr_bench.tasks.task import KS, Mean, Task
+from cvr_data.core.annotation_files import check_counts, find, read_json
+from cvr_data.core.errors import CvrError
+from cvr_data.core.files import id_text
+from cvr_data.media.retrieval_set import RetrievalSet
+
+ORIGIN = "https://huggingface.co/datasets/omkarthawakar/CoVR-R"
+CHALLENGE = "https://huggingface.co/datasets/orange-fox/CoVR-R"
+FILES = ("merged_webvid_ss2.json", "labels/merged_webvid_ss2.json")
+BLIND_FILES = ("test-set_no-labels.json",)
+SOURCES = ("webvid", "ss2")
+PUBLISHED = {"queries": 2634}
+MEANS = {"R_mean": Mean(("R@1", "R@5", "R@10"))}
+"""What the released code prints beside its recalls."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Counted):
+    annotations: Path
+    """The folder that holds the files."""
+    split: Literal["test", "challenge-test"] = "test"
+    """The split to score; challenge-test has no published targets."""
+
+
+EXAMPLE = {"": (3, 5), "reference=keep": (3, 5)}
+
+
+def files(config: Config) -> list[Path]:
+    """Return the file of the split, or the parts of MTEB's copy."""
+    if config.split == "challenge-test":
+        return [find(config.annotations, *BLIND_FILES, origin=CHALLENGE)]
+    copy = RetrievalSet(folder=config.annotations)
+    if copy.has("queries"):
+        return set_files(copy, ORIGIN)
+    return [find(config.annotations, *FILES, origin=ORIGIN)]
+
+
+def load(config: Config) -> Task:
+    if config.split == "challenge-test":
+        raise CvrError("covr-r: the targets of challenge-test are not published; its server scores it.")
+    path, *others = files(config)
+    if others:
+        task = set_task("covr-r-test", RetrievalSet(folder=config.annotations), config.reference, ks=KS)
+    else:
+        rows = _rows(path, has_targets=True)
+        protocol = Protocol(gallery="named", reference=config.reference)
+        task = composed_task("covr-r-test", rows, task_videos(rows), protocol, means=MEANS)
+    check_counts(path, config.counts, {"queries": len(task.queries)}, PUBLISHED)
+    return task
+
+
+def load_blind(config: Config) -> Task:
+    """Return the queries of the challenge; the gallery is the videos of its release, which no file lists."""
+    if config.split != "challenge-test":
+        raise CvrError(f"covr-r: {config.split} has published targets; only the challenge is blind.")
+    (path,) = files(config)
+    return composed_task(f"covr-r-{config.split}", _rows(path, has_targets=False), [], Protocol(gallery="listed"))
+
+
+def _rows(path: Path, *, has_targets: bool) -> list[QueryRow]:
+    rows = []
+    for source, entry in _entries(path):
+        ends = [_video(entry, name, path) for name in ("video_source", *["video_target"] * has_targets)]
+        number, text = id_text(entry.get("id")), entry.get("modification_text")
+        if not number or not isinstance(text, str) or not text.strip():
+            raise CvrError(f"{path}: a query of {source} has no 'id' or no 'modification_text': {str(entry)[:80]}.")
+        slices = {"source": source}
+        rows.append(QueryRow(f"{source}-{number}", ends[0], text.strip(), tuple(ends[1:]), slices=slices))
+    return rows
+
+
+def _entries(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The queries with their source: a list of objects that have one each, or one object with both."""
+    content = read_json(path)
+    groups = content if isinstance(content, list) else [content]
+    found = [
+        (source, entry)
+        for group in groups
+        if isinstance(group, dict)
+        for source in SOURCES
+        for entry in group.get(source) or ()
+        if isinstance(entry, dict)
+    ]
+    if not found:
+        raise CvrError(f"{path} should hold objects with lists 'webvid' and 'ss2' of queries, found none.")
+    return found
+
+
+def _video(entry: dict[str, Any], name: str, path: Path) -> str:
+    """The id of a video: the name of its file, without folder and ending."""
+    found = id_text(entry.get(name))
+    if not found:
+        raise CvrError(f"{path}: the query {entry.get('id')} has no {name!r}.")
+    return found.replace("\\", "/").rpartition("/")[2].removesuffix(".mp4").removesuffix(".webm")

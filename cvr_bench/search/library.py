@@ -1,0 +1,89 @@
+"""A videos table whose features are stored: what is searched."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from cvr_bench.data.remembering import RememberingEncoder
+from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.columns import check_columns
+from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders.stored import StoredEncoder
+from cvr_data.features.protocol import VideoFeatures
+from cvr_data.features.store import FeatureStore
+from cvr_data.media.video import Video
+from cvr_data.tables import VIDEOS
+
+KEPT_FILES = 32
+"""Files that were looked at, whose features are kept."""
+
+
+class SeesFiles:
+    """An encoder of stored features that also looks at a video which is a file and not stored."""
+
+    def __init__(self, store: FeatureStore):
+        self.store = store.shared()
+        self.stored = StoredEncoder(self.store)
+        self.known: Any = RememberingEncoder(self.stored)
+        self.on_videos: Callable[[int], None] = lambda count: None
+        """Told how many stored videos were read."""
+        self._seen: OrderedDict[Video, VideoFeatures] = OrderedDict()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.known, name)
+
+    def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
+        """Return stored features, or those of the one file that is asked for.
+
+        Raises:
+            CvrError: the file cannot be read, or what made the features encodes no files.
+        """
+        if len(videos) != 1 or self.store.has_videos([videos[0].video_id])[0]:
+            features = self.known.encode_videos(videos)
+            self.on_videos(len(videos))
+            return features
+        if videos[0] not in self._seen:
+            raw = self.stored.source_encoder.encode_videos(videos)
+            self._seen[videos[0]] = self.store.heads.videos(raw) if self.store.heads else raw
+            if len(self._seen) > KEPT_FILES:
+                self._seen.popitem(last=False)
+        return self._seen[videos[0]]
+
+
+@dataclass(frozen=True)
+class Library:
+    """Videos, where they lie, and their features."""
+
+    videos: pa.Table
+    folder: Path
+    store: FeatureStore
+    encoder: SeesFiles
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The ids of the videos that can be found, in the order of the table."""
+        return self.videos.column("video_id").to_pylist()
+
+    @cached_property
+    def row_of(self) -> dict[str, int]:
+        """The row of each video."""
+        return {video_id: row for row, video_id in enumerate(self.ids)}
+
+
+def open_library(videos: Path, embeddings: Path) -> Library:
+    """Return the videos of a folder that have features.
+
+    Raises:
+        CvrError: a folder is no such artifact, or no video of it has features.
+    """
+    store = FeatureStore.open(embeddings, "raw")
+    table = check_columns(open_artifact(videos).read(), VIDEOS, str(videos))
+    table = table.filter(pa.array(store.has_videos(table.column("video_id").to_pylist()), pa.bool_()))
+    if not table.num_rows:
+        raise CvrError(f"{embeddings} has features of no video of {videos}; run: cvr embed {videos}")
+    return Library(table, videos, store, SeesFiles(store))

@@ -1,0 +1,281 @@
+"""Multimodal models behind an HTTP interface: a request per item, within limits, from the request cache if it is there.
+
+    openai    POST URL/embeddings with `messages`, as `vllm serve MODEL --runner pooling` takes a film and a text in one
+              input; the frames go as one film of JPEG pictures, their numbers and rate beside them
+    voyage    POST URL/multimodalembeddings; frames and text are pieces of one content
+
+Other interfaces take one medium per input, or their documents were not at hand. The key is read from the environment
+and goes into the Authorization header, nowhere else. An item that a server refuses has no embedding and a reason.
+
+Source: https://docs.vllm.ai (Embeddings API with messages; pre-extracted frames with `media_io_kwargs`) and
+https://docs.voyageai.com/docs/multimodal-embeddings.
+"""
+
+# Shapes: B items, D embedding.
+
+import base64
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cvr_data.core.asked_server import (
+    GONE,
+    Failure,
+    Refused,
+    Server,
+    ServerGone,
+    ServerLimits,
+    asked_at_once,
+    check_server_address,
+)
+from cvr_data.core.errors import CvrError
+from cvr_data.core.model_packages import cache_folder
+from cvr_data.core.stored_answers import History, StoredAnswer, StoredAnswers
+from cvr_data.core.trust import OUTSIDE
+from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput, Side
+from cvr_data.media.video import jpeg_bytes
+
+logger = logging.getLogger(__name__)
+Api = Literal["none", "openai", "voyage"]
+URLS = {"openai": "http://127.0.0.1:8000/v1", "voyage": "https://api.voyageai.com/v1"}
+KEYS = {"openai": "OPENAI_API_KEY", "voyage": "VOYAGE_API_KEY"}
+URL_VARIABLES = {"openai": "OPENAI_BASE_URL", "voyage": "VOYAGE_BASE_URL"}
+PATHS = {"openai": "/embeddings", "voyage": "/multimodalembeddings"}
+PROMPT = "embedding"
+"""What the request cache calls runs of embedders."""
+PREFIX = "float32:"
+TOKENS_PER_WORD, IMAGE_TOKENS = 1.4, 800
+"""To keep to tokens_per_minute, and to estimate what a run costs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remote:
+    """Options of models behind an HTTP interface."""
+
+    api: Api = "none"
+    """The interface of a server that has the model: openai (as vLLM's, with messages), voyage; none: loaded here."""
+    url: str | None = field(default=None, metadata={"output": False, OUTSIDE: True})
+    """Of the interface, with its version: https://host/v1. None is $OPENAI_BASE_URL or $VOYAGE_BASE_URL, else where
+    `vllm serve` listens, or the vendor's; `cvr bench`, which knows stored features by their model, asks there."""
+    key_variable: str | None = field(default=None, metadata={"output": False, OUTSIDE: True})
+    """The environment variable that holds the key; None is OPENAI_API_KEY or VOYAGE_API_KEY. Unset: none is sent."""
+    films: Literal["film", "pictures"] = "film"
+    """How frames go to an openai interface: as one film, which vLLM takes, or as pictures one after the other."""
+    cache: Path | None = field(default=None, metadata={"output": False})
+    """Request cache (SQLite); None is requests.sqlite in cvr's cache folder."""
+    concurrency: int = field(default=8, metadata={"output": False})
+    """Requests under way at most."""
+    retries: int = field(default=8, metadata={"output": False})
+    """After a lost connection, a timeout, 429 or 5xx; a server's Retry-After is kept to."""
+    timeout_s: float = field(default=120.0, metadata={"output": False})
+    """Seconds until a request without an answer is tried again."""
+    requests_per_minute: int = field(default=0, metadata={"output": False})
+    """At most so many, evenly spread; 0: no limit."""
+    tokens_per_minute: int = field(default=0, metadata={"output": False})
+    """At most about so many; 0: no limit."""
+
+    def check_remote(self) -> None:
+        """Refuse what no server can be asked with. Raises ValueError: so."""
+        if self.url is not None:
+            check_server_address(self.url, "url")
+            if self.api == "none":
+                raise ValueError("url is of a server: say which interface it has, api=openai or api=voyage.")
+        if self.concurrency < 1 or self.retries < 0 or self.timeout_s <= 0:
+            raise ValueError("concurrency must be at least 1, retries at least 0, timeout_s above 0.")
+        if min(self.requests_per_minute, self.tokens_per_minute) < 0:
+            raise ValueError("requests_per_minute and tokens_per_minute must be at least 0.")
+
+    @property
+    def answers(self) -> Path:
+        """The request cache."""
+        return self.cache or cache_folder() / "requests.sqlite"
+
+
+class RemoteModel:
+    """A model that a server has.
+
+    Args:
+        remote: which server, and how it may be asked.
+        name: what the server calls the model.
+        dim: Matryoshka width; None is the model's own.
+    """
+
+    takes_frames = False
+
+    def __init__(self, remote: Remote, name: str, *, dim: int | None):
+        self.remote, self.name, self.width = remote, name, dim
+        self._is_checked = False
+        rows_BD, said = self.encode_or_say([EmbeddingInput("a video")], "query", None)
+        if said[0] is not None:
+            raise CvrError(f"{name} embeds no text at {self._url()}: {said[0]}.")
+        self.dim = rows_BD.shape[1]
+
+    def encode(self, items: Sequence[EmbeddingInput], side: Side, prompt: str | None) -> Tensor:
+        """Return (B, D) float32, zero where an item is refused, which is told."""
+        rows_BD, said = self.encode_or_say(items, side, prompt)
+        if refused := [reason for reason in said if reason is not None]:
+            logger.warning("%d of %d items have no embedding: %s", len(refused), len(items), refused[0])
+        return rows_BD
+
+    def encode_or_say(
+        self, items: Sequence[EmbeddingInput], side: Side, prompt: str | None
+    ) -> tuple[Tensor, list[str | None]]:
+        """Return (B, D) float32, and for each item why it has none, which is then zero.
+
+        Raises:
+            CvrError: there is no server, it refuses the key, or it stops answering; what it answered is kept.
+        """
+        bodies = [remote_body(self.remote, self.name, item, side, prompt, self.width) for item in items]
+        keys = [_key(self.remote.api, body) for body in bodies]
+        with StoredAnswers(self.remote.answers) as cache:
+            found = {key: _vector(stored) for key, stored in cache.stored(keys).items()}
+            waiting = [number for number, key in enumerate(dict.fromkeys(keys)) if key not in found]
+            places = [keys.index(key) for key in dict.fromkeys(keys)]
+            said = self._ask([bodies[places[number]] for number in waiting], cache, found)
+        reasons = [said.get(key) for key in keys]
+        width = next((len(row_D) for row_D in found.values()), getattr(self, "dim", 0))
+        if wrong := {len(row_D) for row_D in found.values()} - {width}:
+            raise CvrError(f"{self.name} gave embeddings of {width} and of {min(wrong)} numbers.")
+        blank = np.zeros(width, np.float32)
+        return torch.from_numpy(np.stack([found.get(key, blank) for key in keys])), reasons
+
+    def _ask(
+        self, bodies: Sequence[dict[str, Any]], cache: StoredAnswers, found: dict[str, np.ndarray]
+    ) -> dict[str, str]:
+        """Ask what is not known, keep each answer as it comes, and return key -> why there is none."""
+        if not bodies:
+            return {}
+        said: dict[str, str] = {}
+        started, tokens = time.monotonic(), 0
+        check = None if self._is_checked else self.remote.key_variable or KEYS[self.remote.api]
+
+        async def answer(server: Server, number: int) -> tuple[np.ndarray, int] | str:
+            try:
+                told = await server.ask(
+                    PATHS[self.remote.api], bodies[number], tokens=_tokens(bodies[number]), check=_check_embedding
+                )
+            except Refused as error:
+                return str(error)
+            except ServerGone:
+                return GONE
+            return _embedding(told), _tokens_told(told)
+
+        for number, answered in asked_at_once(self._limits(), len(bodies), answer, check):
+            self._is_checked = True
+            key = _key(self.remote.api, bodies[number])
+            if isinstance(answered, str):
+                said[key] = answered
+                continue
+            found[key], count = answered
+            tokens += count
+            cache.store(key, self.name, StoredAnswer(_text(found[key]), tokens_in=count, tokens_out=0))
+        if GONE in said.values():
+            raise CvrError(f"{self._url()}: {GONE}; what it answered is kept, so run this again.")
+        count, seconds = len(bodies) - len(said), time.monotonic() - started
+        cache.add_run(self.name, PROMPT, History(requests=count, tokens_in=tokens, tokens_out=0, seconds=seconds))
+        return said
+
+    def _url(self) -> str:
+        api = self.remote.api
+        return (self.remote.url or os.environ.get(URL_VARIABLES[api]) or URLS[api]).rstrip("/")
+
+    def _limits(self) -> ServerLimits:
+        remote = self.remote
+        return ServerLimits(
+            base_url=self._url(),
+            key=os.environ.get(remote.key_variable or KEYS[remote.api], "").strip(),
+            connections=remote.concurrency,
+            retries=remote.retries,
+            timeout_s=remote.timeout_s,
+            requests_per_minute=remote.requests_per_minute,
+            tokens_per_minute=remote.tokens_per_minute,
+        )
+
+
+def remote_body(
+    remote: Remote, name: str, item: EmbeddingInput, side: Side, prompt: str | None, width: int | None
+) -> dict[str, Any]:
+    """Return what a server is asked for one item: the frames stand before the text, as in chats."""
+    pictures = [] if item.frames is None else [_data_uri(frame) for frame in item.pixels]
+    if remote.api == "voyage":
+        pieces = [{"type": "text", "text": prompt}] if prompt else []
+        pieces += [{"type": "image_base64", "image_base64": picture} for picture in pictures]
+        pieces += [{"type": "text", "text": item.text}] if item.text else []
+        wide = {"output_dimension": width} if width else {}
+        return {"model": name, "inputs": [{"content": pieces}], "input_type": side, **wide}
+    content: list[dict[str, Any]] = []
+    about: dict[str, Any] = {}
+    if len(pictures) > 1 and remote.films == "film":
+        frames = ",".join(picture.partition(",")[2] for picture in pictures)
+        content.append({"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{frames}"}})
+        about = {"media_io_kwargs": {"video": {**item.metadata, "do_sample_frames": False}}}
+    else:
+        content += [{"type": "image_url", "image_url": {"url": picture}} for picture in pictures]
+    content.append({"type": "text", "text": item.text or ""})
+    told = [{"role": "system", "content": [{"type": "text", "text": prompt}]}] if prompt else []
+    messages = [*told, {"role": "user", "content": content}, {"role": "assistant", "content": [_BLANK]}]
+    wide = {"dimensions": width} if width else {}
+    how = {"encoding_format": "float", "continue_final_message": True, "add_special_tokens": True}
+    return {"model": name, "messages": messages, **how, **about, **wide}
+
+
+_BLANK = {"type": "text", "text": ""}
+
+
+def _data_uri(frame: np.ndarray) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg_bytes(frame)).decode("ascii")
+
+
+def _key(api: str, body: dict[str, Any]) -> str:
+    asked = json.dumps([PATHS[api], body], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _tokens(body: dict[str, Any]) -> int:
+    """About how many tokens a request has."""
+    pieces = body["inputs"][0]["content"] if "inputs" in body else [
+        piece for message in body["messages"] for piece in message["content"]
+    ]  # fmt: skip
+    films = sum(piece["video_url"]["url"].count(",") for piece in pieces if piece["type"] == "video_url")
+    pictures = films + sum(piece["type"].startswith("image") for piece in pieces)
+    words = sum(len(piece["text"].split()) for piece in pieces if piece["type"] == "text")
+    return round(words * TOKENS_PER_WORD) + pictures * IMAGE_TOKENS
+
+
+def _check_embedding(answer: dict[str, Any]) -> None:
+    data = answer.get("data")
+    first = data[0] if isinstance(data, list) and len(data) == 1 else None
+    values = first.get("embedding") if isinstance(first, dict) else None
+    is_row = isinstance(values, list) and values and all(isinstance(value, int | float) for value in values)
+    if not is_row or not np.isfinite(np.array(values, np.float32)).all():
+        raise Failure("the server's answer has no embedding of finite numbers", is_down=False)
+
+
+def _embedding(answer: dict[str, Any]) -> np.ndarray:
+    return np.array(answer["data"][0]["embedding"], np.float32)
+
+
+def _tokens_told(answer: dict[str, Any]) -> int:
+    usage = answer.get("usage")
+    counts = [usage.get(name) for name in ("total_tokens", "prompt_tokens")] if isinstance(usage, dict) else []
+    return next((count for count in counts if isinstance(count, int)), 0)
+
+
+def _text(row_D: np.ndarray) -> str:
+    return PREFIX + base64.b64encode(row_D.astype("<f4").tobytes()).decode("ascii")
+
+
+def _vector(stored: StoredAnswer) -> np.ndarray:
+    if not stored.text.startswith(PREFIX):
+        raise CvrError("The request cache holds a text where an embedding was asked for; name another with cache=FILE.")
+    return np.frombuffer(base64.b64decode(stored.text.removeprefix(PREFIX)), "<f4").copy()

@@ -1,0 +1,70 @@
+"""Where a local page is served: its socket, its link, and whether a token is asked for."""
+
+import os
+import pwd
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from cvr_data.core.errors import CvrError
+
+NOBODY = 65_534
+"""Accounts from this number on, and below 1000, are those of programs."""
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+ANY_HOST = ("0.0.0.0", "::")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Where the page is served."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0 takes a free one."""
+    needs_token: bool | None = None
+    """Ask for a token on loopback too; elsewhere it is always asked for. None asks where others can log in."""
+
+    def asks_for_token(self) -> bool:
+        """Return whether only who knows a token is answered."""
+        here = others_log_in() if self.needs_token is None else self.needs_token
+        return here or self.host not in LOOPBACK_HOSTS
+
+
+def others_log_in() -> bool:
+    """Return whether the machine has accounts of other people, who can reach its loopback address."""
+    people = (entry for entry in pwd.getpwall() if 1000 <= entry.pw_uid < NOBODY and entry.pw_uid != os.getuid())
+    return any(not entry.pw_shell.endswith(("nologin", "false")) for entry in people)
+
+
+def listen(address: Address) -> socket.socket:
+    """Return a socket that listens. Raises CvrError: the address is taken."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((address.host, address.port))
+        found.listen(128)
+    except OSError as error:
+        found.close()
+        raise CvrError(f"Cannot listen on {address.host}, port {address.port}: {error.strerror or error}.") from None
+    return found
+
+
+def link_to(listening: socket.socket, host: str, query: Mapping[str, str]) -> str:
+    """Return the address of the page."""
+    host = socket.gethostname() if host in ANY_HOST else host
+    shown = f"[{host}]" if ":" in host else host
+    words = f"?{urlencode(query)}" if query else ""
+    return f"http://{shown}:{listening.getsockname()[1]}/{words}"
+
+
+def page_server(app: Any) -> Any:
+    """Return the uvicorn server of a page: `run(sockets=[listening])` serves until it is interrupted."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2
+    )
+    return uvicorn.Server(config)

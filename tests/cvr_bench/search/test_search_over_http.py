@@ -1,0 +1,367 @@
+"""The search's HTTP side on loopback: the answers of the command, only files of the library, only what makes sense."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cvr_bench.search.desk import MAX_TEXT, SearchSources
+from cvr_bench.search.library import open_library
+from cvr_bench.search.question import Question, SearchModel
+from cvr_bench.search.searcher import search
+from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.artifacts import open_artifact
+from cvr_data.media.video import write_mp4
+from tests.dataset_folders import write_videos
+from tests.search_world import Search, embedded, served
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("library")
+    videos = write_videos(folder / "videos")
+    return SearchSources(videos=videos, embeddings=embedded(videos, folder / "embeddings"), max_upload=200_000)
+
+
+@pytest.fixture(scope="module")
+def calm(sources, tmp_path_factory):
+    """A server whose marks no test counts."""
+    with served(sources, tmp_path_factory.mktemp("calm") / "marks.sqlite") as running:
+        running.media = sources.videos.parent / "media"
+        yield running
+
+
+@pytest.fixture
+def server(sources, tmp_path):
+    with served(sources, tmp_path / "marks.sqlite") as running:
+        yield running
+
+
+ASKED = {"like": "r1", "texts": ["make it blue"], "without": ["a cube"]}
+
+
+def test_an_answer_is_that_of_the_command(calm, sources):
+    answer = calm.post("/api/search", {**ASKED, "count": 3})
+    assert answer.status == 200
+    question = Question(like="r1", texts=("make it blue",), without=("a cube",))
+    found = search(open_library(sources.videos, sources.embeddings), question, SearchModel(), 3)
+    results = answer.json["results"]
+    assert [hit["video"] for hit in results] == [each.video_id for each in found]
+    for hit, each in zip(results, found, strict=True):
+        assert (hit["score"], hit["by_text"], hit["by_video"]) == pytest.approx(
+            (each.score, each.by_text, each.by_video), abs=1e-6
+        )
+    assert {hit["video"]: hit["kind"] for hit in calm.post("/api/search", {"texts": ["x"]}).json["results"]}[
+        "g1"
+    ] is None
+
+
+def test_why_adds_up_to_the_answer(calm):
+    hit = calm.post("/api/search", ASKED).json["results"][0]
+    why = calm.post("/api/why", {**ASKED, "video": hit["video"]}).json
+    assert why["by_video"] == pytest.approx(hit["by_video"], abs=1e-6)
+    assert [said["text"] for said in why["texts"] + why["without"]] == ["make it blue", "a cube"]
+    assert why["texts"][0]["score"] == pytest.approx(hit["by_text"], abs=1e-6)
+    assert len(why["texts"][0]["frames"]) == len(why["frames_by_video"]) == 4
+    strip = calm.get(f"/strip/{hit['number']}")
+    assert (strip.status, strip.headers["content-type"], strip.body[:2]) == (200, "image/jpeg", b"\xff\xd8")
+    only_text = calm.post("/api/why", {"texts": ["make it blue"], "video": "b1"}).json
+    assert (only_text["by_video"], only_text["frames_by_video"]) == (None, [])
+
+
+def test_videos_are_listed_by_words_and_from_a_place(calm):
+    assert [video["video"] for video in calm.get("/api/videos", words="RED").json["videos"]] == ["r1", "r2"]
+    every = calm.get("/api/videos").json
+    assert every["total"] == len(every["videos"]) == 5
+    assert calm.get("/api/videos", start="3").json["videos"] == every["videos"][3:]
+    assert calm.get("/api/videos", words="[(").json["total"] == 0
+    assert calm.get("/api/videos", start="-1").status == 400
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        ({}, "Nothing is asked"),
+        ({"without": ["a cube"]}, "Nothing is asked"),
+        ({"texts": "make it blue"}, "should be a list"),
+        ({"texts": ["a"] * 9}, "at most 8 texts"),
+        ({"texts": ["x" * (MAX_TEXT + 1)]}, "at most 2,000 letters"),
+        ({"texts": ["a"], "count": 0}, "from 1 to 100"),
+        ({"texts": ["a"], "count": True}, "from 1 to 100"),
+        ({"like": 7}, "should be the id"),
+        ({"like": "nowhere"}, "is no video of"),
+        ({"like": "/etc/hostname"}, "is no video of"),
+        ({"like": "../../etc/passwd"}, "is no video of"),
+        ({"like": "upload-of-nobody"}, "is no video of"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused_in_one_line(calm, sent, message):
+    answer = calm.post("/api/search", sent)
+    assert answer.status == 400
+    assert message in answer.json["error"] and "\n" not in answer.json["error"]
+
+
+def test_a_path_of_this_machine_is_no_clip(calm):
+    path = calm.media / "r1.mp4"
+    assert path.is_file()
+    assert calm.post("/api/search", {"like": str(path)}).status == 400
+
+
+def test_bodies_that_are_too_long_or_no_json_are_refused(calm):
+    assert calm.post("/api/search", {"texts": ["x" * 100_000]}).status == 413
+    assert calm.post("/api/search", b"{").status == 400
+    assert calm.post("/api/search", b"[]").status == 400
+    assert calm.post("/api/search", b"[" * 60_000).status == 400
+    assert calm.post("/api/search", b"texts=a", {"Content-Type": "text/plain"}).status == 415
+    assert calm.get("/api/search").status == 405
+
+
+def test_a_clip_that_is_brought_is_looked_at_and_shown(calm):
+    content = (calm.media / "b2.mp4").read_bytes()
+    brought = calm.bring(content, "../../mine.mp4").json
+    assert brought["caption"] == "mine.mp4"
+    assert calm.get(brought["src"]).body == content
+    asked = {"like": brought["video"], "texts": [], "count": 5}
+    answer = calm.post("/api/search", asked).json
+    assert answer["results"][0]["by_video"] == pytest.approx(1.0, abs=1e-5)
+    assert answer["results"][0]["video"] in ("b1", "b2")  # equal pictures
+    assert answer["can_mark"] is False
+    why = calm.post("/api/why", {**asked, "video": "r1"}).json
+    assert why["by_video"] < 0.999
+
+
+def test_what_is_no_clip_is_refused_and_leaves_nothing(calm):
+    folder = calm.desk.uploads.place("a.mp4").parent
+    before = sorted(folder.iterdir())
+    for content, name, status, message in (
+        (b"#!/bin/sh\necho hello\n", "clip.mp4", 400, "clip.mp4"),
+        (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "list.mp4", 400, "list.mp4"),
+        (b"", "empty.mp4", 400, "empty.mp4"),
+        (b"MZ" * 100, "clip.exe", 400, "ends in one of"),
+        (b"x", "", 400, "ends in one of"),
+        (b"x" * 200_001, "large.mp4", 413, "may have 0 MB"),
+    ):
+        answer = calm.bring(content, name)
+        assert (answer.status, message in answer.json["error"]) == (status, True), answer.json
+        assert "cvr-search-" not in answer.json["error"]
+    assert calm.post("/api/uploads", b"x", {"Content-Type": "video/mp4"}, name="a.mp4").status == 415
+    assert sorted(folder.iterdir()) == before
+
+
+def test_a_body_without_a_length_ends_where_it_may(calm):
+    connection_headers = {"Content-Type": "application/octet-stream", "Transfer-Encoding": "chunked"}
+    body = b"".join(b"%x\r\n" % 10_000 + b"x" * 10_000 + b"\r\n" for _ in range(30)) + b"0\r\n\r\n"
+    answer = calm.ask("POST", "/api/uploads?name=a.mp4", connection_headers, body)
+    assert answer.status == 413
+
+
+def test_only_so_many_clips_are_kept(server, monkeypatch):
+    monkeypatch.setattr("cvr_bench.search.uploads.KEPT", 2)
+    content = (server.desk.sources.videos.parent / "media" / "r1.mp4").read_bytes()
+    brought = [server.bring(content, f"{number}.mp4").json for number in range(3)]
+    assert [server.get(each["src"]).status for each in brought] == [404, 200, 200]
+    assert len(list(server.desk.uploads.place("a.mp4").parent.iterdir())) == 2
+
+
+def test_a_clip_that_browsers_do_not_play_is_made_into_one_that_they_play(calm, tmp_path):
+    write_mp4(tmp_path / "clip.mp4", np.zeros((4, 32, 32, 3), np.uint8))
+    brought = calm.bring((tmp_path / "clip.mp4").read_bytes(), "clip.mov").json
+    shown = calm.get(brought["src"])
+    assert (shown.status, shown.headers["content-type"], shown.body[4:8]) == (200, "video/mp4", b"ftyp")
+
+
+def test_marks_are_stored_taken_back_and_become_triplets(server, cvr, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    asked = {"like": "r1", "texts": ["make it  blue"], "without": []}
+    assert server.post("/api/search", asked).json["can_mark"]
+    for video, mark in (("b1", "right"), ("g1", "wrong"), ("r2", "right"), ("r2", None)):
+        assert server.post("/api/marks", {**asked, "video": video, "mark": mark}).json["mark"] == mark
+    other = {"like": "r1", "texts": ["blue now"], "without": ["a cube"]}
+    assert server.post("/api/marks", {**other, "video": "b1", "mark": "right"}).json["marks"] == {
+        "right": 2,
+        "wrong": 1,
+    }
+    marks = {hit["video"]: hit["mark"] for hit in server.post("/api/search", asked).json["results"]}
+    assert marks == {"b1": "right", "g1": "wrong", "r2": None, "b2": None}
+    videos = server.desk.sources.videos
+    written = cvr(
+        "export-judgments", tmp_path / "marks.sqlite", "-O", "judgments", "--texts", "texts", "--videos", videos
+    )
+    assert written.code == 0, written.err
+    assert cvr("build-triplets", "texts", "--judgments", "judgments", "--name", "searched").code == 0
+    built = {(row["reference_id"], row["modification"], row["target_id"]): row
+             for row in open_artifact("annotations/searched").read().to_pylist()}  # fmt: skip
+    assert set(built) == {("r1", "make it blue", "b1"), ("r1", "blue now, without a cube", "b1")}
+    assert {row["split"] for row in built.values()} == {"train"}
+    assert open_artifact("annotations/searched").manifest["dropped"] == {"review_other": 1}
+
+
+def test_marks_outlive_a_restart_and_belong_to_their_videos(sources, tmp_path, cvr):
+    asked = {**ASKED, "video": "b1", "mark": "right"}
+    with served(sources, tmp_path / "marks.sqlite") as first:
+        assert first.post("/api/marks", asked).status == 200
+    with served(sources, tmp_path / "marks.sqlite") as second:
+        assert second.get("/api/status").json["marks"] == {"right": 1, "wrong": 0}
+        assert second.post("/api/marks", {**asked, "mark": None}).json["marks"] == {"right": 0, "wrong": 0}
+    empty = cvr("export-judgments", tmp_path / "marks.sqlite", "-O", tmp_path / "judgments")
+    assert empty.code == 2
+
+
+@pytest.mark.parametrize(
+    ("sent", "message"),
+    [
+        ({"like": None, "texts": ["a"], "video": "b1", "mark": "right"}, "reference clip of the library"),
+        ({"like": "r1", "video": "b1", "mark": "right"}, "and a text"),
+        ({**ASKED, "video": "r1", "mark": "right"}, "no video 'r1' that could answer"),
+        ({**ASKED, "video": "nowhere", "mark": "right"}, "no video 'nowhere'"),
+        ({**ASKED, "video": "b1", "mark": "maybe"}, "right, wrong or null"),
+        ({**ASKED, "video": "b1", "mark": 1}, "right, wrong or null"),
+        ({**ASKED, "mark": "right"}, "video should be the id"),
+    ],
+)
+def test_a_mark_that_makes_no_sense_is_refused(calm, sent, message):
+    answer = calm.post("/api/marks", sent)
+    assert answer.status == 400
+    assert message in answer.json["error"]
+    assert calm.get("/api/status").json["marks"] == {"right": 0, "wrong": 0}
+
+
+def test_media_come_in_ranges_and_nothing_else_is_served(calm):
+    number = calm.desk.media.number_of["r1"]
+    content = (calm.media / "r1.mp4").read_bytes()
+    assert calm.get(f"/media/{number}").body == content
+    part = calm.get(f"/media/{number}", {"Range": "bytes=10-19"})
+    assert (part.status, part.body) == (206, content[10:20])
+    for path in (
+        "/media/../../../../etc/passwd", "/media/%2e%2e/%2e%2e/etc/passwd", "/media/r1", "/media/-1", "/strip/-1",
+        "/media/99999999999999999999", "/strip/99999999999999999999", "/upload/..%2f..%2fetc%2fpasswd", "/upload/x",
+        "/upload/../search.py", "/desk.py", "/static/search.js", "/.git/config",
+        f"/media/{calm.desk.media.number_of['g1']}",
+    ):  # fmt: skip
+        assert calm.get(path).status == 404, path
+
+
+def test_a_clip_whose_file_is_gone_is_still_found_by_its_features(tmp_path):
+    videos = write_videos(tmp_path / "videos")
+    features = embedded(videos, tmp_path / "embeddings")
+    (tmp_path / "media" / "b1.mp4").unlink()
+    (tmp_path / "media" / "b2.mp4").write_bytes(b"no clip any more")
+    with served(SearchSources(videos=videos, embeddings=features), tmp_path / "marks.sqlite") as server:
+        hits = {hit["video"]: hit for hit in server.post("/api/search", {"like": "r1"}).json["results"]}
+        assert hits["b1"]["kind"] is None
+        assert server.get(f"/media/{hits['b1']['number']}").status == 404
+        for name in ("b1", "b2"):
+            assert server.get(f"/strip/{hits[name]['number']}").status == 404
+            assert server.post("/api/why", {"like": "r1", "video": name}).status == 200
+        assert server.post("/api/search", {"like": "b1", "texts": ["red"]}).status == 200
+
+
+def altered(folder, change):
+    """Write the videos again with other rows, and their features; return what is searched."""
+    table = open_artifact(write_videos(folder / "plain")).read()
+    with ArtifactWriter(folder / "videos", stage="import-tiny") as writer:
+        writer.write_part(0, table.from_pylist([change(row) for row in table.to_pylist()], schema=table.schema))
+        writer.finish()
+    return SearchSources(videos=folder / "videos", embeddings=embedded(folder / "videos", folder / "embeddings"))
+
+
+def test_a_clip_of_a_longer_file_comes_with_its_times(tmp_path):
+    times = {"start_s": 0.1, "end_s": 0.2}
+    sources = altered(tmp_path, lambda row: row | times if row["video_id"] == "r1" else row)
+    with served(sources, tmp_path / "marks.sqlite") as server:
+        listed = {video["video"]: video for video in server.get("/api/videos").json["videos"]}
+        assert listed["r1"].items() >= times.items()
+        assert "start_s" not in listed["b1"]
+
+
+def test_with_a_token_everything_but_the_page_itself_needs_it(sources, tmp_path):
+    with served(sources, tmp_path / "marks.sqlite", token="right-token") as server:
+        gets = ("/api/status", "/api/videos", "/media/0", "/strip/0", "/upload/x")
+        posts = ("/api/search", "/api/why", "/api/marks", "/api/uploads")
+        for given in ({}, {"token": "wrong"}, {"token": "right-token\u00e9"}):
+            assert {server.get(path, **given).status for path in gets} == {403}
+            assert {server.post(path, {"texts": ["a"]}, **given).status for path in posts} == {403}
+        assert server.get("/api/status", token="right-token").status == 200
+        assert server.get("/api/status", {"Host": "search.example.org"}, token="right-token").status == 200
+        assert server.post("/api/search", {"texts": ["a"]}, token="right-token").status == 200
+        assert server.get("/").status == 200
+
+
+def test_without_a_token_only_loopback_names_are_answered(calm):
+    assert calm.get("/", {"Host": "evil.example.org"}).status == 421
+    assert calm.post("/api/search", ASKED, {"Host": "evil.example.org:8766"}).status == 421
+    assert calm.get("/api/status", {"Host": "localhost:1"}).status == 200
+
+
+def test_every_answer_keeps_the_page_to_itself(calm):
+    for path in ("/", "/search.js", "/search.css", "/player.js", "/review.css", "/api/status", "/nowhere"):
+        headers = calm.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+        assert headers["x-content-type-options"] == "nosniff"
+    assert "http" not in calm.get("/").body.decode()
+    assert b"innerHTML" not in calm.get("/search.js").body + calm.get("/player.js").body
+
+
+def test_many_at_once_get_what_each_gets_alone(calm):
+    questions = [{"like": name, "texts": [text], "count": 4} for name in ("r1", "b1", "r2", "b2") for text in "abcde"]
+
+    def scores(asked):
+        return {hit["video"]: hit["score"] for hit in calm.post("/api/search", asked).json["results"]}
+
+    alone = [scores(asked) for asked in questions]
+    with ThreadPoolExecutor(20) as pool:
+        together = list(pool.map(scores, questions))
+    assert together == [pytest.approx(each, abs=1e-6) for each in alone]
+
+
+def test_until_it_is_loaded_it_says_what_it_is_doing(sources, tmp_path):
+    with served(sources, tmp_path / "marks.sqlite", load=False) as server:
+        assert server.get("/").status == 200
+        status = server.get("/api/status").json
+        assert (status["ready"], status["doing"]) == (False, "starting")
+        assert [server.post(path, ASKED).status for path in ("/api/search", "/api/why", "/api/marks")] == [503] * 3
+        assert server.get("/api/videos").status == server.bring(b"x", "a.mp4").status == 503
+        threading.Thread(target=server.desk.load).start()
+        while not server.get("/api/status").json["ready"]:
+            pass
+        assert server.post("/api/search", ASKED).status == 200
+
+
+def test_words_of_the_library_stay_words(tmp_path):
+    sources = altered(tmp_path, lambda row: row | {"captions": [HOSTILE]})
+    with served(sources, tmp_path / "marks.sqlite") as server:
+        answer = server.post("/api/search", {"texts": [HOSTILE]})
+        assert answer.headers["content-type"] == "application/json"
+        assert {hit["caption"] for hit in answer.json["results"]} == {HOSTILE}
+
+
+def test_a_model_of_the_bench_ranks_and_one_that_is_not_trained_is_refused(sources, tmp_path, one_line_error):
+    text_only = replace(sources, model=SearchModel(name="text-only"))
+    with served(text_only, tmp_path / "marks.sqlite") as server:
+        hits = server.post("/api/search", ASKED | {"without": []}).json["results"]
+        assert all(hit["score"] == pytest.approx(hit["by_text"], abs=1e-5) for hit in hits)
+    words = ("-O", tmp_path / "other.sqlite", "--port", "0", "--no-token")
+    line = one_line_error("serve", sources.videos, "-e", sources.embeddings, "-m", "combiner", *words)
+    assert "has to be trained" in line
+
+
+def test_what_cannot_be_served_is_one_line(sources, tmp_path, one_line_error):
+    assert "videos" in one_line_error("serve", tmp_path / "videos", "-e", sources.embeddings)
+    assert "embeddings" in one_line_error("serve", sources.videos, "-e", tmp_path / "embeddings")
+    (tmp_path / "broken.sqlite").write_bytes(b"no database")
+    assert "broken.sqlite" in one_line_error(
+        "serve", sources.videos, "-e", sources.embeddings, "-O", tmp_path / "broken.sqlite", "--port", "0"
+    )
+
+
+@pytest.mark.engine
+def test_the_command_serves_until_it_is_interrupted(sources, tmp_path):
+    running = Search(sources.videos, "-e", sources.embeddings, "-O", tmp_path / "marks.sqlite", "--token")
+    token = running.link.partition("token=")[2]
+    assert len(token) > 20
+    assert "videos loaded in" in running.process.stdout.readline()
+    assert running.stop() in (0, 130)

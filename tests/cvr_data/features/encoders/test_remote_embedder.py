@@ -1,0 +1,181 @@
+"""Embedders behind HTTP, against a real loopback server that makes its vectors of the pictures that it is sent."""
+
+import json
+import sqlite3
+
+import numpy as np
+import pytest
+
+from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.errors import CvrError
+from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.encoders.embedder import Embedder
+from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput
+from cvr_data.features.store import FeatureStore
+from tests.embedding_server import EmbeddingServer, Reply, pieces_of
+from tests.native_embedders import FILMS, FRAMES, grey_embedding, write_film_triplets, write_films
+
+KEY = "sk-loopback-1234567890"
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("VOYAGE_API_KEY", KEY)
+    with EmbeddingServer(KEY) as found:
+        yield found
+
+
+@pytest.fixture
+def words(server, tmp_path):
+    """The options of a remote model, for `cvr embed` and for an encoder."""
+    options = [f"url={server.url}", "api=openai", "model=grey", f"cache={tmp_path / 'requests.sqlite'}",
+               f"frames={FRAMES}", "sampler=uniform"]  # fmt: skip
+    return [word for option in options for word in ("-o", option)]
+
+
+def encoder(words, *more) -> Embedder:
+    """The encoder; of options that come twice the last counts."""
+    return ENCODERS.get("embedder").load(ENCODERS.config("embedder", [*words[1::2], *more]))
+
+
+def expected(name, text=""):
+    """What the server's model makes of a film, as its vector of unit length."""
+    row = np.array(grey_embedding(FILMS[name][0], FILMS[name][-1], text))
+    return row / np.linalg.norm(row)
+
+
+def test_each_item_is_asked_for_once_and_the_vectors_are_the_servers(cvr, server, words, tmp_path):
+    videos = write_films(tmp_path)
+    made = cvr("embed", videos, "--encoder", "embedder", *words, "--out", tmp_path / "features")
+    assert made.code == 0, made.err
+    asked = len(server.bodies)
+    assert asked == 2 * len(FILMS) + 1, "a probe, each film, and its caption"
+    store = FeatureStore.open(tmp_path / "features")
+    rows = store.pooled(list(FILMS)).numpy()
+    for name, row in zip(FILMS, rows, strict=True):
+        assert row @ expected(name) == pytest.approx(1, abs=2e-3), "as JPEG has it"
+    again = cvr("embed", videos, "--encoder", "embedder", *words, "--out", tmp_path / "again")
+    assert again.code == 0 and len(server.bodies) == asked, "the cache answers"
+    assert (FeatureStore.open(tmp_path / "again").pooled(list(FILMS)).numpy() == rows).all()
+    for body in server.bodies:
+        pictures, _ = pieces_of(body)
+        if pictures:
+            about = body["media_io_kwargs"]["video"]
+            assert about.pop("frames_indices") == [*range(FRAMES)] and len(pictures) == FRAMES
+            assert about == {"total_num_frames": FRAMES, "fps": 4.0, "duration": 2.0, "do_sample_frames": False}
+
+
+def test_a_dry_run_tells_the_price_and_asks_nothing(cvr, server, words, tmp_path, one_line_error):
+    """5 films of 8 frames at 800 tokens, and 5 captions of a word at 1.4; then 10 tokens a text and 18 a film."""
+    videos = write_films(tmp_path)
+    command = ["embed", videos, "--encoder", "embedder", *words, "--dry-run", "--price-in", "100"]
+    guessed = cvr(*command)
+    assert "10 requests at most, about 32007 tokens (800 a frame), 3.20 at 100 a million" in guessed.out, guessed
+    assert not server.bodies
+    assert cvr("embed", videos, "--encoder", "embedder", *words, "--out", tmp_path / "features").code == 0
+    asked = len(server.bodies)
+    measured = round((6 * 10 + 5 * 18) / 11 * 10)
+    assert f"about {measured} tokens (as earlier requests had them)" in cvr(*command).out
+    assert len(server.bodies) == asked
+    assert "asks none" in one_line_error("embed", videos, "--encoder", "hash", "--dry-run")
+
+
+def test_the_key_goes_into_the_header_and_nowhere_else(cvr, server, words, tmp_path):
+    out = tmp_path / "features"
+    made = cvr("embed", write_films(tmp_path), "--encoder", "embedder", *words, "--out", out)
+    assert made.code == 0 and set(server.secrets) == {f"Bearer {KEY}"}
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(KEY.encode() in path.read_bytes() for path in written) and KEY not in made.out + made.err
+    assert server.url not in json.dumps(open_artifact(out).manifest["config"])
+
+
+def test_a_server_that_says_wait_is_waited_for(server, words):
+    model = encoder(words, "concurrency=1").model
+    server.faults = [Reply(429, {"Retry-After": "0.3"}), Reply(503), Reply(200, body='{"data": [{"embedding": []}]}')]
+    before = len(server.times)
+    rows, said = model.encode_or_say([item("a lake")], "query", None)
+    assert said == [None] and rows.shape == (1, 4)
+    times = server.times[before:]
+    assert len(times) == 4 and times[1] - times[0] >= 0.3
+
+
+def item(text):
+    return EmbeddingInput(text)
+
+
+def test_one_bad_item_is_a_row_and_not_the_run(cvr, server, words, tmp_path):
+    server.refuses = lambda greys, text: text == "grey" or (greys and greys[0] < 40 and greys[-1] < 40)
+    out = tmp_path / "features"
+    made = cvr("embed", write_films(tmp_path), "--encoder", "embedder", *words, "--out", out)
+    assert made.code == 0 and "dropped 2: refused" in made.out, made
+    dropped = {row["video_id"]: row["detail"] for row in open_artifact(out).dropped().to_pylist()}
+    assert dropped.pop("dark") == "400 this item is not allowed" and list(dropped.values()) == ["grey"]
+    left = [name for name in FILMS if name != "dark"]
+    store = FeatureStore.open(out)
+    assert store.has_videos(list(FILMS)).tolist() == [name in left for name in FILMS]
+    for name, row in zip(left, store.pooled(left).numpy(), strict=True):
+        assert row @ expected(name) == pytest.approx(1, abs=2e-3), "no row took another one's place"
+    server.refuses = lambda greys, text: False
+    asked = len(server.bodies)
+    assert cvr("embed", tmp_path / "videos", "--encoder", "embedder", *words, "--out", out, "--overwrite").code == 0
+    assert len(server.bodies) == asked + 2, "a refusal is no answer: it is asked again"
+
+
+def test_a_refused_query_has_no_vector_and_the_others_have_theirs(server, words, caplog):
+    server.refuses = lambda greys, text: "dark" in text
+    rows = encoder(words).encode_texts(["a lake", "in the dark", "a hill"]).pooled_BD
+    assert [bool(row.any()) for row in rows] == [True, False, True]
+    assert "1 of 3 items have no embedding: 400 this item is not allowed" in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("api", ["openai", "voyage"])
+def test_reference_and_text_are_one_input_and_audits_embed_anew(cvr, server, tmp_path, monkeypatch, api):
+    """Turning a film round is the first query; backwards frames turn it back, so that its R@1 falls."""
+    monkeypatch.setenv("CVR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv(f"{api.upper()}_BASE_URL", server.url)
+    options = [f"api={api}", "model=grey", f"frames={FRAMES}", "sampler=uniform"]
+    words = [word for option in options for word in ("-o", option)]
+    out = tmp_path / "features"
+    assert cvr("embed", write_films(tmp_path), "--encoder", "embedder", *words, "--out", out).code == 0
+    bench = ["bench", "--model", "embedder", "--data", write_film_triplets(tmp_path), "-e", out, "--json"]
+    found = cvr(*bench, "--out", tmp_path / "results")
+    assert found.code == 0, found.err
+    texts = {text for body in server.bodies for pictures, text in [pieces_of(body)] if pictures and text}
+    assert texts >= {"turn it round", "darker", "brighter"}
+    sides = {body.get("input_type") for body in server.bodies}
+    assert sides == ({"query", "document"} if api == "voyage" else {None})
+    (run,) = json.loads(found.out)
+    assert run["metrics"]["R@1"]["value"] == 100.0
+    backwards = [pictures for body in server.bodies for pictures, text in [pieces_of(body)] if len(pictures) == FRAMES]
+    assert any(pictures == other[::-1] for pictures in backwards for other in backwards), "no film was turned round"
+    asked = len(server.bodies)
+    assert cvr(*bench, "--out", tmp_path / "again").code == 0 and len(server.bodies) == asked
+
+
+def test_a_server_that_is_not_there_or_takes_no_key_is_one_line(words, monkeypatch, server):
+    monkeypatch.setenv("OPENAI_API_KEY", "another")
+    with pytest.raises(CvrError, match=r"refuses the key of \$OPENAI_API_KEY"):
+        encoder(words)
+    with pytest.raises(CvrError, match="url should look like https://host/v1"):
+        ENCODERS.config("embedder", ["model=m", "api=openai", "url=ftp://x"])
+    with pytest.raises(CvrError, match="say which interface it has"):
+        ENCODERS.config("embedder", ["model=m", "url=http://127.0.0.1:1/v1"])
+    with pytest.raises(CvrError, match="sound is not sent"):
+        ENCODERS.config("embedder", ["model=m", "api=openai", "audio=true"])
+
+
+def test_no_more_requests_are_under_way_than_allowed(server, words):
+    server.pause_s = 0.02
+    found = encoder(words, "concurrency=3")
+    found.model.encode_or_say([item(f"text {number}") for number in range(12)], "query", None)
+    assert 1 < server.most_active <= 3
+
+
+def test_what_a_cache_holds_of_texts_is_no_vector(server, words, tmp_path):
+    encoder(words)
+    with sqlite3.connect(tmp_path / "requests.sqlite") as connection:
+        connection.execute("UPDATE answers SET text = 'a lake'")
+    with pytest.raises(CvrError, match="holds a text where an embedding"):
+        encoder(words, "retries=1")
