@@ -98,15 +98,14 @@ class Composer(nn.Module):
         self.frame_in, self.token_in = nn.Linear(dim, width), nn.Linear(dim, width)
         self.look, self.norm = CrossLayer(width, config.heads, config.dropout), nn.LayerNorm(width)
         self.role, self.gains = nn.Linear(width, 3), nn.Parameter(torch.ones(2))
-        self.correct = nn.Sequential(
-            nn.Dropout(drop), nn.Linear(4 * dim, 2 * width), nn.GELU(), nn.Dropout(drop), nn.Linear(2 * width, dim)
-        )
+        first, last = nn.Linear(4 * dim, 2 * width), nn.Linear(2 * width, dim)
+        self.correct = nn.Sequential(nn.Dropout(drop), first, nn.GELU(), nn.Dropout(drop), last)
         self.drop = nn.Dropout(config.dropout)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / config.temperature)))
         for parameter in self.role.parameters():
             nn.init.zeros_(parameter)  # roles that start out unequal tend to stay as they are
         with torch.no_grad():
-            self.correct[-1].weight.mul_(0.1)  # a correction: what tokens say leads
+            last.weight.mul_(0.1)  # a correction: what tokens say leads
 
     @property
     def scale(self) -> Tensor:
