@@ -267,7 +267,7 @@ def write_json_file(path: Path, value: Any, indent: int | None = None) -> Path:
 def _file_array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> pa.Array:
     try:
         return pa.array(values, kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError) as error:
         raise CvrError(f"{where}: a value of {name!r} is no {kind} ({first_line(error)}).") from None
 
 
