@@ -131,10 +131,14 @@ def _facts_on_page(numbers: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _labels_on_page(labels: Mapping[str, int]) -> str:
+    return triplet_counts_text({label.replace("_", " "): count for label, count in labels.items()})
+
+
 def _worth(numbers: dict[str, Any], manifest: Mapping[str, Any], evidence: Evidence) -> list[tuple[str, str]]:
     composition = manifest.get("composition") or {}
     asked = [
-        f"{split}: {triplet_counts_text(told['labels'])}; {told['left_of_1000']} of 1000 remain"
+        f"{split}: {_labels_on_page(told['labels'])}; {told['left_of_1000']} of 1000 remain."
         for split, told in composition.items()
     ]
     further = manifest.get(FURTHER_ANSWERS)

@@ -22,7 +22,9 @@ from cvr_data.tables import PAIRS, TRIPLETS, VIDEOS
 from tests.benchmark_samples import SAMPLES, sample_tasks
 from tests.pair_tables import pair
 
-ROWS = {name: path for name, path in built_in_recipes(RECIPE_FOLDERS).items() if name not in ("quickstart", "real")}
+ROWS = {
+    name: path for name, path in built_in_recipes(RECIPE_FOLDERS).items() if not name.startswith(("quickstart", "real"))
+}
 """Recipes of papers: one per row."""
 SMALL_BATCHES = "-t epochs=1 -t batch_size=4"
 
