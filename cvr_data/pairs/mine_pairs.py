@@ -169,8 +169,8 @@ def mine_pairs(
     encoder = _text_encoder(strategy, filters, embeddings)
     check_languages_read(videos, [strategy, *filters], language)
     read = _Read("segments" in needs, str(videos))
-    told = frames_side(frames) if frames is not None else None
     with run:
+        told = frames_side(run, frames) if frames is not None else None
         corpus = _videos(run, videos, read)
         uses = word_uses(corpus) if "change_counts" in needs else None
         if told is not None and isinstance(strategy.module, ReadsFrames):

@@ -137,7 +137,19 @@ def mined_by(config: Config, videos: Flow, embeddings: Path | None, frames: Side
 
 def explain(config: Config, reference: str, target: str) -> str:
     """Return what of two captions excludes each other; how rare their words are is not asked."""
-    stated, named = zip(*(_stated_once(caption, config.synonyms) for caption in (reference, target)), strict=True)
+    return explain_by(config, reference, target, None)
+
+
+def explain_by(config: Config, reference: str, target: str, frames: TellsFrames | None) -> str:
+    """Return what `explain` does, of frames that somebody else tells."""
+    captions = (reference, target)
+    if frames is not None:
+        told = told_by(captions, read_synonyms(config.synonyms), frames)
+        if lacking := next((each for each in captions if told[each].frame is None), None):
+            return f"not a pair: no frame came of {lacking!r}"
+        stated, named = zip(*(stated_by([each], told, 0) for each in captions), strict=True)
+    else:
+        stated, named = zip(*(_stated_once(each, config.synonyms) for each in captions), strict=True)
     if not all(stated):
         return "not a pair: a caption names nothing that can be seen"
     names = pa.array(sorted({each["word"] for words in named for each in words}), pa.string())
