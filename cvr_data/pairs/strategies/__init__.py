@@ -60,6 +60,14 @@ class ReadsFrames(Protocol):
 
 
 @runtime_checkable
+class ReadsDescriptions(Protocol):
+    """A strategy that reads what describes a video beside its captions, where there is such a column."""
+
+    def reads_descriptions(self, config: Any) -> bool:
+        """Return whether these options make use of it."""
+
+
+@runtime_checkable
 class DropsGroups(Protocol):
     """A strategy that drops crowded groups whole, in one row with `n_captions` and `n_videos`."""
 
