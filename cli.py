@@ -53,8 +53,8 @@ EVERY_DAY = (
 )  # fmt: skip
 GROUPS = {
     "videos": (
-        "download", "data-status", "describe-videos", "cut", "merge", "import-embeddings", "export-embeddings",
-        "fit-heads", "check-media",
+        "download", "data-status", "filter-videos", "describe-videos", "cut", "merge", "import-embeddings",
+        "export-embeddings", "fit-heads", "check-media",
     ),
     "pairs": ("calibrate", "why-not", "chain-pairs", "mine-distractors"),
     "texts": ("sample", "score-modifications", "vary-texts", "train-generator", "truth-modifications"),
@@ -75,7 +75,7 @@ PAGES = {
     "tutorial-search": ("search",),
     "data": ("download", "data-status", "cut", "merge", "import-embeddings", "export-embeddings", "calibrate",
              "why-not", "explain"),
-    "media": ("check-media",),
+    "media": ("check-media", "filter-videos"),
     "generation": ("generate-modifications", "describe-videos", "chain-pairs", "sample", "score-modifications",
                    "vary-texts", "train-generator", "truth-modifications", "plan"),
     "review": ("review", "review-report", "export-judgments"),

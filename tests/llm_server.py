@@ -45,6 +45,10 @@ class LLMServer:
 
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     answer: Callable[[str], str] = edit
+    see: Callable[[dict[str, Any]], str] | None = None
+    """Answers from the whole request, with its pictures, instead."""
+    logprobs: Callable[[str], Mapping[str, float]] | None = None
+    """Of the first token, told to who asks for them; None: the server tells none."""
     pause_s: float = 0.0
     key: str = ""
     """The key that clients must have; empty: any."""
@@ -147,17 +151,23 @@ class LLMHandler(BaseHTTPRequestHandler):
             fault = state.fault_of(prompt)
         try:
             time.sleep(state.pause_s)
-            self.reply(prompt, is_chat, fault or Fault())
+            self.reply(prompt, is_chat, fault or Fault(), body)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
         finally:
             with state.lock:
                 state.active -= 1
 
-    def reply(self, prompt: str, is_chat: bool, fault: Fault) -> None:
+    def reply(self, prompt: str, is_chat: bool, fault: Fault, asked: Mapping[str, Any]) -> None:
         time.sleep(fault.pause_s)
-        text = self.state.answer(prompt)
+        text = self.state.answer(prompt) if self.state.see is None else self.state.see(dict(asked))
         choice = {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}
+        if self.state.logprobs and asked.get("logprobs"):
+            likely = dict(self.state.logprobs(prompt))
+            listed = [{"token": token, "logprob": value} for token, value in likely.items()]
+            choice["logprobs"] = (
+                {"content": [{**listed[0], "top_logprobs": listed}]} if is_chat else {"top_logprobs": [likely]}
+            )
         usage = {"prompt_tokens": 9, "completion_tokens": 5}
         answer = json.dumps({"choices": [{"index": 0, "finish_reason": "stop", **choice}], "usage": usage})
         if fault.reset:

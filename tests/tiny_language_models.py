@@ -58,13 +58,13 @@ def save_language_model(folder: Path) -> Path:
     return folder
 
 
-def save_vision_language_model(folder: Path) -> Path:
-    """An Idefics3 over eighteen words and 32 x 32 pixels, whose processor needs no torchvision."""
+def save_vision_language_model(folder: Path, *words: str) -> Path:
+    """An Idefics3 over eighteen words, and more, and 32 x 32 pixels, whose processor needs no torchvision."""
     import torch
     from transformers import Idefics3Config, Idefics3ForConditionalGeneration, Idefics3Processor
     from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 
-    tokenizer = word_tokenizer("<fake_token_around_image>", "<image>", "<global-img>")
+    tokenizer = word_tokenizer("<fake_token_around_image>", "<image>", "<global-img>", *words)
     images = Idefics3ImageProcessorPil(
         size={"longest_edge": 64}, max_image_size={"longest_edge": 32}, do_image_splitting=False
     )

@@ -22,7 +22,11 @@ def _config() -> type:
     "--result", "-r", "results", multiple=True, type=FOLDER, help="A result whose best are pooled; repeatable."
 )
 @click.option("--videos", type=FOLDER, help="The videos, if the manifest of the triplets no longer leads to them.")
-@click.option("--judge", metavar="BACKEND", help="A language model that judges what captions leave open.")
+@click.option(
+    "--judge",
+    metavar="BACKEND",
+    help="A language model that judges what captions leave open: by log-odds, where it has some.",
+)
 @click.option("--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="Of the backend.")
 @click.option("--judgments", type=FOLDER, help="What people said of the queue (cvr export-judgments).")
 @own_options(_config)
@@ -60,6 +64,7 @@ def find_positives_command(
 
 def _positives_text(summary: dict[str, Any]) -> str:
     found = ", ".join(f"{number} by {who}" for who, number in summary["found"].items()) or "none"
+    unsure = f" ({summary['unsure']} of them the judge is not sure of)" if summary["unsure"] else ""
     estimate = summary["unfound"]
     if estimate is None:
         unfound = "how many are not found yet is not known: the drawn cells wait in the queue"
@@ -69,7 +74,8 @@ def _positives_text(summary: dict[str, Any]) -> str:
         )
     return (
         f"{summary['queries']} queries, {summary['listed']} listed targets; answers found beside them: {found}; "
-        f"judged wrong: {sum(summary['wrong'].values())}, unjudged: {summary['unjudged']}; {unfound}"
+        f"judged wrong: {sum(summary['wrong'].values())}, unjudged: {summary['unjudged']}"
+        f"{unsure}; {unfound}"
     )
 
 

@@ -15,6 +15,7 @@ from cvr_bench.results.result import Result
 from cvr_bench.scoring import metrics
 from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
+from cvr_data.core.natural_order import natural_order
 from cvr_data.pages.charts import Curve, Dot
 
 UNIMODAL = ("visual-only", "text-only")
@@ -137,7 +138,7 @@ def reported_slices(entries: Sequence[ScoredModel]) -> list[str]:
 
 
 def report_slice_panels(entries: Sequence[ScoredModel], name: str) -> list[SlicePanel]:
-    """Return the mean recall of each model per value of a slice, the most frequent value first."""
+    """Return the mean recall of each model per value of a slice, the most frequent value first, or by number."""
     values = entries[0].result.record["slices"][name]
     slices = [(entry, entry.result.record["slices"]) for entry in entries]
     return [
@@ -154,9 +155,12 @@ def report_slice_panels(entries: Sequence[ScoredModel], name: str) -> list[Slice
 
 
 def report_slice_values(entries: Sequence[ScoredModel], name: str) -> list[str]:
-    """Return the values of a slice that have a panel, the most frequent first."""
+    """Return the values of a slice that have a panel, the most frequent first, or numbers in order."""
     values = entries[0].result.record["slices"][name]
-    return sorted((value for value in values if _is_large(values[value])), key=lambda value: -values[value]["queries"])
+    large = [value for value in values if _is_large(values[value])]
+    if all(value[:1].isdigit() for value in large):
+        return sorted(large, key=natural_order)
+    return sorted(large, key=lambda value: -values[value]["queries"])
 
 
 def report_interval_dot(label: str, interval: Interval, style: str) -> Dot:

@@ -26,6 +26,7 @@ from cvr_data.modifications.asking.request import Message, Parameters
 ASKED = ("style", "changes", "system", "user", "lead", "examples", "schema")
 """What the model sees; `prompt_sha256` covers these, so another lint limit asks nothing again."""
 TASKS = {
+    "answers": "answer",
     "change": "modification",
     "describe": "description",
     "edit-caption": "caption",
@@ -50,7 +51,7 @@ class Prompt:
     """Languages of captions that its wording, its examples and its lint know."""
     task: str = "change"
     """What is asked for: the text of a change; a description of frames; a verdict on a text; a text in other words, or
-    for the way back; a caption as a text edits it; what a caption says; how well a candidate answers a query."""
+    for the way back; a caption as a text edits it; what a caption says; how well, or whether, a candidate answers."""
     style: str = ""
     """The style of the texts of a change; paraphrases keep that of their text, other answers have none."""
     changes: str = "any"

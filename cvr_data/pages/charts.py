@@ -72,7 +72,7 @@ class FunnelBar:
     """One step of a funnel: how many rows came in, how many stayed, and why the others left."""
 
     unit: str
-    """What is counted (videos, pairs, ...); bars of one unit share a scale."""
+    """What is counted: videos, pairs, texts or triplets."""
     label: str
     before: int
     after: int

@@ -86,6 +86,11 @@ class MapPage:
     shown: list[str]
     """Ids of the videos whose clips the page holds."""
 
+    @property
+    def used(self) -> int:
+        """How many videos there are on the maps."""
+        return len(np.unique(np.concatenate([layer.videos_NV.ravel() for layer in self.layers])))
+
 
 def map_page(folder: Path, embeddings: Path, config: MapConfig, *, videos: Path | None = None) -> MapPage:
     """Return the map of the videos in a folder; of triplets, that of what changes, and of the videos that they use.

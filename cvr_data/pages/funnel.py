@@ -12,7 +12,10 @@ from cvr_data.core.lineage import funnel_of_one, lineage
 from cvr_data.pages.charts import NARROW, WIDE, Figure, FunnelBar
 from cvr_data.pages.sankey import sankey
 
-UNITS = {"import": "videos", "split": "videos", "mine": "pairs", "generate": "texts", "build": "triplets"}
+UNITS = {
+    "import": "videos", "measure": "videos", "filter": "videos", "split": "videos", "mine": "pairs",
+    "generate": "texts", "build": "triplets",
+}  # fmt: skip
 """First word of a stage's name -> what its rows are; other stages (embed, fit-heads) are no part of the funnel."""
 
 

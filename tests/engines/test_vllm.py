@@ -188,3 +188,29 @@ def answered(cache: Path) -> int:
             return opened.execute("SELECT count(*) FROM answers").fetchone()[0]
         except sqlite3.OperationalError:
             return 0
+
+
+def test_the_offline_engine_tells_how_likely_words_are():
+    """By its own tokens and log-probabilities: near what transformers computes with the same weights."""
+    compare = """
+import json
+from cvr_data.modifications.asking.choices import log_odds
+from cvr_data.modifications.asking.request import Change, Message, Parameters, Request
+from cvr_data.modifications.backends import load_backend
+texts = ["Is snow white? Answer yes or no.", "Is coal white? Answer yes or no.", "Is a dog a plant? Answer yes or no."]
+asked = [Request(pair_id="", style="", change=Change(kind="", slot="", before="", after=""), lead="Answer:",
+                 messages=(Message("user", text),), choices=("yes", "no"), parameters=Parameters(max_tokens=1))
+         for text in texts]
+found = {}
+for name in ("vllm", "transformers"):
+    options = ["dtype=float32", *(["max_model_len=512"] if name == "vllm" else [])]
+    answers = dict(load_backend(name, options).write(asked))
+    found[name] = [log_odds(answers[number].text, ("yes", "no")) for number in range(len(asked))]
+print("FOUND" + json.dumps(found))
+"""
+    done = subprocess.run([sys.executable, "-c", compare], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.rsplit("FOUND", 1)[1])
+    # vLLM tells of twenty tokens only, so a spelling of a word may be missing there.
+    assert found["vllm"] == pytest.approx(found["transformers"], abs=0.3)
+    assert len({*found["vllm"]}) == 3

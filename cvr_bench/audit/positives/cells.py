@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cvr_bench.audit.positives.captions import GalleryCaptions
+from cvr_bench.audit.positives.odds import OddsJudge, Question
 from cvr_bench.audit.positives.pool import Pool
 from cvr_bench.tasks.task import Query, Task
 from cvr_data.modifications.checking.judge import Judge
@@ -26,6 +27,8 @@ class Cell:
     best_rank: int | None = None
     pooled_by: tuple[str, ...] = ()
     stratum: str | None = None
+    log_odds: float | None = None
+    """Of the judge: by how much yes is likelier than no."""
 
 
 Cells = dict[str, dict[str, Cell]]
@@ -121,6 +124,26 @@ def ask_judge(judge: Judge, cells: Cells, texts: Mapping[str, QueryTexts], capti
                 "reason": reason or verdict,
             }
             cells[query_id][name] = replace(cells[query_id][name], **judged)
+
+
+def ask_odds(
+    judge: OddsJudge, cells: Cells, texts: Mapping[str, QueryTexts], captions: Mapping[str, list[str]], unsure: float
+) -> None:
+    """Have a model say how sure it is of what is open; what it is less sure of than `unsure` stays open."""
+    asked = open_cells(cells)
+    if not judge.config.frames:
+        asked = [(query_id, name) for query_id, name in asked if captions.get(name)]
+    found = judge.log_odds([_question(texts[query_id], name, captions.get(name, [])) for query_id, name in asked])
+    for (query_id, name), odds in zip(asked, found, strict=True):
+        cell = replace(cells[query_id][name], log_odds=odds)
+        if odds is not None and abs(odds) >= unsure:
+            cell.grade, cell.judged_by, cell.reason = FOUND if odds > 0 else WRONG, "judge", f"log-odds {odds:+.2f}"
+        cells[query_id][name] = cell
+
+
+def _question(about: QueryTexts, name: str, captions: Sequence[str]) -> Question:
+    reference = about.query.reference.item_id if about.query.reference else ""
+    return Question(about.reference_caption, about.query.modification or "", tuple(captions), reference, name)
 
 
 def take_verdicts(cells: Cells, texts: Mapping[str, QueryTexts], verdicts: Mapping[Key, Verdict]) -> None:

@@ -8,11 +8,12 @@ rows as trec_eval reads them. `queue/` has the others as triplets, for `cvr revi
 with `cvr export-judgments` and `--judgments`. The dataset stays as it is.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -23,6 +24,7 @@ from cvr_bench.audit.positives.cells import (
     Cells,
     QueryTexts,
     ask_judge,
+    ask_odds,
     captions_of,
     judged_cells,
     open_cells,
@@ -30,6 +32,7 @@ from cvr_bench.audit.positives.cells import (
     texts_of_queries,
 )
 from cvr_bench.audit.positives.measure import measured_results
+from cvr_bench.audit.positives.odds import OddsConfig, OddsJudge
 from cvr_bench.audit.positives.pool import pool_results
 from cvr_bench.audit.positives.sampling import NEAR, drawn_strata, estimate_of
 from cvr_bench.benchmarks.triplets import Config as TripletsConfig
@@ -40,12 +43,16 @@ from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
 from cvr_data.core.whole_files import json_bytes
+from cvr_data.media.places import read_files
+from cvr_data.media.video import Video
+from cvr_data.modifications.asking.choices import TellsChoices
+from cvr_data.modifications.backends import load_backend
 from cvr_data.modifications.checking.judge import Judge, JudgeConfig
 from cvr_data.tables import TRIPLETS, triplet_id
 from cvr_data.triplets.dataset import Dataset, open_dataset
 from cvr_data.triplets.judgments import read_triplet_verdicts
 
-STAGE, QUEUE, VERSION = "find-positives", "positives-queue", 2
+STAGE, QUEUE, VERSION = "find-positives", "positives-queue", 3
 POSITIVES = pa.schema(
     [
         pa.field("query_id", pa.string(), nullable=False),
@@ -56,9 +63,11 @@ POSITIVES = pa.schema(
         ("best_rank", pa.int64()),
         ("pooled_by", pa.list_(pa.string())),
         ("stratum", pa.string()),
+        ("log_odds", pa.float64()),
     ]
 )
-"""`best_rank` is null of what no result pooled; `stratum` is of cells that were drawn for the estimate."""
+"""`best_rank` is null of what no result pooled; `stratum` is of cells that were drawn for the estimate; `log_odds` of
+what a judge that has some was asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +80,22 @@ class Config:
     """Cells that are drawn of each stratum for the estimate of what is not found; 0 draws none."""
     seed: int = 0
     """Of the draw."""
+    ask: Literal["auto", "log-odds", "verdict"] = "auto"
+    """What --judge is asked: how much likelier yes is than no, in one forward pass, or a verdict that it writes (by
+    the prompt `judge`); auto: log-odds of backends that have some."""
+    frames: int = 0
+    """Frames of the reference, and as many of the candidate, that --judge is shown beside the captions: of a
+    vision-language model, which is asked for log-odds; 0 shows none."""
+    unsure: float = 0.0
+    """Log-odds nearer to 0 than that are no verdict: people get these cells. The estimate then rests on fewer."""
 
     def __post_init__(self) -> None:
-        if self.depth < 1 or self.sample < 0:
-            raise ValueError("depth must be at least 1 and sample at least 0.")
+        if self.depth < 1 or min(self.sample, self.frames, self.unsure) < 0:
+            raise ValueError("depth must be at least 1; sample, frames and unsure at least 0.")
+        if self.frames and self.ask == "verdict":
+            raise ValueError(
+                "frames are shown where log-odds are asked for, not written verdicts: leave out ask=verdict."
+            )
 
 
 def find_positives(
@@ -103,10 +124,28 @@ def find_positives(
     cells = judged_cells(task, texts, captions_of(dataset, task), pools[0])
     drawn = drawn_strata(task, cells, pools[1], number=config.sample, seed=config.seed) if config.sample else {}
     if judge is not None:
-        ask_judge(Judge(judge), cells, texts, captions_of(dataset, task))
+        _ask(judge, config, dataset, cells, texts, captions_of(dataset, task))
     if judgments is not None:
         take_verdicts(cells, texts, read_triplet_verdicts(judgments).verdicts)
     return _written(writer, dataset, config, cells=cells, texts=texts, drawn=drawn, results=read)
+
+
+def _ask(
+    judge: JudgeConfig, config: Config, dataset: Dataset, cells: Cells, texts: Mapping[str, QueryTexts],
+    captions: Mapping[str, list[str]],
+) -> None:  # fmt: skip
+    """Have the judge say of what is open whether it answers, in the way that is asked for."""
+    backend = load_backend(judge.backend, judge.options)
+    if config.ask == "verdict" or (
+        config.ask == "auto" and not config.frames and not isinstance(backend, TellsChoices)
+    ):
+        ask_judge(Judge(judge), cells, texts, captions)
+        return
+    files: dict[str, Video] = {}
+    for folder in dataset.video_folders if config.frames else ():
+        files = {**read_files(folder), **files}
+    about = OddsConfig(backend=judge.backend, options=judge.options, frames=config.frames)
+    ask_odds(OddsJudge(about, files), cells, texts, captions, config.unsure)
 
 
 def _written(
@@ -132,6 +171,9 @@ def _written(
         "listed": sum(cell.judged_by == "target" for own in cells.values() for cell in own.values()),
         "found": dict(sorted(_counts(cells, FOUND).items())),
         "wrong": dict(sorted(_counts(cells, WRONG).items())),
+        "unsure": sum(
+            cell.log_odds is not None and cell.grade is None for own in cells.values() for cell in own.values()
+        ),
         "unjudged": sum(cell.grade is None for own in cells.values() for cell in own.values()),
         "queries_with_found": sum(any(cell.grade == FOUND for cell in own.values()) for own in cells.values()),
         "cells": dict(drawn),
@@ -152,7 +194,7 @@ def _counts(cells: Cells, grade: int) -> Counter[str]:
 
 
 def _write_queue(folder: Path, dataset: Dataset, cells: Cells, texts: Mapping[str, QueryTexts]) -> None:
-    """Write what is open as triplets, what most results ranked best first."""
+    """Write what is open as triplets: what was drawn, what the judge is unsure of, what most results ranked best."""
     waiting = open_cells(cells)
     waiting.sort(key=lambda each: _urgency(cells[each[0]][each[1]], each))
     rows = [_queued(texts[query_id], name) for query_id, name in waiting]
@@ -163,7 +205,8 @@ def _write_queue(folder: Path, dataset: Dataset, cells: Cells, texts: Mapping[st
 
 
 def _urgency(cell: Cell, name: tuple[str, str]) -> tuple[Any, ...]:
-    return (cell.stratum is None, -len(cell.pooled_by), cell.best_rank or 0, name)
+    unsure = math.inf if cell.log_odds is None else abs(cell.log_odds)
+    return (cell.stratum is None, unsure, -len(cell.pooled_by), cell.best_rank or 0, name)
 
 
 def _queued(about: QueryTexts, video_id: str) -> dict[str, Any]:

@@ -79,6 +79,8 @@ class Request:
     """JSON schema of the answer, for engines that can be held to one; empty for plain text."""
     prompt_sha256: str = ""
     parameters: Parameters = Parameters()
+    choices: tuple[str, ...] = ()
+    """Words of which the model says how likely each comes next, and writes nothing: see `asking.choices`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +164,8 @@ def request_key(model: str, request: Request) -> str:
         "one_line": request.one_line,
         "schema": request.schema,
     }
+    if request.choices:
+        asked["choices"] = request.choices
     if request.images:
         asked["images"] = [hashlib.sha256(image).hexdigest() for image in request.images]
     text = json.dumps(asked, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -24,6 +24,7 @@ from cvr_data.core.asked_server import (
 from cvr_data.core.errors import CvrError
 from cvr_data.core.secrets_in_text import masked, secrets_in
 from cvr_data.core.trust import OUTSIDE
+from cvr_data.modifications.asking.choices import LIKELIEST, NO_LOGPROBS, weigh_told, weighed_answer
 from cvr_data.modifications.asking.request import (
     Answer,
     Backend,
@@ -106,6 +107,7 @@ class OpenAIBackend:
     """Writes with whatever model a server has."""
 
     is_pure = False
+    tells_choices = True
     gpus = 0
 
     def __init__(self, config: Config):
@@ -158,7 +160,7 @@ class OpenAIBackend:
             return Answer(text=None, error=GONE)
         except Refused as error:
             return Answer(text=None, error=str(error))
-        return _read(answer, is_chat)
+        return _weighed(answer, is_chat, request.choices) if request.choices else _read(answer, is_chat)
 
 
 def model_name(config: Config) -> str:
@@ -170,10 +172,12 @@ def model_name(config: Config) -> str:
 
 def body_of(config: Config, request: Request) -> dict[str, Any]:
     """Return the request's body."""
-    request = when_thinking(request, config.thinking)
+    request = request if request.choices else when_thinking(request, config.thinking)
     asked = request.parameters
-    body: dict[str, Any] = {"model": config.model, config.length_field: asked.max_tokens}
+    body: dict[str, Any] = {"model": config.model, config.length_field: 1 if request.choices else asked.max_tokens}
     body["temperature"] = asked.temperature
+    if request.choices:
+        body |= {"logprobs": True, "top_logprobs": LIKELIEST} if config.form == "chat" else {"logprobs": LIKELIEST}
     if asked.temperature > 0:
         body["seed"] = asked.seed
         if asked.top_k and config.send_top_k:
@@ -207,6 +211,21 @@ def _read(answer: dict[str, Any], is_chat: bool) -> Answer:
         told = f"the model gave no text ({choice.get('finish_reason')}): {_INSTEAD}"
         return Answer(text=None, error=told, **tokens)
     return Answer(text=text, is_cut=is_cut, **tokens)
+
+
+def _weighed(answer: dict[str, Any], is_chat: bool, choices: Sequence[str]) -> Answer:
+    """How likely each choice was to come next, of a chat's or a completion's log-probabilities."""
+    usage = answer.get("usage") or {}
+    tokens: dict[str, Any] = {"tokens_in": usage.get("prompt_tokens"), "tokens_out": usage.get("completion_tokens")}
+    try:
+        told = answer["choices"][0]["logprobs"]
+        if is_chat:
+            listed = [(str(each["token"]), float(each["logprob"])) for each in told["content"][0]["top_logprobs"]]
+        else:
+            listed = [(str(token), float(value)) for token, value in told["top_logprobs"][0].items()]
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        return Answer(text=None, error=NO_LOGPROBS, **tokens)
+    return weighed_answer(weigh_told(listed, choices), **tokens)
 
 
 def _tokens(request: Request) -> int:

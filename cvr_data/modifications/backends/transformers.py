@@ -61,6 +61,7 @@ class TransformersBackend:
     """Writes with a causal language model."""
 
     is_pure = False
+    tells_choices = True
     gpus = 1
 
     def __init__(self, config: Config):
@@ -78,7 +79,7 @@ class TransformersBackend:
         for number, request in enumerate(requests):
             asked = request.parameters
             introduction = request.messages[:-1]
-            key = (introduction, asked.max_tokens, asked.temperature, asked.top_k, request.one_line)
+            key = (introduction, asked.max_tokens, asked.temperature, asked.top_k, request.one_line, request.choices)
             alike.setdefault(key, []).append(number)
         if not requests[0].images:
             yield from self._started().write(requests, list(alike.values()))

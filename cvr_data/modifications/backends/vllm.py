@@ -15,6 +15,7 @@ from typing import Any, Literal
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.reading import reading
+from cvr_data.modifications.asking.choices import LIKELIEST, choice_tokens, weigh_tokens, weighed_answer
 from cvr_data.modifications.asking.request import (
     Answer,
     Backend,
@@ -90,6 +91,7 @@ class VllmBackend:
     """Writes with vLLM in this process, or in processes that it starts."""
 
     is_pure = False
+    tells_choices = True
 
     def __init__(self, config: Config):
         self.config = with_type(config)
@@ -111,7 +113,7 @@ class VllmBackend:
         try:
             yield from self._add_all(engine, requests, under_way)
             while under_way and engine.llm_engine.has_unfinished_requests():
-                yield from self._step(engine, under_way)
+                yield from self._step(engine, requests, under_way)
         finally:
             if under_way and self._engine is not None:
                 engine.llm_engine.abort_request(list(under_way))
@@ -144,7 +146,9 @@ class VllmBackend:
             added = engine.enqueue(completion_text(request), **common)[0]
         return added.partition("-")[0]  # within the engine, random letters follow the number that answers carry
 
-    def _step(self, engine: Any, under_way: dict[str, int]) -> Iterator[tuple[int, Answer]]:
+    def _step(
+        self, engine: Any, requests: Sequence[Request], under_way: dict[str, int]
+    ) -> Iterator[tuple[int, Answer]]:
         from vllm.v1.engine.exceptions import EngineDeadError
 
         try:
@@ -161,7 +165,8 @@ class VllmBackend:
         for output in outputs:
             if output.finished and output.request_id in under_way:
                 self._deaths = 0
-                yield under_way.pop(output.request_id), _answer(output)
+                number = under_way.pop(output.request_id)
+                yield number, _weighed(engine, output, requests[number].choices) or _answer(output)
 
     def _lora(self) -> Any:
         if not self.config.lora:
@@ -247,6 +252,8 @@ def _sampling(request: Request) -> Any:
     from vllm.sampling_params import StructuredOutputsParams
 
     asked = request.parameters
+    if request.choices:
+        return SamplingParams(max_tokens=1, temperature=0.0, logprobs=LIKELIEST)
     sampled = {"top_k": asked.top_k, "seed": asked.seed} if asked.temperature > 0 else {}
     return SamplingParams(
         max_tokens=asked.max_tokens,
@@ -263,3 +270,14 @@ def _answer(output: Any) -> Answer:
     if written.finish_reason in ("error", "abort"):
         return Answer(text=None, error=f"vLLM ended it ({written.finish_reason})", **tokens)
     return Answer(text=written.text, is_cut=written.finish_reason == "length", **tokens)
+
+
+def _weighed(engine: Any, output: Any, choices: Sequence[str]) -> Answer | None:
+    """How likely each choice was to come next; None where there are none, or the engine ended it."""
+    told = output.outputs[0].logprobs
+    if not choices or not told:
+        return None
+    tokenizer = engine.get_tokenizer()
+    tokens = choice_tokens(lambda text: tokenizer.encode(text, add_special_tokens=False), choices)
+    weights = weigh_tokens({token: each.logprob for token, each in told[0].items()}, tokens)
+    return weighed_answer(weights, tokens_in=len(output.prompt_token_ids or ()), tokens_out=1)

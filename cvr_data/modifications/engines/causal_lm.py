@@ -14,7 +14,7 @@ import logging
 import math
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,9 @@ from transformers.utils import logging as transformers_logging
 
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.device import DtypeName, device_of, dtype_of, each_batch, runs_on
+from cvr_data.modifications.asking.choices import choice_tokens
 from cvr_data.modifications.asking.request import Answer, Request, Thinking, completion_text, thinking_settings
+from cvr_data.modifications.engines.picker import Picker, weighed_logits
 
 AT_ONCE = 2
 """Batches beside each other on a CPU, which together are one batch of a GPU."""
@@ -119,11 +121,9 @@ class CausalLM:
             batches.append(self._batches(requests, prompts, fitting))
         # Of each group in turn: batches that run beside each other then read prefixes of their own.
         in_turn = [batch for row in zip_longest(*batches) for batch in row if batch is not None]
-        for place, written in each_batch(self._write_batch, in_turn, self.model.device, at_once=AT_ONCE):
-            for number, (tokens, is_cut) in zip(in_turn[place].numbers, written, strict=True):
-                text = self.tokenizer.decode(tokens, skip_special_tokens=True)
-                asked = len(prompts[number])
-                yield number, Answer(text=text, tokens_in=asked, tokens_out=len(tokens), is_cut=is_cut)
+        for place, answers in each_batch(self._answer_batch, in_turn, self.model.device, at_once=AT_ONCE):
+            for number, answer in zip(in_turn[place].numbers, answers, strict=True):
+                yield number, replace(answer, tokens_in=len(prompts[number]))
 
     def _batches(
         self, requests: Sequence[Request], prompts: Sequence[list[int]], numbers: Sequence[int]
@@ -153,15 +153,36 @@ class CausalLM:
         return self.tokenizer(text, add_special_tokens=False)["input_ids"]
 
     @torch.inference_mode()
-    def _write_batch(self, batch: _Batch) -> list[tuple[list[int], bool]]:
-        """Return what was written for each, and whether the room ended before the text."""
-        requests, prefix = batch.requests, batch.prefix
+    def _answer_batch(self, batch: _Batch) -> list[Answer]:
+        """Return what was written for each, or how likely each of its choices comes next."""
+        if choices := batch.requests[0].choices:
+            tokens = choice_tokens(lambda text: self.tokenizer(text, add_special_tokens=False)["input_ids"], choices)
+            inputs_BL, mask_BX, positions_BL, cache = self._prompted(batch)
+            logits_BV = self.model(
+                input_ids=inputs_BL, attention_mask=mask_BX, position_ids=positions_BL, past_key_values=cache,
+                use_cache=True, logits_to_keep=1,
+            ).logits[:, -1]  # fmt: skip
+            return weighed_logits(logits_BV, tokens)
+        return [
+            Answer(text=self.tokenizer.decode(tokens, skip_special_tokens=True), tokens_out=len(tokens), is_cut=is_cut)
+            for tokens, is_cut in self._write_batch(batch)
+        ]
+
+    def _prompted(self, batch: _Batch) -> tuple[Tensor, Tensor, Tensor, Any]:
+        """Return tokens, mask and positions of the prompts after the prefix, and the prefix' keys and values."""
+        prefix = batch.prefix
         inputs_BL, mask_BX = _left_padded(batch.suffixes, len(prefix.tokens), self.model.device)
         positions_BL = (mask_BX.cumsum(dim=1) - 1).clamp(min=0)[:, len(prefix.tokens) :]
         cache = copy.deepcopy(prefix.read(self.model))
         if cache is not None:
-            cache.batch_repeat_interleave(len(requests))
-        pick = _Picker(requests)
+            cache.batch_repeat_interleave(len(batch.requests))
+        return inputs_BL, mask_BX, positions_BL, cache
+
+    def _write_batch(self, batch: _Batch) -> list[tuple[list[int], bool]]:
+        """Return what was written for each, and whether the room ended before the text."""
+        requests = batch.requests
+        inputs_BL, mask_BX, positions_BL, cache = self._prompted(batch)
+        pick = Picker(requests)
         written: list[list[int]] = [[] for _ in requests]
         rows, ended = list(range(len(requests))), set[int]()
         for _ in range(self._steps(requests[0])):
@@ -213,31 +234,6 @@ class CausalLM:
         configured = self.model.generation_config.eos_token_id
         found = configured if isinstance(configured, list) else [configured]
         return {token for token in [*found, self.tokenizer.eos_token_id] if token is not None}
-
-
-class _Picker:
-    """Chooses each row's next token: the best, or one of the `top_k` drawn with the row's own generator."""
-
-    def __init__(self, requests: Sequence[Request]):
-        self.temperature = requests[0].parameters.temperature
-        self.top_k = requests[0].parameters.top_k
-        self.generators = [torch.Generator().manual_seed(_row_seed(request)) for request in requests]
-
-    def __call__(self, logits_BV: Tensor, rows: Sequence[int]) -> Tensor:
-        if self.temperature == 0:
-            return logits_BV.argmax(dim=-1)
-        count = min(self.top_k or logits_BV.shape[-1], logits_BV.shape[-1])
-        values_BK, tokens_BK = (logits_BV / self.temperature).topk(count, dim=-1)
-        generators = [self.generators[row] for row in rows]
-        noise_BK = torch.stack([torch.rand(count, generator=generator) for generator in generators])
-        # Adding Gumbel noise and taking the best is a draw from the softmax.
-        best_B1 = (values_BK - (-noise_BK.clamp(min=1e-20).log()).log()).argmax(dim=-1, keepdim=True)
-        return tokens_BK.gather(1, best_B1)[:, 0]
-
-
-def _row_seed(request: Request) -> int:
-    text = f"{request.parameters.seed} {request.messages[-1].content}"
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:7], "big")
 
 
 def _common_prefix(prompts: Sequence[Sequence[int]]) -> int:

@@ -19,7 +19,9 @@ from transformers.utils import logging as transformers_logging
 
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.device import DtypeName, device_of, dtype_of, runs_on
+from cvr_data.modifications.asking.choices import choice_tokens
 from cvr_data.modifications.asking.request import Answer, Request, Thinking, thinking_settings
+from cvr_data.modifications.engines.picker import weighed_logits
 
 _BATCH = 4
 """Requests at once: each brings several frames."""
@@ -74,6 +76,10 @@ class ImageTextLM:
         inputs = self.processor(text=prompts, images=images, padding=True, return_tensors="pt")
         # Pixels come in float32; token numbers stay whole numbers.
         inputs = inputs.to(self.model.device, dtype=self.model.dtype)
+        if choices := requests[0].choices:
+            read = self.processor.tokenizer
+            tokens = choice_tokens(lambda text: read(text, add_special_tokens=False)["input_ids"], choices)
+            return weighed_logits(self.model(**inputs, logits_to_keep=1).logits[:, -1], tokens)
         asked = requests[0].parameters
         sampling = {"do_sample": True, "temperature": asked.temperature, "top_k": asked.top_k or None}
         with torch.random.fork_rng():

@@ -96,7 +96,7 @@ def test_a_variable_that_is_not_there_is_named(write):
         ({"user": ""}, "a prompt needs 'user'"),
         ({"changes": "all"}, "changes should be any, static or action"),
         ({"examples": [{"before": "a", "after": "b"}]}, "example 1 has no 'modification'"),
-        ({"task": "juge"}, "task should be one of change, describe, "),
+        ({"task": "juge"}, "task should be one of answers, change, "),
         ({"task": "judge", "examples": [{"modification": "a"}]}, "example 1 has no 'verdict'"),
         ({"schema": {"type": "text"}}, "schema is no JSON schema"),
         ({"decoding": {"max_token": 3}}, "decoding or retry"),

@@ -91,6 +91,8 @@ def test_the_widths_of_flows_are_the_rows():
     drawn = sankey(steps, width=880, title="t")
     widths = dict(re.findall(r'width="([\d.]+)" height="7.0" class="kept"><title>(\w+):', drawn))
     widths = {name: float(width) for width, name in widths.items()}
+    assert widths["import"] == pytest.approx(widths["mine"] / 2, abs=0.3)  # videos and pairs have one scale
+    assert widths["build"] == pytest.approx(0.2 * widths["mine"], abs=0.3)
     assert widths["cap"] == pytest.approx(0.4 * widths["mine"], abs=0.2)
     assert widths["rules"] == pytest.approx(3 * widths["llm"], abs=0.3)
     assert widths["build"] == pytest.approx((widths["rules"] + widths["llm"]) / 2, abs=0.3)

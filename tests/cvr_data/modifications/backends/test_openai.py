@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import math
 import sqlite3
 import threading
 import time
@@ -245,3 +246,26 @@ def test_a_run_with_failures_and_a_restart_accounts_for_every_row(cvr, tmp_path,
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     everything = [outcome.out, outcome.err, again.out, again.err, caplog.text, repr(written)]
     assert not any(KEY in text for text in everything)
+
+
+@pytest.mark.parametrize("form", ["chat", "completion"])
+def test_log_probabilities_of_choices_are_asked_for_and_added_up(form):
+    from cvr_data.modifications.asking.choices import log_odds
+
+    asked = requests(3, choices=("yes", "no"))
+    likely = {"Yes": -0.5, " yes": -1.5, "No": -2.0, "Perhaps": -4.0}
+    with LLMServer(logprobs=lambda prompt: likely if "number 2" not in prompt else {"<think>": -0.01}) as server:
+        answers = write(server, asked, form=form)
+    expected = math.log(math.exp(-0.5) + math.exp(-1.5)) + 2.0
+    assert [log_odds(answer.text, ("yes", "no")) for answer in answers] == [
+        pytest.approx(expected, abs=1e-5), pytest.approx(expected, abs=1e-5), None
+    ]  # fmt: skip
+    assert "none of the words" in answers[2].error
+    wanted = {"logprobs": True, "top_logprobs": 20} if form == "chat" else {"logprobs": 20}
+    assert all(wanted.items() <= body.items() and body["max_tokens"] == 1 for body in server.bodies)
+
+
+def test_a_server_without_log_probabilities_is_told_of():
+    with LLMServer() as server:
+        [answer] = write(server, requests(1, choices=("yes", "no")))
+    assert answer.text is None and answer.error == "the server tells no log-probabilities"

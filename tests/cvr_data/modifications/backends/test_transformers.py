@@ -108,14 +108,14 @@ def test_a_seed_repeats_and_another_one_differs(model):
 
 
 def test_sampling_draws_from_the_softmax_of_the_best_k():
-    from cvr_data.modifications.engines.causal_lm import _Picker
+    from cvr_data.modifications.engines.picker import Picker
 
     asked = [
         dataclasses.replace(requests(1)[0], parameters=Parameters(temperature=0.5, top_k=3, seed=seed))
         for seed in range(4000)
     ]
     logits = torch.tensor([0.0, 0.5, 1.0, -1.0])
-    counts = torch.bincount(_Picker(asked)(logits.expand(4000, 4), range(4000)), minlength=4) / 4000
+    counts = torch.bincount(Picker(asked)(logits.expand(4000, 4), range(4000)), minlength=4) / 4000
     expected = torch.tensor([0.0, 1.0, 2.0, float("-inf")]).softmax(0)
     assert torch.allclose(counts, expected, atol=0.03)
 
@@ -205,3 +205,24 @@ def test_a_chat_template_is_told_how_to_think(model):
     )
     told = [dataclasses.replace(engine, is_chat=True, thinking=how) for how in ("model", "off", "on")]
     assert [one.tokenizer.decode(one.tokens(requests(1)[0])) for one in told] == ["red", "green", "blue"]
+
+
+def test_choices_are_weighed_as_a_forward_pass_of_each_prompt_alone_has_them(model):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from cvr_data.modifications.asking.choices import log_odds
+    from cvr_data.modifications.asking.request import completion_text
+
+    words = ("red", "blue")
+    asked = [dataclasses.replace(request, choices=words) for request in requests()]
+    tokenizer, reference = AutoTokenizer.from_pretrained(model), AutoModelForCausalLM.from_pretrained(model)
+    red, blue = (tokenizer.convert_tokens_to_ids(word) for word in words)
+    answers = write(model, asked, batch=4)
+    for request, answer in zip(asked, answers, strict=True):
+        with torch.no_grad():
+            logits = reference(tokenizer(completion_text(request), return_tensors="pt")["input_ids"]).logits[0, -1]
+        assert log_odds(answer.text, words) == pytest.approx(float(logits[red] - logits[blue]), abs=1e-4)
+        assert answer.tokens_out == 0 and not answer.is_cut
+    assert len({answer.text for answer in answers}) == len(answers)
+    mixed = [request for pair in zip(asked, requests(), strict=True) for request in pair]
+    assert write(model, mixed)[1::2] == write(model, requests())  # what is written beside them stays
