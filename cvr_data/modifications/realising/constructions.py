@@ -312,8 +312,9 @@ def _taken_back(found: Located, before: Side, after: Side) -> tuple[str, str]:
 
 def _is_parted(verb: str, particle: str) -> bool:
     """Whether a pronoun comes before what follows a verb: "turn it off", not "ski it down" or "jump it off"."""
-    lexicon = read_lexicon()
-    return lexicon.may_stand(f"{verb} {particle}", WITH_THING) or lexicon.file_of_verb(verb) != MOTION
+    lexicon, name = read_lexicon(), f"{verb} {particle}"
+    takes_thing = lexicon.has(name, "verb") and lexicon.may_stand(name, WITH_THING)
+    return takes_thing or lexicon.file_of_verb(verb) != MOTION
 
 
 def _kinds(phrase: str) -> set[str]:
