@@ -91,7 +91,7 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0, evide
     triplets, numbers = dataset.triplets, triplet_statistics(dataset.triplets, dataset.videos)
     made_of = lineage([folder])
     rows, lists = RowsOfTriplets(triplets), TripletLists(triplets, seed)
-    facts = [*stats_facts(numbers, rows, lists), *_sources(numbers["all"])]
+    facts = [*stats_facts(numbers, rows, lists), *_sources(numbers["all"], dataset.videos, rows, lists)]
     steps = funnel_bars(folder, losses_behind(made_of, lists.lists, seed))
     return StatsPage(
         title=str(dataset.artifact.manifest.get("name") or folder.resolve().name),
@@ -122,10 +122,13 @@ def stats_page_html(page: StatsPage) -> str:
     return page_with_clips(made.get_template("stats.html.j2").render(page=page, words=words_on_page), page.clips)
 
 
-def _sources(whole: Mapping[str, Any]) -> list[tuple[str, Linked]]:
+def _sources(
+    whole: Mapping[str, Any], videos: pa.Table | None, rows: RowsOfTriplets, lists: TripletLists
+) -> list[tuple[str, Linked]]:
+    by_source, by_licence = (rows.of_videos(videos, name) for name in ("source", "licence"))
     return [
-        ("Sources of the videos", [(triplet_counts_text(whole["sources"]), "")]),
-        ("Licences of the videos", [(triplet_counts_text(whole["licences"]), "")]),
+        ("Sources of the videos", linked_counts(whole["sources"], by_source, lists, "Videos of", "top")),
+        ("Licences of the videos", linked_counts(whole["licences"], by_licence, lists, "Videos under", "top")),
     ]
 
 
