@@ -86,8 +86,9 @@ class Config(Ranged):
     max_group: int = field(default=2000, metadata=within("[2, inf)"))
     """Statements that are all compared because they have one word in common; of more, those that are most alike."""
     additions: Literal["drop", "take"] = "drop"
-    """Whether a thing that several captions of one video name (three, and three in ten), and none of the other's five
-    or more, is a change: "add a dog". Of such pairs of MSR-VTT a third was good; a microphone may be there unsaid."""
+    """Whether a thing that several captions of one video name (three, and three in ten), or one and its description, is
+    a change if none of five or more of the other does, nor a description that names eight things: "add a dog". Of such
+    pairs of MSR-VTT an eighth to a third was good as read; a microphone may be there unsaid."""
     tie_breaker: Literal["none", "minilm"] = "none"
     """What decides whether two nouns that WordNet does not relate exclude each other: nothing, so that they are a
     change only where all else is the same, or how near MiniLM finds them (tablet, phone)."""
