@@ -29,7 +29,7 @@ FAST := MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=8589934592 MALL
 # Modules are compiled once, not by each of the hundreds of processes that tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart test test-fast test-engines test-embedders attack check docs figures bench bench-engines real install lock pins sbom clean
+.PHONY: quickstart test test-fast test-engines test-embedders attack check docs figures bench bench-engines gpu real install lock pins sbom clean
 
 quickstart: $(VENV)/.installed
 	$(FAST) $(BIN)/cvr quickstart
@@ -72,6 +72,10 @@ bench: $(VENV)/.installed-dev
 
 bench-engines: $(VLLM)/.installed
 	$(FAST) $(VLLM)/bin/python speed/generation.py
+
+# What a card does with all this, in eight minutes at most; without one it says so.
+gpu: $(VENV)/.installed-dev
+	$(BIN)/python speed/gpu.py
 
 real: $(VENV)/.installed
 	$(FAST) $(BIN)/cvr run real --in real

@@ -53,14 +53,14 @@ EVERY_DAY = (
 )  # fmt: skip
 GROUPS = {
     "videos": (
-        "download", "data-status", "describe-videos", "cut", "merge", "import-embeddings", "export-embeddings",
-        "fit-heads", "check-media",
+        "download", "data-status", "filter-videos", "describe-videos", "cut", "merge", "import-embeddings",
+        "export-embeddings", "fit-heads", "check-media",
     ),
     "pairs": ("calibrate", "why-not", "chain-pairs", "mine-distractors"),
     "texts": ("sample", "score-modifications", "vary-texts", "train-generator", "truth-modifications"),
     "triplets": (
-        "plan", "stats", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments", "export",
-        "find-positives",
+        "plan", "stats", "map", "explain", "diff", "frame-scores", "review", "review-report", "export-judgments",
+        "export", "find-positives",
     ),
     "results": (
         "compare", "report", "audit", "queries", "explain-query", "published", "submit", "encode-queries", "score",
@@ -70,12 +70,12 @@ GROUPS = {
 }  # fmt: skip
 """What `cvr --help` shows: every command once, those that everybody uses with what they are for."""
 PAGES = {
-    "tutorial-build": ("quickstart", "status", "import", "embed", "split", "fit-heads", "mine-pairs", "stats"),
+    "tutorial-build": ("quickstart", "status", "import", "embed", "split", "fit-heads", "mine-pairs", "stats", "map"),
     "tutorial-bench": ("bench", "compare", "report", "queries", "explain-query", "score"),
     "tutorial-search": ("search",),
     "data": ("download", "data-status", "cut", "merge", "import-embeddings", "export-embeddings", "calibrate",
              "why-not", "explain"),
-    "media": ("check-media",),
+    "media": ("check-media", "filter-videos"),
     "generation": ("generate-modifications", "describe-videos", "chain-pairs", "sample", "score-modifications",
                    "vary-texts", "train-generator", "truth-modifications", "plan"),
     "review": ("review", "review-report", "export-judgments"),

@@ -11,6 +11,7 @@ from cvr_data.modifications.prompts import prompt_names, prompt_summary
 
 PACKAGES = {
     "corpora": "cvr_data.videos.corpora",
+    "video-filters": "cvr_data.videos.filters",
     "encoders": "cvr_data.features.encoders",
     "strategies": "cvr_data.pairs.strategies",
     "filters": "cvr_data.filters",

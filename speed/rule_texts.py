@@ -5,7 +5,8 @@
     python speed/rule_texts.py count speed/results/rule_texts_readings.jsonl  # shares of what was read, with intervals
 
 Half of the texts are of published WebVid-CoVR pairs ($CVR_DATA), half of PAIRS, folders of `cvr mine-pairs`: of each
-strategy and source (the ids up to the first underscore) as many as of another. Only texts that lint accepts are drawn;
+strategy and source (the ids up to the first underscore) as many as of another; more of PAIRS where few are left of the
+published ones. Only texts that lint accepts are drawn;
 how many pairs get one is printed. A reader says 2 (a person could have written it), 1 (clear, but no person says it so)
 or 0 (unusable: wrong, ungrammatical beyond use, or not what changes).
 """
@@ -90,9 +91,9 @@ def draw(options: argparse.Namespace) -> None:
     ]
     with options.out.open("w", encoding="utf-8") as file:
         for style in STYLES:
-            for rows in pools:
-                for text in texts_of(rows, style, seed, EACH // 2):
-                    file.write(json.dumps(text, ensure_ascii=False) + "\n")
+            half = list(texts_of(pools[0], style, seed, EACH // 2))
+            for text in [*half, *texts_of(pools[1], style, seed, EACH - len(half))]:
+                file.write(json.dumps(text, ensure_ascii=False) + "\n")
 
 
 def count(options: argparse.Namespace) -> None:

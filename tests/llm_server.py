@@ -45,6 +45,8 @@ class LLMServer:
 
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     answer: Callable[[str], str] = edit
+    see: Callable[[dict[str, Any]], str] | None = None
+    """Answers from the whole request, with its pictures, instead."""
     logprobs: Callable[[str], Mapping[str, float]] | None = None
     """Of the first token, told to who asks for them; None: the server tells none."""
     pause_s: float = 0.0
@@ -158,7 +160,7 @@ class LLMHandler(BaseHTTPRequestHandler):
 
     def reply(self, prompt: str, is_chat: bool, fault: Fault, asked: Mapping[str, Any]) -> None:
         time.sleep(fault.pause_s)
-        text = self.state.answer(prompt)
+        text = self.state.answer(prompt) if self.state.see is None else self.state.see(dict(asked))
         choice = {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}
         if self.state.logprobs and asked.get("logprobs"):
             likely = dict(self.state.logprobs(prompt))

@@ -8,8 +8,10 @@ import pytest
 
 import cli
 from docs.figures.make import FIGURES
+from docs.site import places
 from docs.site.checking import faults_of_site
-from docs.site.make import GROUP, LINK, contents, linked, page_names, page_of_notebook
+from docs.site.make import GROUP, LINK, contents, linked, page_of_notebook
+from docs.site.places import page_names
 from docs.site.reference import command_page, escaped
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -82,8 +84,19 @@ def test_links_of_the_repository_become_links_of_the_site(tmp_path):
     assert linked("[a](notebooks/build.ipynb)", "docs/index.md", pages, tmp_path) == "[a](notebooks/build.md)"
     assert linked("[a](../cli.py)", "docs/data.md", pages, tmp_path) == "[a](cli.py)"
     assert (tmp_path / "cli.py").is_file()
+    named = linked("by `speed/ranking.py` and `python speed/mining.py one-word`", "docs/scale.md", pages, tmp_path)
+    assert named == "by [`speed/ranking.py`](speed/ranking.py) and [`python speed/mining.py one-word`](speed/mining.py)"
+    assert "[`speed/fdca.py`](speed/fdca.py)" in linked("`speed/fdca.py`", "README.md", pages, tmp_path)
     with pytest.raises(SystemExit, match=r"nowhere\.md is no page and no file"):
         linked("[a](nowhere.md)", "docs/data.md", pages, tmp_path)
+
+
+def test_no_page_takes_the_name_of_one_that_sphinx_writes(monkeypatch):
+    assert page_names()["docs/search.md"] == "searching.md"
+    assert "[docs/search.md](../../searching.md)" in command_page("serve")
+    monkeypatch.delitem(places.OTHERS, "docs/search.md")
+    with pytest.raises(SystemExit, match=r"the names search\.md"):
+        page_names()
 
 
 def test_the_index_lists_every_page():

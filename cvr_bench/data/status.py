@@ -136,7 +136,7 @@ def _status_part(dataset: BenchmarkModule, root: Path, options: dict[str, str]) 
         task = _load_published(dataset, config)
     except CvrError as error:
         return BenchmarkPart(label=label, state="unreadable", detail=str(error))
-    names = ", ".join(path.relative_to(root).as_posix() for path in files)
+    names = ", ".join(path.relative_to(root).as_posix() for path in files if path.is_relative_to(root))
     items = itertools.chain(task.gallery, (query.reference for query in task.queries if query.reference is not None))
     ids = frozenset(item.video.video_id for item in items if item.video is not None)
     return BenchmarkPart(label=label, state="here", detail=names, ids=ids)
@@ -155,7 +155,7 @@ def _load_published(dataset: BenchmarkModule, config: Any) -> Task:
 def _combinations(config_class: type, names: Iterable[str]) -> list[dict[str, str]]:
     """Every combination of the values of the Config's choices of these names; the default values come first."""
     hints = typing.get_type_hints(config_class)
-    choices = {name: typing.get_args(hints[name]) for name in names if name in hints}
+    choices = {name: values for name in names if (values := typing.get_args(hints.get(name)))}
     return [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import click
 
+from cvr_bench.recipes.slurm import asked_of_slurm
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.command_line import command
 from cvr_data.core.errors import CvrError, did_you_mean
@@ -30,10 +31,10 @@ from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.core.yaml_text import read_yaml
 
 TIMINGS = "timings.json"
-FIELDS = {"name", "summary", "variables", "steps"}
-ABOUT = ("published", "needs", "verified", "differs")
-"""What a recipe of a paper's row says of itself: the numbers and where they stand, the files and hardware it needs,
-what was checked here and what was not, and what differs from the original."""
+FIELDS = {"name", "summary", "variables", "steps", "slurm"}
+ABOUT = ("published", "needs", "machine", "verified", "differs")
+"""What a recipe of a paper's row says of itself: the numbers and where they stand, the files it needs, what disk,
+memory and time it takes, what was checked here and what was not, and what differs from the original."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Recipe:
     steps: tuple[tuple[str, ...], ...]
     about: Mapping[str, str] = field(default_factory=dict)
     """Of `ABOUT`, what it says."""
+    slurm: Mapping[str, int] = field(default_factory=dict)
+    """What a job asks for (`recipes.slurm`)."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ def load_recipe(path: Path, variables: Mapping[str, str] | None = None) -> Recip
         for number, line in enumerate(content["steps"], 1)
     )
     about = {key: " ".join(str(content[key]).split()) for key in ABOUT if key in content}
-    return Recipe(str(content.get("name", path.stem)), str(content.get("summary", "")), steps, about)
+    asks = asked_of_slurm(content.get("slurm") or {}, str(path))
+    return Recipe(str(content.get("name", path.stem)), str(content.get("summary", "")), steps, about, asks)
 
 
 def run_recipe(

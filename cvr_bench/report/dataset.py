@@ -13,10 +13,13 @@ from cvr_bench.benchmarks.triplets import benchmark_task_name, read_benchmark_tr
 from cvr_bench.results.result import Result
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.lineage import lineage
+from cvr_data.pages.behind import NumberLists, TripletLists, losses_behind
 from cvr_data.pages.cards import TripletCard, captions_on_page, media_on_page, random_page_cards
 from cvr_data.pages.charts import Figure, FunnelBar
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.funnel import funnel_bars, funnel_figure
+from cvr_data.pages.stats_numbers import Linked, RowsOfTriplets, linked_counts, stats_facts
 from cvr_data.triplets.dataset import open_dataset
 from cvr_data.triplets.statistics import triplet_counts_text, triplet_statistics
 
@@ -29,7 +32,7 @@ class DatasetPart:
     """Everything the page says of the triplets."""
 
     name: str
-    facts: list[tuple[str, str]]
+    facts: list[tuple[str, Linked]]
     bars: list[FunnelBar]
     funnel: Figure | None
     cards: list[TripletCard]
@@ -47,17 +50,22 @@ def reported_triplets(results: Sequence[Result]) -> Path | None:
     return None
 
 
-def dataset_part_of_report(path: Path, *, videos: Path | None, seed: int) -> DatasetPart:
+def dataset_part_of_report(
+    path: Path, *, videos: Path | None, seed: int, lists: NumberLists | None = None
+) -> DatasetPart:
     """Return the part of the page about the triplets of a folder or file; only a folder has a funnel and clips.
 
     Raises:
         CvrError: there are none, or their videos have moved or changed.
     """
     triplets, table = reported_triplets_and_videos(path, videos=videos)
-    found = funnel_bars(path) if (path / MANIFEST).exists() else []
+    behind = TripletLists(triplets, seed, lists)
+    facts = _dataset_facts(triplets, table, behind)
+    is_folder = (path / MANIFEST).exists()
+    found = funnel_bars(path, losses_behind(lineage([path]), behind.lists, seed)) if is_folder else []
     return DatasetPart(
         name=benchmark_task_name(path),
-        facts=_dataset_facts(triplets, table),
+        facts=facts,
         bars=found,
         funnel=funnel_figure(found) if found else None,
         cards=random_page_cards(triplets, count=SHOWN, seed=seed),
@@ -78,16 +86,16 @@ def reported_triplets_and_videos(path: Path, *, videos: Path | None) -> tuple[pa
     return dataset.triplets, dataset.videos
 
 
-def _dataset_facts(triplets: pa.Table, videos: pa.Table | None) -> list[tuple[str, str]]:
+def _dataset_facts(triplets: pa.Table, videos: pa.Table | None, lists: TripletLists) -> list[tuple[str, Linked]]:
     numbers = triplet_statistics(triplets, videos)
-    splits = {split: found["triplets"] for split, found in numbers["splits"].items()}
-    whole = numbers["all"]
+    whole, rows = numbers["all"], RowsOfTriplets(triplets)
+    some = {
+        name: value for name, value in stats_facts(numbers, rows, lists) if name in ("Triplets", "By split", "Queries")
+    }
     return [
-        ("Triplets", f"{whole['triplets']:,}"),
-        ("By split", triplet_counts_text(splits)),
-        ("Queries", f"{whole['queries']:,}"),
-        ("Videos in triplets", f"{whole['videos']:,}"),
-        ("Sources of text", triplet_counts_text(whole["sources_of_text"])),
-        ("Changes", triplet_counts_text(whole["changes"]["slots"])),
-        ("Licences of the videos", triplet_counts_text(whole["licences"])),
+        *some.items(),
+        ("Videos in triplets", [(f"{whole['videos']:,}", "")]),
+        ("Sources of text", linked_counts(whole["sources_of_text"], rows.source_of_text, lists, "Text by", "top")),
+        ("Changes", linked_counts(whole["changes"]["slots"], rows.changes["slots"], lists, "What changes:", "top")),
+        ("Licences of the videos", [(triplet_counts_text(whole["licences"]), "")]),
     ]

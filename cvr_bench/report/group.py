@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_bench.report.audit import AuditPart, audit_part_of_report
+from cvr_bench.report.behind import QueryLists
 from cvr_bench.report.beside import beside_report_rows
 from cvr_bench.report.paper import PaperTable, paper_table
 from cvr_bench.report.scores import (
@@ -18,6 +19,7 @@ from cvr_bench.report.scores import (
     report_interval_dot,
     report_recall_curves,
     report_slice_panels,
+    report_slice_values,
     reported_best_labels,
     reported_differences,
     reported_outcomes,
@@ -28,6 +30,7 @@ from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
 from cvr_data.core.files import read_table
 from cvr_data.core.reading import reading
+from cvr_data.pages.behind import NumberLists
 from cvr_data.pages.charts import NARROW, WIDE, Curve, Figure, Size, dot_chart, line_chart
 from cvr_data.pages.funnel import words_on_page
 
@@ -117,6 +120,10 @@ class Group:
     facts: list[tuple[str, str]]
     paper: PaperTable
     """Its rows beside what is published on the task."""
+    metric_links: dict[tuple[str, str], str]
+    """(model, metric or `ties`) -> anchor of the queries behind it."""
+    gain_links: dict[tuple[str, str], str]
+    """(difference over all queries, metric) -> anchor."""
 
     @property
     def chance(self) -> dict[str, float]:
@@ -131,19 +138,34 @@ class Group:
         return [video_id for of_one in ids for video_id in of_one]
 
 
-def report_group(entries: list[ScoredModel], seed: int) -> Group:
-    """Return the part of the page about these entries, which are best first."""
+def report_group(
+    entries: list[ScoredModel], seed: int, *, number: int = 1, captions: Mapping[str, str] | None = None,
+    lists: NumberLists | None = None,
+) -> Group:  # fmt: skip
+    """Return the part of the page about these entries, which are best first.
+
+    Args:
+        entries: the models.
+        seed: of what is drawn.
+        number: of the part.
+        captions: of the videos.
+        lists: those of the page, which get the queries behind the numbers.
+    """
     found = reported_differences(entries)
+    queries = QueryLists(entries, captions or {}, NumberLists() if lists is None else lists, seed)
+    metrics = metric_names(entries[0].result.ks)
     return Group(
         title=entries[0].result.record["task"]["name"],
         entries=entries,
-        metrics=metric_names(entries[0].result.ks),
+        metrics=metrics,
+        metric_links=queries.of_metrics(metrics, f"metrics-{number}"),
+        gain_links=queries.of_gains(found.get(ALL, []), metrics, f"differences-{number}"),
         best=reported_best_labels(entries),
         headline=_headline(entries, found.get(ALL, [])),
         methods=method_rows(methods) if (methods := methods_of([entry.result for entry in entries])) else [],
         beside=beside_report_rows([entry.result for entry in entries]),
         recall=_recall_figure(entries),
-        slices=[_slice_part(entries, name) for name in reported_slices(entries)],
+        slices=[_slice_part(entries, name, queries, f"slices-{number}") for name in reported_slices(entries)],
         differences=_difference_parts(found),
         audit=audit_part_of_report(entries),
         learning=[(entry, drawn) for entry in entries if (drawn := report_learning_curves(entry.result.path))],
@@ -189,8 +211,9 @@ def _recall_figure(entries: Sequence[ScoredModel]) -> Figure:
     return Figure(*both)
 
 
-def _slice_part(entries: Sequence[ScoredModel], name: str) -> SlicePart:
+def _slice_part(entries: Sequence[ScoredModel], name: str, queries: QueryLists, back: str) -> SlicePart:
     found = report_slice_panels(entries, name)
+    found = queries.of_slice(name, found, report_slice_values(entries, name), back)
     highest = max(dot.high for panel in found for dot in panel.dots)
     drawn = []
     for panel in found:

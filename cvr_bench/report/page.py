@@ -20,13 +20,14 @@ from cvr_bench.report.group import Group, report_group
 from cvr_bench.report.paper import beside_latex, paper_latex
 from cvr_bench.report.scores import report_groups
 from cvr_bench.results.method import result_folders
-from cvr_bench.results.result import read_result
+from cvr_bench.results.result import Result, read_result
 from cvr_bench.scoring.intervals import Interval
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import lineage
 from cvr_data.core.versions import installed_versions
+from cvr_data.pages.behind import Behind, NumberLists
 from cvr_data.pages.charts import NARROW, WIDE, Bar, Figure, bar_chart
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.page import page_environment, page_with_clips, show_clips_on_page
@@ -45,6 +46,8 @@ class Report:
     groups: list[Group]
     timings: list[Bar]
     timings_figure: Figure | None
+    lists: list[Behind]
+    """The triplets and queries behind the numbers."""
     commands: list[str]
     """Every command line that led here, in order, each once."""
 
@@ -72,7 +75,8 @@ def build_report(
     data = triplets or reported_triplets(found)
     if not found and data is None:
         raise CvrError("There is nothing to report; name a result folder, or --triplets.")
-    dataset = dataset_part_of_report(data, videos=videos, seed=seed) if data is not None else None
+    lists = NumberLists()
+    dataset = dataset_part_of_report(data, videos=videos, seed=seed, lists=lists) if data is not None else None
     steps = _read_timings(timings) if timings else []
     seconds = "Seconds per step: " + ", ".join(f"{step.label} {step.note}" for step in steps)
     made = [artifact.manifest["command"] for artifact in lineage([data])] if data is not None else []
@@ -84,13 +88,22 @@ def build_report(
         seed=seed,
         versions=installed_versions(),
         dataset=dataset,
-        groups=[report_group(entries, seed) for entries in report_groups(found)],
+        groups=_groups(found, seed, dataset, lists),
+        lists=lists.made,
         timings=steps,
         timings_figure=Figure(*(bar_chart(steps, width=width, title=seconds) for width in (WIDE, NARROW)))
         if steps
         else None,
         commands=list(dict.fromkeys([step.label for step in steps] or [*made, *scored])),
     )
+
+
+def _groups(found: Sequence[Result], seed: int, dataset: DatasetPart | None, lists: NumberLists) -> list[Group]:
+    captions = dataset.captions if dataset else {}
+    return [
+        report_group(entries, seed, number=number, captions=captions, lists=lists)
+        for number, entries in enumerate(report_groups(found), 1)
+    ]
 
 
 def report_html(report: Report) -> str:

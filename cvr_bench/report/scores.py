@@ -15,6 +15,7 @@ from cvr_bench.results.result import Result
 from cvr_bench.scoring import metrics
 from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
+from cvr_data.core.natural_order import natural_order
 from cvr_data.pages.charts import Curve, Dot
 
 UNIMODAL = ("visual-only", "text-only")
@@ -60,6 +61,8 @@ class SlicePanel:
     title: str
     queries: int
     dots: list[Dot]
+    link: str = ""
+    """Anchor on the page of some of the queries."""
 
 
 @dataclass(frozen=True)
@@ -135,8 +138,8 @@ def reported_slices(entries: Sequence[ScoredModel]) -> list[str]:
 
 
 def report_slice_panels(entries: Sequence[ScoredModel], name: str) -> list[SlicePanel]:
-    """Return the mean recall of each model per value of a slice, the most frequent value first."""
-    values = {value: found for value, found in entries[0].result.record["slices"][name].items() if _is_large(found)}
+    """Return the mean recall of each model per value of a slice, the most frequent value first, or by number."""
+    values = entries[0].result.record["slices"][name]
     slices = [(entry, entry.result.record["slices"]) for entry in entries]
     return [
         SlicePanel(
@@ -147,8 +150,17 @@ def report_slice_panels(entries: Sequence[ScoredModel], name: str) -> list[Slice
                 for entry, found in slices
             ],
         )
-        for value in sorted(values, key=lambda value: -values[value]["queries"])
+        for value in report_slice_values(entries, name)
     ]
+
+
+def report_slice_values(entries: Sequence[ScoredModel], name: str) -> list[str]:
+    """Return the values of a slice that have a panel, the most frequent first, or numbers in order."""
+    values = entries[0].result.record["slices"][name]
+    large = [value for value in values if _is_large(values[value])]
+    if all(value[:1].isdigit() for value in large):
+        return sorted(large, key=natural_order)
+    return sorted(large, key=lambda value: -values[value]["queries"])
 
 
 def report_interval_dot(label: str, interval: Interval, style: str) -> Dot:

@@ -28,6 +28,7 @@ from cvr_bench.scoring.intervals import (
 from cvr_bench.scoring.measures import Measures
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.natural_order import natural_order
 
 WHOLE = ""
 """Of all queries, beside the values of a slice."""
@@ -272,7 +273,7 @@ def _slice_differences(
         raise CvrError(f"{first.path} has no slice {by!r}. {did_you_mean(by, first.slice_names)}")
     values = methods[0][0].column(by).to_pylist()
     differences = {}
-    for value in sorted({value for value in values if value is not None}):
+    for value in sorted({value for value in values if value is not None}, key=natural_order):
         is_in = pa.array([found == value for found in values])
         differences[value] = _paired_difference(
             [[table.filter(is_in) for table in tables] for tables in methods], measures

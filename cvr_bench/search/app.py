@@ -6,7 +6,7 @@ pip install "cvr[review]".
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,8 @@ UPLOAD_TYPE = "application/octet-stream"
 """What an upload says it is: no form of another site can say so."""
 AT_ONCE = 2
 """Uploads that are taken in at a time; others are told to come again."""
+PAUSE_S = 20.0
+"""Seconds without a byte after which an upload is given up."""
 KEPT = {"Cache-Control": "private, max-age=3600"}
 
 
@@ -153,11 +155,20 @@ class SearchPages:
                 raise refusal
         size = 0
         with path.open("xb") as file:
-            async for chunk in request.stream():
+            stream = request.stream()
+            while (chunk := await _in_time(anext(stream, None))) is not None:
                 size += len(chunk)
                 if size > self.max_upload:
                     raise refusal
                 await run_in_threadpool(file.write, chunk)
+
+
+async def _in_time(chunk: Awaitable[bytes | None]) -> bytes | None:
+    """Return what comes next. Raises HTTPException: nothing comes, and others wait."""
+    try:
+        return await asyncio.wait_for(chunk, PAUSE_S)
+    except TimeoutError:
+        raise HTTPException(408, "The clip does not arrive.") from None
 
 
 def _fresh(content: Mapping[str, Any]) -> Response:

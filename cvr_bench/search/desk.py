@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ MAX_TEXTS = 8
 MAX_COUNT = 100
 LISTED = 24
 """Videos of the library that are listed at once."""
+MOST_FRAMES = 32
+"""Of a video that are shown side by side."""
 EXACT = 1_000_000
 """Of more videos most are not looked at, where FAISS is installed."""
 
@@ -139,7 +142,10 @@ class Desk:
         """Make the index of FAISS while the exact search answers."""
         from cvr_bench.search.inverted import Inverted
 
-        if searcher.nearest is None or searcher.nearest.far is not None:
+        if searcher.nearest is None:
+            return
+        if find_spec("faiss") is None:
+            log.warning("Of more than %d videos fewer need to be looked at with FAISS: pip install 'cvr[faiss]'", EXACT)
             return
         self.loading.begin("indexing, until then all videos are looked at", len(searcher.nearest.rows))
         searcher.inverted = Inverted(searcher.nearest, lambda count: self.loading.add(self.loading.what, count))
@@ -241,6 +247,7 @@ class Desk:
         try:
             searcher.look_at(upload.path)
         except CvrError as error:
+            self.uploads.drop(upload.upload_id)
             raise CvrError(str(error).replace(str(upload.path), upload.name)) from None
         return _shown_upload(upload)
 
@@ -249,7 +256,7 @@ class Desk:
         if self._library is None or self.media is None or not 0 <= number < len(self._library.ids):
             return None
         store = self._library.store
-        count = int(store.frame_counts([self._library.ids[number]])[0])
+        count = min(MOST_FRAMES, int(store.frame_counts([self._library.ids[number]])[0]))
         return self.media.strip(number, count, str(store.encoder.get("sampler", "uniform")))
 
     def _ready(self) -> "Searcher":

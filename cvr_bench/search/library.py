@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_bench.data.remembering import RememberingEncoder
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
@@ -21,6 +20,8 @@ from cvr_data.tables import VIDEOS
 
 KEPT_FILES = 32
 """Files that were looked at, whose features are kept."""
+KEPT_TEXTS = 1000
+"""Texts that were asked for, likewise: a long one takes a megabyte."""
 
 
 class SeesFiles:
@@ -28,14 +29,13 @@ class SeesFiles:
 
     def __init__(self, store: FeatureStore):
         self.store = store.shared()
-        self.stored = StoredEncoder(self.store)
-        self.known: Any = RememberingEncoder(self.stored)
+        self.stored = StoredEncoder(self.store, remembered=KEPT_TEXTS)
         self.on_videos: Callable[[int], None] = lambda count: None
         """Told how many stored videos were read."""
         self._seen: OrderedDict[Video, VideoFeatures] = OrderedDict()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.known, name)
+        return getattr(self.stored, name)
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return stored features, or those of the one file that is asked for.
@@ -44,7 +44,7 @@ class SeesFiles:
             CvrError: the file cannot be read, or what made the features encodes no files.
         """
         if len(videos) != 1 or self.store.has_videos([videos[0].video_id])[0]:
-            features = self.known.encode_videos(videos)
+            features = self.stored.encode_videos(videos)
             self.on_videos(len(videos))
             return features
         if videos[0] not in self._seen:

@@ -22,6 +22,7 @@ GROUP = 64
 """Rows of which the best product alone is looked at, to find the k-th best."""
 WHOLE = 64
 """Rows and width of the copy are whole multiples of it, or the product would read beyond its end."""
+MOST_BYTES = 2**30
 TOGETHER = 4
 """Queries that one product takes: the copy is read once for so many."""
 HALF_STEP = 2.0**-8
@@ -82,13 +83,18 @@ class Rows:
             return queries_QD @ self.rows_ND.T, torch.zeros(len(queries_QD))
         near_QD = queries_QD.bfloat16()
         padded_QD = torch.nn.functional.pad(near_QD, (0, self.bytes_ND.shape[1] - near_QD.shape[1]))
-        parts = [
-            torch._weight_int8pack_mm(padded_QD[start : start + TOGETHER], self.bytes_ND, self.steps_N)
-            for start in range(0, len(padded_QD), TOGETHER)
-        ]
-        products_QN = torch.cat(parts)[:, : len(self.rows_ND)]
+        products_QN = torch.cat([self._products(part_QD) for part_QD in padded_QD.split(TOGETHER)])
+        products_QN = products_QN[:, : len(self.rows_ND)]
         off_Q = queries_QD.norm(dim=1) * self.lost + (queries_QD - near_QD.float()).norm(dim=1) * self.longest
         return products_QN, off_Q + HALF_STEP * near_QD.float().norm(dim=1) * self.longest
+
+    def _products(self, near_QD: Tensor) -> Tensor:
+        """The product of some queries and each row of the copy, in pieces whose bytes 32 bits can count."""
+        assert self.bytes_ND is not None
+        rows = MOST_BYTES // self.bytes_ND.shape[1] // WHOLE * WHOLE
+        pieces = zip(self.bytes_ND.split(rows), self.steps_N.split(rows), strict=True)
+        parts = [torch._weight_int8pack_mm(near_QD, bytes_ND, steps_N) for bytes_ND, steps_N in pieces]
+        return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
 
 class Nearest:

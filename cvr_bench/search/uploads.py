@@ -71,11 +71,18 @@ class Uploads:
         made = Upload(f"upload-{path.stem}", name, path, shown)
         with self._lock:
             self._kept[made.upload_id] = made
-            gone = [self._kept.popitem(last=False)[1] for _ in range(len(self._kept) - KEPT)]
-        for one in gone:
-            one.path.unlink(missing_ok=True)
-            one.shown.unlink(missing_ok=True)
+            oldest = list(self._kept)[:-KEPT]
+        for upload_id in oldest:
+            self.drop(upload_id)
         return made
+
+    def drop(self, upload_id: str) -> None:
+        """Forget a clip and its files."""
+        with self._lock:
+            gone = self._kept.pop(upload_id, None)
+        if gone is not None:
+            gone.path.unlink(missing_ok=True)
+            gone.shown.unlink(missing_ok=True)
 
     def get(self, upload_id: str) -> Upload | None:
         """Return a clip, or None: unknown, or gone since others came."""

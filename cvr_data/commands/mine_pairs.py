@@ -19,6 +19,7 @@ from cvr_data.commands.options import (
     out_option,
     overwrite_option,
 )
+from cvr_data.core.funnel_lines import funnel_lines
 from cvr_data.core.nothing_left import nothing_left_lines
 
 
@@ -73,10 +74,7 @@ def mine_pairs_command(
         click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True))
         return
     click.echo(f"{out}: {artifact.manifest['rows']} pairs, {artifact.manifest['seconds']:.1f} s")
-    for step in artifact.manifest["funnel"]:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in step["dropped"].items()) or "none"
-        click.echo(f"  {step['step']:<18}{step['out']:>10}  dropped: {reasons}")
-    for line in nothing_left_lines(out, artifact.manifest):
+    for line in (*funnel_lines(artifact.manifest["funnel"]), *nothing_left_lines(out, artifact.manifest)):
         click.echo(line)
 
 

@@ -15,6 +15,8 @@ NEXT: dict[str, tuple[str, ...]] = {
     "import-": ("cvr embed {folder}",),
     "embed": ("cvr mine-pairs {videos} --embeddings {folder}", "cvr split {videos} --embeddings {folder}"),
     "split": ("cvr mine-pairs {folder} --embeddings {embeddings}", "cvr mine-pairs {folder}"),
+    "measure-videos": ("cvr filter-videos {videos} --measures {folder}",),
+    "filter-videos": ("cvr embed {folder}",),
     "describe-videos": ("cvr mine-pairs {folder}",),
     "fit-heads": ("cvr mine-pairs {videos} --embeddings {embeddings}",),
     "mine-pairs": ("cvr generate-modifications {folder} --style short",),

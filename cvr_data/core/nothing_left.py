@@ -13,6 +13,7 @@ LONGEST_DETAIL = 300
 HINTS = {
     "import": "name the columns with -o (`cvr show NAME` lists them), or mend the lines that dropped-*.parquet gives",
     "split": "-o need_features=false keeps videos without features; a split that the corpus gives is never changed",
+    "filter-videos": "loosen that filter (`cvr show NAME`, then -f +NAME:low=...), or leave it out: -f -NAME",
     "mine-pairs": "loosen that filter (`cvr show NAME`, then --filter NAME:key=value), leave it out, or take another "
     "--strategy; `cvr why-not A B` tells of two videos",
     "generate-modifications": "another --style or --llm; `cvr sample` shows the answers that could not be used",

@@ -54,14 +54,6 @@ class ClaimsPlaces(Protocol):
 
 
 @runtime_checkable
-class HasVersion(Protocol):
-    """A filter whose rows have changed since it was written, so that pairs of another version are another artifact."""
-
-    VERSION: int
-    """2 and up."""
-
-
-@runtime_checkable
 class KnowsLanguages(Protocol):
     """A component that reads captions or texts in some languages only."""
 

@@ -25,7 +25,8 @@ from cvr_data.language.execution import Change, outcome_of
 from cvr_data.language.spelling import is_misspelling
 from cvr_data.language.words import mentions, words_of
 from cvr_data.modifications.realising.constructions import texts_of
-from cvr_data.modifications.realising.located import CannotSay, located
+from cvr_data.modifications.realising.located import located
+from cvr_data.modifications.realising.refused import CannotSay
 
 KEEPING = ("paraphrase", "misspelt", "over_specified")
 """Kinds of texts that lead to the target as the query's own does."""

@@ -7,8 +7,8 @@ Colours and fonts come from the page's style sheet through class names (`s1` ...
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 
 FONT = 13
@@ -63,6 +63,8 @@ class Bar:
     label: str
     value: float
     note: str
+    link: str = ""
+    """Anchor on the page of what is behind it."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,15 @@ class FunnelBar:
     """One step of a funnel: how many rows came in, how many stayed, and why the others left."""
 
     unit: str
-    """What is counted (videos, pairs, ...); bars of one unit share a scale."""
+    """What is counted: videos, pairs, texts or triplets."""
     label: str
     before: int
     after: int
     losses: Sequence[tuple[str, int]]
     follows: bool = True
     """Whether its rows are what the bar above kept; False for steps side by side."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Reason -> anchor on the page of rows that left for it."""
 
 
 @dataclass(frozen=True)
@@ -141,9 +145,10 @@ def wrap_chart_items(items: Sequence[str], width: float, between: str = "  ·  "
 def svg_drawing(body: Sequence[str], size: Size, title: str, style: str = "") -> str:
     """Return an SVG element named by `title` for those who cannot see it."""
     name = escape(title, quote=True)
+    role = "group" if any("<a " in part for part in body) else "img"  # an image has no parts to go to
     return (
         f'<svg class="chart {style}" viewBox="0 0 {size.width:g} {size.height:g}" width="{size.width:g}" '
-        f'height="{size.height:g}" role="img" aria-label="{name}">' + "".join(body) + "</svg>"
+        f'height="{size.height:g}" role="{role}" aria-label="{name}">' + "".join(body) + "</svg>"
     )
 
 
@@ -162,6 +167,17 @@ def svg_rectangle(x: float, y: float, width: float, height: float, style: str, h
     """Return a rectangle; `hint` shows while the pointer rests on it."""
     shape = f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 0):.1f}" height="{height:.1f}" class="{style}"'
     return f"{shape}><title>{escape(hint)}</title></rect>" if hint else f"{shape}/>"
+
+
+def svg_link(parts: Sequence[str], anchor: str, name: str, room: tuple[float, float, float, float]) -> list[str]:
+    """Return the parts as a link to an anchor of the page, over the whole room (x, y, width, height) that they have.
+
+    Where there is no anchor, the parts are as they were.
+    """
+    if not anchor:
+        return list(parts)
+    return [f'<a href="#{escape(anchor, quote=True)}" aria-label="{escape(name, quote=True)}">',
+            *parts, svg_rectangle(*room, "hit", name), "</a>"]  # fmt: skip
 
 
 def line_chart(
@@ -251,9 +267,13 @@ def bar_chart(rows: Sequence[Bar], *, width: float, title: str) -> str:
         top = index * step
         room = max(1, int(width / LETTER))
         label = row.label if len(row.label) <= room else row.label[: room - 1] + "…"
-        body.append(svg_text(0, top + 13, label, "label"))
-        body.append(
-            svg_rectangle(0, top + 19, (width - note) * row.value / longest, 9, "bar", f"{row.label}: {row.note}")
+        length = (width - note) * row.value / longest
+        bar = svg_rectangle(0, top + 19, length, 9, "bar", f"{row.label}: {row.note}")
+        value = svg_text(length + 7, top + 28, row.note, "value")
+        body += svg_link(
+            [svg_text(0, top + 13, label, "label"), bar, value],
+            row.link,
+            f"{row.label}: {row.note}",
+            (0, top, width, step),
         )
-        body.append(svg_text((width - note) * row.value / longest + 7, top + 28, row.note, "value"))
     return svg_drawing(body, Size(width, max(step * len(rows), 1)), title)

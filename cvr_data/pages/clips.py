@@ -28,6 +28,18 @@ class ClipShelf:
     """Width over height of those clips."""
     unreadable: dict[str, str] = field(default_factory=dict)
     """video_id -> why there is no clip."""
+    most_bytes: int | None = None
+    """Of all clips together; those that are asked for beyond are not embedded."""
+    bytes_held: int = 0
+
+    def hold_few_more(self, most_bytes: int) -> str:
+        """Embed at most about so many bytes from here on; return nothing to be shown."""
+        self.most_bytes = self.bytes_held + most_bytes
+        return ""
+
+    def is_full(self, video_id: str) -> bool:
+        """Return whether the clip is left out because the page holds enough."""
+        return video_id not in self.uris and video_id not in self.unreadable
 
     def has(self, video_id: str) -> bool:
         """Return whether the clip can be shown, embedding it the first time."""
@@ -36,8 +48,11 @@ class ClipShelf:
             if clip is None:
                 self.unreadable[video_id] = "no media file is known"
                 return False
+            if self.most_bytes is not None and self.bytes_held >= self.most_bytes:
+                return False
             try:
                 self.uris[video_id] = clip_data_uri(clip)
+                self.bytes_held += len(self.uris[video_id])
                 found = probe_medium(clip)
                 self.ratios[video_id] = round(min(16 / 9, max(1.0, found.width / found.height)), 3)
             except UnreadableVideo as error:

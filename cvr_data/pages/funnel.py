@@ -3,7 +3,7 @@
 The steps are found by following inputs from the triplets back to the videos.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,21 +12,31 @@ from cvr_data.core.lineage import funnel_of_one, lineage
 from cvr_data.pages.charts import NARROW, WIDE, Figure, FunnelBar
 from cvr_data.pages.sankey import sankey
 
-UNITS = {"import": "videos", "split": "videos", "mine": "pairs", "generate": "texts", "build": "triplets"}
+UNITS = {
+    "import": "videos", "measure": "videos", "filter": "videos", "split": "videos", "mine": "pairs",
+    "generate": "texts", "build": "triplets",
+}  # fmt: skip
 """First word of a stage's name -> what its rows are; other stages (embed, fit-heads) are no part of the funnel."""
 
 
-def funnel_bars(triplets: Path) -> list[FunnelBar]:
-    """Return one bar per step that keeps or loses rows, from the import to the triplets."""
+def funnel_bars(triplets: Path, links: Mapping[tuple[str, str, str], str] | None = None) -> list[FunnelBar]:
+    """Return one bar per step that keeps or loses rows, from the import to the triplets.
+
+    Args:
+        triplets: their folder.
+        links: (folder, step, reason) -> anchor of a list of rows that were left out.
+    """
     bars: list[FunnelBar] = []
     for artifact in lineage([triplets]):
         kind = artifact.stage.split("-")[0]
         if kind in UNITS:
-            bars += _bars_of_stage(artifact, UNITS[kind], follows=kind != "generate")
+            bars += _bars_of_stage(artifact, UNITS[kind], links or {}, follows=kind != "generate")
     return bars
 
 
-def _bars_of_stage(artifact: Artifact, unit: str, *, follows: bool) -> list[FunnelBar]:
+def _bars_of_stage(
+    artifact: Artifact, unit: str, links: Mapping[tuple[str, str, str], str], *, follows: bool
+) -> list[FunnelBar]:
     """The recorded steps; texts of several sources stand side by side, under the names of their folders.
 
     A step that makes rows of another kind loses none of them: what it left out is told in words only.
@@ -43,6 +53,9 @@ def _bars_of_stage(artifact: Artifact, unit: str, *, follows: bool) -> list[Funn
                 if count
             ],
             follows=follows,
+            links={
+                words_on_page(reason): links.get((str(artifact.path), step.step, reason), "") for reason in step.dropped
+            },
         )
         for step in funnel_of_one(artifact.manifest)
     ]

@@ -13,6 +13,7 @@ from cvr_data.pages.charts import (
     chart_ticks,
     svg_drawing,
     svg_line,
+    svg_link,
     svg_rectangle,
     svg_text,
 )
@@ -51,8 +52,13 @@ def histogram_counts(kept: Sequence[float], lost: Sequence[float] = (), *, whole
     return Counts(edges.tolist(), found[0], found[1])
 
 
-def histogram(counts: Counts, *, width: float, title: str, x_label: str, bounds: Sequence[Bound] = ()) -> str:
-    """Return the drawing: kept below, left out above it in the paler colour, bounds as upright lines."""
+def histogram(
+    counts: Counts, *, width: float, title: str, x_label: str, bounds: Sequence[Bound] = (), links: Sequence[str] = ()
+) -> str:
+    """Return the drawing: kept below, left out above it in the paler colour, bounds as upright lines.
+
+    `links` are the anchors of what is behind the kept part of each bin.
+    """
     ends = [counts.edges[0], counts.edges[-1], *(bound.value for bound in bounds)]
     highest = max((one + other for one, other in zip(counts.kept, counts.lost, strict=True)), default=0) or 1
     left = max(34.0, len(chart_number(highest)) * LETTER + 10)
@@ -62,8 +68,10 @@ def histogram(counts: Counts, *, width: float, title: str, x_label: str, bounds:
     for tick in chart_ticks(0, highest, 3):
         body.append(svg_line((left, y(tick)), (width - 6, y(tick)), "grid"))
         body.append(svg_text(left - 6, y(tick) + 4, chart_number(tick), "axis", "end"))
-    for start, stop, kept, lost in zip(counts.edges, counts.edges[1:], counts.kept, counts.lost, strict=False):
-        body += _svg_histogram_bar((x(start), x(stop)), (start, stop), kept, lost, y)
+    bins = zip(counts.edges, counts.edges[1:], counts.kept, counts.lost, strict=False)
+    for place, (start, stop, kept, lost) in enumerate(bins):
+        link = links[place] if links else ""
+        body += _svg_histogram_bar((x(start), x(stop)), (start, stop), kept, lost, y, link)
     for tick in chart_ticks(min(ends), max(ends), max(2, int((width - left) / 60))):
         body.append(svg_text(x(tick), bottom + 16, chart_number(tick), "axis", "middle"))
     for place, bound in enumerate(bounds):
@@ -76,14 +84,15 @@ def histogram(counts: Counts, *, width: float, title: str, x_label: str, bounds:
 
 
 def _svg_histogram_bar(
-    place: tuple[float, float], values: tuple[float, float], kept: int, lost: int, y: Scale
+    place: tuple[float, float], values: tuple[float, float], kept: int, lost: int, y: Scale, link: str
 ) -> list[str]:
     span = f"{chart_number(round(values[0], 3))} to {chart_number(round(values[1], 3))}"
     width = max(place[1] - place[0] - 1, 0.8)
     parts = []
     if kept:
         hint = f"{span}: {kept:,} kept"
-        parts.append(svg_rectangle(place[0] + 0.5, y(kept), width, y(0) - y(kept), "kept", hint))
+        bar = svg_rectangle(place[0] + 0.5, y(kept), width, y(0) - y(kept), "kept", hint)
+        parts += svg_link([bar], link, hint, (place[0], y.range[1], place[1] - place[0], y.range[0] - y.range[1]))
     if lost:
         hint = f"{span}: {lost:,} left out"
         parts.append(svg_rectangle(place[0] + 0.5, y(kept + lost), width, y(kept) - y(kept + lost), "lost", hint))

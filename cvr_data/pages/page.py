@@ -17,6 +17,8 @@ from cvr_data.core.whole_files import write_bytes
 from cvr_data.pages.clips import ClipShelf
 
 TEMPLATES = Path(__file__).parent / "templates"
+CLIP_BYTES = 12 << 20
+"""Of the clips that lists behind numbers add to a page; beyond, triplets are shown by their captions."""
 CLIPS_PLACE = "__CLIPS__"
 """Where a template wants the clips; what comes after it must not hold the word."""
 
@@ -37,7 +39,8 @@ def page_environment(*folders: Path, autoescape: bool = True) -> jinja2.Environm
 
 def show_clips_on_page(made: jinja2.Environment, clips: ClipShelf, captions: Mapping[str, str]) -> None:
     """Let the templates show clips (`parts.html.j2`) under their captions."""
-    made.globals.update(clip_of=clips.has, ratio_of=clips.ratios.get)
+    made.globals.update(clip_of=clips.has, ratio_of=clips.ratios.get, is_full=clips.is_full)
+    made.globals.update(hold_few_more=lambda: clips.hold_few_more(CLIP_BYTES))
     made.globals.update(caption_of=lambda video_id: captions.get(video_id, ""))
 
 

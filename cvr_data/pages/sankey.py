@@ -1,6 +1,6 @@
 """Draws a funnel as flows, top to bottom: what stays flows on, what leaves falls away at the right of its step.
 
-Widths are rows; videos have a scale, pairs have one, texts and the triplets they become share one.
+Widths are rows, of one scale for videos, pairs, texts and triplets; what is there is never thinner than a line.
 """
 
 from collections.abc import Sequence
@@ -86,18 +86,13 @@ def _sankey_rows(steps: Sequence[FunnelBar], room: float, label_width: float) ->
             groups[-1].append(step)
         else:
             groups.append([step])
-    most: dict[str, int] = {}
-    gaps: dict[str, int] = {}
-    for group in groups:
-        rows_in = max(sum(step.before for step in group), sum(step.after for step in group))
-        scale = _sankey_scale(group[0])
-        most[scale] = max(most.get(scale, 1), rows_in)
-        gaps[scale] = max(gaps.get(scale, 0), GAP * (len(group) - 1))
+    sums = [max(sum(step.before for step in group), sum(step.after for step in group)) for group in groups]
+    gaps = max((GAP * (len(group) - 1) for group in groups), default=0)
+    per_row = (room - gaps) / max([1, *sums])
     rows: list[StepBand] = []
     y = 0.0
     for index, group in enumerate(groups):
         y += 30 if index == 0 or groups[index - 1][0].unit != group[0].unit else 0
-        per_row = (room - gaps[_sankey_scale(group[0])]) / most[_sankey_scale(group[0])]
         nodes, x = [], 0.0
         for step in group:
             widths = [max(1.5 * bool(count), count * per_row) for count in (max(step.before, step.after), step.after)]
@@ -107,10 +102,6 @@ def _sankey_rows(steps: Sequence[FunnelBar], room: float, label_width: float) ->
         rows.append(StepBand(nodes, lines))
         y += max(ROW, 16.0 * len(lines) + 14)
     return rows, y
-
-
-def _sankey_scale(step: FunnelBar) -> str:
-    return "texts" if step.unit == "triplets" else step.unit
 
 
 def _sankey_lines(group: Sequence[FunnelBar], width: float) -> list[tuple[str, str]]:

@@ -10,25 +10,31 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import Artifact
 from cvr_data.core.command_line import running_command
 from cvr_data.core.lineage import lineage
-from cvr_data.language.words import words_of
+from cvr_data.pages.behind import Behind, TripletLists, losses_behind
 from cvr_data.pages.cards import TripletCard, captions_on_page, media_on_page, page_cards, random_page_cards
-from cvr_data.pages.charts import NARROW, Bar, Figure, FunnelBar, bar_chart
+from cvr_data.pages.charts import Figure, FunnelBar
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.funnel import funnel_bars, funnel_figure, words_on_page
-from cvr_data.pages.histogram import Bound, histogram, histogram_counts
 from cvr_data.pages.page import page_environment, page_with_clips, show_clips_on_page
+from cvr_data.pages.stats_numbers import (
+    Linked,
+    RowsOfTriplets,
+    linked_counts,
+    linked_generic,
+    linked_leaks,
+    linked_splits,
+    stats_facts,
+)
+from cvr_data.pages.stats_panels import SIMILARITIES, Panel, StatsPanels
 from cvr_data.triplets.answers import FURTHER_ANSWERS
 from cvr_data.triplets.card import card_commands
-from cvr_data.triplets.dataset import Dataset, open_dataset
+from cvr_data.triplets.dataset import open_dataset
 from cvr_data.triplets.evidence import Evidence, evidence_of, evidence_rows
-from cvr_data.triplets.likeness import generic_text, likeness_text
+from cvr_data.triplets.likeness import likeness_text
 from cvr_data.triplets.statistics import triplet_counts_text, triplet_statistics
 
 RANDOM = 12
@@ -36,16 +42,6 @@ RANDOM = 12
 ENDS = 4
 """Triplets with the highest, and with the lowest, of each score."""
 BEST_FRAME = "best frame score"
-SIMILARITIES = {"text_similarity": "Caption similarity", "visual_similarity": "Visual similarity"}
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One chart under its title."""
-
-    title: str
-    note: str
-    drawing: str
 
 
 @dataclass(frozen=True)
@@ -65,20 +61,24 @@ class StatsPage:
     made: str
     command: str
     seed: int
-    facts: list[tuple[str, str]]
+    facts: list[tuple[str, Linked]]
     steps: list[FunnelBar]
     funnel: Figure | None
     sections: list[tuple[str, str, list[Panel]]]
     """(anchor, title, charts)."""
     splits: dict[str, dict[str, Any]]
+    split_links: dict[str, dict[str, str]]
     leaks: dict[str, Any]
+    """What two splits share: (number, anchor)."""
     cards: list[TripletCard]
     ranked: list[RankedCards]
     commands: list[str]
     clips: ClipShelf
     captions: dict[str, str]
-    worth: list[tuple[str, str]]
+    worth: list[tuple[str, Linked]]
     """What is known of how hard, complete and human the queries are: title and text."""
+    lists: list[Behind]
+    """The triplets behind the numbers."""
 
 
 def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0, evidence: Sequence[Path] = ()) -> StatsPage:
@@ -89,24 +89,29 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0, evide
     """
     dataset = open_dataset(folder, videos=videos)
     triplets, numbers = dataset.triplets, triplet_statistics(dataset.triplets, dataset.videos)
-    made_of, steps = lineage([folder]), funnel_bars(folder)
+    made_of = lineage([folder])
+    rows, lists = RowsOfTriplets(triplets), TripletLists(triplets, seed)
+    facts = [*stats_facts(numbers, rows, lists), *_sources(numbers["all"], dataset.videos, rows, lists)]
+    steps = funnel_bars(folder, losses_behind(made_of, lists.lists, seed))
     return StatsPage(
         title=str(dataset.artifact.manifest.get("name") or folder.resolve().name),
         made=date.today().isoformat(),
         command=running_command(),
         seed=seed,
-        facts=_facts_on_page(numbers),
+        facts=facts,
         steps=steps,
         funnel=funnel_figure(steps) if steps else None,
-        sections=[section for section in _sections(dataset, numbers["all"], made_of) if section[2]],
+        worth=_worth(numbers["all"], dataset.artifact.manifest, evidence_of(evidence, triplets), rows, lists),
+        sections=StatsPanels(dataset, numbers["all"], rows, lists).sections(made_of),
         splits=numbers["splits"],
-        leaks=numbers["leaks"],
+        split_links=linked_splits(list(numbers["splits"]), rows, lists),
+        leaks=linked_leaks(numbers["leaks"], rows, lists),
         cards=random_page_cards(triplets, count=RANDOM, seed=seed),
         ranked=_ranked_cards(triplets),
         commands=card_commands(made_of),
         clips=ClipShelf(media_on_page(dataset.videos)),
         captions=captions_on_page(triplets, dataset.videos),
-        worth=_worth(numbers["all"], dataset.artifact.manifest, evidence_of(evidence, triplets)),
+        lists=lists.made,
     )
 
 
@@ -117,17 +122,13 @@ def stats_page_html(page: StatsPage) -> str:
     return page_with_clips(made.get_template("stats.html.j2").render(page=page, words=words_on_page), page.clips)
 
 
-def _facts_on_page(numbers: dict[str, Any]) -> list[tuple[str, str]]:
-    whole = numbers["all"]
+def _sources(
+    whole: Mapping[str, Any], videos: pa.Table | None, rows: RowsOfTriplets, lists: TripletLists
+) -> list[tuple[str, Linked]]:
+    by_source, by_licence = (rows.of_videos(videos, name) for name in ("source", "licence"))
     return [
-        ("Triplets", f"{whole['triplets']:,}"),
-        ("By split", triplet_counts_text({split: found["triplets"] for split, found in numbers["splits"].items()})),
-        ("Queries", f"{whole['queries']:,}, {whole['queries_with_several_targets']:,} with several targets"),
-        ("Videos", f"{whole['videos']:,}"),
-        ("Near-duplicate groups", f"{whole['groups']:,}" if whole["groups"] else "unknown"),
-        ("Distinct texts", f"{whole['texts']:,}, of {whole['words']:,} words"),
-        ("Sources of the videos", triplet_counts_text(whole["sources"])),
-        ("Licences of the videos", triplet_counts_text(whole["licences"])),
+        ("Sources of the videos", linked_counts(whole["sources"], by_source, lists, "Videos of", "top")),
+        ("Licences of the videos", linked_counts(whole["licences"], by_licence, lists, "Videos under", "top")),
     ]
 
 
@@ -135,120 +136,32 @@ def _labels_on_page(labels: Mapping[str, int]) -> str:
     return triplet_counts_text({label.replace("_", " "): count for label, count in labels.items()})
 
 
-def _worth(numbers: dict[str, Any], manifest: Mapping[str, Any], evidence: Evidence) -> list[tuple[str, str]]:
-    composition = manifest.get("composition") or {}
-    asked = [
-        f"{split}: {_labels_on_page(told['labels'])}; {told['left_of_1000']} of 1000 remain."
-        for split, told in composition.items()
-    ]
+def _worth(
+    numbers: dict[str, Any], manifest: Mapping[str, Any], evidence: Evidence, rows: RowsOfTriplets, lists: TripletLists
+) -> list[tuple[str, Linked]]:
     further = manifest.get(FURTHER_ANSWERS)
     return [
-        ("needs both inputs", " ".join(asked) or "not asked (build-triplets --require composition)"),
-        ("further answers with the target's caption", "unknown" if further is None else f"{further:,} rows"),
-        *evidence_rows(evidence),
-        ("generic texts", generic_text(numbers["generic"])),
-        ("like people wrote", likeness_text(numbers["likeness"])),
+        ("needs both inputs", _composition(manifest, rows, lists)),
+        ("further answers with the target's caption", [("unknown" if further is None else f"{further:,} rows", "")]),
+        *((title, [(told, "")]) for title, told in evidence_rows(evidence)),
+        ("generic texts", linked_generic(numbers["generic"], rows, lists)),
+        ("like people wrote", [(likeness_text(numbers["likeness"]), "")]),
     ]
 
 
-def _sections(
-    dataset: Dataset, numbers: dict[str, Any], made_of: Sequence[Artifact]
-) -> list[tuple[str, str, list[Panel]]]:
-    texts = dataset.triplets.column("modification").to_pylist()
-    length_of = {found: len(words_of(found)) for found in set(texts)}
-    changes = numbers["changes"]
-    top = [(name.replace("->", "→"), count) for name, count in changes["top"]]
-    text_panels = [
-        _distribution("Words per text", [length_of[found] for found in texts], "words", whole=True),
-        _counted_panel("Styles", numbers["styles"]),
-        _counted_panel("Who wrote them", numbers["sources_of_text"]),
+def _composition(manifest: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists) -> Linked:
+    """What was said of the queries before the build chose among them; of those that stayed, links."""
+    asked = [
+        (f"{split}: {_labels_on_page(told['labels'])}; {told['left_of_1000']} of 1000 remain. ", "")
+        for split, told in (manifest.get("composition") or {}).items()
     ]
-    change_panels = [
-        _counted_panel("Kinds of change", changes["kinds"]),
-        _counted_panel("What changes", changes["slots"]),
-        _counted_panel("Most frequent changes", dict(top[:12]), note=f"{changes['distinct']:,} distinct"),
-    ]
-    frequent = _counted_panel("Most frequent texts", dict(numbers["top_texts"][:12]))
-    similar = [_similarity(name, title, dataset.triplets, made_of) for name, title in SIMILARITIES.items()]
-    return [
-        ("texts", "Texts", _drawn_panels([*text_panels, frequent])),
-        ("changes", "Changes", _drawn_panels(change_panels)),
-        ("similarity", "Similarity of reference and target", _drawn_panels(similar)),
-        ("videos", "Videos", _drawn_panels(_of_videos(dataset))),
-    ]
-
-
-def _drawn_panels(panels: Sequence[Panel | None]) -> list[Panel]:
-    return [panel for panel in panels if panel is not None]
-
-
-def _distribution(title: str, values: Sequence[float], unit: str, *, whole: bool = False) -> Panel | None:
-    if not len(values):
-        return None
-    median = f"median {np.median(values):.3g}, mean {np.mean(values):.3g}"
-    drawing = histogram(histogram_counts(values, whole=whole), width=NARROW, title=f"{title}: {median}", x_label=unit)
-    return Panel(title, median, drawing)
-
-
-def _counted_panel(title: str, counts: dict[str, int], note: str = "") -> Panel | None:
-    if not counts:
-        return None
-    ranked = sorted(counts.items(), key=lambda entry: -entry[1])
-    rows = [Bar(name, count, f"{count:,}") for name, count in ranked]
-    named = f"{title}: " + ", ".join(f"{name} {count}" for name, count in ranked)
-    return Panel(title, note, bar_chart(rows, width=NARROW, title=named))
-
-
-def _of_videos(dataset: Dataset) -> list[Panel | None]:
-    if dataset.videos is None:
-        return []
-    ends = [dataset.triplets.column(f"{end}_id").combine_chunks() for end in ("reference", "target")]
-    used = dataset.videos.filter(pc.is_in(dataset.videos["video_id"], pa.concat_arrays(ends)))
-    seconds = used["duration_s"].drop_null().to_pylist()
-    lengths = [len(words_of(captions[0])) for captions in used["captions"].to_pylist() if captions]
-    return [
-        _distribution("Seconds per video", seconds, "seconds"),
-        _distribution("Words per caption", lengths, "words", whole=True),
-    ]
-
-
-def _similarity(name: str, title: str, triplets: pa.Table, made_of: Sequence[Artifact]) -> Panel | None:
-    """The similarity of the pairs that were mined, those a filter left out above, with its bounds.
-
-    Where the pairs are not on this machine, that of the triplets.
-    """
-    kept, lost, bounds = [], [], []
-    for artifact in made_of:
-        if artifact.stage == "mine-pairs":
-            kept += _known_scores(artifact.read(), name)
-            lost += _known_scores(artifact.dropped(), name)
-            bounds += _filter_bounds(artifact, name)
-    if not kept:
-        kept = _known_scores(triplets, name)
-    if not kept:
-        return None
-    distinct = list({bound.label: bound for bound in bounds}.values())
-    note = "kept and left out" if lost else "cosine"
-    drawing = histogram(
-        histogram_counts(kept, lost), width=NARROW, x_label="cosine", bounds=distinct,
-        title=f"{title}: {len(kept):,} kept, {len(lost):,} left out; " + ", ".join(bound.label for bound in distinct),
-    )  # fmt: skip
-    return Panel(title, note, drawing)
-
-
-def _known_scores(table: pa.Table, name: str) -> list[float]:
-    return table.column(name).drop_null().to_pylist() if name in table.column_names else []
-
-
-def _filter_bounds(artifact: Artifact, name: str) -> list[Bound]:
-    filters = artifact.manifest["config"].get("filters", [])
-    found = [settings for settings in filters if settings.get("name") == name.replace("_", "-")]
-    return [
-        Bound(settings[end], f"{bound} {settings[end]:g}")
-        for settings in found
-        for end, bound in (("low", "at least"), ("high", "at most"))
-        if -1 < settings.get(end, -1) < 1
-    ]
+    if not asked:
+        return [("not asked (build-triplets --require composition)", "")]
+    if "composition" not in rows.triplets.column_names:
+        return asked
+    by_label = rows.of("composition")
+    counts = {label: len(found) for label, found in by_label.items()}
+    return [*asked, ("In the triplets: ", ""), *linked_counts(counts, by_label, lists, "One input or both:", "worth")]
 
 
 def _ranked_cards(triplets: pa.Table) -> list[RankedCards]:

@@ -5,7 +5,6 @@ pairs that are still there. Where embeddings are given, all pairs get all column
 filter needs. A strategy and the filters after it are one pass over the parts, up to a filter whose groups lie apart.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact
+from cvr_data.core.chosen import Chosen, choose_components, parse_chosen
 from cvr_data.core.columns import check_columns, mark_rows
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
@@ -26,7 +26,6 @@ from cvr_data.filters import (
     FILTERS,
     ClaimsPlaces,
     FilterModule,
-    HasVersion,
     MeetsInGroups,
     NeedsColumns,
 )
@@ -69,59 +68,21 @@ class Strategy:
         return self.module.inputs(self.config) if isinstance(self.module, ReadsFiles) else {}
 
 
-@dataclass(frozen=True)
-class Filter:
-    """A filter with its options."""
-
-    name: str
-    module: FilterModule
-    config: Any
-
-    def identity(self) -> dict[str, Any]:
-        """Return what of it can change the rows."""
-        version = {"version": self.module.VERSION} if isinstance(self.module, HasVersion) else {}
-        return {"name": self.name, **version, **config_dict(self.config)}
+Filter = Chosen[FilterModule]
 
 
 def parse_filter(text: str) -> Filter:
-    """Return the filter of `NAME` or `NAME:key=value,key=value`; a value may be a list: `allowed=NOUN,VERB`."""
-    name, _, options = text.partition(":")
-    found = [option for option in re.split(r",(?=[\w-]+=|$)", options) if option]
-    return Filter(name, FILTERS.get(name), FILTERS.config(name, found))
+    """Return the filter of `NAME` or `NAME:key=value,key=value`."""
+    return parse_chosen(FILTERS, text)
 
 
 def choose_filters(texts: Sequence[str], language: str | None = None) -> list[Filter]:
-    """Return the filters that `--filter` names, in order.
-
-    `NAME` stands in place of the default filters, after the guard against leaks; `+NAME` is added to the default ones,
-    or gives one of them other options; `-NAME` is taken out; `none` is no filter at all.
+    """Return the filters that `--filter` names, in order, after the guard against leaks (`core.chosen`).
 
     Raises:
         CvrError: an unknown name or option, or `none` or `-NAME` where there is nothing to take out.
     """
-    if "none" in texts:
-        if len(texts) > 1:
-            raise CvrError("--filter none stands alone; -NAME takes one of the default filters out.")
-        return []
-    named = [text for text in texts if text[:1] not in ("+", "-")]
-    filters = [parse_filter(name) for name in named or default_filters(language)]
-    if GUARD not in [each.name for each in filters]:
-        filters.insert(0, parse_filter(GUARD))
-    for text in texts:
-        if text.startswith("+"):
-            added = parse_filter(text[1:])
-            place = next((n for n, each in enumerate(filters) if each.name == added.name), len(filters))
-            filters[place : place + 1] = [added]
-        elif text.startswith("-"):
-            kept = [each for each in filters if each.name != text[1:]]
-            if len(kept) == len(filters):
-                raise CvrError(f"--filter {text}: there is no such filter to take out of {_names(filters)}.")
-            filters = kept
-    return filters
-
-
-def _names(filters: Sequence[Filter]) -> str:
-    return ", ".join(each.name for each in filters)
+    return choose_components(FILTERS, texts, default_filters(language), GUARD)
 
 
 def strategy_of(name: str, options: Sequence[str]) -> Strategy:

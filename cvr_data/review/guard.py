@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -113,5 +113,15 @@ async def told_mistake(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 400)
 
 
-ANSWERS: Any = {HTTPException: told_refusal, CvrError: told_mistake}
+async def told_fault(request: Request, error: Exception) -> Response:
+    """Answer what nobody expected; the server prints it."""
+    return JSONResponse({"error": "This is a mistake of cvr's; where it was started stands which."}, 500)
+
+
+ANSWERS: Any = {
+    HTTPException: told_refusal,
+    CvrError: told_mistake,
+    ClientDisconnect: told_mistake,  # nobody hears it, and nothing is wrong here
+    Exception: told_fault,
+}
 """What becomes of what a page raises."""

@@ -2,7 +2,10 @@
 
 import os
 import pwd
+import signal
 import socket
+import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +41,10 @@ def others_log_in() -> bool:
     return any(not entry.pw_shell.endswith(("nologin", "false")) for entry in people)
 
 
+def _end(number: int, frame: object) -> None:
+    sys.exit(128 + number)
+
+
 def listen(address: Address) -> socket.socket:
     """Return a socket that listens. Raises CvrError: the address is taken."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
@@ -61,9 +68,11 @@ def link_to(listening: socket.socket, host: str, query: Mapping[str, str]) -> st
 
 
 def page_server(app: Any) -> Any:
-    """Return the uvicorn server of a page: `run(sockets=[listening])` serves until it is interrupted."""
+    """Return the uvicorn server of a page: `run(sockets=[listening])` serves until it is interrupted or told to end."""
     import uvicorn
 
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)  # uvicorn hands it on when it has ended, and what is temporary is to go
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=2
     )

@@ -30,6 +30,8 @@ IMAGES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".we
 SHOWN = PLAYED | IMAGES
 STRIP_FRAMES = 8
 STRIP_HEIGHT = 72
+MOST_WIDE = 65_000
+"""Pixels of a strip: JPEG takes a few more."""
 
 
 Value = TypeVar("Value")
@@ -116,7 +118,8 @@ class Media:
             frames = read_frames(clip, count, sampler)
         except UnreadableVideo:
             return None
-        width = max(1, round(STRIP_HEIGHT * frames.shape[2] / frames.shape[1]))
+        whole = round(STRIP_HEIGHT * frames.shape[2] / frames.shape[1])
+        width = max(1, min(whole, MOST_WIDE // len(frames)))
         small = [np.asarray(Image.fromarray(frame).resize((width, STRIP_HEIGHT))) for frame in frames]
         file = io.BytesIO()
         Image.fromarray(np.concatenate(small, axis=1)).save(file, "JPEG", quality=80)

@@ -176,7 +176,7 @@ def _of_rows(triplets: pa.Table, splits: np.ndarray) -> Iterator[Fact]:
         ends = [triplets.column(f"{end}_{column}").combine_chunks() for end in ("reference", "target")]
         yield name, np.tile(splits, 2), pa.concat_arrays(ends)
     yield "style", splits, pc.fill_null(triplets.column("style"), "unknown")
-    yield "source_of_text", splits, _writers(triplets)
+    yield "source_of_text", splits, triplet_writers(triplets)
     for name in ("text_similarity", "visual_similarity"):
         if name in triplets.column_names:
             yield name, splits, triplet_values_in_steps(triplets.column(name)).cast(pa.string())
@@ -226,7 +226,7 @@ def _of_changes(triplets: pa.Table, splits: np.ndarray) -> Iterator[Fact]:
     yield "without_change", splits, pc.if_else(has_none, "", pa.scalar(None, pa.string()))
 
 
-def _writers(triplets: pa.Table) -> pa.ChunkedArray:
+def triplet_writers(triplets: pa.Table) -> pa.ChunkedArray:
     """Return backend and model of each text as one name."""
     backend, model = (pc.fill_null(triplets.column(name), "") for name in ("backend", "model"))
     both = pc.binary_join_element_wise(backend, model, " ")

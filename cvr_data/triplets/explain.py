@@ -9,6 +9,11 @@ from cvr_data.pairs.why_not import pair_verdict
 from cvr_data.tables import TRIPLETS
 from cvr_data.triplets.explain_drop import drop_in_words
 from cvr_data.triplets.explain_text import pair_lines, row_of_input, text_lines, text_story
+from cvr_data.videos.filter_videos import STAGE as FILTERED
+from cvr_data.videos.filter_videos import filter_in_words
+from cvr_data.videos.measure_videos import STAGE as MEASURED
+
+VIDEO_STAGES = ("split", "cut", "describe-videos", MEASURED, FILTERED)
 
 
 def row_story(folder: Path, beginning: str) -> list[str]:
@@ -24,16 +29,20 @@ def row_story(folder: Path, beginning: str) -> list[str]:
         pair = row_named(artifact, "pair_id", beginning)
         videos = f"  videos        {pair['reference_id']} -> {pair['target_id']}"
         return [f"pair {pair['pair_id']}: {pair_verdict(artifact, pair)}", videos]
-    if artifact.stage.startswith("import-") or artifact.stage == "split":
-        return _video_story(row_named(artifact, "video_id", beginning))
+    if artifact.stage.startswith("import-") or artifact.stage in VIDEO_STAGES:
+        return _video_story(artifact, row_named(artifact, "video_id", beginning))
     return _triplet_story(artifact, beginning)
 
 
-def _video_story(row: Row) -> list[str]:
+def _video_story(artifact: Artifact, row: Row) -> list[str]:
     """Return the verdict on a row of videos, and what is stored of it."""
     verdict = f"dropped by {row['drop_reason']}" if row.get("drop_reason") else "kept"
+    if artifact.stage == FILTERED and (why := filter_in_words(artifact, row)):
+        verdict = f"{verdict}: {why}"
     known = {
-        name: value for name, value in row.items() if name not in ("video_id", "drop_reason") and value is not None
+        name: value
+        for name, value in row.items()
+        if name not in ("video_id", "drop_reason") and value is not None and not isinstance(value, bytes)
     }
     return [f"video {row['video_id']}: {verdict}", *(f"  {name}  {value}" for name, value in known.items())]
 

@@ -18,6 +18,7 @@ from docs.site.blocks import typed_commands
 
 FIGURES = {
     "stats.png": ("stats.html", "#funnel", 620),
+    "map.png": ("map.html", "", 640),
     "report.png": ("report.html", "#metrics-1", 560),
 }
 """Figure -> the page it shows, where on it, and how many pixels high."""
@@ -44,6 +45,8 @@ def take_pictures(folder: Path) -> None:
         for name, (page, place, height) in FIGURES.items():
             opened = browser.new_page(viewport={"width": WIDTH, "height": height}, offline=True)
             opened.goto(f"{(folder / page).as_uri()}{place}")
+            if name == "map.png":  # a point is shown with its clips
+                opened.locator("canvas").press("ArrowRight")
             opened.wait_for_timeout(1000)  # clips that are in view begin to play
             opened.screenshot(path=Path(__file__).with_name(name))
         browser.close()

@@ -16,12 +16,14 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from docs.site.checking import faults_of_site
+from docs.site.places import page_names
 from docs.site.reference import reference_pages
 
 HERE = Path(__file__).resolve().parent
 BUILD = ROOT / "build" / "docs"
-OTHERS = {"README.md": "readme.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 LINK = re.compile(r"(\]\()([^)#\s:]+)(#[^)]*)?\)")
+SCRIPT = re.compile(r"`((?:python )?((?:speed|docs/figures)/\w+\.py)[^`\n]*)`")
+"""How a page names the script that measured or drew something: on the site that is a link to it."""
 GROUP = re.compile(r"^## (.+)$|^[-*] \[[^\]]+\]\(([^)#]+)\)", re.MULTILINE)
 
 
@@ -54,13 +56,6 @@ def lay_out(source: Path) -> None:
     write(source / "index.md", read_path(source / "index.md") + contents(read("docs/index.md"), pages, reference))
 
 
-def page_names() -> dict[str, str]:
-    """Return repository path -> site path of every page that somebody wrote."""
-    docs = [*sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("docs/notebooks/*.ipynb"))]
-    names = [path.relative_to(ROOT).as_posix() for path in docs]
-    return {name: name.removeprefix("docs/").replace(".ipynb", ".md") for name in names} | OTHERS
-
-
 def linked(content: str, repository: str, pages: dict[str, str], source: Path) -> str:
     """Return a page whose links, which lead through the repository, lead through the site."""
     here = Path(pages[repository]).parent
@@ -75,7 +70,8 @@ def linked(content: str, repository: str, pages: dict[str, str], source: Path) -
             shutil.copyfile(ROOT / target, source / site)
         return f"{match[1]}{os.path.relpath(site, here)}{match[3] or ''})"
 
-    return LINK.sub(moved, content)
+    way = os.path.relpath(ROOT, (ROOT / repository).parent)
+    return LINK.sub(moved, SCRIPT.sub(rf"[`\1`]({way}/\2)", content))
 
 
 def page_of_notebook(path: Path) -> str:

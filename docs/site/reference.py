@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 import cli
 from cvr_bench.families import FILES, PACKAGES, families, family_summaries
+from docs.site.places import page_names
 
 FUNCTIONS = """\
 # Functions
@@ -25,7 +26,7 @@ What a notebook calls. Each is the command of the same name, on frames of pandas
    :ignore-module-all:
 ```
 """
-PAGE = re.compile(r"\bdocs/([a-z-]+\.md)")
+PAGE = re.compile(r"\bdocs/[a-z-]+\.md")
 SPECIAL = re.compile(r"([<>*\[\]{}|$])")
 
 
@@ -61,8 +62,8 @@ def command_page(name: str) -> str:
     records = [record for each in command.get_params(context) if (record := each.get_help_record(context))]
     told.append("## Options\n")
     told += [f"`{option}`\n: {escaped(help) or '&nbsp;'}\n" for option, help in records]
-    page = cli.page_of_command(name).removeprefix("docs/")
-    return "\n".join([*told, f"More about it: [{page.removesuffix('.md')}](../../{page}).\n"])
+    page = cli.page_of_command(name)
+    return "\n".join([*told, f"More about it: [{page}](../../{page_names()[page]}).\n"])
 
 
 def _paragraphs(help_text: str) -> Iterator[str]:
@@ -70,7 +71,7 @@ def _paragraphs(help_text: str) -> Iterator[str]:
     for paragraph in help_text.split("\n\n"):
         line = " ".join(paragraph.replace("\b", "").split())
         example = line.removeprefix("Example: ")
-        told = PAGE.sub(r"[\g<0>](../../\1)", escaped(line))
+        told = PAGE.sub(lambda match: f"[{match[0]}](../../{page_names()[match[0]]})", escaped(line))
         yield f"{told}\n" if example == line else f"Example:\n\n    $ {example}\n"
 
 

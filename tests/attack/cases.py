@@ -25,7 +25,7 @@ from tests.attack.world import COMMANDS, WORDS
 
 MOST = 150
 """Cases of a family: enough for each kind of damage to meet most commands."""
-OUTPUTS = ("--out", "-O", "--html", "--staging", "--drop-missing", "--cache", "--in")
+OUTPUTS = ("--out", "-O", "--html", "--measures", "--staging", "--drop-missing", "--cache", "--in")
 """Options that name what need not be there."""
 STAYS = ("stage", "version", "config", "inputs", "rows", "dropped", "files", "key", "seconds", "command", "versions")
 """Keys of every manifest."""
@@ -284,6 +284,7 @@ LINES = {
     "layouts": "import-embeddings features/{name} --layout {name} -o {option} --out new",
     "models": "bench --model {name} --data triplets --embeddings embeddings -o {option} -t epochs=1 --no-audit -O new",
     "benchmarks": "bench --model random --data {name} -D {option} --no-audit --out new",
+    "video-filters": "filter-videos videos -f {name}:{option} --embeddings embeddings --measures new-2 --out new",
     "corpora": "import {name} samples/{name} -o {option} --out new",
 }  # fmt: skip
 

@@ -64,6 +64,7 @@ import-embeddings features/h5 --layout h5 --out new
 export-embeddings embeddings --layout npz --only corpora/ids.csv --out new
 export-embeddings embeddings --layout pth --texts videos --out new
 split videos --embeddings embeddings --keep videos-split --out new
+filter-videos videos-rendered -f blur -f near-duplicate --measures new-measures --out new
 describe-videos videos-rendered --llm echo --prompt corpora/describe.yaml --cache requests.sqlite --out new
 fit-heads shard-0 --from embeddings
 mine-pairs videos --embeddings embeddings --out new
@@ -108,6 +109,7 @@ published corpora
 list models
 show corpora
 stats triplets --videos videos --html new.html
+map triplets --embeddings embeddings --videos videos --clips 2 --out new.html
 sample texts --pairs pairs
 trace triplets
 verify triplets results/sum-triplets

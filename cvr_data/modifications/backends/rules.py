@@ -24,7 +24,8 @@ from cvr_data.language.frames import with_frames
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Answer, Backend, Change, Request
 from cvr_data.modifications.engines import dense_rules as dense
 from cvr_data.modifications.realising.constructions import Text, excluding, texts_of
-from cvr_data.modifications.realising.located import CannotSay, located
+from cvr_data.modifications.realising.located import located
+from cvr_data.modifications.realising.refused import CannotSay
 from cvr_data.tables import content_id
 
 SEEDS = 1000

@@ -7,7 +7,7 @@ import re
 
 from cvr_data.language.words import content_words, has_word, words_of
 from cvr_data.modifications.asking.request import Request
-from cvr_data.modifications.realising.located import CannotSay
+from cvr_data.modifications.realising.refused import CannotSay
 
 LEAST_WORDS, MOST_WORDS = 30, 80
 SENTENCES = 3

@@ -12,15 +12,18 @@ stand for them. What fits no construction is not said.
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from cvr_data.language.closed_words import DETERMINING
+from cvr_data.language.closed_words import COUNTS, DETERMINING, NUMERALS
 from cvr_data.language.lexicon import read_lexicon
+from cvr_data.language.stop_words import SMALL_WORDS
 from cvr_data.modifications.realising.deeds import PLACES
 from cvr_data.modifications.realising.forms import article
-from cvr_data.modifications.realising.located import CannotSay, Holder, Located, Side
+from cvr_data.modifications.realising.located import Holder, Located, Side
 from cvr_data.modifications.realising.phrases import CHOSEN
+from cvr_data.modifications.realising.refused import CannotSay
 from cvr_data.modifications.realising.scenes import placed, scene_texts
 from cvr_data.modifications.realising.text import Text, is_colour
 
+COUNTED = {*COUNTS, *NUMERALS}
 HANGING = (" with", " towards", " toward", " of", " to", " at", " into", " onto", " from", " for", " sit on",
     " walk on", " sitting on", " walking on", " use", " a", " an", " the")  # fmt: skip
 """Ends of what lacks its own."""
@@ -93,8 +96,8 @@ def _attribute(found: Located, before: Side, after: Side) -> Iterator[Text]:
         found = replace(
             found, old_one=f"{before.text} {one}" if found.is_plural else _with_a(f"{before.text} {one}", old)
         )
-    if found.axis == "count" and not found.is_plural:
-        return  # "two goat"
+    if not found.is_plural and (found.axis == "count" or {before.text, after.text} & COUNTED):
+        return  # "two goat", "make the dollar one"
     if found.axis == "count" and new:
         yield Text(3, f"show {new} instead of {before.text}")
         yield Text(5, f"show {new}", gone=before.text)
@@ -136,7 +139,7 @@ def _whole(found: Located, old: str, new: str) -> Iterator[Text]:
         yield Text(5, f"turn {it} into {new}", gone=found.old_one or old)
         yield Text(6, f"change to {new}", gone=found.old_one or old)
         yield Text(3, f"change {it} to {new}", gone=found.old_one or old)
-    if old:
+    if old and not read_lexicon().may_be(old.split()[-1], "colour"):
         yield Text(4, f"change {the_old} to {new}")
         yield Text(4, f"turn {the_old} into {new}")
         yield Text(4, f"replace {the_old} with {new}")
@@ -193,7 +196,9 @@ def _object(found: Located, before: Side, after: Side) -> Iterator[Text]:
         yield from _made(found, after, before.text if before.is_quality else "")
     if not after.is_noun or after.text.endswith("'s") or _is_elsewhere(before, after):
         return
-    new, gone = after.phrase, before.phrase if before.is_noun else ""
+    if found.new_whole and before.is_doing:
+        return  # "fruit salad" where salad is washed
+    new, gone = after.phrase, before.phrase if before.is_noun and not before.is_doing else ""
     is_alike = before.is_plural == after.is_plural
     is_done = found.deed is not None and found.is_done_to
     if before.is_noun and before.is_main and is_alike and not (is_done and found.is_apart):
@@ -204,24 +209,25 @@ def _object(found: Located, before: Side, after: Side) -> Iterator[Text]:
         yield Text(8, f"change {it} to {new}", gone=gone)
         yield Text(16, f"change to {new}", gone=gone)
         yield Text(4, f"replace with {new}")
-    if before.is_known and not before.text.endswith("'s"):
-        old = f"the {before.text}"
-        yield Text(27, f"change {old} to {new}")
-        if not found.is_done_to:
-            yield Text(20, f"turn {old} into {new}")
-        yield Text(17, f"replace {old} with {new}")
-        is_other = set(before.text.split()).isdisjoint(after.text.split())
-        if (
-            is_alike
-            and is_other
-            and not found.is_done_to
-            and new.startswith(("a ", "an ")) == gone.startswith(("a ", "an "))
-            and new != after.text
-        ):
-            yield Text(7, f"make {old} {new}")
+    yield from _replaced(found, before, after)
     if found.holder and before.preposition == after.preposition != "" and after.preposition in PLACES:
         yield from placed(found, after, gone)
     yield from _handled(found, after, gone)
+
+
+def _replaced(found: Located, before: Side, after: Side) -> Iterator[Text]:
+    """Yield the texts that name both things: "replace the guitar with a piano"."""
+    if not before.is_known or before.text.endswith("'s"):
+        return
+    old, new = f"the {before.text}", after.phrase
+    yield Text(27, f"change {old} to {new}")
+    if not found.is_done_to:
+        yield Text(20, f"turn {old} into {new}")
+    yield Text(17, f"replace {old} with {new}")
+    is_other = set(before.text.split()).isdisjoint(after.text.split())
+    is_counted = new.startswith(("a ", "an ")) == before.phrase.startswith(("a ", "an ")) and new != after.text
+    if before.is_plural == after.is_plural and is_other and is_counted and not found.is_done_to:
+        yield Text(7, f"make {old} {new}")
 
 
 def _is_elsewhere(before: Side, after: Side) -> bool:
@@ -248,7 +254,8 @@ def _handled(found: Located, after: Side, gone: str) -> Iterator[Text]:
     if after.is_handled and deed is not None:
         yield Text(2, f"use {new}", gone=gone)
     yield Text(4, f"show {new}", gone=gone)
-    yield Text(5, f"have {new}", gone=gone)
+    if new != after.text or after.is_plural:
+        yield Text(5, f"have {new}", gone=gone)  # not "have kidney cancer"
 
 
 def _number(before: Side, after: Side) -> Iterator[Text]:
@@ -268,7 +275,7 @@ def _action(found: Located, before: Side, after: Side) -> Iterator[Text]:
     if after.is_state:
         yield from _made(found, after, before.text if before.is_state else before.ing)
     elif after.ing and _is_passive(after) == _is_passive(before):
-        gone, plain = _taken_back(before, after)
+        gone, plain = _taken_back(found, before, after)
         yield from _done(found, after, gone, plain)
     elif after.is_noun and before.is_noun:
         yield from _object(found, before, after)
@@ -278,20 +285,38 @@ def _is_passive(side: Side) -> bool:
     return side.base.startswith("be ")
 
 
-def _taken_back(before: Side, after: Side) -> tuple[str, str]:
+def _taken_back(found: Located, before: Side, after: Side) -> tuple[str, str]:
     """Return what is no longer done as -ing and as base: "cutting it" where what it is done to is named already."""
+    if before.is_state and (found.holder is None or not found.holder.is_alive):
+        return "", ""  # "choose the bouquet" of one that is colored
     if before.is_state:
         return f"being {before.text}", f"be {before.text}"
     if not before.base or not after.base:
         return before.ing, before.base
     what = before.object_words
     if what and before.object_name == after.object_name and before.base.endswith(f" {what}"):
+        if not _kinds(after.object_words) <= _kinds(what):
+            return before.ing, before.base  # "chopping the pumpkin peel" where an oven peel comes in
         pronoun = after.object or before.object
-        return f"{before.ing.removesuffix(what)}{pronoun}", f"{before.base.removesuffix(what)}{pronoun}"
+        (verb, *particles), (ing, *_) = (form.removesuffix(f" {what}").split() for form in (before.base, before.ing))
+        is_parted = len(particles) == 1 and read_lexicon().has(f"{verb} {particles[0]}", "verb")
+        said = [pronoun, *particles] if is_parted else [*particles, pronoun]  # "turn it off", "ski down it"
+        return " ".join([ing, *said]), " ".join([verb, *said])
     verb, _, rest = before.ing.partition(" ")
     if rest and not what and after.base.endswith(f" {rest}"):
         return verb, before.base.split()[0]
     return before.ing, before.base
+
+
+def _kinds(phrase: str) -> set[str]:
+    """Return the nouns of a phrase that tell of which kind its thing is: "pumpkin" of "the pumpkin peel"."""
+    return {word for word in phrase.split()[:-1] if _is_kind(word)}
+
+
+def _is_kind(word: str) -> bool:
+    lexicon = read_lexicon()
+    is_noun = lexicon.has(word, "noun") and lexicon.frequency(word, "noun") >= lexicon.frequency(word, "adj")
+    return is_noun and word not in DETERMINING and word not in SMALL_WORDS and word not in COUNTS
 
 
 def _done(found: Located, after: Side, gone: str = "", plain: str = "") -> Iterator[Text]:
@@ -303,7 +328,8 @@ def _done(found: Located, after: Side, gone: str = "", plain: str = "") -> Itera
     if holder is None or after.base.split()[-1] == holder.text.split()[-1]:
         if " " in after.base or found.is_filming:
             yield Text(40, after.base, gone=gone, plain=plain)
-        yield Text(1, f"show {after.ing}", gone=gone)  # an order may be the target's caption itself
+        somebody = "someone " if after.object_words or found.is_filming else ""  # who films, or whoever is told to
+        yield Text(1, f"show {somebody}{after.ing}", gone=gone)  # an order may be the target's caption itself
         return
     if after.base.startswith("be "):
         yield Text(2, f"have {holder.text} {after.base.removeprefix('be ')}", gone=gone.removeprefix("being "))

@@ -12,16 +12,19 @@ from cvr_data.language.naming import head_of
 MASS = (7, 12, 13, 19, 22, 26, 27)
 """WordNet's files of what is not counted: attribute, feeling, food, phenomenon, process, state, substance."""
 ANIMAL, FOOD = 5, 13
+NAMED = (15, 17)
+"""WordNet's files of locations and of natural objects: towns, countries, continents."""
 UNCOUNTED = frozenset(
-    "advice anime art arugula bamboo bark beef blood cereal clover corn cotton cream damage equipment fabric foil food "
-    "garlic graffiti grass hair heather information ivy kale laundry lavender lettuce lightning literature lotion "
-    "machinery mail makeup mint money moss nature oil packaging pasta pollution pottery rice salmon scenery soap "
-    "software technology text tupperware vegetation wheat wood work yarn".split()
+    "advice anime architecture art arugula bamboo bark beef blood cereal clover corn cotton cream damage equipment "
+    "fabric felt foil food garlic graffiti grass hair heather information ivy kale lace laundry lavender lettuce "
+    "lightning linen literature lotion machinery mail makeup mint money moss nature oil packaging paint pasta "
+    "plywood pollution pottery rice salmon sandpaper scenery silk soap software technology text tupperware vegetation "
+    "velvet wheat wood wool work yarn".split()
 )
 """Nouns that no article "a" stands before, whatever they mean, beside those that have no plural."""
 ONES = frozenset(
-    "background biscuit burger burrito cake cloud cocktail dessert effect egg flame flare hotdog lightbulb meal "
-    "meeting mixture pie pizza salad sausage shadow sky steak waffle".split()
+    "background baguette biscuit board burger burrito cake cloud cocktail dessert drink effect egg flame flare glass "
+    "hotdog lightbulb meal meeting mixture pie pizza reflection salad sausage shadow sky sponge steak waffle".split()
 )
 """Nouns of the files of masses that it stands before, beside those that are only counted."""
 SINGULAR_ENDS = ("ss", "us", "is", "as", "os", "ens")
@@ -68,6 +71,14 @@ def _is_doing(word: str) -> bool:
 def _first_file(lemma: str) -> int | None:
     """Return WordNet's file of the most frequent meaning of a noun."""
     return next(iter(read_lexicon().files(lemma)), None)
+
+
+@lru_cache(maxsize=16_384)
+def is_place_name(lemma: str) -> bool:
+    """Whether a noun names one place: "africa", "germany"; such have no plural and no other inflection."""
+    from lemminflect import getAllInflections
+
+    return _first_file(head_of(lemma)) in NAMED and not getAllInflections(head_of(lemma))
 
 
 @lru_cache(maxsize=16_384)

@@ -6,8 +6,10 @@ from cvr_data.language.changes import Phrase
 from cvr_data.language.closed_words import PLACE_ADVERBS
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import read_lexicon
+from cvr_data.language.naming import head_of
 from cvr_data.language.nouns import preposition
 from cvr_data.modifications.realising.holders import Holder, as_holder
+from cvr_data.modifications.realising.phrases import is_other_deed
 from cvr_data.modifications.realising.verbs import NOTHING, Forms, verb_forms
 
 PLACES = frozenset("in on at by near under over inside along through behind beside above".split()) | {
@@ -43,8 +45,15 @@ def deed_of(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) ->
         return None
     if one.verb in PUTTING and not one.particle:
         return None
-    who = None if one.agent is None else as_holder(ours, one.agent)
+    who = _who(ours, one.agent)
     return Deed(f"{one.verb} {one.particle}".strip(), who)
+
+
+def _who(frame: Frame, agent: int | None) -> Holder | None:
+    """Return who does something; nobody is a name that the lexicon has not, as of a town before a colon."""
+    if agent is None or not read_lexicon().has(head_of(frame.things[agent].name), "noun"):
+        return None
+    return as_holder(frame, agent)
 
 
 def _deed_at(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> Deed | None:
@@ -56,7 +65,7 @@ def _deed_at(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -
     event = ours.events[one[0]]
     if event.agent is None and ours.sentence.deps[event.head] != "ROOT":
         return None
-    who = None if event.agent is None else as_holder(ours, event.agent)
+    who = _who(ours, event.agent)
     return Deed(" ".join(filter(None, one[1:])), who)
 
 
@@ -64,7 +73,9 @@ def _verb_at(frame: Frame, head: int | None) -> tuple[int, str, str, str] | None
     """Return the number of the event that a noun hangs on by a preposition, its verb, its particle and that."""
     sentence = frame.sentence
     at = None if head is None else preposition(sentence, head)
-    if head is None or at is None or at > head or sentence.child(sentence.heads[at], "dobj", "neg") is not None:
+    if head is None or at is None or at > head or is_other_deed(frame, at, head):
+        return None
+    if sentence.child(sentence.heads[at], "dobj", "neg") is not None:
         return None
     number = next((number for number, event in enumerate(frame.events) if event.head == sentence.heads[at]), None)
     if number is None or sentence.child(sentence.heads[at], "auxpass") is not None or sentence.words[at] == "of":
@@ -88,7 +99,9 @@ def place_of(ours: Frame, theirs: Frame) -> str:
         if thing.field == "place" and thing.preposition in PLACES and (thing.name, thing.preposition) in known:
             words = theirs.sentence.words[thing.first : thing.last + 1]
             words = ("the", *words[1:]) if thing.determiner in ("a", "an") else words  # it is there already
-            is_told = thing.determiner or thing.number == "plural" or thing.name in PLACE_ADVERBS
+            is_told = thing.determiner or thing.number == "plural"
+            if thing.name in PLACE_ADVERBS:
+                continue  # "at outdoor"
             if not is_told and (thing.first < thing.last or not read_lexicon().has(thing.name, "noun")):
                 continue  # a name
             return " ".join([thing.preposition, *(words if is_told else ("the", *words))])

@@ -8,6 +8,8 @@ from cvr_data.language.frames import Frame, Thing
 from cvr_data.language.lexicon import Lexicon, read_lexicon
 from cvr_data.language.nouns import NOUN_TAGS, is_film, is_seen, preposition
 from cvr_data.language.parse import Sentence
+from cvr_data.modifications.realising.countable import counted
+from cvr_data.modifications.realising.phrases import BODY, noun_of
 from cvr_data.modifications.realising.verbs import acting, attributed, name_in
 
 OUTLINES = frozenset("face figure portrait reflection shadow silhouette".split())
@@ -31,21 +33,25 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
         return None
     if slot == "action":
         number = _agent(frame, head)
+        if number is not None and (owner := _owner(frame, number)) is not None:
+            return owner
         verb = acting(frame, head)
         subject = _subject(frame.sentence, head if verb is None else verb)
         if _is_camera(frame.sentence, subject):
             return Holder("the camera", "", is_only=False)
     elif slot == "attribute":
-        noun = frame.noun_of(head)
+        noun = noun_of(frame, head)
         if noun is not None and is_film(frame.sentence, noun) and not is_seen(frame.sentence, noun):
             return None
-        number = frame.thing_of(noun) if noun is not None and noun != head else None
+        number = frame.thing_of(noun) if noun is not None and head != noun == frame.noun_of(noun) else None
         if noun is None and frame.sentence.tags[head] == "VBG":
             number = _agent(frame, head)  # "screaming girl"
         if number is None and noun is not None and noun != head:
             is_plural = frame.number(noun) == "plural"
             return Holder(f"the {frame.sentence.words[noun]}", "them" if is_plural else "it", is_only=False)
     else:
+        if frame.sentence.words[1:3] == ("use", "of") and read_lexicon().is_a(frame.sentence.lemmas[0], "person"):
+            return Holder(f"the {frame.sentence.words[0]}", "", is_only=False, is_alive=True)  # "woman use of a phone"
         number = next(_subjects(frame, head), None)
     return as_holder(frame, number) if number is not None else None
 
@@ -94,6 +100,16 @@ def _is_alive(frame: Frame, number: int) -> bool:
     return not read_lexicon().classes(frame.things[number].name).isdisjoint(("person", "animal"))
 
 
+def _owner(frame: Frame, number: int) -> Holder | None:
+    """Return who does something with a part of the body that is named for them: "woman legs walking"."""
+    thing, lexicon = frame.things[number], read_lexicon()
+    if lexicon.file_of_noun(thing.name) != BODY:
+        return None
+    people = (one.word for one in thing.attributes if frame.sentence.tags[one.word] in NOUN_TAGS)
+    who = next((frame.sentence.words[one] for one in people if lexicon.is_a(frame.sentence.lemmas[one], "person")), "")
+    return Holder(f"the {who}", "", is_only=False, is_alive=True) if who else None
+
+
 def _subject(sentence: Sentence, verb: int) -> int | None:
     """Return who does something: the subject of a verb or of the one it hangs on, or the noun that it tells of."""
     if sentence.deps[verb] in ("relcl", "acl"):
@@ -113,19 +129,26 @@ def as_holder(frame: Frame, number: int) -> Holder:
     """Return a thing as who acts or has a trait, with the pronoun that can mean it; of two joined by "and" both."""
     number = _whose(frame, number)
     firsts = [one for one in frame.things if one.slot == "object" and _is_joined(frame, one, frame.things[number])]
-    thing, lexicon = firsts[0] if firsts else frame.things[number], read_lexicon()
+    thing = firsts[0] if firsts else frame.things[number]
     others = [one for one in frame.things if one.slot == "object" and one is not thing]
-    if thing.number == "plural":
-        pronoun, rivals = "them", [one for one in others if one.number == "plural"]
-    elif thing.is_person:
-        pronoun, rivals = _gender(thing, lexicon), [one for one in others if one.is_person]
+    pronoun = pronoun_of(frame, thing)
+    if pronoun == "them":
+        rivals = [one for one in others if one.number == "plural"]
     else:
-        pronoun, rivals = "it", [one for one in others if one.number == "singular" and not one.is_person]
+        rivals = [one for one in others if one.number == "singular" and one.is_person == thing.is_person]
     joined = next((one for one in others if _is_joined(frame, thing, one)), None)
     if joined is not None:
         return Holder(f"the {name_in(frame, thing)} and {name_in(frame, joined)}", "them", len(others) == 1)
     name, is_alive = name_in(frame, thing), _is_alive(frame, frame.things.index(thing))
     return Holder(f"the {name}", pronoun, bool(pronoun) and not rivals, is_alive)
+
+
+def pronoun_of(frame: Frame, thing: Thing) -> str:
+    """Return the pronoun of a thing; empty of someone who may be a man or a woman."""
+    word = frame.sentence.words[thing.head]
+    if thing.number == "plural" and (word.endswith("s") or counted(thing.name) is not False):  # no "broccoli"
+        return "them"
+    return _gender(thing, read_lexicon()) if thing.is_person else "it"
 
 
 def _whose(frame: Frame, number: int) -> int:

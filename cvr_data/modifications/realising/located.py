@@ -9,45 +9,37 @@ Forms are those of the captions: article, number and compound come from the word
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cvr_data.language.changes import Change, Phrase, alike, change_of
-from cvr_data.language.closed_words import FILM, OF_FILM
-from cvr_data.language.closed_words import UNSEEN as UNSEEN_THINGS
-from cvr_data.language.execution import says_the_same
+from cvr_data.language.changes import Phrase, alike, change_of
 from cvr_data.language.frames import Frame, frames_of
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.language.nouns import NOUN_TAGS, is_film, is_seen
-from cvr_data.language.roles import is_shown
-from cvr_data.language.stop_words import ARTICLES
+from cvr_data.language.nouns import NOUN_TAGS, is_film
 from cvr_data.modifications.realising.countable import is_uncounted
 from cvr_data.modifications.realising.deeds import PLACES, Deed, deed_of, doing_of, place_of
-from cvr_data.modifications.realising.holders import Holder, as_holder, holder_of
+from cvr_data.modifications.realising.holders import Holder, holder_of, pronoun_of
 from cvr_data.modifications.realising.phrases import (
     LEADING,
-    UNLIKE,
-    UNLIKE_DEEDS,
     bare,
     is_doing,
-    is_fragment,
-    kind_of,
+    is_filmer,
+    noun_of,
     preposition_before,
     time_axis,
     wholes,
     with_article,
 )
+from cvr_data.modifications.realising.refused import check_said, check_seen, said_slot
 from cvr_data.modifications.realising.verbs import (
+    HANDLED,
     NOTHING,
     TAKEN,
     Forms,
     acting,
     is_done_by,
-    is_mostly_verb,
     is_state,
     is_sure,
     verb_forms,
 )
 
-UNSEEN = ("same_lemma", "spelling", "word_order", "function_words", "topic", "not_visible")
-"""Why a difference cannot be asked for."""
 QUALITIES = frozenset("JJ JJR JJS VBN VBD VBG CD NN NNP".split())
 """Tags of what tells how something is; of nouns those that the lexicon lists as adjectives alone."""
 BARE_PLACES = frozenset("bed church class court home school sea stage town work".split())
@@ -65,6 +57,8 @@ class Side:
     is_noun: bool = False
     is_known: bool = False
     """Whether it is a noun that "the" can stand before: no name, no word that is none."""
+    is_doing: bool = False
+    """Whether it tells what is done, though it may stand as a noun: "washing" of "washing salad"."""
     is_state: bool = False
     """Whether a participle tells how something is: "looking bored"."""
     is_main: bool = False
@@ -130,10 +124,6 @@ class Located:
     """Where both captions have it: "in the zoo"."""
 
 
-class CannotSay(ValueError):
-    """What differs cannot be asked for; the message is the reason, as a word."""
-
-
 def located(change: Mapping[str, str | None], reference: str, target: str) -> Located:
     """Return a change (slot, before, after) between two captions with what its words need to be said.
 
@@ -145,23 +135,25 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
     before, after = change["before"] or "", change["after"] or ""
     found = change_of(ours, theirs, before, after)
     slot = change["slot"] or found.slot
-    _check_said(slot, found, ours, theirs)
+    check_said(slot, found, ours, theirs)
     heads = _head(ours, found.before_phrase, before), _head(theirs, found.after_phrase, after)
-    slot = _said_slot(slot, ours, theirs, heads)
-    _check_seen(slot, (ours, theirs), heads)
+    slot = said_slot(slot, ours, theirs, heads)
+    check_seen(slot, (ours, theirs), heads)
     is_colours = slot in ("object", "attribute") and _are_colours(ours, theirs, heads)
     slot = "attribute" if is_colours else slot  # "a pepper red"
     noun = _noun(theirs, heads[1]) if after else None
     is_quality = heads[0] is None or ours.sentence.tags[heads[0]] not in ("RP", "IN", "RB", "DT")
     gone = bare(ours, found.before_phrase, before) if before and is_quality else ""
     old, new = wholes(theirs, found.after_phrase, heads[1], gone)
+    old = _old_whole(ours, heads[0], gone, old)
     if slot == "attribute" and not new and _are_things(ours, theirs, heads):
         slot = "object"  # "flower" of "flower blooming"
     return Located(
         slot=slot,
         before=_side(ours, found.before_phrase, before, heads[0], slot, theirs, is_gone=True),
         after=_side(theirs, found.after_phrase, after, heads[1], slot, ours),
-        holder=holder_of(ours, heads[0], slot) or _known(holder_of(theirs, heads[1], slot), ours),
+        holder=_staying(holder_of(ours, heads[0], slot), theirs, slot)
+        or _known(holder_of(theirs, heads[1], slot), ours),
         axis="colour" if is_colours else _axis(theirs, heads[1], slot),
         is_number=heads[0] is not None and heads[1] is not None and _is_number(ours, theirs, heads[0], heads[1]),
         is_plural=_is_plural(theirs, heads[1]),
@@ -173,83 +165,25 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
         does=doing_of(theirs, heads[1]) if slot == "object" else NOTHING,
         is_apart=_are_apart(ours, theirs, heads),
         is_done_to=heads[0] is not None and ours.sentence.deps[heads[0]] == "dobj",
-        is_filming=theirs.sentence.words[:1] in (("c",), ("#c",)),
+        is_filming=is_filmer(theirs),
         place=place_of(ours, theirs),
     )
 
 
-def _check_said(slot: str, found: Change, ours: Frame, theirs: Frame) -> None:
-    """Raise if words differ in what cannot be asked for, or are no phrase.
+def _old_whole(frame: Frame, head: int | None, said: str, old: str) -> str:
+    """Return what goes with its noun; a plural that qualifies none is said alone ("dunes" of "sandy dunes, beach").
 
-    Raises:
-        CannotSay: so.
+    What is done to the noun tells not how it is: "eating cheese cake".
     """
-    if says_the_same(ours, theirs):
-        raise CannotSay("same_lemma")
-    if found.before and found.after and (slot == "other" or (found.verdict == "none" and found.reason in UNSEEN)):
-        raise CannotSay(found.reason or "not_visible")
-    if found.after in ARTICLES or found.before in ARTICLES:
-        raise CannotSay("function_words")
-    for frame, phrase in ((ours, found.before_phrase), (theirs, found.after_phrase)):
-        if is_fragment(frame, phrase, slot):
-            raise CannotSay("fragment")
-
-
-def _said_slot(slot: str, ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> str:
-    """Return the slot that a change is said as: nouns that were taken for verbs are things.
-
-    Raises:
-        CannotSay: what comes may be a verb or a noun.
-    """
-    after = heads[1]
-    if slot == "action" and after is not None and _is_how(theirs, after):
-        return "attribute"  # "reticulated python"
-    if slot != "action" or after is None or not theirs.sentence.tags[after].startswith("VB") or is_sure(theirs, after):
-        return slot
-    lemmas = [
-        frame.sentence.lemmas[head] for frame, head in zip((ours, theirs), heads, strict=True) if head is not None
-    ]
-    if all(read_lexicon().has(lemma, "noun") for lemma in lemmas):
-        raise CannotSay("unsure")
-    return slot
-
-
-def _is_how(frame: Frame, word: int) -> bool:
-    """Whether a participle in -ed qualifies the noun after it."""
-    sentence = frame.sentence
-    is_before = sentence.deps[word] == "amod" and sentence.heads[word] > word
-    return is_before and sentence.tags[word] == "VBN" and sentence.words[word].endswith("ed")
-
-
-def _check_seen(slot: str, frames: tuple[Frame, Frame], heads: tuple[int | None, int | None]) -> None:
-    """Raise if a side names nothing that is seen, or the film, or a time where the other names a thing.
-
-    Raises:
-        CannotSay: so.
-    """
-    axes = []
-    for frame, head in zip(frames, heads, strict=True):
-        if head is None:
-            continue
-        words, lemmas = frame.sentence.words, frame.sentence.lemmas
-        if frame.sentence.tags[head].startswith("VB") and is_shown(frame.sentence, head):
-            raise CannotSay("film")
-        if slot == "object" and lemmas[head] in UNSEEN_THINGS:
-            raise CannotSay("not_visible")
-        if slot == "attribute" and head == 0 and words[0] == lemmas[0] and is_mostly_verb(lemmas[0]):
-            raise CannotSay("unsure")  # "get coffee"
-        is_view = slot in ("object", "scene") and is_film(frame.sentence, head) and not is_seen(frame.sentence, head)
-        if is_view and len(frame.sentence.words) > 1:
-            raise CannotSay("film")  # "enters view"
-        if words[head] in OF_FILM and head + 1 < len(words) and words[head + 1] in FILM:
-            raise CannotSay("film")  # "wide shot"
-        axes.append(time_axis(lemmas[head]) if frame.sentence.tags[head] in NOUN_TAGS else "")
-    if slot == "object" and len(axes) == 2 and axes[0] and not axes[1]:
-        raise CannotSay("unlike")
-    if slot in ("object", "scene", "action") and None not in heads:
-        kinds = {kind_of(frame, head) for frame, head in zip(frames, heads, strict=True) if head is not None}
-        if kinds in UNLIKE or (slot == "action" and kinds in UNLIKE_DEEDS):
-            raise CannotSay("unlike")
+    if not old or head is None:
+        return old
+    if frame.sentence.tags[head] == "NNS" and frame.noun_of(head) == head:
+        return with_article(frame, said, head)
+    lexicon, noun = read_lexicon(), frame.noun_of(head)
+    thing = "" if noun is None or noun == head else frame.sentence.lemmas[noun]
+    verb = lexicon.verb_of(frame.sentence.words[head]) if frame.sentence.words[head].endswith("ing") else None
+    is_done = verb is not None and lexicon.file_of_verb(verb) in HANDLED and lexicon.file_of_noun(thing) in TAKEN
+    return "" if is_done and not lexicon.has(f"{frame.sentence.words[head]} {thing}", "noun") else old
 
 
 def _are_colours(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> bool:
@@ -289,13 +223,25 @@ def _is_number(reference: Frame, target: Frame, ours: int, theirs: int) -> bool:
 
 
 def _is_plural(frame: Frame, head: int | None) -> bool:
-    noun = frame.noun_of(head) if head is not None else None
+    noun = noun_of(frame, head) if head is not None else None
     return noun is not None and frame.number(noun) == "plural"
 
 
 def _has_main(frame: Frame, head: int | None) -> bool:
     thing = frame.thing_of(head) if head is not None else None
     return thing is not None and _is_main(frame, thing)
+
+
+def _staying(holder: Holder | None, target: Frame, slot: str) -> Holder | None:
+    """Return who is somewhere if the target has it, too: no airplane is put where a kite is."""
+    if holder is None or slot in ("action", "attribute"):
+        return holder
+    names, lexicon = [thing.name.split()[-1] for thing in target.things], read_lexicon()
+    words = holder.text.split()[1:]
+    lemmas = {*words, *(lexicon.singular_of(word) or word for word in words)}
+    alike = ("same", "below", "above")
+    stays = any(name in lemmas or lexicon.relation(name, one, "noun") in alike for name in names for one in lemmas)
+    return holder if stays or not names else None
 
 
 def _known(holder: Holder | None, reference: Frame) -> Holder | None:
@@ -335,7 +281,9 @@ def _side(
         return Side(said, said)
     sentence, lexicon = frame.sentence, read_lexicon()
     lemma = sentence.lemmas[head]
-    is_noun = sentence.tags[head] in NOUN_TAGS and (lexicon.has(lemma, "noun") or not lexicon.has(lemma, "adj"))
+    is_only_noun = sentence.tags[head] == "JJ" and lexicon.has(lemma, "noun")
+    is_noun = sentence.tags[head] in NOUN_TAGS and lexicon.has(lemma, "noun")
+    is_noun |= (sentence.tags[head] in NOUN_TAGS or is_only_noun) and not lexicon.has(lemma, "adj")
     is_verb = slot == "action" or sentence.tags[head] == "VBG" or is_done_by(sentence.words[head])
     forms = verb_forms(frame, phrase, head, other, is_gone=is_gone) if is_verb and _is_done(frame, head) else NOTHING
     thing = frame.thing_of(head)
@@ -346,6 +294,7 @@ def _side(
         and (sentence.tags[head] in ("NNS", "NNPS") or lexicon.singular_of(sentence.words[head]) is not None),
         is_noun=is_noun,
         is_known=is_noun and lexicon.has(lemma, "noun") and not is_doing(frame, head) and not is_film(sentence, head),
+        is_doing=sentence.words[head].endswith("ing") and (sentence.tags[head] == "VBG" or is_doing(frame, head)),
         is_state=text.endswith("ed") and is_state(frame, head),
         is_main=thing is not None and _is_main(frame, thing),
         is_alive=is_noun and not lexicon.classes(lemma).isdisjoint(ALIVE),
@@ -358,7 +307,7 @@ def _side(
         is_bare_place=sentence.words[head] in BARE_PLACES and sentence.child(head, "det", "poss") is None,
         base=forms.base,
         ing=forms.ing,
-        object="" if forms.object is None else as_holder(frame, forms.object).pronoun or "them",
+        object="" if forms.object is None else pronoun_of(frame, frame.things[forms.object]) or "them",
         object_name="" if forms.object is None else frame.things[forms.object].name,
         object_words=forms.what,
     )

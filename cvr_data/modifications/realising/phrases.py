@@ -8,10 +8,13 @@ from cvr_data.language.naming import head_of
 from cvr_data.language.nouns import BEFORE_NOUN, NOUN_TAGS, is_film, is_seen, key_of, preposition
 from cvr_data.language.roles import ACT, UNSEEN_FILES, is_shown
 from cvr_data.language.tree import FINITE
-from cvr_data.modifications.realising.countable import counted, is_eaten, is_uncounted
+from cvr_data.modifications.realising.countable import counted, is_eaten, is_place_name, is_uncounted
 from cvr_data.modifications.realising.forms import article
 
-STUFF = (13, 20, 27)
+BODY = 8
+"""WordNet's file of parts of the body."""
+FOOD, PLANT = 13, 20
+STUFF = (FOOD, PLANT, 27)
 """WordNet's files of what may be a mass or one thing: food, plant, substance."""
 CHOSEN = frozenset("bottom first last left lower next other right same second third top upper".split())
 """Adjectives that "the" stands before."""
@@ -75,6 +78,8 @@ def _makes_one(frame: Frame, before: int, noun: int) -> bool:
     sentence, lexicon = frame.sentence, read_lexicon()
     if before < 0 or sentence.deps[before] != "compound" or sentence.heads[before] != noun:
         return False
+    if _is_done_to(frame, before, noun):
+        return False  # "working on laptop and drinking juice"
     if sentence.deps[noun] in BEFORE_NOUN:
         return False
     name, tags = sentence.lemmas[before], (sentence.tags[before], sentence.tags[noun])
@@ -82,13 +87,27 @@ def _makes_one(frame: Frame, before: int, noun: int) -> bool:
     is_order = before == 0 and lexicon.has(name, "verb") and not any(tag.startswith("VB") for tag in sentence.tags)
     if is_order or lexicon.may_be(sentence.words[noun], "colour"):
         return False  # "slice cucumber", "pepper red"
+    if lexicon.relation(sentence.lemmas[noun], name, "noun") == "below":
+        return False  # "fruit kiwi"
     return is_noun and lexicon.has(name, "noun") and not lexicon.is_a(name, "person") and name not in FILM
+
+
+def _is_done_to(frame: Frame, participle: int, noun: int) -> bool:
+    """Whether a word in -ing before a noun tells what is done to that: "grilling steak", not "mixing bowl"."""
+    sentence, lexicon = frame.sentence, read_lexicon()
+    if not sentence.words[participle].endswith("ing") or lexicon.verb_of(sentence.words[participle]) is None:
+        return False
+    if not participle:
+        is_one = lexicon.has(f"{sentence.words[participle]} {sentence.lemmas[noun]}", "noun")
+        return not is_one and lexicon.file_of_noun(sentence.lemmas[noun]) in (FOOD, PLANT)
+    first = sentence.lemmas[participle - 1]
+    return first == "and" or sentence.tags[participle - 1] in NOUN_TAGS  # "with knife cutting avocado"
 
 
 def with_article(frame: Frame, said: str, head: int) -> str:
     """Return a noun phrase as it comes in: "a piano", "apples", "coffee", "the sea"."""
     sentence, lexicon = frame.sentence, read_lexicon()
-    noun = frame.noun_of(head)
+    noun = noun_of(frame, head)
     noun = head if noun is None else noun
     determiner = sentence.child(noun, "det", "poss", "nummod")
     told = sentence.words[determiner] if determiner is not None else ""
@@ -98,12 +117,18 @@ def with_article(frame: Frame, said: str, head: int) -> str:
     if sentence.tags[noun] in ("NNS", "NNPS") or noun != head or lexicon.singular_of(sentence.words[noun]):
         return said
     if determiner is not None and sentence.tags[determiner] == "PRP$":
-        return f"{told} {said}"  # "her hand"
+        is_own = not is_filmer(frame) or lexicon.file_of_noun(sentence.lemmas[noun]) == BODY
+        return f"{told} {said}" if is_own else f"{article(said)} {said}"  # "her hand"; of who films "a phone"
     if said.split()[0] in CHOSEN and " " in said:
         return f"the {said}"
     if sentence.lemmas[noun] in ONLY and said == sentence.words[noun] and told not in COUNTED:
         return f"the {said}"
-    if told == "the" and (frame.roles[head] == "scene" or not lexicon.has(head_of(sentence.lemmas[head]), "noun")):
+    if sentence.tags[noun] == "NNP" and is_place_name(sentence.lemmas[noun]):
+        return said  # "north africa"
+    if sentence.lemmas[noun] == "light" and sentence.deps[noun] == "dobj" and said == "light":
+        return "the light"  # "turn off the light"
+    is_there = frame.roles[head] == "scene" and sentence.deps[noun] != "dobj"  # "in the bar", not "drops the bar"
+    if told == "the" and (is_there or not lexicon.has(head_of(sentence.lemmas[head]), "noun")):
         return f"the {said}"
     if told not in COUNTED and (is_uncounted(sentence.words[head], sentence.lemmas[head]) or _is_bare(frame, head)):
         return said
@@ -139,7 +164,7 @@ def wholes(frame: Frame, phrase: Phrase, head: int | None, before: str) -> tuple
 
     `before` is what goes, bare of articles; empty where it is no quality.
     """
-    noun = frame.noun_of(head) if head is not None else None
+    noun = noun_of(frame, head) if head is not None else None
     if head is not None and noun == head and frame.sentence.deps[head] == "poss":
         noun = frame.sentence.heads[head]  # "horse" of "a horse's eye"
     if not phrase.words or noun is None or not 0 < noun - phrase.words[-1] <= LONGEST:
@@ -153,6 +178,10 @@ def wholes(frame: Frame, phrase: Phrase, head: int | None, before: str) -> tuple
         return "", ""  # "process spinning globe"
     words = " ".join(frame.sentence.words[word] for word in tail)
     said = bare(frame, phrase, "")
+    is_body = not words.startswith("'s") and read_lexicon().file_of_noun(frame.sentence.lemmas[noun]) == BODY
+    if is_body and read_lexicon().is_a(said, "person") and not read_lexicon().has(said, "adj"):  # no "red's heart"
+        owners = (f"a {side.lower()}'s {words}" for side in (before, said) if side)  # "a woman's legs"
+        return (next(owners) if before else "", next(owners))
     new, old = (f"{side} {words}".replace(" 's", "'s") for side in (said, before.lower()))
     return with_article(frame, old, noun) if before else "", with_article(frame, new, noun)
 
@@ -179,12 +208,22 @@ def preposition_before(frame: Frame, number: int) -> str:
     """Return the preposition before a thing, with the noun that it hands on: "in front of"; a long one is none."""
     sentence, thing = frame.sentence, frame.things[number]
     at = preposition(sentence, thing.head)
+    if at is not None and is_other_deed(frame, at, thing.head):
+        return ""
     if at is None or thing.preposition == "" or sentence.child(at, "pobj") == thing.head or at > thing.first:
         return thing.preposition
     if sentence.deps[thing.head] == "conj":
         return thing.preposition
     words = sentence.words[at : thing.first]
     return " ".join(words) if len(words) <= LONGEST_PREPOSITION else ""
+
+
+def is_other_deed(frame: Frame, at: int, noun: int) -> bool:
+    """Whether something else is done to a noun than what its preposition tells: "working on it and drinking coffee"."""
+    words = range(at + 1, noun)
+    return any(frame.sentence.words[word - 1] == "and" and is_doing(frame, word) for word in words) or any(
+        frame.sentence.tags[word].startswith("VB") and frame.sentence.deps[word] in ("conj", "acl") for word in words
+    )
 
 
 def kind_of(frame: Frame, noun: int) -> str:
@@ -205,6 +244,27 @@ def kind_of(frame: Frame, noun: int) -> str:
     if file == ACT and "sport" not in classes:
         return "deed"
     return "unseen" if file in UNSEEN_FILES and classes.isdisjoint(SEEN) else "thing"
+
+
+def noun_of(frame: Frame, word: int) -> int | None:
+    """Return the noun that a word is or belongs to; of "blue sky white clouds" each has its own."""
+    noun = word if frame.sentence.tags[word] in NOUN_TAGS else frame.sentence.heads[word]
+    return noun if _has_own(frame, noun) else frame.noun_of(word)
+
+
+def _has_own(frame: Frame, noun: int) -> bool:
+    """Whether a noun that seems to qualify another has an adjective, as that has: "sky"."""
+    sentence, end = frame.sentence, frame.sentence.heads[noun]
+    links = [(noun - 1, noun, "amod"), (noun, end, "compound"), (noun + 1, end, "amod")]
+    if not noun or end != noun + 2 or sentence.tags[noun] not in NOUN_TAGS:
+        return False
+    is_pair = all(sentence.heads[word] == head and sentence.deps[word] == dep for word, head, dep in links)
+    return is_pair and not read_lexicon().is_a(sentence.lemmas[end], "person")  # "young business indian woman"
+
+
+def is_filmer(frame: Frame) -> bool:
+    """Whether a caption tells what who films does: "C opens a drawer"."""
+    return frame.sentence.words[:1] in (("c",), ("#c",))
 
 
 def is_doing(frame: Frame, noun: int) -> bool:

@@ -13,6 +13,8 @@ from cvr_data.modifications.realising.text import Text, is_colour
 
 MOVED = frozenset("in on at".split())
 """Prepositions of places that something can be moved to."""
+WAYS = frozenset("along through".split())
+"""Those of ways that something takes: nothing is put along a road."""
 AT = frozenset("dawn dusk midnight night noon sunrise sunset twilight".split())
 TIME_PREPOSITIONS = ("at", "in", "during", "by")
 
@@ -21,6 +23,11 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     """Yield the texts of another place, time, season or weather."""
     if found.axis in ("time", "season", "weather"):
         yield from _time(found, before, after)
+        return
+    if found.new_whole and not after.preposition and not after.is_quality:
+        yield Text(5, f"make it {found.new_whole}", gone=found.old_whole)  # "a meadow sunset"
+        yield Text(5, f"change to {found.new_whole}", gone=found.old_whole)
+        yield Text(3, f"show {found.new_whole}", gone=found.old_whole)
         return
     if (is_colour(after) or after.is_quality) and before.is_noun and not (is_colour(before) or before.axis):
         return  # "text" becomes no "indoor"
@@ -32,21 +39,25 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     is_where = before.preposition in PLACES
     if not after.is_noun or (before.preposition != after.preposition != "" and not is_where):
         return
-    gone = f"the {before.text}" if before.is_noun else ""
+    told = before.phrase if before.is_noun and not before.axis else ""  # no place instead of a day, or the rain
+    gone = f"the {before.text}" if told else ""
     is_bare = after.is_plural or after.is_mass or after.phrase == after.text or after.text in ONLY
     new = after.phrase if is_bare else f"{article(after.text)} {after.text}"
     if after.preposition in PLACES and before.preposition:
         yield from placed(found, after, gone)
+    is_apart = is_where and after.preposition in PLACES and before.preposition != after.preposition
+    if is_apart:
+        return  # no garage "in" which somebody is becomes a pavement "on" which they are
     if before.is_known and before.axis == after.axis and not (is_where and before.is_mass):
         yield Text(7, f"change the {before.text} to {new}")
         yield Text(7, f"turn the {before.text} into {new}")
         yield Text(3, f"replace the {before.text} with {new}")
     if before.is_plural == after.is_plural and not is_where:
-        yield Text(15, f"make it {new}", gone=before.phrase if before.is_noun else "")
-        yield Text(5, f"turn it into {new}", gone=before.phrase if before.is_noun else "")
-    yield Text(5, f"change to {new}", gone=before.phrase if before.is_noun else "")
+        yield Text(15, f"make it {new}", gone=told)
+        yield Text(5, f"turn it into {new}", gone=told)
+    yield Text(5, f"change to {new}", gone=told)
     if not is_where:
-        yield Text(3, f"show {new}", gone=before.phrase if before.is_noun else "")
+        yield Text(3, f"show {new}", gone=told)
 
 
 def placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
@@ -58,7 +69,9 @@ def placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
             yield Text(7, f"put {holder.text} {at}", gone=gone)
             yield Text(5, f"have {holder.text} {at}", gone=gone)
         return
-    yield Text(10, at, gone=gone)
+    old = found.before.preposition if found.before and gone else ""
+    there = f"{old} {gone}" if old in PLACES and old != after.preposition else gone  # "instead of along the road"
+    yield Text(10, at, gone=there)
     if deed is not None:
         yield Text(
             20,
@@ -67,12 +80,13 @@ def placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
         )
     if not holder:
         return
-    yield Text(7, f"put {holder.text} {at}", gone=gone)
+    if after.preposition not in WAYS:
+        yield Text(7, f"put {holder.text} {at}", gone=there)
     if after.preposition in MOVED:
         yield Text(6, f"move {holder.text} to {after.phrase}", gone=gone)
-    yield Text(3, f"have {holder.text} {at}", gone=gone)
-    if holder.is_only and holder.pronoun:
-        yield Text(5, f"put {holder.pronoun} {at}", gone=gone)
+    yield Text(3, f"have {holder.text} {at}", gone=there)
+    if holder.is_only and holder.pronoun and after.preposition not in WAYS:
+        yield Text(5, f"put {holder.pronoun} {at}", gone=there)
 
 
 def _at_time(side: Side) -> Side:
@@ -100,9 +114,8 @@ def _time(found: Located, before: Side, after: Side) -> Iterator[Text]:
         yield Text(5, f"make {'them' if found.is_plural else 'it'} {found.new_whole}", gone=found.old_whole)
     if after.preposition in TIME_PREPOSITIONS:
         before, after = (_at_time(side) for side in (before, after))
-        yield Text(6, f"{after.preposition} {after.phrase}", gone=f"{before.preposition} {before.phrase}".strip())
-        yield Text(
-            2, f"show it {after.preposition} {after.phrase}", gone=f"{before.preposition} {before.phrase}".strip()
-        )
+        gone = f"{before.preposition} {before.phrase}".strip() if before.axis else ""
+        yield Text(6, f"{after.preposition} {after.phrase}", gone=gone)
+        yield Text(2, f"show it {after.preposition} {after.phrase}", gone=gone)
     if is_thing:
         yield Text(1, f"show {after.text}", gone=gone)

@@ -18,6 +18,11 @@ from cvr_data.modifications.realising.needs import needs
 AUXILIARY = ("aux", "auxpass", "punct", "mark", "nsubj", "nsubjpass", "expl")
 HANDLED = (30, 34, 35, 36, 40)
 """WordNet's files of verbs that take a thing: change, consumption, contact, creation, possession."""
+MOVED = (35, 40)
+"""Of contact and possession."""
+POSSESSIVE = ("his", "her", "its", "their")
+FELT = (37,)
+"""Of emotion."""
 TAKEN = (6, 8, 13, 20, 27)
 """WordNet's files of things that are taken: artifact, body, food, plant, substance."""
 
@@ -56,14 +61,33 @@ def is_sure(frame: Frame, verb: int) -> bool:
     """Whether a word is a verb beyond doubt: not "flowers" of "meadow flowers", nor "bottle" of "pills bottle"."""
     sentence, lexicon = frame.sentence, read_lexicon()
     word, lemma = sentence.words[verb], sentence.lemmas[verb]
+    if _is_handled(frame, verb):
+        return False
     if word.endswith(("ing", "ed")) or sentence.child(verb, "aux", "auxpass") is not None:
         return True
+    if sentence.tags[verb] == "VBP" and verb and sentence.tags[verb - 1] == "NN" and _is_shown_doing(frame, verb):
+        return False  # "glowing send key"
     if sentence.tags[verb] == "VB" and verb and sentence.words[verb - 1] not in ("to", "and"):
         return False  # "permit" of "glowing permit key": orders begin with their verb
     subject = sentence.child(verb, "nsubj", "nsubjpass")
     is_told = subject is not None and sentence.child(subject, "det", "nummod", "poss") is not None
     counts = [lexicon.frequency(lemma, part) for part in ("verb", "noun")]
     return is_told or counts[0] > counts[1]
+
+
+def _is_shown_doing(frame: Frame, verb: int) -> bool:
+    """Whether the word before a verb is a participle, which nothing is done by, before a noun."""
+    before, after = frame.sentence.words[verb - 1], frame.sentence.tags[verb + 1 : verb + 2]
+    return before.endswith("ing") and read_lexicon().verb_of(before) is not None and after == ("NN",)
+
+
+def _is_handled(frame: Frame, participle: int) -> bool:
+    """Whether a participle between what is done and a noun tells for what that is: "put wiping cloth down"."""
+    sentence, before = frame.sentence, participle - 1
+    if before < 0 or not sentence.tags[before].startswith("VB") or sentence.tags[participle] != "VBG":
+        return False
+    is_thing = sentence.tags[participle + 1 : participle + 2] in (("NN",), ("NNS",))
+    return is_thing and read_lexicon().file_of_verb(sentence.lemmas[before]) in MOVED
 
 
 def is_done_by(participle: str) -> bool:
@@ -125,28 +149,49 @@ def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None, *, 
         return NOTHING
     event = next((_turned(frame, event, other) for event in frame.events if event.head == verb), None)
     end, number = _object(frame, event, rest, other)
-    if not rest and verb + 1 < len(sentence.words) and _is_particle(frame, verb + 1, verb):
-        end.insert(0, sentence.words[verb + 1])
+    is_named = lexicon.frequency(lemma, "noun") > lexicon.frequency(lemma, "verb")
+    if not end and not rest and is_named and lexicon.file_of_verb(lemma) in FELT:
+        return NOTHING  # "make her trouble"
+    particles = [] if rest else _particles(frame, verb, event)
     if sentence.child(verb, "auxpass") is not None:
-        is_on = (
-            not rest and not end and sentence.words[verb + 1 : verb + 2] in SWITCHED and verb + 2 >= len(frame.spoken)
-        )
-        end = list(sentence.words[verb + 1 : verb + 2]) if is_on else end
-        tail = " ".join([sentence.words[verb], *(sentence.words[word] for word in rest), *end])
-        return Forms(f"be {tail}", f"being {tail}", number)
+        return _passive(frame, verb, rest, [*particles, *end], number)
     if not end and not rest and lemma in LIGHT_VERBS:
         return NOTHING
     if event is not None and event.object is not None and not end and not rest and _is_told_by(frame, event, other):
         return Forms(ing=_told_of(frame, verb, frame.things[event.object]))
-    needed = needs(frame, verb, lemma, rest, end, other)
+    needed = needs(frame, verb, lemma, rest, [*particles, *end], other)
     if needed is None and not is_gone:
         return NOTHING
     end += needed or []
+    what = "" if number is None else " ".join(end)
+    if lemma == "lie" and not (rest or end or particles):
+        particles = ["down"]  # "make the couple lie" tells too little
+    end = [*particles, *end]
     forms = (lemma, inflected(lemma, "VBG"))
     tails = ([_joined_verb(frame, word, tag, rest, other) for word in rest] for tag in ("VB", "VBG"))
-    what = "" if number is None else " ".join(end)
     base, ing = (" ".join([form, *tail, *end]).replace(" 's", "'s") for form, tail in zip(forms, tails, strict=True))
     return Forms(base, ing, number, what)
+
+
+def _passive(frame: Frame, verb: int, rest: Sequence[int], end: Sequence[str], number: int | None) -> Forms:
+    """Return what is done to a thing: "be switched off"."""
+    words = frame.sentence.words
+    is_on = not rest and not end and words[verb + 1 : verb + 2] in SWITCHED and verb + 2 >= len(frame.spoken)
+    end = words[verb + 1 : verb + 2] if is_on else end
+    tail = " ".join([words[verb], *(words[word] for word in rest), *end])
+    return Forms(f"be {tail}", f"being {tail}", number)
+
+
+def _particles(frame: Frame, verb: int, event: Event | None) -> list[str]:
+    """Return the particle of a verb: "turns off", "turns the tap off", "squeezes water out of a mop"."""
+    sentence = frame.sentence
+    if verb + 1 < len(sentence.words) and _is_particle(frame, verb + 1, verb):
+        return [sentence.words[verb + 1]]
+    last = None if event is None or event.object is None else frame.things[event.object].last + 1
+    if last is None or last >= len(sentence.words) or sentence.heads[last] != verb or last < verb:
+        return []
+    is_out = sentence.words[last] in ("out", "off") and sentence.words[last + 1 : last + 2] == ("of",)
+    return [sentence.words[last]] if is_out or sentence.deps[last] == "prt" else []
 
 
 def _full(frame: Frame, verb: int) -> int:
@@ -225,7 +270,8 @@ def _object(
     is_part = any(event.head < word < thing.head and frame.sentence.tags[word] in NOUN_TAGS for word in said)
     if is_part or any(thing.first <= word <= thing.last for word in said):
         return list(words[max(said) + 1 : last + 1]), None
-    is_shared = other is not None and thing.determiner in ("a", "an") and words[thing.head] in other.sentence.words
+    is_open = thing.determiner in ("a", "an") or (event.agent is None and thing.determiner in POSSESSIVE)
+    is_shared = other is not None and is_open and words[thing.head] in other.sentence.words
     is_mass = other is None and is_uncounted(words[thing.head], frame.sentence.lemmas[thing.head])
     if last > thing.last or ((thing.determiner or thing.number == "plural" or is_mass) and not is_shared):
         return list(words[thing.first : last + 1]), event.object

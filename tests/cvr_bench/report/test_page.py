@@ -47,6 +47,50 @@ def report(results):
     return build_report(results)
 
 
+def lists_behind(content):
+    """Anchor -> the section that a number leads to."""
+    return {
+        anchor: rest
+        for anchor, rest in re.findall(r'<section class="behind" id="(behind-\d+)"(.*?)</section>', content, re.S)
+    }
+
+
+def test_behind_a_recall_stand_the_queries_that_make_it(report, page):
+    group, lists = report.groups[0], {one.anchor: one for one in report.lists}
+    for entry in group.entries:
+        rank = entry.result.ranks.column("rank").to_numpy()
+        for k in entry.result.ks:
+            parts = lists[group.metric_links[entry.label, f"R@{k}"]].parts
+            assert [part.count for part in parts] == [n for n in ((rank <= k).sum(), (rank > k).sum()) if n]
+        ends = lists[group.metric_links[entry.label, "MdR"]].parts
+        first, last = ends[0].cards[0].facts[0], ends[1].cards[0].facts[0]
+        assert first.startswith(f"rank {rank.min()} of ") and last.startswith(f"rank {rank.max()} of ")
+    shown = lists_behind(page)
+    assert list(shown) == [one.anchor for one in report.lists]
+    assert all(
+        section.count("<article") == sum(len(part.cards) for part in lists[anchor].parts)
+        for anchor, section in shown.items()
+    )
+
+
+def test_behind_a_difference_stand_the_queries_that_one_of_both_finds(report):
+    group, lists = report.groups[0], {one.anchor: one for one in report.lists}
+    ranks = {entry.label: entry.result.ranks.column("rank").to_numpy() for entry in group.entries}
+    for (label, metric), anchor in group.gain_links.items():
+        first, second = (ranks[name] <= int(metric[2:]) for name in label.split(" − "))
+        counts = {part.title: part.count for part in lists[anchor].parts} if anchor else {}
+        assert sum(counts.values()) == (first != second).sum()
+        gain = (first.mean() - second.mean()) * 100
+        row = next(row for row in group.differences[0].rows if row.label == label)
+        assert row.intervals[metric].value == pytest.approx(gain)
+
+
+def test_behind_the_size_of_a_slice_are_so_many_queries(report):
+    lists = {one.anchor: one for one in report.lists}
+    panels = [panel for part in report.groups[0].slices for panel, _ in part.drawn]
+    assert panels and [lists[panel.link].parts[0].count for panel in panels] == [panel.queries for panel in panels]
+
+
 @pytest.fixture(scope="module")
 def page(report):
     return report_html(report)
@@ -106,7 +150,7 @@ def test_numbers_in_the_table_are_those_of_the_results(page, results):
         record = read_result(path).record
         for metric in ("R@1", "R@50", MEAN):
             found = record["metrics"][metric]
-            assert f'{found["value"]:.1f}<span class="ci">{found["low"]:.1f} to {found["high"]:.1f}</span>' in page
+            assert f'{found["value"]:.1f}</a><span class="ci">{found["low"]:.1f} to {found["high"]:.1f}</span>' in page
         assert f"<td>{record['chance']['R@1']:.2f}</td>" in page
 
 

@@ -40,6 +40,13 @@ def test_a_rough_product_is_off_by_no_more_than_it_says():
     assert off[0] < 0.7  # of scores up to 30
 
 
+def test_a_copy_that_is_multiplied_in_pieces_gives_the_same(monkeypatch):
+    rows, queries = Rows(vectors(1000, 70, 10), small=10), vectors(6, 70, 11)
+    whole, _ = rows.rough(queries)
+    monkeypatch.setattr("cvr_bench.search.nearest.MOST_BYTES", 128 * 300)
+    assert rows.rough(queries)[0].equal(whole)
+
+
 def test_few_rows_many_wanted_and_copies_are_found_in_their_order():
     rows = vectors(40, 16, 6)
     rows[7] = rows[3] = rows[20]

@@ -1,11 +1,17 @@
 """The search's HTTP side on loopback: the answers of the command, only files of the library, only what makes sense."""
 
+import signal
+import socket
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cvr_bench.search.desk import MAX_TEXT, SearchSources
 from cvr_bench.search.library import open_library
@@ -15,7 +21,7 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.media.video import write_mp4
 from tests.dataset_folders import write_videos
-from tests.search_world import Search, embedded, served
+from tests.search_world import ROOT, Search, embedded, served
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -359,9 +365,65 @@ def test_what_cannot_be_served_is_one_line(sources, tmp_path, one_line_error):
 
 
 @pytest.mark.engine
-def test_the_command_serves_until_it_is_interrupted(sources, tmp_path):
+def test_the_command_serves_until_it_is_told_to_end_and_leaves_no_clip(sources, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     running = Search(sources.videos, "-e", sources.embeddings, "-O", tmp_path / "marks.sqlite", "--token")
-    token = running.link.partition("token=")[2]
-    assert len(token) > 20
+    assert len(running.link.partition("token=")[2]) > 20
     assert "videos loaded in" in running.process.stdout.readline()
-    assert running.stop() in (0, 130)
+    assert list(tmp_path.glob("cvr-search-*"))
+    assert running.stop(signal.SIGTERM) == 143
+    assert not list(tmp_path.glob("cvr-search-*"))
+
+
+def test_of_many_videos_an_index_answers_and_says_its_recall(sources, calm, tmp_path, monkeypatch):
+    monkeypatch.setattr("cvr_bench.search.desk.EXACT", 4)
+    with served(sources, tmp_path / "marks.sqlite") as server:
+        assert server.get("/api/status").json["recall_at_10"] == 1.0  # of five videos all cells are looked at
+        for asked in ({"like": "r1", "texts": ["make it blue"]}, ASKED):
+            assert server.post("/api/search", asked).json["results"] == [
+                {**hit, "score": pytest.approx(hit["score"], abs=1e-6)}
+                for hit in calm.post("/api/search", asked).json["results"]
+            ]
+    with served(replace(sources, exact=True), tmp_path / "other.sqlite") as server:
+        assert server.get("/api/status").json["recall_at_10"] is None
+
+
+def test_the_page_waits_for_no_torch():
+    code = "import cvr_bench.search.serve, cvr_bench.search.app, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+def test_a_picture_may_be_brought_too(calm, tmp_path):
+    Image.fromarray(np.full((20, 4000, 3), (30, 30, 220), np.uint8)).save(tmp_path / "wide.png")
+    brought = calm.bring((tmp_path / "wide.png").read_bytes(), "wide\n.png").json
+    assert brought["kind"] == "image"
+    assert calm.get(brought["src"]).headers["content-type"] == "image/png"
+    assert calm.post("/api/search", {"like": brought["video"], "texts": ["\x00 \x1b[31m \u202e"]}).status == 200
+
+
+def begun_upload(server, files):
+    """Send the beginning of a clip and no more; return when so many lie there."""
+    link = socket.create_connection(("127.0.0.1", server.port))
+    lines = "POST /api/uploads?name=a.mp4 HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/octet-stream"
+    link.sendall("\r\n".join((*lines, "Content-Length: 1000", "", "x" * 100)).encode())
+    wait_for_files(server, files)
+    return link
+
+
+def wait_for_files(server, count):
+    while len(list(server.desk.uploads.place("a.mp4").parent.iterdir())) != count:
+        time.sleep(0.01)
+
+
+def test_uploads_that_break_off_or_stall_leave_nothing_and_block_nobody(server, monkeypatch):
+    begun_upload(server, 1).close()
+    wait_for_files(server, 0)
+    monkeypatch.setattr("cvr_bench.search.app.PAUSE_S", 6.0)
+    slow = [begun_upload(server, count) for count in (1, 2)]
+    assert server.bring(b"x", "a.mp4").status == 429
+    assert server.post("/api/search", ASKED).status == 200
+    for link in slow:
+        with link, link.makefile("rb") as answer:
+            assert b" 408 " in answer.readline()
+    wait_for_files(server, 0)
+    assert server.bring((server.desk.sources.videos.parent / "media" / "r1.mp4").read_bytes(), "a.mp4").status == 200

@@ -21,7 +21,7 @@ def pooled(library, *ids):
 
 
 def text_of(library, *texts):
-    return library.encoder.known.encode_texts(texts).pooled_BD
+    return library.encoder.encode_texts(texts).pooled_BD
 
 
 def test_the_best_are_those_of_a_plain_product(library):

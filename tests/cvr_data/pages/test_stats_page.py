@@ -5,13 +5,17 @@ import shutil
 from html.parser import HTMLParser
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.pages.behind import SHOWN, rows_by_bin
 from cvr_data.pages.charts import FunnelBar
+from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.histogram import Bound, histogram, histogram_counts
 from cvr_data.pages.sankey import sankey
 from cvr_data.pages.stats import stats_page, stats_page_html
+from cvr_data.pages.stats_numbers import RowsOfTriplets
 from cvr_data.tables import TRIPLETS
 from tests.dataset_folders import VIDEOS, write_artifact
 from tests.report_world import make_world
@@ -87,6 +91,8 @@ def test_the_widths_of_flows_are_the_rows():
     drawn = sankey(steps, width=880, title="t")
     widths = dict(re.findall(r'width="([\d.]+)" height="7.0" class="kept"><title>(\w+):', drawn))
     widths = {name: float(width) for width, name in widths.items()}
+    assert widths["import"] == pytest.approx(widths["mine"] / 2, abs=0.3)  # videos and pairs have one scale
+    assert widths["build"] == pytest.approx(0.2 * widths["mine"], abs=0.3)
     assert widths["cap"] == pytest.approx(0.4 * widths["mine"], abs=0.2)
     assert widths["rules"] == pytest.approx(3 * widths["llm"], abs=0.3)
     assert widths["build"] == pytest.approx((widths["rules"] + widths["llm"]) / 2, abs=0.3)
@@ -141,6 +147,65 @@ def test_every_word_of_the_dataset_is_escaped(tmp_path):
     assert any(HOSTILE in words for words in Page(content).words)
 
 
+def test_a_number_leads_to_a_list_of_as_many_triplets(made, page, world):
+    lists = {one.anchor: one for one in made.lists}
+    linked = [(words, anchor) for _, pieces in made.facts for words, anchor in pieces if anchor]
+    leads = {lists[anchor].title: (words, lists[anchor].parts[0].count) for words, anchor in linked}
+    triplets = open_artifact(world / "annotations" / "small-world").read()
+    assert leads["All triplets"][1] == triplets.num_rows
+    for split in set(triplets.column("split").to_pylist()):
+        number = triplets.column("split").to_pylist().count(split)
+        assert leads[f"Split {split}"] == (str(number), number)
+    bars = re.findall(r'<a href="#(behind-\d+)" aria-label="(.+?): ([\d,]+)">', page)
+    assert len(bars) > 20
+    assert [(name, lists[anchor].parts[0].count) for anchor, name, count in bars] == [
+        (name, int(count.replace(",", ""))) for _, name, count in bars
+    ]
+    shown = re.findall(r'<section class="behind" id="(behind-\d+)"(.*?)</section>', page, re.S)
+    assert [anchor for anchor, _ in shown] == list(lists)
+    assert all(rest.count("<article") == min(SHOWN, lists[anchor].parts[0].count) for anchor, rest in shown)
+
+
+def test_what_a_step_left_out_is_listed_with_its_reason(made, world):
+    titles = {one.title: one.parts[0] for one in made.lists}
+    dropped = open_artifact(world / "annotations" / "small-world").dropped().to_pylist()
+    copied = [row for row in dropped if row["drop_reason"] == "copied"]
+    part = titles["Left out by texts: copied"]
+    assert copied and part.count == len(copied)
+    assert {card.triplet_id for card in part.cards} <= {row["triplet_id"] for row in copied}
+    links = {reason: anchor for bar in made.steps for reason, anchor in bar.links.items() if anchor}
+    assert "copied" in links
+
+
+def test_rows_with_two_changes_and_shared_texts_are_found():
+    change = {"kind": "static", "slot": "scene", "before": "a", "after": "b"}
+    rows = [
+        triplet("r", "make it red", "t", changes=[change, {**change, "after": "c"}]),
+        triplet("s", "change it", "u", changes=[change], split="test"),
+        triplet("t", "make it red", "v", split="test", changes=[]),
+    ]
+    found = RowsOfTriplets(pa.Table.from_pylist(rows, TRIPLETS))
+    assert {name: of.tolist() for name, of in found.changes["change"].items()} == {"a -> b": [0, 1], "a -> c": [0]}
+    assert found.changes["kinds"]["static"].tolist() == [0, 0, 1]
+    assert sorted(set(found.shared("texts", "train-test").tolist())) == [0, 2]
+    assert sorted(set(found.shared("videos", "train-test").tolist())) == [0, 2]
+    assert found.vague.tolist() == [1]
+    videos = pa.table({"video_id": ["r", "u"], "source": ["web", None]})
+    assert {name: of.tolist() for name, of in found.of_videos(videos, "source").items()} == {"web": [0], "unknown": [1]}
+    groups = {"reference_group_id": "g", "target_group_id": None}
+    twins = [{**rows[0], **groups}, {**rows[1], **groups}, {**rows[2], "reference_group_id": "h"}]
+    assert RowsOfTriplets(pa.Table.from_pylist(twins, TRIPLETS)).with_duplicates.tolist() == [0, 1]
+    assert rows_by_bin(np.array([0.0, 1, 2, np.nan, 3]), [0, 1, 2, 3])[2].tolist() == [2, 4]
+
+
+def test_a_page_holds_no_more_clips_than_it_may(made):
+    shelf = ClipShelf(dict(made.clips.clips))
+    names = list(shelf.clips)
+    assert shelf.has(names[0]) and shelf.hold_few_more(1) == ""
+    assert shelf.has(names[1]) and not shelf.has(names[2]) and shelf.is_full(names[2])
+    assert shelf.has(names[0]) and not shelf.is_full(names[0])
+
+
 def test_the_page_loads_nothing_from_elsewhere(page):
     parsed = Page(page)
     loaded = [attributes[name] for _, attributes in parsed.elements for name in ("src", "href") if name in attributes]
@@ -170,5 +235,8 @@ def test_in_a_browser_clips_play_and_nothing_overflows(page, tmp_path):
             assert opened.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
         opened.locator("#triplets").scroll_into_view_if_needed()
         opened.wait_for_function("() => [...document.querySelectorAll('video')].some(v => !v.paused && v.videoWidth)")
+        opened.locator("#changes a").first.click()
+        opened.wait_for_function("() => [...document.querySelectorAll('.behind:target video')].some(v => !v.paused)")
+        assert opened.locator(".behind:visible").count() == 1
         browser.close()
     assert complaints == []

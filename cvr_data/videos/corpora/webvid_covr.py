@@ -1,0 +1,59 @@
+"""The videos of WebVid-CoVR's triplets, with their captions: webvid8m-covr_test.csv and its like.
+
+    cvr import webvid-covr data/webvid-covr/webvid8m-covr_test.csv -o media=data/webvid-covr/videos
+
+That is where `cvr download annotations webvid-covr` and `cvr download videos webvid-covr` put them. Each row names two
+videos (pth1, pth2) with a caption each (txt1, txt2); a video has the captions that any row gives it, and the split of
+its file. `media` holds <id>.mp4, with a folder for the part of the id before the slash; a video whose file is missing
+keeps an empty path, so that what is there can be embedded and scored.
+
+Source: Ventura et al., AAAI 2024 (https://huggingface.co/datasets/lucas-ventura/WebVid-CoVR).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from cvr_data.core.errors import CvrError
+from cvr_data.media.look import media_path_inside
+from cvr_data.media.names import found_file, is_file
+from cvr_data.videos.entries import Entry
+from cvr_data.videos.published import (
+    Published,
+    checked_corpus_tables,
+    corpus_entry_from,
+    corpus_table_rows,
+    corpus_texts,
+    video_corpus,
+)
+
+VERSION = 1
+COLUMNS = {"pth1", "pth2", "txt1", "txt2"}
+_ENDS = ("1", "2")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Published):
+    media: Path | None = None
+    """Folder of the media files, <id>.mp4; default: captions only."""
+
+
+def _entries(config: Config) -> Iterator[Entry]:
+    if config.media is not None and not config.media.is_dir():
+        raise CvrError(f"{config.media}: no such folder of media.")
+    for row, file in corpus_table_rows(config.path, COLUMNS):
+        for end in _ENDS:
+            entry = corpus_entry_from(row, f"pth{end}", corpus_texts(row.values.get(f"txt{end}")), file)
+            entry.path = _file(config.media, entry.video_id) if config.media is not None else None
+            yield entry
+
+
+@lru_cache(maxsize=1_000_000)
+def _file(media: Path, video_id: str) -> Path | None:
+    """The file of a video, which many rows name."""
+    path = found_file(media_path_inside(media, f"{video_id}.mp4"))
+    return path if is_file(path) else None
+
+
+inputs, count, load = video_corpus("webvid-covr", lambda config: checked_corpus_tables(config.path, COLUMNS), _entries)

@@ -1,0 +1,55 @@
+"""Keep clips that are neither so dark nor so bright that little can be seen.
+
+The brightness is the median over frames of the mean luma (ITU-R BT.601), 0 to 255.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from cvr_data.videos.filters._band import (
+    Band,
+    check_band,
+    example_rows,
+    explain_video_band,
+    mark_video_band,
+    video_bounds,
+)
+from cvr_data.videos.seen import Seen, percentile
+
+COLUMN = "brightness"
+FIELDS = (pa.field(COLUMN, pa.float64()),)
+MEASURED = 1
+_BAND = Band(COLUMN, "too_dark", "too_bright")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    low: float | None = 20.0
+    """Mean luma, at least: night scenes that can be seen have 25 and more (speed/video_filters.py)."""
+    high: float | None = 235.0
+    """Mean luma, at most: what video calls white (BT.601)."""
+
+    def __post_init__(self) -> None:
+        check_band(self.low, self.high)
+
+
+EXAMPLE = example_rows(COLUMN, [(12.0, "too_dark"), (20.0, None), (128.0, None), (240.0, "too_bright"), (None, None)])
+
+
+def measure(seen: Seen) -> Mapping[str, Any]:
+    return {COLUMN: percentile(seen.luma.mean(axis=(1, 2)), 50)}
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    return mark_video_band(table, _BAND, config.low, config.high)
+
+
+def bounds(config: Config) -> Sequence[tuple[float, str]]:
+    return video_bounds(config.low, config.high)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    return explain_video_band(row, _BAND, config.low, config.high)

@@ -1,0 +1,128 @@
+"""Keep one of each set of near-duplicates: the largest picture, of those the longest clip.
+
+Two clips are near-duplicates whose pictures have almost equal perceptual hashes, as copies that were scaled, recoded or
+brightened have (pHash: Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010), or which
+`cvr split` put into one group by their embeddings. Without such a group, clips that begin elsewhere in one film are not
+found.
+"""
+
+# Shapes: N rows, T frames, B bits.
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cvr_data.core.columns import mark
+from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.videos.filters._band import example_rows, video_bounds
+from cvr_data.videos.seen import Seen, averaged
+
+COLUMN = "duplicate_bits"
+HASH = "picture_hash"
+FIELDS = (pa.field(HASH, pa.binary()),)
+MEASURED = 1
+SIDE, LOW = 32, 8
+"""Pixels along a side, and of its waves those that are kept: pHash's."""
+BYTES, BANDS = 24, 12
+"""Of a hash of 192 bits its bytes, and its parts, of which one at least is equal where at most 11 bits differ."""
+FLAT = 3.0
+"""Standard deviation of brightness below which a picture has no hash: all flat ones would be equal."""
+ORDER = ("smaller", "shorter", "name")
+"""Columns of claims by which one stays, the lowest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    high: int = 11
+    """Bits, of 192, that two hashes differ by at most: copies that were scaled to half and recoded differ by 8 at most,
+    other clips by 56 at least (speed/video_filters.py). More than 11 are found in part."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.high <= 48:
+            raise ValueError(f"high must be 0 to 48 bits, got {self.high}.")
+
+
+EXAMPLE = example_rows(COLUMN, [(0, "near_duplicate"), (11, "near_duplicate"), (12, None), (None, None)])
+
+
+def measure(seen: Seen) -> Mapping[str, Any]:
+    pictures_TSS = averaged(seen.luma[_thirds(len(seen.frames))], SIDE)
+    if (pictures_TSS.std(axis=(1, 2)) < FLAT).all():
+        return {HASH: None}
+    places = np.arange(SIDE)
+    waves = np.cos(np.pi * np.outer(np.arange(1, LOW + 1), 2 * places + 1) / (2 * SIDE))
+    found_TLL = np.einsum("ls,tsr,kr->tlk", waves, pictures_TSS.astype(np.float64), waves)
+    middles = np.median(found_TLL, axis=(1, 2), keepdims=True)
+    return {HASH: np.packbits(found_TLL > middles).tobytes()}
+
+
+def _thirds(count: int) -> np.ndarray:
+    """The middle frame of each third; a clip of one frame has it three times."""
+    return ((np.arange(3) + 0.5) / 3 * count).astype(int)
+
+
+def claims(config: Config, table: pa.Table) -> pa.Table:
+    """Return a claim for each band of the hash of each row, and for its group."""
+    hashes = table.column(HASH)
+    has_hash = np.flatnonzero(pc.is_valid(hashes).to_numpy())
+    bytes_NB = np.frombuffer(b"".join(hashes.drop_null().to_pylist()), np.uint8).reshape(len(has_hash), BYTES)
+    bands_NB = bytes_NB.view(np.uint16).astype(np.uint64)
+    found = [
+        _claimed(table, has_hash, mixed(bands_NB[:, band] + np.uint64(band << 16)), bytes_NB) for band in range(BANDS)
+    ]
+    if "group_id" in table.column_names:
+        groups = table.column("group_id")
+        has_group = np.flatnonzero(pc.is_valid(groups).to_numpy())
+        equal_NB = np.zeros((len(has_group), BYTES), np.uint8)
+        found.append(_claimed(table, has_group, mixed(~hashes_of(groups.drop_null())), equal_NB))
+    return pa.concat_tables(found)
+
+
+def _claimed(table: pa.Table, rows: np.ndarray, keys: np.ndarray, hashes_NB: np.ndarray) -> pa.Table:
+    taken = table.take(pa.array(rows))
+    sizes = [-pc.fill_null(taken.column(name).cast(pa.float64()), 0).to_numpy() for name in ("shorter_side", "seconds")]
+    columns = dict(zip(ORDER, (*sizes, taken.column("video_id")), strict=True))
+    hashes = pa.array([row.tobytes() for row in hashes_NB], pa.binary())
+    return pa.table({"key": keys, "row": rows.astype(np.uint32), **columns, "hash": hashes})
+
+
+def settle(config: Config, claims: pa.Table) -> pa.Table:
+    """Return the claims of rows that have a better one near them in their group, with the bits between the two."""
+    claims = claims.sort_by([(name, "ascending") for name in ("key", *ORDER)])
+    hashes_NB = np.frombuffer(b"".join(claims.column("hash").to_pylist()), np.uint8).reshape(-1, BYTES)
+    keys = claims.column("key").to_numpy()
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.empty(0, np.int64)
+    bits = np.full(claims.num_rows, -1)
+    for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
+        if end - start > 1:
+            bits[start:end] = _bits_to_better(hashes_NB[start:end], config.high)
+    kept = claims.drop_columns(["key", "hash", *ORDER]).append_column(COLUMN, pa.array(bits, pa.int32()))
+    return kept.filter(pa.array(bits >= 0))
+
+
+def _bits_to_better(hashes_NB: np.ndarray, most: int) -> np.ndarray:
+    """Return the fewest bits between each and one that stays and stands before it; -1 where there is none."""
+    fewest = np.full(len(hashes_NB), -1)
+    left = np.arange(len(hashes_NB))
+    while len(left) > 1:  # those near one that stays never stand for others, so copies of one clip take one round
+        first, left = left[0], left[1:]
+        apart = np.bitwise_count(hashes_NB[left] ^ hashes_NB[first]).sum(axis=1, dtype=np.int64)
+        fewest[left] = np.where(fewest[left] < 0, apart, np.minimum(fewest[left], apart))
+        left = left[apart > most]
+    return fewest
+
+
+def run(config: Config, table: pa.Table) -> pa.Table:
+    return mark(table, pc.less_equal(table.column(COLUMN), config.high), "near_duplicate")
+
+
+def bounds(config: Config) -> Sequence[tuple[float, str]]:
+    return video_bounds(config.high + 1, None)
+
+
+def explain(config: Config, row: Mapping[str, Any]) -> str:
+    return f"its hash differs from a better clip's in {row[COLUMN]} of 192 bits, at most {config.high}"

@@ -1,0 +1,280 @@
+"""Every filter of videos on its own EXAMPLE and on labelled clips; what is measured once, learned, asked and shown."""
+
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.stages import split_dropped
+from cvr_data.media.clip import Clip
+from cvr_data.media.video import VideoInfo, write_mp4
+from cvr_data.videos.filter_videos import DEFAULT_VIDEO_FILTERS, choose_video_filters
+from cvr_data.videos.filters import VIDEO_FILTERS, Compares, Judges, Learns, Measures
+from cvr_data.videos.filters.aesthetic import Config as Aesthetic
+from cvr_data.videos.filters.aesthetic import judge
+from cvr_data.videos.filters.blur import blur_of_picture
+from cvr_data.videos.filters.shaky import shift_of_pictures
+from cvr_data.videos.seen import RUNS, Seen, runs_of_frames, see_clip
+from tests.labelled_clips import (
+    FPS,
+    blurred,
+    copied,
+    precision_and_recall,
+    scene,
+    shaken,
+    still,
+    subtitled,
+    write_labelled_clips,
+)
+
+MADE = [name for name in VIDEO_FILTERS.names() if name not in ("aesthetic", "burnt-in-text")]
+OPTIONS = {"size": "size:low=64"}
+
+
+@pytest.fixture(params=VIDEO_FILTERS.names())
+def module(request):
+    return VIDEO_FILTERS.get(request.param)
+
+
+def example_of(module):
+    rows = [{name: value for name, value in row.items() if name != "drop_reason"} for row in module.EXAMPLE]
+    reasons = [row["drop_reason"] for row in module.EXAMPLE]
+    assert None in reasons and any(reasons)
+    return pa.Table.from_pylist(rows), reasons
+
+
+def test_the_rows_of_the_example_are_dropped_for_their_reasons_whatever_their_order_and_stay_in_place(module):
+    table, reasons = example_of(module)
+    found = module.run(module.Config(), table)
+    assert found["drop_reason"].to_pylist() == reasons
+    assert found.drop_columns(["drop_reason"]).equals(table)
+    order = list(range(table.num_rows))
+    random.Random(0).shuffle(order)
+    cut = pa.concat_tables([table.take(pa.array(order[:1])), table.take(pa.array(order[1:]))])
+    assert module.run(module.Config(), cut)["drop_reason"].to_pylist() == [reasons[place] for place in order]
+
+
+def test_a_reason_that_stands_is_left_and_every_drop_can_be_put_into_words(module):
+    table, reasons = example_of(module)
+    marked = table.append_column("drop_reason", pa.array(["earlier"] * table.num_rows))
+    assert module.run(module.Config(), marked)["drop_reason"].to_pylist() == ["earlier"] * len(reasons)
+    _, dropped = split_dropped(module.run(module.Config(), table))
+    for row in dropped.to_pylist():
+        told = module.explain(module.Config(), row)
+        assert told and "\n" not in told
+    assert module.bounds(module.Config())
+
+
+def test_every_filter_says_where_its_column_comes_from(module):
+    makes = [isinstance(module, ability) for ability in (Measures, Learns, Judges, Compares)]
+    assert any(makes)
+    if isinstance(module, Measures):
+        assert module.MEASURED >= 1 and all(isinstance(field, pa.Field) for field in module.FIELDS)
+
+
+@pytest.fixture(scope="session")
+def labelled(tmp_path_factory):
+    """A folder with clips, the videos imported from it, and the filters that should drop each."""
+    home = tmp_path_factory.mktemp("labelled")
+    labels = write_labelled_clips(home / "clips")
+    import cli
+
+    assert cli.run(["import", "folder", str(home / "clips"), "--out", str(home / "videos")]) == 0
+    return home, labels
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MADE)
+def test_on_labelled_clips_a_filter_drops_those_with_its_fault_and_no_others(name, labelled, cvr):
+    home, labels = labelled
+    out = cvr("filter-videos", home / "videos", "-f", OPTIONS.get(name, name), "--out", home / name)
+    assert out.code == 0, out.err
+    dropped = set(open_artifact(home / name).dropped().column("video_id").to_pylist())
+    wanted = {file for file, by in labels.items() if name in by}
+    assert precision_and_recall(dropped, wanted) == (1.0, 1.0), (sorted(dropped - wanted), sorted(wanted - dropped))
+    assert out.out.splitlines()[3].split() == [
+        name,
+        str(len(labels) - len(wanted)),
+        *dropped_text(home / name),
+    ]
+
+
+def dropped_text(folder: Path) -> list[str]:
+    [step] = open_artifact(folder).manifest["funnel"]
+    return ", ".join(f"{count} {reason}" for reason, count in step["dropped"].items()).split() or ["none"]
+
+
+@pytest.mark.slow
+def test_clips_are_measured_once_and_other_bounds_look_at_columns_alone(labelled, cvr):
+    home, labels = labelled
+    asked = ("filter-videos", home / "videos", "--measures", home / "again")
+    assert cvr(*asked, "-f", "blur", "--out", home / "one").code == 0
+    manifest = (home / "again" / "manifest.json").read_bytes()
+    first = open_artifact(home / "one").manifest["rows"]
+    for path in (home / "clips").glob("blurred-*"):  # a clip that is read again would be dropped as unreadable
+        path.rename(path.with_suffix(".away"))
+    try:
+        other = cvr(*asked, "-f", "blur:high=0.1", "--out", home / "one", "--overwrite", "--json")
+    finally:
+        for path in (home / "clips").glob("*.away"):
+            path.rename(path.with_suffix(".mp4"))
+    assert (home / "again" / "manifest.json").read_bytes() == manifest
+    assert json.loads(other.out)["rows"] < first < len(labels)
+    kept = open_artifact(home / "one").read()
+    assert kept.num_rows and max(kept.column("blur").drop_null().to_pylist(), default=0) <= 0.1
+    assert not [field for field in kept.schema if pa.types.is_binary(field.type)]
+
+
+@pytest.mark.slow
+def test_a_page_shows_each_filter_with_its_bounds_and_the_clips_at_them(labelled, cvr, tmp_path):
+    home, _ = labelled
+    page = tmp_path / "histograms.html"
+    out = cvr("filter-videos", home / "videos", "-f", "blur", "-f", "still", "--out", tmp_path / "out", "--html", page,
+              "--measures", home / "again")  # fmt: skip
+    assert out.code == 0, out.err
+    text = page.read_text()
+    assert "at most 0.6" in text and "blur: 50 kept, 4 left out" in text and "data:video/mp4;base64" in text
+    assert "blurred-0" in text and "is above 0.6" in text and "http:" not in text and "https:" not in text
+    assert [line.split()[0] for line in out.out.splitlines()[3:]] == ["blur", "blur", "still", "motion"]
+    told = cvr("explain", "blurred-01", "--in", tmp_path / "out").out.splitlines()[0]
+    assert "dropped by blurred: blur 0." in told and told.endswith("is above 0.6 (blur)")
+    assert "|" in out.out
+
+
+def test_bad_choices_end_in_one_line(one_line_error, tmp_path):
+    assert "bluur" in one_line_error("filter-videos", tmp_path / "videos", "-f", "bluur")
+    assert "blur: option high" in one_line_error("filter-videos", tmp_path / "videos", "-f", "blur:high=much")
+    assert "does not exist" in one_line_error("filter-videos", tmp_path / "videos")
+    assert [each.name for each in choose_video_filters([])] == list(DEFAULT_VIDEO_FILTERS)
+    assert [each.name for each in choose_video_filters(["-size"])] == [n for n in DEFAULT_VIDEO_FILTERS if n != "size"]
+
+
+def test_runs_of_frames_lie_in_the_middle_of_equal_parts_and_a_short_clip_is_one():
+    assert runs_of_frames(16, 12.0) == [range(0, 16)]
+    runs = runs_of_frames(300, 30.0)
+    assert [len(run) for run in runs] == [8] * RUNS and {run.step for run in runs} == {2}
+    assert [(run.start + run.stop) // 2 for run in runs] == [50, 150, 250]
+    assert runs_of_frames(1, 0.0) == [range(0, 1)]
+
+
+def test_a_clip_of_a_longer_file_is_seen_between_its_times(tmp_path):
+    dark, light = np.full((24, 32, 32, 3), 20, np.uint8), np.full((24, 32, 32, 3), 200, np.uint8)
+    write_mp4(tmp_path / "both.mp4", np.concatenate([dark, light]), fps=FPS)
+    assert see_clip(Clip(tmp_path / "both.mp4", 2.0, None)).luma.mean() > 190
+    assert see_clip(Clip(tmp_path / "both.mp4", None, 2.0)).luma.mean() < 30
+
+
+def seen_of(frames: np.ndarray) -> Seen:
+    info = VideoInfo(len(frames) / FPS, FPS, len(frames), frames.shape[2], frames.shape[1])
+    return Seen(info, frames, (slice(0, len(frames)),))
+
+
+def value(name: str, frames: np.ndarray):
+    module = VIDEO_FILTERS.get(name)
+    return module.measure(seen_of(frames))[module.COLUMN]
+
+
+def test_measures_follow_what_is_done_to_a_clip():
+    clip, generator = scene(3, frames=12), np.random.default_rng(0)
+    assert value("blur", clip) < 0.3 < 0.6 < value("blur", blurred(clip, generator))
+    assert value("still", still(clip, generator)) < 3 < value("still", clip)
+    assert value("shaky", clip) < 0.015 < value("shaky", shaken(clip, generator))
+    assert value("still", clip[:1]) == 0.0
+    assert value("blur", np.full((3, 32, 32, 3), 90, np.uint8)) is None
+    contrast = (clip.astype(np.float32) * 0.5 + 60).astype(np.uint8)
+    assert abs(value("blur", contrast) - value("blur", clip)) < 0.03  # where the variance of the Laplacian quarters
+
+
+def test_the_blur_of_an_edge_is_that_of_the_formula():
+    """Of a step of height 1 the mean of nine makes a ramp: one pixel of nine of the difference is left."""
+    step = np.zeros((40, 8), np.float32)
+    step[20:] = 100.0
+    assert blur_of_picture(step) == pytest.approx(1 / 9)
+    ramp = np.clip(np.arange(40, dtype=np.float32)[:, None] - 10, 0, 20) * 5 + np.zeros((1, 8), np.float32)
+    assert blur_of_picture(ramp) > 0.8
+
+
+@pytest.mark.parametrize("moved", [(0, 0), (3, -5), (-7, 2)])
+def test_the_shift_between_two_pictures_is_found(moved):
+    picture = scene(5, frames=1, side=128)[0].astype(np.float32).mean(axis=2)
+    assert shift_of_pictures(picture, np.roll(picture, moved, (0, 1))) == pytest.approx(moved, abs=0.3)
+    assert shift_of_pictures(picture, scene(6, frames=1, side=128)[0].astype(np.float32).mean(axis=2)) is None
+
+
+def test_near_duplicates_are_found_by_bits_and_the_largest_stays():
+    module = VIDEO_FILTERS.get("near-duplicate")
+    clip = scene(8, frames=12)
+    clips = {"a": copied(clip, np.random.default_rng(0)), "b": clip, "c": scene(9, frames=12), "d": clip}
+    hashes = [module.measure(seen_of(frames))[module.HASH] for frames in clips.values()]
+    table = pa.table({"video_id": list(clips), "shorter_side": [76, 96, 96, 96], "seconds": [1.0] * 4,
+                      "picture_hash": pa.array(hashes, pa.binary()), "group_id": ["x", "y", "z", "y"]})  # fmt: skip
+    settled = module.settle(module.Config(), module.claims(module.Config(), table)).to_pylist()
+    bits = {list(clips)[row["row"]]: row["duplicate_bits"] for row in settled if row["duplicate_bits"] <= 11}
+    assert set(bits) == {"a", "d"} and bits["d"] == 0
+    apart = np.bitwise_count(np.frombuffer(hashes[0], np.uint8) ^ np.frombuffer(hashes[1], np.uint8)).sum()
+    assert bits["a"] == apart
+    assert module.measure(seen_of(np.full((3, 32, 32, 3), 90, np.uint8)))[module.HASH] is None
+
+
+def test_videos_of_one_group_are_near_duplicates_without_a_hash():
+    module = VIDEO_FILTERS.get("near-duplicate")
+    table = pa.table({"video_id": ["a", "b", "c"], "shorter_side": [96] * 3, "seconds": [1.0, 2.0, 1.0],
+                      "picture_hash": pa.array([None] * 3, pa.binary()), "group_id": ["x", "x", None]})  # fmt: skip
+    assert module.settle(module.Config(), module.claims(module.Config(), table)).to_pylist() == [
+        {"row": 0, "duplicate_bits": 0}
+    ]
+
+
+class TwoWords:
+    """Texts and frames on two axes: what is good lies along the first."""
+
+    def encode_texts(self, texts):
+        import torch
+
+        from cvr_data.features.protocol import TextFeatures
+
+        pooled = torch.tensor([[1.0, 0.0] if text == "Beautiful photo." else [0.0, 1.0] for text in texts])
+        return TextFeatures(
+            pooled[:, None], torch.ones(len(texts), 1, dtype=torch.bool), pooled, torch.ones(len(texts))
+        )
+
+    def encode_videos(self, videos):
+        import torch
+
+        from cvr_data.features.protocol import VideoFeatures
+
+        frames = torch.tensor([[[3.0, 0.0], [3.0, 0.0]], [[0.02, 0.0198], [9.0, 9.0]]])
+        return VideoFeatures(frames[: len(videos)], torch.tensor([[True, True], [True, False]])[: len(videos)])
+
+
+def test_the_look_is_the_softmax_of_two_opposite_texts_over_the_frames_that_are_there():
+    found = judge(Aesthetic(), ["a", "b"], TwoWords())
+    cosine = np.array([0.02, 0.0198]) / np.hypot(0.02, 0.0198)
+    assert found[0] == 1.0
+    assert found[1] == pytest.approx(1 / (1 + np.exp(-100 * (cosine[0] - cosine[1]))), abs=1e-4)
+
+
+def test_the_look_needs_embeddings(one_line_error, one_video):
+    assert "pass --embeddings" in one_line_error("filter-videos", one_video, "-f", "aesthetic")
+
+
+@pytest.fixture
+def one_video(tmp_path, cvr):
+    """Videos of one clip."""
+    (tmp_path / "clips").mkdir()
+    write_mp4(tmp_path / "clips" / "a.mp4", scene(1, frames=12), fps=FPS)
+    (tmp_path / "clips" / "captions.csv").write_text("file,caption\na.mp4,a disc moves\n")
+    assert cvr("import", "folder", tmp_path / "clips", "--out", tmp_path / "videos").code == 0
+    return tmp_path / "videos"
+
+
+@pytest.mark.engine
+def test_burnt_in_text_is_told_by_the_share_that_it_covers():
+    pytest.importorskip("rapidocr", reason="cvr[ocr] is not installed")
+    clip = scene(2, frames=3, side=320)
+    lines = subtitled(clip, np.random.default_rng(1))
+    assert value("burnt-in-text", clip) < 0.02 < value("burnt-in-text", lines) < 0.15
