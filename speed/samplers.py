@@ -2,8 +2,8 @@
 
     cvr import synthetic --out videos && cvr embed videos -o size=160 -o frames=22 --out embeddings   # every frame
     cvr fit-heads embeddings --videos videos
-    python speed/samplers.py embeddings videos --frames 8 12 --joined 16 --fps 12
-    python speed/samplers.py msrvtt-embeddings msrvtt-split --frames 3 4 --joined 8          # folders of `cvr run real`
+    python speed/samplers.py embeddings videos --frames 8 12 --joined 12 16 --fps 12
+    python speed/samplers.py msrvtt-embeddings msrvtt-split --frames 3 4 --joined 6 8        # folders of `cvr run real`
 
 Text to video over the captions of the test split: every frame was encoded once, a sampler takes some of them, and a
 video is their mean; nothing else differs. Films of two clips each, one after the other, ask for what is told of one

@@ -22,6 +22,7 @@ CASES = [
     ("tirg", {}),
     ("fdca", {"width": 8, "heads": 2, "dropout": 0.0, "fusion_dropout": 0.0}),
     ("fdca", {"mode": "faithful", "depth": 1, "dropout": 0.0}),
+    ("composer", {"width": 8, "heads": 2, "noise": 0.0, "dropout": 0.0, "fusion_dropout": 0.0}),
     ("drl", {"positions": 16}),
     ("clip4clip", {"positions": 16}),
     ("covr-blip", {"width": 8, "layers": 1, "heads": 2}),

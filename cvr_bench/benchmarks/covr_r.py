@@ -33,6 +33,7 @@ CHALLENGE = "https://huggingface.co/datasets/orange-fox/CoVR-R"
 FILES = ("merged_webvid_ss2.json", "labels/merged_webvid_ss2.json")
 BLIND_FILES = ("test-set_no-labels.json",)
 SOURCES = ("webvid", "ss2")
+ENDINGS = {"webvid": ".mp4", "ss2": ".webm"}
 PUBLISHED = {"queries": 2634}
 MEANS = {"R_mean": Mean(("R@1", "R@5", "R@10"))}
 """What the released code prints beside its recalls."""
@@ -44,6 +45,9 @@ class Config(Counted):
     """The folder that holds the files."""
     split: Literal["test", "challenge-test"] = "test"
     """The split to score; challenge-test has no published targets."""
+    videos: Path | None = None
+    """Of challenge-test: the folder of its videos, which are what is ranked; WebVid's as 112/1016223889.mp4, as answers
+    name them."""
 
 
 EXAMPLE = {"": (3, 5), "reference=keep": (3, 5)}
@@ -74,26 +78,55 @@ def load(config: Config) -> Task:
 
 
 def load_blind(config: Config) -> Task:
-    """Return the queries of the challenge; the gallery is the videos of its release, which no file lists."""
+    """Return the queries of the challenge; the gallery is the videos of its release, which no file lists.
+
+    With the folder of the videos each query is ranked against those of its own source, as participants do.
+
+    Raises:
+        CvrError: another split, no file, or no videos of a source in the folder.
+    """
     if config.split != "challenge-test":
         raise CvrError(f"covr-r: {config.split} has published targets; only the challenge is blind.")
     (path,) = files(config)
-    return composed_task(f"covr-r-{config.split}", _rows(path, has_targets=False), [], Protocol(gallery="listed"))
+    rows, name = _rows(path, has_targets=False), f"covr-r-{config.split}"
+    if config.videos is None:
+        return composed_task(name, rows, [], Protocol(gallery="listed"))
+    of_source = {source: sorted(answer_names(config.videos, source)) for source in SOURCES}
+    if missing := sorted({row.slices["source"] for row in rows} - {source for source, ids in of_source.items() if ids}):
+        raise CvrError(f"{config.videos} has no videos of {missing[0]}, which end in {ENDINGS[missing[0]]}.")
+    own = {source: frozenset(ids) for source, ids in of_source.items()}
+    candidates = {row.query_id: own[row.slices["source"]] for row in rows}
+    gallery = list(dict.fromkeys(video_id for ids in of_source.values() for video_id in ids))
+    return composed_task(name, rows, gallery, Protocol(gallery="listed"), candidates=candidates)
+
+
+def answer_names(videos: Path, source: str) -> dict[str, str]:
+    """Video id -> how an answer names it: a video of WebVid by the folder that it lies in, too."""
+    found = {}
+    for path in sorted(videos.rglob(f"*{ENDINGS[source]}")):
+        relative = path.relative_to(videos).with_suffix("").parts
+        found[path.stem] = "/".join(relative[-2:]) if source == "webvid" else path.stem
+    return found
+
+
+def query_key(source: str, entry: dict[str, Any]) -> str:
+    """How a query is called here: both sources count from 1."""
+    return f"{source}-{id_text(entry.get('id'))}"
 
 
 def _rows(path: Path, *, has_targets: bool) -> list[QueryRow]:
     rows = []
-    for source, entry in _entries(path):
+    for source, entry in queries_of_file(path):
         ends = [_video(entry, name, path) for name in ("video_source", *["video_target"] * has_targets)]
         number, text = id_text(entry.get("id")), entry.get("modification_text")
         if not number or not isinstance(text, str) or not text.strip():
             raise CvrError(f"{path}: a query of {source} has no 'id' or no 'modification_text': {str(entry)[:80]}.")
         slices = {"source": source}
-        rows.append(QueryRow(f"{source}-{number}", ends[0], text.strip(), tuple(ends[1:]), slices=slices))
+        rows.append(QueryRow(query_key(source, entry), ends[0], text.strip(), tuple(ends[1:]), slices=slices))
     return rows
 
 
-def _entries(path: Path) -> list[tuple[str, dict[str, Any]]]:
+def queries_of_file(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """The queries with their source: a list of objects that have one each, or one object with both."""
     content = read_json(path)
     groups = content if isinstance(content, list) else [content]
@@ -115,4 +148,9 @@ def _video(entry: dict[str, Any], name: str, path: Path) -> str:
     found = id_text(entry.get(name))
     if not found:
         raise CvrError(f"{path}: the query {entry.get('id')} has no {name!r}.")
-    return found.replace("\\", "/").rpartition("/")[2].removesuffix(".mp4").removesuffix(".webm")
+    return video_of_name(found)
+
+
+def video_of_name(name: str) -> str:
+    """The id of a video that is called with its folder, its ending, or both."""
+    return name.replace("\\", "/").rpartition("/")[2].removesuffix(".mp4").removesuffix(".webm")

@@ -1,4 +1,4 @@
-"""Write, or check, the file that a benchmark's server takes: CIRR, CIRCO, the CVPR 2025 VidLLM challenge."""
+"""Write, or check, the file that a benchmark's server takes: CIRR, CIRCO, CoVR-R, the CVPR 2025 VidLLM challenge."""
 
 from pathlib import Path
 
@@ -24,16 +24,16 @@ def submit_command(
     """Write what the server of BENCHMARK takes, after the checks that it makes; nothing is sent.
 
     cirr gives two files, for recall and recall_subset; circo one; dense-webvid-covr the query embeddings of the
-    challenge's 1,000 rows, whose width is that of its BLIP gallery.
+    challenge's 1,000 rows, whose width is that of its BLIP gallery; covr-r (-D videos=FOLDER) 50 videos per query.
 
     Example: cvr submit cirr --model sum -e embeddings -O cirr.json
     """
-    from cvr_bench.submit.submit import check_submission, write_submission_answers
+    from cvr_bench.submit.submit import check_submission, who_takes, write_submission_answers
 
     machine, name = machine_of_command(), benchmark.replace("_", "-")
     data_options = (f"annotations={machine.root(name)}", *data_options)
     if check is not None:
-        click.echo(f"{check}: {check_submission(benchmark, data_options, check)}; its server would take it.")
+        click.echo(f"{check}: {check_submission(benchmark, data_options, check)}; {who_takes(name)} would take it.")
         return
     if model is None or out is None:
         raise CvrError("submit takes --model and --out, or --check FILE.")

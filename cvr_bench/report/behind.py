@@ -34,9 +34,10 @@ class QueryLists:
             for metric in metrics:
                 if metric.startswith("R@"):
                     k = int(metric[2:])
+                    best = "in the first place" if k == 1 else f"among the {k} best"
                     parts = [
-                        self._drawn(f"With a target among the {k} best", label, np.flatnonzero(ranks <= k)),
-                        self._drawn(f"Without one among the {k} best", label, np.flatnonzero(ranks > k)),
+                        self._drawn(f"With a target {best}", label, np.flatnonzero(ranks <= k)),
+                        self._drawn(f"Without one {best}", label, np.flatnonzero(ranks > k)),
                     ]
                     found[label, metric] = self.lists.add(f"{label}, {metric}", parts, back)
             ends = self.lists.add(f"{label}, ranks", self._ends(label), back)

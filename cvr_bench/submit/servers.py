@@ -1,10 +1,11 @@
-"""Files for the test servers of CIRR and CIRCO, checked as the servers check them before anything is sent.
+"""Files for the test servers of CIRR, CIRCO and CoVR-R, checked as the servers check them before anything is sent.
 
     task = cirr.load_blind(cirr.Config(annotations=..., split="test1"))
     write_submission(path, cirr_submission("recall", best_items(retriever, task, 50), task))
 
 Source: the servers' rules, https://github.com/Cuberick-Orion/CIRR/blob/cirr_dataset/Test-split_server.md and
-https://github.com/miccunifi/CIRCO#test-evaluation-server.
+https://github.com/miccunifi/CIRCO#test-evaluation-server. Of CoVR-R's challenge no rules were at hand: the form is that
+of a participant's program and its checker, https://github.com/neilyysun-ui/cola-for-covr-r at d68c45f.
 """
 
 import json
@@ -12,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from cvr_bench.benchmarks import covr_r
 from cvr_bench.tasks.task import Task
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.whole_files import write_bytes
@@ -20,6 +22,7 @@ CIRR_VERSION = "rc2"
 CIRR_COUNTS = {"recall": 50, "recall_subset": 3}
 """Metric -> names per query."""
 CIRCO_COUNT = 50
+COVR_R_COUNT = 50
 MOST_BYTES = 5_000_000
 """CIRR's server takes no larger file."""
 
@@ -67,11 +70,53 @@ def check_circo_submission(submission: Submission, task: Task) -> None:
     _check_answers(answers, CIRCO_COUNT, task)
 
 
-def write_submission(path: Path, submission: Submission) -> None:
+def covr_r_submission(
+    best: Mapping[str, Sequence[str]],
+    queries: Sequence[tuple[str, dict[str, Any]]],
+    names: Mapping[str, dict[str, str]],
+) -> list[dict[str, list[dict[str, Any]]]]:
+    """Return what CoVR-R's challenge takes: 50 videos per query, by source, and no trace of reasoning.
+
+    Args:
+        best: query -> its videos, best first.
+        queries: source and entry of each, as published.
+        names: source -> id of a video -> how answers call it.
+    """
+    groups: dict[str, list[dict[str, Any]]] = {source: [] for source in covr_r.SOURCES}
+    for source, entry in queries:
+        targets = [names[source][video_id] for video_id in best[covr_r.query_key(source, entry)]]
+        kept = {name: entry[name] for name in ("id", "video_source")}
+        groups[source].append({**kept, "video_target": targets, "reasoning_trace": []})
+    return [{source: rows} for source, rows in groups.items()]
+
+
+def check_covr_r_submission(answers: Sequence[tuple[str, dict[str, Any]]], task: Task) -> None:
+    """Refuse what a participant's checker refuses, and videos of WebVid without their folder where queries have it.
+
+    Raises:
+        CvrError: the queries, or the videos of one, are wrong.
+    """
+    found: dict[str, list[str]] = {}
+    for source, entry in answers:
+        key, targets = covr_r.query_key(source, entry), entry.get("video_target")
+        if not isinstance(targets, list) or not isinstance(entry.get("reasoning_trace"), list):
+            raise CvrError(f"{task.name}: video_target and reasoning_trace of query {key} should be lists.")
+        if key in found:
+            raise CvrError(f"{task.name}: query {key} is there twice.")
+        in_folders = source == "webvid" and "/" in str(entry.get("video_source"))
+        if in_folders and (bare := [name for name in targets if "/" not in str(name)]):
+            raise CvrError(f"{task.name}: query {key} names {first_few(map(str, bare))} without the folder.")
+        found[key] = [covr_r.video_of_name(str(name)) for name in targets]
+        if covr_r.video_of_name(str(entry.get("video_source"))) in found[key]:
+            raise CvrError(f"{task.name}: query {key} answers its own reference.")
+    _check_answers(found, COVR_R_COUNT, task)
+
+
+def write_submission(path: Path, submission: Submission | Sequence[Submission], most: int | None = MOST_BYTES) -> None:
     """Write the JSON file. Raises CvrError: it would be larger than a server takes."""
     content = json.dumps(submission, separators=(",", ":")).encode()
-    if len(content) > MOST_BYTES:
-        raise CvrError(f"{path}: {len(content)} bytes are more than the {MOST_BYTES} that the server takes.")
+    if most is not None and len(content) > most:
+        raise CvrError(f"{path}: {len(content)} bytes are more than the {most} that the server takes.")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, content)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_bench.benchmarks import BENCHMARKS, KeepsTargets, circo
+from cvr_bench.benchmarks import BENCHMARKS, KeepsTargets, circo, covr_r
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.models.parts.trained import dense_model
 from cvr_bench.scoring.blocks import score_matrix
@@ -22,10 +22,13 @@ from cvr_bench.submit.query_features import read_submitted_features, submitted_n
 from cvr_bench.submit.servers import (
     CIRCO_COUNT,
     CIRR_COUNTS,
+    COVR_R_COUNT,
     check_circo_submission,
     check_cirr_submission,
+    check_covr_r_submission,
     circo_submission,
     cirr_submission,
+    covr_r_submission,
     write_submission,
 )
 from cvr_bench.tasks.task import Query, Task
@@ -34,7 +37,8 @@ from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.registry import split_options
 from cvr_data.core.whole_files import write_bytes
 
-BLIND_SPLITS = {"cirr": "test1", "circo": "test", "dense-webvid-covr": "challenge-test"}
+BLIND_SPLITS = {"cirr": "test1", "circo": "test", "dense-webvid-covr": "challenge-test",
+                "covr-r": "challenge-test"}  # fmt: skip
 """Benchmarks with a server -> the split it scores."""
 CHALLENGE_WIDTH = 256
 """The challenge's own gallery are BLIP embeddings of that width."""
@@ -54,6 +58,8 @@ def write_submission_answers(benchmark: str, options: Sequence[str], model: Retr
     task = _blind_task(name, options)
     if name == "circo":
         write_submission(out, circo_submission(submission_answers(model, task, CIRCO_COUNT), task))
+    elif name == "covr-r":
+        _write_covr_r(options, model, out, task)
     else:
         queries_QD = dense_model(model, "this model").embed(task.queries).numpy()
         _check_challenge(queries_QD, task)
@@ -72,11 +78,17 @@ def check_submission(benchmark: str, options: Sequence[str], path: Path) -> str:
         "cirr": _check_cirr_file,
         "circo": _check_circo_file,
         "dense-webvid-covr": _check_challenge_file,
+        "covr-r": _check_covr_r_file,
     }
     name = _with_server(benchmark)
     if not path.is_file():
         raise CvrError(f"{path} is not there.")
     return checks[name](options, path)
+
+
+def who_takes(benchmark: str) -> str:
+    """Return whose rules the check of a benchmark's file follows."""
+    return "the checker of a participant" if benchmark.replace("_", "-") == "covr-r" else "its server"
 
 
 def submission_answers(retriever: Retriever, task: Task, count: int, *, chunk: int = 256) -> dict[str, list[str]]:
@@ -159,6 +171,28 @@ def _write_cirr(options: Sequence[str], model: Retriever, out: Path) -> list[Pat
         write_submission(path, cirr_submission("recall" if metric == "recall" else "recall_subset", best, task))
         paths.append(path)
     return paths
+
+
+def _write_covr_r(options: Sequence[str], model: Retriever, out: Path, task: Task) -> None:
+    config = _covr_r_config(options)
+    if config.videos is None:
+        raise CvrError("covr-r: no file lists the challenge's gallery; pass -D videos=FOLDER with its videos.")
+    names = {source: covr_r.answer_names(config.videos, source) for source in covr_r.SOURCES}
+    queries = covr_r.queries_of_file(covr_r.files(config)[0])
+    best = submission_answers(model, task, COVR_R_COUNT)
+    write_submission(out, covr_r_submission(best, queries, names), most=None)
+
+
+def _check_covr_r_file(options: Sequence[str], path: Path) -> str:
+    task = covr_r.load_blind(_covr_r_config(options))
+    check_covr_r_submission(covr_r.queries_of_file(path), task)
+    unknown = "" if task.gallery else "; that they are in the gallery was not checked, for want of -D videos=FOLDER"
+    counts = f"{len(task.queries)} queries, {COVR_R_COUNT} videos each"
+    return f"{task.name}: {counts}{unknown}"
+
+
+def _covr_r_config(options: Sequence[str]) -> covr_r.Config:
+    return BENCHMARKS.config("covr-r", {"split": BLIND_SPLITS["covr-r"], **split_options(options, "covr-r")})
 
 
 def _check_cirr_file(options: Sequence[str], path: Path) -> str:

@@ -14,6 +14,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine, mapped_in_order
 from cvr_data.core.progress import Progress
 from cvr_data.core.text_bands import MINILM
+from cvr_data.features.kept_vectors import kept_vectors, name_of_maker
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
@@ -36,7 +37,8 @@ def text_encoder_of(embeddings: Path) -> str:
 def text_similarities(pairs: pa.Table, embeddings: Path | None, encoder: str = MINILM) -> pa.Array:
     """Return float32 cosines of reference and target caption by one encoder of texts.
 
-    Captions are read where `embeddings` has them by this very encoder; all others are encoded by it here.
+    Captions are read where `embeddings` has them by this very encoder; all others are encoded by it here, or were
+    by an earlier command in the same company (`features.kept_vectors`).
 
     Raises:
         CvrError: the encoder takes no texts.
@@ -66,7 +68,12 @@ def _text_encoder(embeddings: Path | None, key: str | None, name: str) -> Encode
         loaded = ENCODERS.get(name).load(ENCODERS.config(name))
         if not loaded.text_dim:
             raise CvrError(f"The encoder {name!r} takes no texts; choose another.")
-        return lambda texts: loaded.encode_texts(texts).pooled_BD.numpy()
+        maker = name_of_maker(loaded)
+
+        def made(texts: Sequence[str]) -> np.ndarray:
+            return loaded.encode_texts(texts).pooled_BD.numpy()
+
+        return made if maker is None else partial(kept_vectors, maker, encode=made)
 
     def encode(texts: Sequence[str]) -> np.ndarray:
         is_known = np.zeros(len(texts), bool) if store is None else np.asarray(store.has_texts(texts))

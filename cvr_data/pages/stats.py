@@ -91,7 +91,7 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0, evide
     triplets, numbers = dataset.triplets, triplet_statistics(dataset.triplets, dataset.videos)
     made_of = lineage([folder])
     rows, lists = RowsOfTriplets(triplets), TripletLists(triplets, seed)
-    facts = [*stats_facts(numbers, rows, lists), *_sources(numbers["all"])]
+    facts = [*stats_facts(numbers, rows, lists), *_sources(numbers["all"], dataset.videos, rows, lists)]
     steps = funnel_bars(folder, losses_behind(made_of, lists.lists, seed))
     return StatsPage(
         title=str(dataset.artifact.manifest.get("name") or folder.resolve().name),
@@ -122,11 +122,18 @@ def stats_page_html(page: StatsPage) -> str:
     return page_with_clips(made.get_template("stats.html.j2").render(page=page, words=words_on_page), page.clips)
 
 
-def _sources(whole: Mapping[str, Any]) -> list[tuple[str, Linked]]:
+def _sources(
+    whole: Mapping[str, Any], videos: pa.Table | None, rows: RowsOfTriplets, lists: TripletLists
+) -> list[tuple[str, Linked]]:
+    by_source, by_licence = (rows.of_videos(videos, name) for name in ("source", "licence"))
     return [
-        ("Sources of the videos", [(triplet_counts_text(whole["sources"]), "")]),
-        ("Licences of the videos", [(triplet_counts_text(whole["licences"]), "")]),
+        ("Sources of the videos", linked_counts(whole["sources"], by_source, lists, "Videos of", "top")),
+        ("Licences of the videos", linked_counts(whole["licences"], by_licence, lists, "Videos under", "top")),
     ]
+
+
+def _labels_on_page(labels: Mapping[str, int]) -> str:
+    return triplet_counts_text({label.replace("_", " "): count for label, count in labels.items()})
 
 
 def _worth(
@@ -145,7 +152,7 @@ def _worth(
 def _composition(manifest: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists) -> Linked:
     """What was said of the queries before the build chose among them; of those that stayed, links."""
     asked = [
-        (f"{split}: {triplet_counts_text(told['labels'])}; {told['left_of_1000']} of 1000 remain. ", "")
+        (f"{split}: {_labels_on_page(told['labels'])}; {told['left_of_1000']} of 1000 remain. ", "")
         for split, told in (manifest.get("composition") or {}).items()
     ]
     if not asked:

@@ -80,6 +80,26 @@ class RowsOfTriplets:
         ]
         return np.flatnonzero(np.array(is_vague, bool)[texts.indices.to_numpy()]) if is_vague else self.all[:0]
 
+    def of_videos(self, videos: pa.Table | None, name: str) -> Rows:
+        """Return value -> rows with a video that has it in a column of the videos table."""
+        if videos is None:
+            return {}
+        ids, rows = self.ends
+        places = pc.index_in(ids, videos.column("video_id").combine_chunks())
+        is_known = pc.is_valid(places)
+        values = pc.fill_null(videos.column(name).combine_chunks().take(places.filter(is_known)), "unknown")
+        return rows_by_value(values, rows[is_known.to_numpy(zero_copy_only=False)])
+
+    @cached_property
+    def with_duplicates(self) -> np.ndarray:
+        """Rows with a video that has near-duplicates among the others."""
+        groups, rows = self._of_ends("groups")
+        pairs = (
+            pa.table({"group": groups, "id": self.ends[0]}).group_by(["group"]).aggregate([("id", "count_distinct")])
+        )
+        several = pairs.filter(pc.greater(pairs.column("id_count_distinct"), 1)).column("group").drop_null()
+        return rows[pc.is_in(groups, several.combine_chunks()).to_numpy(zero_copy_only=False)]
+
     def shared(self, name: str, pair: str) -> np.ndarray:
         """Return the rows of two splits (`train-test`) whose videos, groups or texts both have."""
         values, rows = self._of_ends(name)
@@ -119,6 +139,7 @@ def stats_facts(numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: Triplet
     whole = numbers["all"]
     by_split = {split: found["triplets"] for split, found in numbers["splits"].items()}
     every = lists.link("All triplets", rows.all, "top")
+    duplicates = lists.link("With near-duplicates of their videos", rows.with_duplicates, "top")
     several = lists.link("Queries with several targets", rows.several_targets, "top")
     return [
         ("Triplets", [(f"{whole['triplets']:,}", every)]),
@@ -129,7 +150,7 @@ def stats_facts(numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: Triplet
              (f"{whole['queries_with_several_targets']:,}", several), (" with several targets", "")],
         ),
         ("Videos", [(f"{whole['videos']:,}", every)]),
-        ("Near-duplicate groups", [(f"{whole['groups']:,}" if whole["groups"] else "unknown", "")]),
+        ("Near-duplicate groups", [(f"{whole['groups']:,}", duplicates) if whole["groups"] else ("unknown", "")]),
         ("Distinct texts", [(f"{whole['texts']:,}", every), (f", of {whole['words']:,} words", "")]),
     ]  # fmt: skip
 

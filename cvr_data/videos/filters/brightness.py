@@ -28,7 +28,7 @@ _BAND = Band(COLUMN, "too_dark", "too_bright")
 @dataclass(frozen=True, kw_only=True)
 class Config:
     low: float | None = 20.0
-    """Mean luma, at least: night scenes that can be seen have 25 and more (speed/video_filters.py)."""
+    """Mean luma, at least: a card with red letters on black has 25."""
     high: float | None = 235.0
     """Mean luma, at most: what video calls white (BT.601)."""
 

@@ -1,6 +1,7 @@
 """cvr submit: files that servers take, written and checked, on samples and on the servers' own examples."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,6 +73,34 @@ def test_the_challenge_gets_one_row_of_256_numbers_per_query(cvr, one_line_error
     ):
         np.save(path, changed)
         assert message in one_line_error("submit", "dense-webvid-covr", "--check", path, *words)
+
+
+def test_covr_r_gets_fifty_videos_of_the_querys_own_source(cvr, one_line_error, tmp_path):
+    names = [f"folder/{number}.mp4" for number in (2001, *range(60))] + [f"{number}.webm" for number in range(70, 130)]
+    for name in names:
+        (tmp_path / "videos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "videos" / name).touch()
+    features = embed_ids(tmp_path / "made", {Path(name).stem for name in names}, dim=8)
+    words = ["-D", f"annotations={SAMPLES / 'covr-r'}", "-D", "counts=any"]
+    path, run = tmp_path / "answers.json", ["submit", "covr-r", "-m", "sum", "-e", features, *words]
+    assert "pass -D videos=FOLDER" in one_line_error(*run, "-O", path)
+    videos = ["-D", f"videos={tmp_path / 'videos'}"]
+    outcome = cvr(*run, *videos, "-O", path)
+    assert outcome.code == 0, outcome.err
+    assert "2 queries, 50 videos each" in outcome.out
+    assert "the checker of a participant would take it" in cvr("submit", "covr-r", "--check", path, *words, *videos).out
+    content = json.loads(path.read_text())
+    webvid, ss2 = content[0]["webvid"], content[1]["ss2"]
+    assert [list(group) for group in content] == [["webvid"], ["ss2"]]
+    assert (webvid[0]["id"], webvid[0]["video_source"], ss2[0]["video_source"]) == (7, "folder/2001", 77)
+    assert all(name.startswith("folder/") and name != "folder/2001" for name in webvid[0]["video_target"])
+    assert set(ss2[0]["video_target"]) <= {str(number) for number in range(70, 130)} - {"77"}
+    webvid[0]["video_target"][0] = "2002"
+    path.write_text(json.dumps(content))
+    assert "names 2002 without the folder" in one_line_error("submit", "covr-r", "--check", path, *words)
+    webvid[0]["video_target"][0] = "folder/2001"
+    path.write_text(json.dumps(content))
+    assert "query webvid-7 answers its own reference" in one_line_error("submit", "covr-r", "--check", path, *words)
 
 
 def test_what_is_missing_is_said_in_one_line(one_line_error, tmp_path, monkeypatch):

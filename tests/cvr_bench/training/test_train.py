@@ -109,6 +109,7 @@ def assert_same(first, second):
         ("combiner", {"projection": 32, "hidden": 32, "dropout": 0.0}, 30),
         pytest.param("fdca", {"width": 32, "dropout": 0.0, "fusion_dropout": 0.0}, 60, marks=pytest.mark.slow),
         pytest.param("fdca", {"mode": "faithful", "depth": 1, "dropout": 0.0}, 30, marks=pytest.mark.slow),
+        pytest.param("composer", {"dropout": 0.0, "fusion_dropout": 0.0}, 60, marks=pytest.mark.slow),
     ],
 )
 def test_a_model_learns_triplets_by_heart(tmp_path, name, options, wanted):

@@ -190,6 +190,11 @@ def test_rows_with_two_changes_and_shared_texts_are_found():
     assert sorted(set(found.shared("texts", "train-test").tolist())) == [0, 2]
     assert sorted(set(found.shared("videos", "train-test").tolist())) == [0, 2]
     assert found.vague.tolist() == [1]
+    videos = pa.table({"video_id": ["r", "u"], "source": ["web", None]})
+    assert {name: of.tolist() for name, of in found.of_videos(videos, "source").items()} == {"web": [0], "unknown": [1]}
+    groups = {"reference_group_id": "g", "target_group_id": None}
+    twins = [{**rows[0], **groups}, {**rows[1], **groups}, {**rows[2], "reference_group_id": "h"}]
+    assert RowsOfTriplets(pa.Table.from_pylist(twins, TRIPLETS)).with_duplicates.tolist() == [0, 1]
     assert rows_by_bin(np.array([0.0, 1, 2, np.nan, 3]), [0, 1, 2, 3])[2].tolist() == [2, 4]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -278,3 +279,26 @@ def test_burnt_in_text_is_told_by_the_share_that_it_covers():
     clip = scene(2, frames=3, side=320)
     lines = subtitled(clip, np.random.default_rng(1))
     assert value("burnt-in-text", clip) < 0.02 < value("burnt-in-text", lines) < 0.15
+
+
+def test_a_filter_whose_library_is_missing_names_the_extra(one_line_error, monkeypatch):
+    module = VIDEO_FILTERS.get("burnt-in-text")
+    module._detector.cache_clear()
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)  # as where it is not installed
+    assert "pip install 'cvr[ocr]'" in one_line_error("filter-videos", "nowhere", "-f", "+burnt-in-text")
+
+
+def test_a_filter_of_ones_own_is_named_by_its_dotted_path(one_video, cvr, tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    source = Path(VIDEO_FILTERS.get("brightness").__file__).read_text()
+    source = source.replace('COLUMN = "brightness"', 'COLUMN = "glow"').replace(
+        "from cvr_data.videos.filters._band", "from mine.band"
+    )
+    (tmp_path / "mine" / "band.py").write_text("from cvr_data.videos.filters._band import *\n")
+    (tmp_path / "mine" / "glow.py").write_text(source)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    out = cvr("filter-videos", one_video, "-f", "mine.glow:low=250,high=none", "--out", "kept")
+    assert out.code == 0, out.err
+    assert "1 too_dark" in out.out and "glow" in out.out
+    assert (tmp_path / "videos-measures-mine-glow").is_dir()

@@ -4,14 +4,17 @@ import json
 import sqlite3
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.encoders.embedder import Embedder
 from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput
 from cvr_data.features.store import FeatureStore
+from cvr_data.tables import DISTRACTORS
 from tests.embedding_server import EmbeddingServer, Reply, pieces_of
 from tests.native_embedders import FILMS, FRAMES, grey_embedding, write_film_triplets, write_films
 
@@ -152,6 +155,27 @@ def test_reference_and_text_are_one_input_and_audits_embed_anew(cvr, server, tmp
     assert any(pictures == other[::-1] for pictures in backwards for other in backwards), "no film was turned round"
     asked = len(server.bodies)
     assert cvr(*bench, "--out", tmp_path / "again").code == 0 and len(server.bodies) == asked
+
+
+@pytest.mark.slow
+def test_distractors_join_the_gallery_and_its_audits(cvr, server, words, tmp_path, monkeypatch):
+    monkeypatch.setenv("CVR_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    out, videos = tmp_path / "features", write_films(tmp_path)
+    assert cvr("embed", videos, "--encoder", "embedder", *words, "--out", out).code == 0
+    triplets = write_film_triplets(tmp_path, 2)
+    row = {"query_id": "q", "video_id": "bright", "reference_id": "grey", "target_id": "dark"}
+    with ArtifactWriter(tmp_path / "distractors", stage="mine-distractors") as writer:
+        writer.write_part(0, pa.Table.from_pylist([row], schema=DISTRACTORS))
+        writer.finish()
+    bench = ["bench", "--model", "embedder", "--data", triplets, "-e", out, "--json", "--out", tmp_path / "results"]
+    found = cvr(*bench, "--distractors", tmp_path / "distractors")
+    assert found.code == 0, found.err
+    (run,) = json.loads(found.out)
+    assert run["metrics"]["R@1"]["value"] == 100.0
+    assert run["chance"]["R@1"] == 25.0, "among three named videos and the distractor"
+    queries = [pictures for body in server.bodies for pictures, text in map(pieces_of, [body]) if pictures and text]
+    assert len(queries) > 2, "the audit asked for other frames and texts"
 
 
 def test_a_server_that_is_not_there_or_takes_no_key_is_one_line(words, monkeypatch, server):
