@@ -100,11 +100,14 @@ class LazyGroup(click.Group):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Return the command, importing its file."""
+        from cvr_data.commands.options import refuse_no_numbers
+
         files = command_files()
         if name not in files:
             return None
         found = getattr(import_module(files[name]), f"{name.replace('-', '_')}_command")
         found.epilog = f"More: {page_of_command(name)}"
+        refuse_no_numbers(found)
         return found
 
     def summaries(self) -> dict[str, str]:

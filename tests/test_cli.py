@@ -22,6 +22,16 @@ def test_every_command_has_help_with_an_example(cvr, command):
     assert example.group(1) == command
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_no_option(one_line_error, value):
+    for words in (
+        ["embed", "x", "--dry-run", "--price-in"],
+        ["audit", "x", "--threshold"],
+        ["review", "x", "--overlap"],
+    ):
+        assert re.search("not a finite number|not in the range", one_line_error(*words, value))
+
+
 def test_a_command_file_imports_nothing_heavy():
     """One process imports them all, so the first that brings a library in is named with those that come after it."""
     code = (

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import inspect
+import math
 import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -93,6 +94,19 @@ class _NoPandas(MetaPathFinder):
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         if name == "pandas":
             raise ModuleNotFoundError(f"{name} is not looked for.", name=name)
+
+
+def refuse_no_numbers(command: click.Command) -> None:
+    """Let no option of a command be nan or infinite: click's ranges take both."""
+    for option in command.params:
+        if isinstance(option.type, click.types.FloatParamType) and option.callback is None:
+            option.callback = _finite
+
+
+def _finite(context: click.Context, option: click.Parameter, value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number.", context, option)
+    return value
 
 
 def out_option(default: str, meaning: str = "Folder to write.", *, anywhere: bool = False) -> Decorator:

@@ -62,7 +62,8 @@ class RetrievalSet:
             return found
         names = self._names(part)
         ends = tuple(f"-{end}" for end in PARTS[part])
-        tasks = sorted({name.rpartition("-")[0] for name in self._card if name.endswith(ends)})
+        folders = [path.name for path in self.folder.iterdir() if path.is_dir()] if self.folder.is_dir() else []
+        tasks = sorted({name.rpartition("-")[0] for name in self._card or folders if name.endswith(ends)})
         if tasks and not self.task:
             raise CvrError(f"{self.folder} has the tasks {', '.join(tasks)}; choose one with task=NAME.")
         raise CvrError(

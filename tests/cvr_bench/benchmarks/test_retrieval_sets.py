@@ -85,6 +85,8 @@ def test_a_set_with_several_tasks_asks_for_one(tmp_path):
     with pytest.raises(CvrError, match=r"has the tasks ti2v, tv2v; choose one with task=NAME") as caught:
         sample_task("vt2v", folder=tasks_of(tmp_path))
     assert "get it from https://huggingface.co/datasets" in str(caught.value)
+    with pytest.raises(CvrError, match=r"has the tasks ti2v, tv2v"):  # its folders say so, without a card
+        sample_task("vt2v", folder=SAMPLES / "momentseeker")
 
 
 def tasks_of(folder):
