@@ -52,7 +52,7 @@ class DrawnWorld:
         self.dim = self.text_dim = size.dim
         draw = torch.Generator().manual_seed(0)
         things_ND, looks_ND = (torch.randn(count, size.dim, generator=draw) for count in (size.things, size.looks))
-        noise = 0.5 * torch.randn(size.things, size.looks, size.frames, size.dim, generator=draw)
+        noise = 2.0 * torch.randn(size.things, size.looks, size.frames, size.dim, generator=draw)
         frames = things_ND[:, None, None] + looks_ND[None, :, None] + noise
         self.frames_NTD = F.normalize(frames, dim=-1).flatten(0, 1).to(device)
         self.words_ND = F.normalize(torch.randn(len(WORDS), size.dim, generator=draw), dim=-1).to(device)

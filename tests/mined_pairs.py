@@ -9,6 +9,7 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.runner import StageRun
 from cvr_data.pairs.columns import of_videos
+from cvr_data.pairs.strategies import ReadsDescriptions
 from cvr_data.tables import VIDEOS
 
 ORDER = [("reference_id", "ascending"), ("target_id", "ascending"), ("pair_id", "ascending")]
@@ -16,7 +17,10 @@ ORDER = [("reference_id", "ascending"), ("target_id", "ascending"), ("pair_id", 
 
 def mined(module, config, videos, embeddings=None, rows_per_part=1_000_000):
     """Return the pairs, sorted, and then those that were dropped, which have a `drop_reason`."""
-    videos = of_videos(False, check_columns(videos, VIDEOS, "test"))
+    checked = check_columns(videos, VIDEOS, "test")
+    videos = of_videos(False, checked)
+    if isinstance(module, ReadsDescriptions) and module.reads_descriptions(config):
+        videos = videos.append_column("description", checked.column("description"))
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "videos")
         with ArtifactWriter(source, stage="import-test") as writer:

@@ -17,8 +17,8 @@ from cvr_bench.search.nearest import Asked, Best, Nearest
 from cvr_data.core.mapped_rows import vectors_of
 from cvr_data.pairs.search.inverted_file import InvertedFile, centroids_of, check_installed
 
-PROBES = 64
-"""Cells that a query looks into, of some thousands."""
+PROBES = 256
+"""Cells that a query looks into, of some thousands: 64 of 4,096 found 0.92 of the best in 3.5 ms."""
 FURTHER = 10
 """Candidates per video that is wanted: bytes put some in the wrong order."""
 TRIED = 100

@@ -70,15 +70,15 @@ class Searcher:
         self.encoder.on_videos = lambda count: on_part("embedding the videos", count)
         gallery = [Item(video_id, Video(video_id)) for video_id in library.ids]
         self.retriever.index(gallery)
+        self.encoder.on_videos = lambda count: None
         self.nearest: Nearest | None = None
         self.inverted: Inverted | None = None
         if isinstance(self.retriever, DenseRetriever) and self.retriever.gallery_GD is not None:
             rows_GD = self.retriever.gallery_GD
-            far = None if self._is_of_mean_frames(rows_GD) else self._mean_frames(library.ids)
+            far = None if self._is_of_mean_frames(rows_GD) else self._mean_frames(library.ids, on_part)
             rows = [Rows(each, lambda count: on_part("rounding the vectors", count), small) for each in (rows_GD, far)
                     if each is not None]  # fmt: skip
             self.nearest = Nearest(*rows)
-        self.encoder.on_videos = lambda count: None
 
     def find(self, question: Question, k: int) -> list[Found]:
         """Return the k videos that answer a question best, best first; of equal ones the first of the table.
@@ -207,11 +207,12 @@ class Searcher:
         assert reference.video is not None
         return self.encoder.encode_videos([reference.video]).pooled_BD()[0]
 
-    def _mean_frames(self, video_ids: Sequence[str]) -> Tensor:
-        parts = [
-            self.encoder.encode_videos([Video(video_id) for video_id in video_ids[start : start + BATCH]]).pooled_BD()
-            for start in range(0, len(video_ids), BATCH)
-        ]
+    def _mean_frames(self, video_ids: Sequence[str], on_part: Told = lambda what, count: None) -> Tensor:
+        parts = []
+        for start in range(0, len(video_ids), BATCH):
+            videos = [Video(video_id) for video_id in video_ids[start : start + BATCH]]
+            parts.append(self.encoder.encode_videos(videos).pooled_BD())
+            on_part("embedding what texts are compared with", len(videos))
         return torch.cat(parts)
 
     def _is_of_mean_frames(self, rows_GD: Tensor) -> bool:

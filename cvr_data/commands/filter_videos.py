@@ -54,10 +54,16 @@ def filter_videos_command(
 
     Example: cvr filter-videos videos -f +shaky -f +still:low=3 --html histograms.html
     """
-    from cvr_data.videos.filter_videos import choose_video_filters, filter_values, filter_videos
+    from cvr_data.videos.filter_videos import (
+        check_features_given,
+        choose_video_filters,
+        filter_values,
+        filter_videos,
+    )
     from cvr_data.videos.measure_videos import measure_videos, measures_folder, measuring_filters
 
     chosen = choose_video_filters(filters)
+    check_features_given(chosen, embeddings)
     names = measuring_filters([each.name for each in chosen])
     measured = measure_videos(videos, names, measures or measures_folder(videos, names), overwrite=overwrite)
     artifact = filter_videos(measured.path, chosen, out, embeddings=embeddings, overwrite=overwrite)

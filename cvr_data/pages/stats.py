@@ -132,6 +132,10 @@ def _sources(
     ]
 
 
+def _labels_on_page(labels: Mapping[str, int]) -> str:
+    return triplet_counts_text({label.replace("_", " "): count for label, count in labels.items()})
+
+
 def _worth(
     numbers: dict[str, Any], manifest: Mapping[str, Any], evidence: Evidence, rows: RowsOfTriplets, lists: TripletLists
 ) -> list[tuple[str, Linked]]:
@@ -148,7 +152,7 @@ def _worth(
 def _composition(manifest: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists) -> Linked:
     """What was said of the queries before the build chose among them; of those that stayed, links."""
     asked = [
-        (f"{split}: {triplet_counts_text(told['labels'])}; {told['left_of_1000']} of 1000 remain. ", "")
+        (f"{split}: {_labels_on_page(told['labels'])}; {told['left_of_1000']} of 1000 remain. ", "")
         for split, told in (manifest.get("composition") or {}).items()
     ]
     if not asked:

@@ -76,7 +76,8 @@ def mine_distractors(
     inputs = {"triplets": triplets, "videos": videos, **({"embeddings": embeddings} if embeddings else {})}
     if config.needs_both and embeddings is None:
         raise CvrError("needs_both is asked of features: pass --embeddings.")
-    asked = {name: value for name, value in config_dict(config).items() if name != "needs_both" or value}
+    new = {"needs_both": 0.0, "other_splits": "leave"}  # options that folders made before they were there lack
+    asked = {name: value for name, value in config_dict(config).items() if new.get(name) != value}
     stage = StageRun(out, stage=STAGE, version=VERSION, config=asked, inputs=inputs, overwrite=overwrite)
     if (done := stage.finished()) is not None:
         return done

@@ -28,7 +28,10 @@ ROWS = 100_000
 @dataclass(frozen=True, kw_only=True)
 class Config:
     split: str = "test"
-    """Split of the triplets whose gallery is made harder; videos of another split are no candidates."""
+    """Split of the triplets whose gallery is made harder; its unused videos are the candidates."""
+    other_splits: Literal["leave", "take"] = "leave"
+    """Videos of other splits are no candidates; `take` lets them be, where no triplet uses them: `cvr bench` has all
+    videos of the split in its gallery anyway, so only such videos, and those of other corpora, make it larger."""
     per_query: int = 10
     """Distractors that are kept for each query, the hardest."""
     candidates: int = 100
@@ -54,7 +57,8 @@ def refused(config: Config, pool: pa.Table, queries: pa.Table, used: np.ndarray)
     is_used = np.isin(hashes_of(pool.column("video_id")), used)
     if config.used == "leave":
         pool = mark(pool, pa.array(is_used), "used_by_triplets")
-    pool = mark(pool, pc.not_equal(pool.column("split"), config.split), "other_split")
+    if config.other_splits == "leave":
+        pool = mark(pool, pc.not_equal(pool.column("split"), config.split), "other_split")
     if config.used == "take":
         return pool
     return mark(pool, _is_in(pool, "group_id", ends_of(queries, "group_id").drop_null()), "near_duplicate")

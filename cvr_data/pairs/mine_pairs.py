@@ -34,7 +34,7 @@ from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.columns import NOT_KEPT, OF_VIDEOS, SEGMENT_COLUMNS, SHOWN_BY, column_step, of_videos, word_uses
 from cvr_data.pairs.frames_by import TellsFrames, frames_side
 from cvr_data.pairs.languages_read import check_languages_read
-from cvr_data.pairs.strategies import STRATEGIES, ReadsFiles, ReadsFrames, StrategyModule
+from cvr_data.pairs.strategies import STRATEGIES, ReadsDescriptions, ReadsFiles, ReadsFrames, StrategyModule
 from cvr_data.tables import PAIRS, VIDEOS
 
 VERSION = 6
@@ -129,9 +129,9 @@ def mine_pairs(
         raise CvrError("--filter visual-similarity looks at features of frames; pass --embeddings.")
     encoder = _text_encoder(strategy, filters, embeddings)
     check_languages_read(videos, [strategy, *filters], language)
-    read = _Read("segments" in needs, str(videos))
-    told = frames_side(frames) if frames is not None else None
+    read = _Read("segments" in needs, _reads_descriptions(strategy), str(videos))
     with run:
+        told = frames_side(run, frames) if frames is not None else None
         corpus = _videos(run, videos, read)
         uses = word_uses(corpus) if "change_counts" in needs else None
         if told is not None and isinstance(strategy.module, ReadsFrames):
@@ -142,6 +142,11 @@ def mine_pairs(
         sides = () if told is None else (told,)
         pairs = pairs.then(Step(name="changes", run=_typed, config=spoken, sides=sides, is_counted=False))
         return run.write(pairs, PAIRS, sort_by=("reference_id", "target_id", "pair_id"), text_encoder=encoder)
+
+
+def _reads_descriptions(strategy: Strategy) -> bool:
+    module = strategy.module
+    return isinstance(module, ReadsDescriptions) and module.reads_descriptions(strategy.config)
 
 
 def _text_encoder(strategy: Strategy, filters: Sequence[Filter], embeddings: Path | None) -> str:
@@ -198,19 +203,25 @@ class _Read:
     """What is read of videos, and where."""
 
     with_segments: bool
+    with_descriptions: bool
     folder: str
 
 
 def _videos(run: StageRun, videos: Path, read: _Read) -> Flow:
     """Return the videos with what filters read of them."""
     columns = ["video_id", "captions", "split", "group_id", *(SEGMENT_COLUMNS if read.with_segments else ())]
+    columns += ["description"] if read.with_descriptions else []
     required = [field.name for field in VIDEOS if not field.nullable]
     return run.read(videos, columns, required).then(Step(name="read", run=_read, config=read, is_counted=False))
 
 
 def _read(config: _Read, part: pa.Table) -> pa.Table:
     schema = pa.schema([VIDEOS.field(name) for name in ("video_id", "captions", "split", "group_id")])
-    return of_videos(config.with_segments, check_columns(part, schema, config.folder))
+    checked = check_columns(part, schema, config.folder)
+    found = of_videos(config.with_segments, checked)
+    if config.with_descriptions and "description" in part.column_names:
+        found = found.append_column("description", part.column("description").cast(pa.string()))
+    return found
 
 
 def _filtered(pairs: Flow, strategy: Strategy, filters: Sequence[Filter], columns: _Columns) -> Flow:

@@ -17,7 +17,8 @@ from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.found_rows import DROPPED, KEPT, rows_with
 from cvr_data.filters import FILTERS, ExplainsDrops
 from cvr_data.language.words import words_of
-from cvr_data.pairs.strategies import STRATEGIES, ComparesNeighbours, DropsGroups
+from cvr_data.pairs.frames_by import FewFrames
+from cvr_data.pairs.strategies import STRATEGIES, ComparesNeighbours, DropsGroups, ReadsFrames
 
 MOST = 20
 """Lines of an answer."""
@@ -135,11 +136,18 @@ def _why_not_mined(artifact: Artifact, reference_id: str, target_id: str) -> lis
     groups = _groups_of_lost_pair(artifact, sorted({text for found in texts.values() for text in found}))
     for pair in both:
         group = next((groups[text] for text in texts[pair] if text in groups), None)
-        said = group or strategy.explain(config, *pair)
+        said = group or _explained(artifact, strategy, config, pair)
         told.append(
             _Told(*pair, said if group or said.startswith("not a pair") else f"never proposed by {name}: {said}")
         )
     return _gathered_pair_verdicts(told)
+
+
+def _explained(artifact: Artifact, strategy: Any, config: Any, captions: tuple[str, str]) -> str:
+    """Say why two captions are, or are not, a pair, by the frames that the pairs were mined by."""
+    if "frames" in artifact.manifest["inputs"] and isinstance(strategy, ReadsFrames):
+        return strategy.explain_by(config, *captions, FewFrames(artifact.input_path("frames")))
+    return str(strategy.explain(config, *captions))
 
 
 def _gathered_pair_verdicts(told: Sequence[_Told]) -> list[str]:

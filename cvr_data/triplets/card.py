@@ -235,7 +235,8 @@ def _shortcut_limits(shortcuts: Shortcuts | None) -> list[str]:
         return ["How many queries can be answered from the text alone, or from the reference alone, is unknown."]
     return [
         f"By an audit of {shortcuts.queries} queries with {shortcuts.model}, {shortcuts.text_only:.1f} % have a target "
-        f"among the {shortcuts.k} best by the text alone, {shortcuts.visual_only:.1f} % by the reference alone."
+        f"among the {shortcuts.k} best by the text alone, {shortcuts.visual_only:.1f} % by the reference alone; "
+        f"needs both inputs: {shortcuts.both_text}."
     ]
 
 

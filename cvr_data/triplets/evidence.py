@@ -21,7 +21,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.reading import check_kinds, reading
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.pairs.distractor_types import TYPES
-from cvr_data.triplets.shortcuts import COMPOSITION, shortcuts_of_triplets
+from cvr_data.triplets.shortcuts import COMPOSITION, Shortcuts, shortcuts_of_triplets
 
 ROBUSTNESS = "robustness"
 Evidence = dict[str, dict[str, Any]]
@@ -113,7 +113,8 @@ def evidence_rows(found: Mapping[str, Mapping[str, Any]], *, without: Sequence[s
 def _shortcuts_text(told: Mapping[str, Any]) -> str:
     return (
         f"{told['text_only']:.1f} % of {told['queries']} queries by the text, {told['visual_only']:.1f} % by the "
-        f"reference (a target among the {told['k']} best, {told['model']})"
+        f"reference, {Shortcuts(**told).both_text} only by both together (a target among the {told['k']} best, "
+        f"{told['model']})"
     )
 
 

@@ -1,7 +1,8 @@
 """How many queries one input alone answers, from what `cvr audit` or `cvr bench` wrote down."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +13,11 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.reading import check_kinds, reading
 from cvr_data.core.whole_files import read_parquet
+from cvr_data.features.single_inputs import BOTH
 
 COMPOSITION = "composition.parquet"
+BOTH_LABELS = (BOTH, "composition_required")
+"""Of plain scorers, and of a model's audit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,18 @@ class Shortcuts:
     visual_only: float
     model: str
     """That was asked; `plain scorers` where it was the pool of `cvr audit`."""
+    both: float | None = None
+    """Queries that only both inputs together answer; None where the audit has no labels."""
+    both_by_chance: float | None = None
+    """What random orders would be said to need; None of a model's audit."""
+
+    @property
+    def both_text(self) -> str:
+        """How many need both inputs, beside what chance gives."""
+        if self.both is None:
+            return "unknown"
+        chance = "" if self.both_by_chance is None else f" (by chance {self.both_by_chance:.1f} %)"
+        return f"{self.both:.1f} %{chance}"
 
 
 def shortcuts_of_triplets(folder: Path, triplets: pa.Table) -> Shortcuts:
@@ -53,7 +69,8 @@ def shortcuts_of_triplets(folder: Path, triplets: pa.Table) -> Shortcuts:
     k = record["composition"]["k"]
     shares = {modality: _share(ranks, modality, k) for modality in ("text_only", "visual_only")}
     asked = "plain scorers" if "pool_version" in record["composition"] else "unknown"
-    return Shortcuts(queries=ranks.num_rows, k=k, model=str(record.get("model") or asked), **shares)
+    found = Shortcuts(queries=ranks.num_rows, k=k, model=str(record.get("model") or asked), **shares)
+    return replace(found, both=_both(folder), both_by_chance=_both_by_chance(record["composition"], ranks.num_rows))
 
 
 def read_composition(folder: Path) -> pa.Table:
@@ -62,6 +79,22 @@ def read_composition(folder: Path) -> pa.Table:
     ranks = [pa.field(name, pa.int64(), nullable=False) for name in table.column_names if name.endswith("_rank")]
     wanted = pa.schema([pa.field("query_id", pa.string(), nullable=False), *ranks])
     return check_columns(table, wanted, str(folder / COMPOSITION))
+
+
+def _both(folder: Path) -> float | None:
+    """Percent of the queries that are labelled as needing both inputs."""
+    table = read_parquet(folder / COMPOSITION)
+    if "label" not in table.column_names or not table.num_rows:
+        return None
+    labels = table.column("label").to_pylist()
+    return 100 * sum(label in BOTH_LABELS for label in labels) / len(labels)
+
+
+def _both_by_chance(composition: dict[str, Any], queries: int) -> float | None:
+    if "pool_version" not in composition or not queries:
+        return None
+    chance = composition.get("chance_at", {}).get(str(composition["k"]), {}).get(BOTH)
+    return None if chance is None else 100 * float(chance) / queries
 
 
 def _share(ranks: pa.Table, modality: str, k: int) -> float:

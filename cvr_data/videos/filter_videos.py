@@ -44,6 +44,15 @@ def choose_video_filters(texts: Sequence[str]) -> list[VideoFilter]:
     return choose_components(VIDEO_FILTERS, texts, DEFAULT_VIDEO_FILTERS)
 
 
+def check_features_given(filters: Sequence[VideoFilter], embeddings: Path | None) -> None:
+    """Raise CvrError where a filter looks at stored features and none are given, or the other way round."""
+    judges = [chosen.name for chosen in filters if isinstance(chosen.module, Judges)]
+    if judges and embeddings is None:
+        raise CvrError(f"--filter {judges[0]} looks at stored features; pass --embeddings of an image-text encoder.")
+    if embeddings is not None and not judges:
+        raise CvrError("No filter that is chosen looks at --embeddings; leave it out, or add -f +aesthetic.")
+
+
 def filter_videos(
     measured: Path, filters: Sequence[VideoFilter], out: Path, *, embeddings: Path | None = None,
     overwrite: bool = False,
@@ -60,15 +69,13 @@ def filter_videos(
     Raises:
         CvrError: a filter needs embeddings that are not given, or has a column that nothing made.
     """
-    judges = [chosen.name for chosen in filters if isinstance(chosen.module, Judges)]
-    if judges and embeddings is None:
-        raise CvrError(f"--filter {judges[0]} looks at stored features; pass --embeddings of an image-text encoder.")
-    inputs = {"videos": measured, **({"embeddings": embeddings} if embeddings is not None and judges else {})}
+    check_features_given(filters, embeddings)
+    inputs = {"videos": measured, **({"embeddings": embeddings} if embeddings is not None else {})}
     config = {"filters": [chosen.identity() for chosen in filters]}
     run = StageRun(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
         return done
-    if embeddings is not None and judges:
+    if embeddings is not None:
         _stored_features(embeddings)  # refused before anything is written
     with run:
         flow = run.read(measured).then(Step(name="place", run=_placed, config=(measured, run.out), is_counted=False))

@@ -284,7 +284,7 @@ LINES = {
     "layouts": "import-embeddings features/{name} --layout {name} -o {option} --out new",
     "models": "bench --model {name} --data triplets --embeddings embeddings -o {option} -t epochs=1 --no-audit -O new",
     "benchmarks": "bench --model random --data {name} -D {option} --no-audit --out new",
-    "video-filters": "filter-videos videos -f {name}:{option} --embeddings embeddings --measures new-2 --out new",
+    "video-filters": "filter-videos videos -f {name}:{option} --measures new-2 --out new",
     "corpora": "import {name} samples/{name} -o {option} --out new",
 }  # fmt: skip
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from cvr_data.language.closed_words import COUNTS, DETERMINING, NUMERALS
-from cvr_data.language.lexicon import read_lexicon
+from cvr_data.language.lexicon import WITH_THING, read_lexicon
 from cvr_data.language.stop_words import SMALL_WORDS
 from cvr_data.modifications.realising.deeds import PLACES
 from cvr_data.modifications.realising.forms import article
@@ -23,6 +23,8 @@ from cvr_data.modifications.realising.refused import CannotSay
 from cvr_data.modifications.realising.scenes import placed, scene_texts
 from cvr_data.modifications.realising.text import Text, is_colour
 
+MOTION = 38
+"""WordNet's file of verbs of motion."""
 COUNTED = {*COUNTS, *NUMERALS}
 HANGING = (" with", " towards", " toward", " of", " to", " at", " into", " onto", " from", " for", " sit on",
     " walk on", " sitting on", " walking on", " use", " a", " an", " the")  # fmt: skip
@@ -299,13 +301,20 @@ def _taken_back(found: Located, before: Side, after: Side) -> tuple[str, str]:
             return before.ing, before.base  # "chopping the pumpkin peel" where an oven peel comes in
         pronoun = after.object or before.object
         (verb, *particles), (ing, *_) = (form.removesuffix(f" {what}").split() for form in (before.base, before.ing))
-        is_parted = len(particles) == 1 and read_lexicon().has(f"{verb} {particles[0]}", "verb")
+        is_parted = len(particles) == 1 and _is_parted(verb, particles[0])
         said = [pronoun, *particles] if is_parted else [*particles, pronoun]  # "turn it off", "ski down it"
         return " ".join([ing, *said]), " ".join([verb, *said])
     verb, _, rest = before.ing.partition(" ")
     if rest and not what and after.base.endswith(f" {rest}"):
         return verb, before.base.split()[0]
     return before.ing, before.base
+
+
+def _is_parted(verb: str, particle: str) -> bool:
+    """Whether a pronoun comes before what follows a verb: "turn it off", not "ski it down" or "jump it off"."""
+    lexicon, name = read_lexicon(), f"{verb} {particle}"
+    takes_thing = lexicon.has(name, "verb") and lexicon.may_stand(name, WITH_THING)
+    return takes_thing or lexicon.file_of_verb(verb) != MOTION
 
 
 def _kinds(phrase: str) -> set[str]:

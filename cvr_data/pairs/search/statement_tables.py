@@ -1,7 +1,8 @@
 """What the captions of videos state, as columns, and as rows of numbers."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -32,6 +33,9 @@ PRIOR = 100
 """Videos that are added to those of the corpus when the rarity of a word is told: a corpus of three knows little."""
 MANY = 5
 """Captions of a video, at least, of which it counts that none names a thing."""
+MANY_THINGS = 8
+"""Things that a description names, at least, so that it counts that it names another not."""
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 NEVER_ADDED = ("body", "clothing", "sport", "place")
 """Classes of what is hardly ever absent where nobody names it, or no thing that comes and goes."""
 SEVERAL, SHARE = 3, 0.3
@@ -73,14 +77,23 @@ def word_of(value: Value) -> str:
     return f"{value.part} {value.name}"
 
 
-def stated_by(captions: Sequence[str], told: Mapping[str, Told], share: float) -> tuple[list[dict], list[dict]]:
+def sentences_of(description: str | None) -> list[str]:
+    """Return the sentences of what describes a video."""
+    return [said for each in _SENTENCE_END.split(description or "") if (said := each.strip())]
+
+
+def stated_by(
+    captions: Sequence[str], told: Mapping[str, Told], share: float, description: Sequence[str] = ()
+) -> tuple[list[dict], list[dict]]:
     """Return what a video's captions state and name, as `STATED` and `NAMED`.
 
     A word counts that at least `share` of the captions name; a statement of which another part is not so is left out.
+    The sentences of a description state nothing, but bear out what captions do, and tell what else is there.
     """
     distinct = sorted(set(captions))
     counts = Counter(word for caption in distinct for word in told[caption].named)
     least = ceil(share * len(distinct))
+    described = {word for sentence in description for word in told[sentence].named}
     stated: dict[tuple[tuple[str, str], ...], dict] = {}
     for caption in sorted(distinct, key=lambda caption: (len(told[caption].named), caption)):
         frame = told[caption].frame
@@ -90,19 +103,22 @@ def stated_by(captions: Sequence[str], told: Mapping[str, Told], share: float) -
             kept = {slot: value for slot, value in statement.items() if counts[word_of(value)] >= least}
             if all(slot in kept for slot in statement if slot not in SLOTS[6:]):
                 filled = [_filled(slot, value, frame) for slot, value in kept.items()]
-                evidence = _evidence(kept, frame, counts, len(distinct))
+                evidence = _evidence(kept, frame, counts, len(distinct), described)
                 row = {"caption": caption, "filled": filled, "named": told[caption].named, "evidence": evidence}
                 stated.setdefault(tuple((each["slot"], each["word"]) for each in filled), row)
+    counts.update(dict.fromkeys(described, 0))
     return list(stated.values()), [{"word": word, "captions": count} for word, count in sorted(counts.items())]
 
 
-def _evidence(statement: Statement, frame: Frame, counts: Mapping[str, int], captions: int) -> int:
-    """Return what the captions of a video bear out: that what fills `other` is there, and that they tell enough."""
+def _evidence(statement: Statement, frame: Frame, counts: Mapping[str, int], captions: int, described: Set[str]) -> int:
+    """Return what captions and description bear out: that what fills `other` is there, and that they tell enough."""
     other, agent = statement.get("other"), statement.get("agent")
     least = max(SEVERAL, ceil(SHARE * captions))
-    is_sure = other is not None and counts[word_of(other)] >= least and _can_be_added(other, frame)
+    is_borne_out = other is not None and (counts[word_of(other)] >= least or word_of(other) in described)
+    is_sure = other is not None and is_borne_out and _can_be_added(other, frame)
+    speaks = captions >= MANY or sum(word.startswith("noun ") for word in described) >= MANY_THINGS
     is_plural = agent is not None and frame.number(agent.last) == "plural"
-    return SURE * is_sure + SPEAKS * (captions >= MANY) + PLURAL * is_plural
+    return SURE * is_sure + SPEAKS * speaks + PLURAL * is_plural
 
 
 def _can_be_added(other: Value, frame: Frame) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from cvr_data.core.registry import Family, Member
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import Side
+from cvr_data.pairs.frames_by import TellsFrames
 
 
 class StrategyModule(Member, Protocol):
@@ -53,6 +54,17 @@ class ReadsFrames(Protocol):
 
     def mined_by(self, config: Any, videos: Flow, embeddings: Path | None, frames: Side | None) -> Flow:
         """Return what `mined` does, of the frames that somebody else than the rules tells."""
+
+    def explain_by(self, config: Any, reference: str, target: str, frames: TellsFrames | None) -> str:
+        """Return what `explain` does, of these frames."""
+
+
+@runtime_checkable
+class ReadsDescriptions(Protocol):
+    """A strategy that reads what describes a video beside its captions, where there is such a column."""
+
+    def reads_descriptions(self, config: Any) -> bool:
+        """Return whether these options make use of it."""
 
 
 @runtime_checkable

@@ -3,10 +3,11 @@
 Each caption is parsed, and what it states is told as slots: who, does what, to what, where, when, of what colour. Two
 videos are a pair if captions of theirs fill the same slot with words that exclude each other (siblings under a hypernym
 of WordNet, two colours, a man and a woman), and nothing else that they tell clashes. What only one of them tells is no
-change, as silence is not absence; with `additions=take`, a thing that several captions of the one video name, and none
-of many of the other, is added or removed. They must have something specific in common, a thing that is no person or
-what is done, and much, next to what one tells alone; rare words weigh more. No caption of the reference may tell what
-comes in, and none of the target's what goes out. The captions of a pair are those that state its changes.
+change, as silence is not absence; with `additions=take`, a thing is added or removed that several captions of the one
+video name, or a caption and its description, and none of many of the other, nor its description of many things. They
+must have something specific in common, a thing that is no person or what is done, and much, next to what one tells
+alone; rare words weigh more. No caption of the reference may tell what comes in, and none of the target's what goes
+out. The captions of a pair are those that state its changes.
 
 Statements are found by their specific words, so most of the corpus is never compared.
 
@@ -47,6 +48,7 @@ from cvr_data.pairs.search.statement_tables import (
     load_words_with_minilm,
     numbered,
     numbered_words,
+    sentences_of,
     stated_by,
     told_by,
 )  # fmt: skip
@@ -84,8 +86,9 @@ class Config(Ranged):
     max_group: int = field(default=2000, metadata=within("[2, inf)"))
     """Statements that are all compared because they have one word in common; of more, those that are most alike."""
     additions: Literal["drop", "take"] = "drop"
-    """Whether a thing that several captions of one video name (three, and three in ten), and none of the other's five
-    or more, is a change: "add a dog". Of such pairs of MSR-VTT a third was good; a microphone may be there unsaid."""
+    """Whether a thing that several captions of one video name (three, and three in ten), or one and its description, is
+    a change if none of five or more of the other does, nor a description that names eight things: "add a dog". Of such
+    pairs of MSR-VTT an eighth to a third was good as read; a microphone may be there unsaid."""
     tie_breaker: Literal["none", "minilm"] = "none"
     """What decides whether two nouns that WordNet does not relate exclude each other: nothing, so that they are a
     change only where all else is the same, or how near MiniLM finds them (tablet, phone)."""
@@ -95,6 +98,11 @@ class Config(Ranged):
     def limits(self) -> Limits:
         """Return what a pair of statements is."""
         return Limits(self.min_rarity, self.min_common, self.max_changes, self.additions == "take")
+
+
+def reads_descriptions(config: Config) -> bool:
+    """Return whether descriptions are evidence of what is there, and what is not."""
+    return config.additions == "take"
 
 
 def inputs(config: Config) -> dict[str, Path]:
@@ -137,7 +145,19 @@ def mined_by(config: Config, videos: Flow, embeddings: Path | None, frames: Side
 
 def explain(config: Config, reference: str, target: str) -> str:
     """Return what of two captions excludes each other; how rare their words are is not asked."""
-    stated, named = zip(*(_stated_once(caption, config.synonyms) for caption in (reference, target)), strict=True)
+    return explain_by(config, reference, target, None)
+
+
+def explain_by(config: Config, reference: str, target: str, frames: TellsFrames | None) -> str:
+    """Return what `explain` does, of frames that somebody else tells."""
+    captions = (reference, target)
+    if frames is not None:
+        told = told_by(captions, read_synonyms(config.synonyms), frames)
+        if lacking := next((each for each in captions if told[each].frame is None), None):
+            return f"not a pair: no frame came of {lacking!r}"
+        stated, named = zip(*(stated_by([each], told, 0) for each in captions), strict=True)
+    else:
+        stated, named = zip(*(_stated_once(each, config.synonyms) for each in captions), strict=True)
     if not all(stated):
         return "not a pair: a caption names nothing that can be seen"
     names = pa.array(sorted({each["word"] for words in named for each in words}), pa.string())
@@ -186,15 +206,20 @@ def _stated_once(caption: str, synonyms: Path | None) -> tuple[Any, Any]:
 def _told(config: Config, videos: pa.Table, frames: TellsFrames | None = None) -> pa.Table:
     """Return the videos with what their captions state and name, and not the captions."""
     captions = videos.column("captions").to_pylist()
-    said = [caption for found in captions for caption in found or ()]
+    described = [sentences_of(text) for text in _descriptions(videos)]
+    said = [caption for found in (*captions, *described) for caption in found or ()]
     told = told_by(said, read_synonyms(config.synonyms), frames)
-    stated, named = (
-        zip(*(stated_by(found or (), told, config.caption_share) for found in captions), strict=True)
-        if captions
-        else ((), ())
-    )
-    videos = videos.drop_columns(["captions"])
+    rows = [
+        stated_by(found or (), told, config.caption_share, sentences)
+        for found, sentences in zip(captions, described, strict=True)
+    ]
+    stated, named = zip(*rows, strict=True) if rows else ((), ())
+    videos = videos.drop_columns([name for name in ("captions", "description") if name in videos.column_names])
     return videos.append_column("stated", as_column(stated, STATED)).append_column("named", as_column(named, NAMED))
+
+
+def _descriptions(videos: pa.Table) -> list[str | None]:
+    return videos.column("description").to_pylist() if "description" in videos.column_names else [None] * len(videos)
 
 
 def _is_stated(videos: pa.Table) -> pa.ChunkedArray:

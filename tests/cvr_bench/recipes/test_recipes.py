@@ -22,7 +22,7 @@ from cvr_data.tables import PAIRS, TRIPLETS, VIDEOS
 from tests.benchmark_samples import SAMPLES, sample_tasks
 from tests.pair_tables import pair
 
-OF_NO_PAPER = ("quickstart", "real", "folder-to-triplets", "composer-synthetic")
+OF_NO_PAPER = ("quickstart", "real", "real-both", "folder-to-triplets", "composer-synthetic")
 DOWNLOADING = ("covr-blip-released",)
 """Begin at a download; run here from the import on (test_released.py)."""
 ROWS = {

@@ -68,6 +68,7 @@ def test_what_it_should_be_far_from_may_lie_in_another_space():
     assert found[1].rows == plain(rows, query, 20)[0]
 
 
+@pytest.mark.slow
 def test_an_index_of_cells_finds_most_and_all_if_it_looks_everywhere():
     rows = vectors(6000, 32, 9, spread=0.5)
     nearest = Nearest(Rows(rows, small=100))

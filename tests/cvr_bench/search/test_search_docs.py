@@ -23,8 +23,9 @@ def shown(word):
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
 def test_the_commands_of_the_page_do_what_it_says(cvr, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cvr("import", "synthetic", "--out", "videos", "-o", "train=6", "-o", "val=0", "-o", "test=0").code == 0
-    assert cvr("embed", "videos", "--encoder", "hash").code == 0
+    videos = tmp_path / "videos"  # processes that decode may have begun in another folder
+    assert cvr("import", "synthetic", "--out", videos, "-o", "train=6", "-o", "val=0", "-o", "test=0").code == 0
+    assert cvr("embed", videos, "--encoder", "hash").code == 0
     clip = next(Path("videos").rglob("*.mp4"))
     shutil.copy(clip, "clip.mp4")
     commands = {words[1]: words for line in shown("cvr") if "combiner" not in line for words in [shlex.split(line)]}

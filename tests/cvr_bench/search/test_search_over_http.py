@@ -180,6 +180,7 @@ def test_a_clip_that_browsers_do_not_play_is_made_into_one_that_they_play(calm, 
     assert (shown.status, shown.headers["content-type"], shown.body[4:8]) == (200, "video/mp4", b"ftyp")
 
 
+@pytest.mark.slow
 def test_marks_are_stored_taken_back_and_become_triplets(server, cvr, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     asked = {"like": "r1", "texts": ["make it  blue"], "without": []}
@@ -375,6 +376,7 @@ def test_the_command_serves_until_it_is_told_to_end_and_leaves_no_clip(sources, 
     assert not list(tmp_path.glob("cvr-search-*"))
 
 
+@pytest.mark.slow
 def test_of_many_videos_an_index_answers_and_says_its_recall(sources, calm, tmp_path, monkeypatch):
     monkeypatch.setattr("cvr_bench.search.desk.EXACT", 4)
     with served(sources, tmp_path / "marks.sqlite") as server:
@@ -388,6 +390,7 @@ def test_of_many_videos_an_index_answers_and_says_its_recall(sources, calm, tmp_
         assert server.get("/api/status").json["recall_at_10"] is None
 
 
+@pytest.mark.slow
 def test_the_page_waits_for_no_torch():
     code = "import cvr_bench.search.serve, cvr_bench.search.app, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
@@ -415,6 +418,7 @@ def wait_for_files(server, count):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_uploads_that_break_off_or_stall_leave_nothing_and_block_nobody(server, monkeypatch):
     begun_upload(server, 1).close()
     wait_for_files(server, 0)

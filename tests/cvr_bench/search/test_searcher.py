@@ -7,8 +7,10 @@ import torch
 
 from cvr_bench.search.library import open_library
 from cvr_bench.search.question import Question, SearchModel
-from cvr_bench.search.searcher import NOT_WEIGHT, search
+from cvr_bench.search.searcher import NOT_WEIGHT, Searcher, search
+from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import CvrError
+from cvr_data.media.video import Video
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,23 @@ def test_what_cannot_be_searched_is_refused(library, tmp_path):
         search(library, Question(like="test3"), SearchModel(), 3)
     with pytest.raises(CvrError, match="has no parameters"):
         search(library, Question(texts=("x",)), SearchModel(checkpoint=tmp_path), 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("small", [10, 1000])
+def test_a_trained_model_ranks_with_its_checkpoint(library, world, cvr, tmp_path, small):
+    words = ("-t", "epochs=1", "-o", "width=8", "-o", "heads=1", "--no-audit", "--out", tmp_path)
+    assert cvr("bench", "-m", "fdca", "--data", world.triplets, "-e", world.embeddings, *words).code == 0
+    searcher = Searcher(library, SearchModel(name="fdca", checkpoint=next(tmp_path.glob("fdca-*"))), small=small)
+    question = Question(like="test03", texts=("make it red", "make it blue"), without=("a cat",))
+    found = searcher.find(question, 7)
+    item = Item("test03", Video("test03"))
+    scores = searcher.retriever.score([Query(text, item, text) for text in question.texts]).mean(0)
+    scores -= NOT_WEIGHT * (pooled(library, *library.ids) @ text_of(library, "a cat").T)[:, 0]
+    scores[library.ids.index("test03")] = -torch.inf
+    best = torch.argsort(scores, descending=True, stable=True)[:7].tolist()
+    assert [each.video_id for each in found] == [library.ids[place] for place in best]
+    assert [each.score for each in found] == pytest.approx(scores[best].tolist(), abs=1e-5)
 
 
 def test_the_command_prints_each_input(cvr, world):

@@ -9,9 +9,11 @@ import cli
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
+from cvr_data.core.runner import StageRun
 from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.request import Answer, request_key
-from cvr_data.modifications.framing import Config, FrameWriter, Written
+from cvr_data.modifications.framing import FRAMES, Config, FrameWriter, Written
+from cvr_data.pairs.frames_by import FewFrames, frames_side
 from cvr_data.tables import VIDEOS
 from tests.llm_server import Fault, LLMServer
 from tests.tiny_language_models import save_language_model
@@ -91,6 +93,30 @@ def test_a_server_reads_the_captions_and_a_fault_is_a_row(videos, capsys):
     change = pairs[0]["changes"][0]
     assert change["slot"] == "attribute" and change["before_phrase"]["head"] == "car"
     assert asked <= 5 + 4, "each caption is asked once, and again where it had no frame"
+    for other, why in (("v2", "no frame came of 'a green car drives down a road'"), ("v4", "no frame came of")):
+        assert cli.run(["why-not", "v0", other, "--in", str(videos.parent / "pairs")]) == 0
+        assert why in capsys.readouterr().out, "by the frames that were told, not by the rules"
+
+
+def test_frames_are_found_among_many_by_their_captions(videos, tmp_path):
+    """Rows lie by a hash of their captions; those asked for are found, and what is not there is not."""
+    said = sorted(CAPTIONS.values())
+    frames = {text: frame_of_car(text) for text in said[:4]} | {said[4]: None}
+    rows = [{"caption": text, "frame": told, "status": "ok", "reasons": [], "dropped_words": 0, "raw": None,
+             "model": "m"} for text, told in frames.items()]  # fmt: skip
+    with ArtifactWriter(tmp_path / "told", stage="write-frames") as writer:
+        for part, at in enumerate((3, 0, 4, 1, 2)):
+            writer.write_part(part, pa.Table.from_pylist([rows[at]], schema=FRAMES))
+        writer.finish()
+    asked = [said[4], "zz", said[0], "", said[2], said[0] + "!", said[2]]
+    with StageRun(tmp_path / "run", stage="test", version=1, config={}, inputs={}, overwrite=False) as run:
+        side = frames_side(run, tmp_path / "told")
+        stored = side.load(*side.arguments)
+        found = stored.frames_of(asked)
+        assert stored.frames_of([]) == {} and set(stored.frames_of(said)) == set(said)
+    few = FewFrames(tmp_path / "told").frames_of(asked)
+    assert found.keys() == few.keys() == {said[0], said[2], said[4]} and found[said[4]] is None
+    assert [thing.name for thing in found[said[0]].things] == [thing.name for thing in few[said[0]].things] != []
 
 
 def test_captions_of_which_no_frame_came_locate_no_change(videos):

@@ -68,6 +68,16 @@ def test_every_candidate_is_kept_or_refused_with_a_reason(corpus, tmp_path):
 
 
 @pytest.mark.engine
+def test_unused_videos_of_other_splits_are_candidates_where_they_are_let(corpus, tmp_path):
+    left, taken = (mine(corpus, tmp_path / name, other_splits=name) for name in ("leave", "take"))
+    assert {row["video_id"] for row in taken.read().to_pylist()} == {
+        *left.read()["video_id"].to_pylist(), "val"
+    }  # fmt: skip
+    assert "other_split" not in taken.dropped()["drop_reason"].to_pylist()
+    assert "other_splits" not in left.manifest["config"]  # folders made before the option are found finished
+
+
+@pytest.mark.engine
 def test_hardness_is_the_margin_over_the_target(corpus, tmp_path):
     kept = mine(corpus, tmp_path / "out").read().to_pylist()
     encoder = ENCODERS.get("minilm").load(ENCODERS.config("minilm"))

@@ -19,12 +19,15 @@ def written(folder, rows, record):
 
 def test_of_plain_scorers_any_that_finds_a_target_counts(tmp_path):
     rows = [
-        {"query_id": "q1", "text_video_rank": 1, "text_caption_rank": 9, "text_rank": 1, "visual_rank": 9},
-        {"query_id": "q2", "text_video_rank": 9, "text_caption_rank": 1, "text_rank": 1, "visual_rank": 9},
-    ]
-    record = {"model": None, "composition": {"k": 2, "pool_version": 2}}
+        {"query_id": "q1", "text_video_rank": 1, "text_caption_rank": 9, "text_rank": 1, "visual_rank": 9,
+         "label": "text_shortcut"},
+        {"query_id": "q2", "text_video_rank": 9, "text_caption_rank": 1, "text_rank": 1, "visual_rank": 9,
+         "label": "needs_both"},
+    ]  # fmt: skip
+    record = {"model": None, "composition": {"k": 2, "pool_version": 2, "chance_at": {"2": {"needs_both": 0.25}}}}
     found = shortcuts_of_triplets(written(tmp_path / "pool", rows, record), pa.table({"query_id": ["q1", "q2"]}))
     assert (found.text_only, found.visual_only, found.model) == (100.0, 0.0, "plain scorers")
+    assert found.both_text == "50.0 % (by chance 12.5 %)"
 
 
 def test_of_a_model_the_way_that_finds_most_counts(tmp_path):
@@ -35,3 +38,4 @@ def test_of_a_model_the_way_that_finds_most_counts(tmp_path):
     record = {"model": "sum", "composition": {"k": 2}}
     found = shortcuts_of_triplets(written(tmp_path / "model", rows, record), pa.table({"query_id": ["q1", "q2"]}))
     assert (found.text_only, found.visual_only, found.model) == (50.0, 50.0, "sum")
+    assert found.both_text == "unknown"  # of audits without labels

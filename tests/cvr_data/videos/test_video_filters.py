@@ -261,6 +261,8 @@ def test_the_look_is_the_softmax_of_two_opposite_texts_over_the_frames_that_are_
 
 def test_the_look_needs_embeddings(one_line_error, one_video):
     assert "pass --embeddings" in one_line_error("filter-videos", one_video, "-f", "aesthetic")
+    assert "looks at --embeddings" in one_line_error("filter-videos", one_video, "-f", "blur", "--embeddings", "e")
+    assert not one_video.with_name("videos-measures").exists()
 
 
 @pytest.fixture

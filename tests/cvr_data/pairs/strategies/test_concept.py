@@ -235,6 +235,36 @@ def test_what_several_captions_tell_and_none_of_many_is_added_and_removed(silent
     assert found == (wanted if expected else {})
 
 
+LONG = ["A man sings a song on a stage.", "Lamps shine on a curtain.", "A drum, a table and a chair stand behind him.",
+        "A clock hangs on the wall."]  # fmt: skip
+TOLD = [*LONG, "A dog sits beside the man."]
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("of_silent", "of_telling", "expected"),
+    [
+        (LONG, TOLD, True),
+        (LONG, LONG, False),  # the one caption that names the dog is not borne out
+        (LONG[:2], TOLD, False),  # too short to be silent
+        ([*LONG, "An animal sits beside the man."], TOLD, False),  # an animal may be one
+        ([], TOLD, False),
+    ],
+)
+def test_what_a_caption_and_a_description_tell_and_a_long_description_does_not_is_added(
+    of_silent, of_telling, expected
+):
+    captions = {"v0": ["a man sings a song on a stage"], "v1": ["a man sings a song on a stage with a dog"]}
+    descriptions = [" ".join(said) or None for said in (of_silent, of_telling)]
+    table = videos(captions)
+    place = table.column_names.index("description")
+    described = table.set_column(place, "description", pa.array(descriptions, pa.string()))
+    kept, _ = split_dropped(mined_pairs(concept, ADDING, described))
+    found = {row["reference_id"]: [(c["slot"], c["before"], c["after"]) for c in row["changes"]]
+             for row in kept.to_pylist()}  # fmt: skip
+    assert found == ({"v0": [("object", "", "dog")], "v1": [("object", "dog", "")]} if expected else {})
+
+
 @pytest.mark.engine
 def test_an_addition_passes_the_filter_of_what_cannot_be_seen_and_keeps_where_it_stands():
     table = type_changes(mined({"v0": SILENT, "v1": WITH_DOG}, ADDING), with_reasons=True)
