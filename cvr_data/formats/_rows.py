@@ -163,7 +163,7 @@ def refuse_clips_in_format(videos: pa.Table | None, video_ids: Iterable[str], na
     if clips := [video_id for video_id in dict.fromkeys(video_ids) if video_id in clips_of_videos]:
         raise CvrError(
             f"{name}: {first_few(clips)} are clips of longer files, and rows would hold those whole; cut the clips "
-            f"to files of their own, or pass {option}."
+            f"to files of their own (cvr cut VIDEOS --out videos-cut) and pass --videos videos-cut, or pass {option}."
         )
 
 
