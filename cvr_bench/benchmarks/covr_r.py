@@ -135,7 +135,8 @@ def queries_of_file(path: Path) -> list[tuple[str, dict[str, Any]]]:
         for group in groups
         if isinstance(group, dict)
         for source in SOURCES
-        for entry in group.get(source) or ()
+        for listed in [group.get(source)]
+        for entry in (listed if isinstance(listed, list) else ())
         if isinstance(entry, dict)
     ]
     if not found:

@@ -13,8 +13,8 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders.stored import StoredEncoder
-from cvr_data.features.protocol import VideoFeatures
-from cvr_data.features.store import FeatureStore
+from cvr_data.features.protocol import TextFeatures, VideoFeatures
+from cvr_data.features.store import FeatureStore, two_spaces
 from cvr_data.media.video import Video
 from cvr_data.tables import VIDEOS
 
@@ -28,14 +28,27 @@ class SeesFiles:
     """An encoder of stored features that also looks at a video which is a file and not stored."""
 
     def __init__(self, store: FeatureStore):
-        self.store = store.shared()
+        self.store = store if store.has_two_spaces else store.shared()
         self.stored = StoredEncoder(self.store, remembered=KEPT_TEXTS)
+        self._is_apart = self.stored.dim != self.stored.text_dim
+        self.text_dim = self.stored.dim
+        """As of one space: where texts have another, what is like a clip is found, and only a text is refused."""
         self.on_videos: Callable[[int], None] = lambda count: None
         """Told how many stored videos were read."""
         self._seen: OrderedDict[Video, VideoFeatures] = OrderedDict()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stored, name)
+
+    def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
+        """Return texts in the space of the videos.
+
+        Raises:
+            CvrError: they have another, or what made the features encodes no texts.
+        """
+        if self._is_apart:
+            raise CvrError(two_spaces(self.store.artifact.path))
+        return self.stored.encode_texts(texts)
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return stored features, or those of the one file that is asked for.

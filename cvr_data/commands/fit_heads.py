@@ -49,6 +49,9 @@ def fit_heads_command(
         return
     trained = artifact.manifest["trained_on"]["videos"]
     click.echo(f"{artifact.path}: fitted on {trained} train videos in {artifact.manifest['seconds']:.1f} s")
+    if not report["queries"]:
+        click.echo("text to video: not measured, as no caption was held out")
+        return
     # A manifest that is read again has its keys in alphabetical order, R@10 before R@5.
     recalls = sorted((name for name in report if name.startswith("R@")), key=lambda name: int(name[2:]))
     scores = "  ".join(f"{name} {report[name]}" for name in recalls)

@@ -91,7 +91,7 @@ def _entries_of_lines(path: Path) -> list[Any]:
         if line.strip():
             try:
                 entries.append(json.loads(line))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise CvrError(f"{path}: line {number}: not valid JSON ({error}).") from None
     return entries
 

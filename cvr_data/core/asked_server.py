@@ -231,7 +231,7 @@ class Server:
             self._raise_status(response)
         try:
             answer = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Failure("the server's answer is no JSON", is_down=False) from None
         if not isinstance(answer, dict):
             raise Failure("the server's answer is no JSON object", is_down=False)
@@ -260,13 +260,20 @@ class Server:
         await anyio.sleep(wait_s)
 
 
+def told_count(answer: dict[str, Any], *names: str) -> int | None:
+    """Return the first of these that an answer's `usage` tells as a count that can be kept; None where none is."""
+    usage = answer.get("usage")
+    counts = [usage.get(name) for name in names] if isinstance(usage, dict) else []
+    return next((count for count in counts if type(count) is int and 0 <= count < 2**53), None)
+
+
 def _told_by_server(text: str) -> str:
     """Return what an error page says: the message of OpenAI's form, else the beginning of the text."""
     try:
         found = json.loads(text)
         error = found.get("error", found)
         told = error.get("message", text) if isinstance(error, dict) else error
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         told = "" if text.lstrip().startswith("<") else text
     return " ".join(str(told).split())[:_SHOWN]
 

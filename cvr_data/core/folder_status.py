@@ -9,7 +9,7 @@ from typing import Any
 from cvr_data.core.artifact_files import MANIFEST, NEW, RUNNING
 from cvr_data.core.artifacts import Artifact, manifest_of
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import lineage
+from cvr_data.core.lineage import follow, lineage
 
 NEXT: dict[str, tuple[str, ...]] = {
     "import-": ("cvr embed {folder}",),
@@ -36,6 +36,11 @@ NEXT: dict[str, tuple[str, ...]] = {
 
 Of several beginnings the longest counts. A word in capitals is left to the reader.
 """
+WITH_HEADS = {
+    "embed": "cvr fit-heads {folder} --videos {videos}",
+    "split": "cvr fit-heads {embeddings} --videos {folder}",
+}
+"""What comes first where images and texts have spaces of their own."""
 SPLIT_ONES = ("split", "describe-videos")
 """Stages whose videos have a split, so that features of them lead on to pairs."""
 
@@ -95,6 +100,8 @@ def _finished_artifact(artifact: Artifact, folder: Path, *, is_end: bool) -> dic
             problems.append(str(error))
     manifest = artifact.manifest
     names = dict.fromkeys(os.path.relpath(path, folder) for path in _artifact_inputs(artifact))
+    if artifact.stage == "import-recordings":  # whose inputs are the subtitles, if there are any
+        names = {manifest["config"]["path"]: None}
     rows = f"{manifest['rows']} rows" if manifest["rows"] else "made"
     made_from = f" from {', '.join(names)}" if names else ""
     told = f"{artifact.stage}: {rows}{made_from}, {manifest['finished'][:16].replace('T', ' ')} UTC"
@@ -123,6 +130,11 @@ def next_command(folder: Path) -> str | None:
         templates = ("cvr describe-videos {folder} --captions",)
     if begin == "embed" and not _is_split(artifact):
         templates = templates[1:]
+    if begin == "build-triplets" and not _has_features(folder):
+        templates = NEXT["triplets"]
+    if begin in ("embed", "split") and _awaits_heads(folder if begin == "embed" else words.get("embeddings")):
+        if begin == "split" or _is_split(artifact):
+            templates = (WITH_HEADS[begin], *templates)
     return next((filled for template in templates if (filled := _filled_command(template, words))), None)
 
 
@@ -135,6 +147,22 @@ def _inputs_as_they_were(artifact: Artifact) -> dict[str, str]:
         except CvrError:
             continue
     return found
+
+
+def _has_features(triplets: Path) -> bool:
+    """Whether triplets lead to features; those of what was marked in a search do not."""
+    try:
+        return bool(follow(triplets, "embeddings"))
+    except CvrError:
+        return True
+
+
+def _awaits_heads(embeddings: Path | str | None) -> bool:
+    """Whether images and texts of these features lie in two spaces, which only heads bring together."""
+    if embeddings is None or (Path(embeddings) / "heads").exists():
+        return False
+    manifest = manifest_of(embeddings).manifest
+    return bool(manifest.get("texts")) and manifest["text_dim"] != manifest["dim"]
 
 
 def _is_split(artifact: Artifact) -> bool:

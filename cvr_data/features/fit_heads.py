@@ -180,6 +180,9 @@ def _splits(store: FeatureStore, videos: pa.Table, where: Path) -> tuple[Caption
     if not rows:
         ids = videos.column("video_id").to_pylist()
         raise CvrError(f"{store.artifact.path} has no features of the videos {first_few(ids)} of {where}.")
+    if all(row["split"] is None for row in rows):
+        raise CvrError(f"{where}: its videos have no split; name those of cvr split: --videos videos-split.")
+    rows = [row for row in rows if any(row["captions"])]  # of recordings only some clips may have words
     train = [row for row in rows if row["split"] == "train"]
     held_out, split = [row for row in rows if row["split"] == "val"], "val"
     if not held_out:
@@ -188,7 +191,11 @@ def _splits(store: FeatureStore, videos: pa.Table, where: Path) -> tuple[Caption
         train = [row for row, held in zip(train, is_held, strict=True) if not held]
         split = "a tenth of train, not fitted"
     if len(train) < 2:
-        raise CvrError(f"{where}: {len(train)} videos of the split 'train' have features; run cvr split first.")
+        raise CvrError(
+            f"{where}: {len(train)} captioned videos of the split 'train' have features, too few to learn from; take "
+            "the heads of a larger corpus (--from OTHER_EMBEDDINGS), or embed with an encoder of one space (cvr embed "
+            "VIDEOS --encoder clip)."
+        )
     return _captioned(store, train, where), _captioned(store, held_out[:EVALUATION_ITEMS], where), split
 
 

@@ -110,15 +110,21 @@ class FeatureStore:
         Raises:
             CvrError: no heads were fitted, and videos and texts lie in two spaces.
         """
-        folder, manifest = self.artifact.path / HEADS_FOLDER, self.artifact.manifest
+        folder = self.artifact.path / HEADS_FOLDER
         if folder.exists():
             return self._in_space_of(load_heads(folder, embeddings_key=self.artifact.key))
+        if self.has_two_spaces:
+            raise CvrError(two_spaces(self.artifact.path))
+        return self
+
+    @property
+    def has_two_spaces(self) -> bool:
+        """Whether videos and texts lie in two spaces, and no heads were fitted."""
+        manifest = self.artifact.manifest
         # Imported videos may come without a text; the encoder that made them then tells how wide texts are.
         knows_texts = manifest["text_dim"] or manifest["config"]["encoder"] == UNKNOWN_ENCODER
-        if knows_texts and manifest["dim"] != manifest["text_dim"]:
-            path = self.artifact.path
-            raise CvrError(f"{path} has videos and texts in two spaces; run: cvr fit-heads {path}")
-        return self
+        is_apart = bool(knows_texts) and manifest["dim"] != manifest["text_dim"]
+        return is_apart and not (self.artifact.path / HEADS_FOLDER).exists()
 
     def _in_space_of(self, heads: Heads | None) -> "FeatureStore":
         store = copy.copy(self)
@@ -274,6 +280,15 @@ class FeatureStore:
             wide = " or ".join(map(str, sorted(widths)))
             raise CvrError(f"{file} has the shape {array.shape}, where rows should be {wide} wide; make it again.")
         return array
+
+
+def two_spaces(embeddings: Path) -> str:
+    """Return what to do where videos cannot be compared with texts."""
+    return (
+        f"{embeddings} has videos and texts in two spaces; learn one (cvr fit-heads {embeddings} --videos "
+        f"videos-split), take that of a larger corpus (cvr fit-heads {embeddings} --from OTHER), or embed with an "
+        "encoder that has one (cvr embed VIDEOS --encoder clip)."
+    )
 
 
 def _read_ids(part: int, path: Path) -> pa.Table:

@@ -163,7 +163,7 @@ def refuse_clips_in_format(videos: pa.Table | None, video_ids: Iterable[str], na
     if clips := [video_id for video_id in dict.fromkeys(video_ids) if video_id in clips_of_videos]:
         raise CvrError(
             f"{name}: {first_few(clips)} are clips of longer files, and rows would hold those whole; cut the clips "
-            f"to files of their own, or pass {option}."
+            f"to files of their own (cvr cut VIDEOS --out videos-cut) and pass --videos videos-cut, or pass {option}."
         )
 
 
@@ -267,7 +267,7 @@ def write_json_file(path: Path, value: Any, indent: int | None = None) -> Path:
 def _file_array(name: str, values: Sequence[Any], kind: pa.DataType, where: Path) -> pa.Array:
     try:
         return pa.array(values, kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError) as error:
         raise CvrError(f"{where}: a value of {name!r} is no {kind} ({first_line(error)}).") from None
 
 

@@ -217,6 +217,10 @@ def _read_entries(path: Path, texts: Texts, targets: Sequence[str]) -> list[dict
     for place, entry in enumerate(entries):
         if not isinstance(entry["img_set"], dict) or not isinstance(entry.get("target_soft", {}), dict):
             raise CvrError(f"{path}: entry {place}: 'img_set' and 'target_soft' should be objects.")
+        if not isinstance(entry["img_set"].get("members"), list):
+            raise CvrError(f"{path}: entry {place}: 'img_set' has no list 'members'.")
+        if bad := [name for name in targets if not isinstance(entry[name], str)]:
+            raise CvrError(f"{path}: entry {place}: {bad[0]!r} should be a name, found {str(entry[bad[0]])[:80]}.")
     return entries
 
 

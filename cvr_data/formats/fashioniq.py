@@ -103,7 +103,10 @@ def read_fashioniq_images(path: Path) -> list[str]:
     Raises:
         CvrError: there is no such file, or it is no such JSON.
     """
-    return read_json(path, list)
+    images = read_json(path, list)
+    if bad := [image for image in images if not isinstance(image, str)]:
+        raise CvrError(f"{path} should be a list of names, found {str(bad[0])[:80]!r}.")
+    return images
 
 
 def fashioniq_file_names(category: str, split: str) -> tuple[str, str]:
@@ -177,6 +180,9 @@ def _read_file(config: Config, file: CaptionFile) -> pa.Table:
     key = KEYS[config.texts]
     entries = read_entries(file.path, ("candidate", key), ("target",))
     told = [entry[key] if config.texts == "published" else [entry[key], ""] for entry in entries]
+    for place, captions in enumerate(told):
+        if not isinstance(captions, list) or not all(isinstance(caption, str) for caption in captions):
+            raise CvrError(f"{file.path}: entry {place}: {key!r} should be of texts, found {str(captions)[:80]}.")
     columns = {
         "reference_id": [entry["candidate"] for entry in entries],
         "target_id": [entry["target"] for entry in entries],

@@ -10,8 +10,11 @@ folder of its name, or are named after it. A part may have the wanted split, or 
 Source: the loader of https://github.com/embeddings-benchmark/mteb (abstasks/retrieval_dataset_loaders.py).
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -97,14 +100,16 @@ class RetrievalSet:
     def targets(self) -> dict[str, dict[str, int]]:
         """Return query id -> document id -> how relevant it is, from 1; documents of 0 are left out."""
         rows = self.table("qrels", ["query-id", "corpus-id", "score"])
-        if missing := [name for name in ("query-id", "corpus-id") if name not in rows.column_names]:
-            raise CvrError(f"{self.files('qrels')[0]} has no column {missing[0]!r}.")
+        self._check_columns("qrels", rows, "query-id", "corpus-id")
         scores = rows.column("score").to_pylist() if "score" in rows.column_names else [1] * rows.num_rows
         found: dict[str, dict[str, int]] = {}
         names = zip(rows.column("query-id").to_pylist(), rows.column("corpus-id").to_pylist(), scores, strict=True)
         for query_id, document_id, score in names:
+            if not is_score(score):
+                raise CvrError(f"{self.files('qrels')[0]}: {str(score)[:80]!r} of {query_id} in 'score' is no number.")
             if score is not None and score > 0:
-                found.setdefault(str(query_id), {})[str(document_id)] = max(1, round(score))
+                query, document = self._id("qrels", query_id), self._id("qrels", document_id)
+                found.setdefault(query, {})[document] = max(1, round(score))
         return found
 
     def candidates(self) -> dict[str, frozenset[str]] | None:
@@ -112,12 +117,36 @@ class RetrievalSet:
         if not self.has("top_ranked"):
             return None
         rows = self.table("top_ranked", ["query-id", "corpus-ids"])
+        self._check_columns("top_ranked", rows, "query-id", "corpus-ids")
         names: dict[str, str] = {}  # a name once in memory, however many lists it is in
+        found = {}
+        for batch in rows.to_batches(max_chunksize=64):
+            for row in batch.to_pylist():
+                query, listed = self._id("top_ranked", row["query-id"]), row["corpus-ids"]
+                if not isinstance(listed, list):
+                    raise CvrError(f"{self.files('top_ranked')[0]}: 'corpus-ids' of {query} is no list.")
+                ids = [self._id("top_ranked", name) for name in listed]
+                found[query] = frozenset(names.setdefault(name, name) for name in ids)
+        return found
+
+    def excluded_references(self) -> dict[str, str]:
+        """Return query id -> the document that it asks about. Raises CvrError: a column is missing."""
+        rows = self.table("excluded_references", ["query-id", "corpus-id"])
+        self._check_columns("excluded_references", rows, "query-id", "corpus-id")
+        pairs = zip(rows.column("query-id").to_pylist(), rows.column("corpus-id").to_pylist(), strict=True)
         return {
-            str(row["query-id"]): frozenset(names.setdefault(name, name) for name in map(str, row["corpus-ids"]))
-            for batch in rows.to_batches(max_chunksize=64)
-            for row in batch.to_pylist()
+            self._id("excluded_references", query): self._id("excluded_references", document)
+            for query, document in pairs
         }
+
+    def _check_columns(self, part: str, rows: pa.Table, *names: str) -> None:
+        if missing := [name for name in names if name not in rows.column_names]:
+            raise CvrError(f"{self.files(part)[0]} has no column {missing[0]!r}.")
+
+    def _id(self, part: str, value: object) -> str:
+        if not (found := id_text(value)):
+            raise CvrError(f"{self.files(part)[0]}: {str(value)[:80]!r} is no id.")
+        return found
 
     def _names(self, part: str) -> list[str]:
         own = [f"{self.task}-{name}" for name in PARTS[part]] if self.task else []
@@ -134,7 +163,11 @@ class RetrievalSet:
         splits = self._card.get(name, {})
         patterns = splits.get(self.split) or (next(iter(splits.values())) if len(splits) == 1 else [])
         inside = [pattern for pattern in patterns if not pattern.startswith("/") and ".." not in Path(pattern).parts]
-        return sorted({file for pattern in inside for file in self.folder.glob(pattern) if file.suffix == ".parquet"})
+        found: set[Path] = set()
+        for pattern in inside:
+            with suppress(ValueError, IndexError):  # a card may say anything; that no file is found is told
+                found.update(file for file in self.folder.glob(pattern) if file.suffix == ".parquet")
+        return sorted(found)
 
     def _beside(self, name: str) -> list[Path]:
         """The files of a folder of that name, or those whose names begin with it."""
@@ -159,6 +192,11 @@ class RetrievalSet:
         configs = said.get("configs") if isinstance(said, dict) else None
         found = [each for each in configs if isinstance(each, dict)] if isinstance(configs, list) else []
         return {str(each.get("config_name")): _patterns_of_splits(each.get("data_files")) for each in found}
+
+
+def is_score(value: object) -> bool:
+    """Return whether a value of qrels says how relevant a document is; None says nothing."""
+    return value is None or (isinstance(value, int | float | Decimal) and math.isfinite(value))
 
 
 def is_retrieval_set(configs: Iterable[str]) -> bool:

@@ -84,8 +84,7 @@ def _references(found: RetrievalSet, ids: Sequence[str], documents: Sequence[str
 def _told(found: RetrievalSet, ids: Sequence[str]) -> dict[str, str]:
     """What the set says of references: query id -> video."""
     if found.has("excluded_references"):
-        rows = found.table("excluded_references", ["query-id", "corpus-id"]).to_pylist()
-        return {str(row["query-id"]): str(row["corpus-id"]) for row in rows}
+        return found.excluded_references()
     column = next((name for name in SOURCE if name in found.columns("queries")), None)
     if column is None:
         return {}

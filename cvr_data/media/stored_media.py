@@ -79,7 +79,8 @@ def stored_names(files: Sequence[Path]) -> list[str | None]:
                 found += [None] * opened.metadata.num_rows
                 continue
             rows = opened.read(columns=[f"{column}.path"]).column(column).to_pylist()
-            found += [row["path"] if row else None for row in rows]
+            paths = [row["path"] if row else None for row in rows]
+            found += [path if isinstance(path, str) else None for path in paths]
     return found
 
 
@@ -101,7 +102,10 @@ def _medium(row_id: object, value: object, file: Path) -> StoredMedium:
     if isinstance(value, bytes):
         return StoredMedium(found, None, value)
     if isinstance(value, dict) and {"bytes", "path"} & value.keys():
-        return StoredMedium(found, value.get("path"), value.get("bytes") or None)
+        content, path = value.get("bytes") or None, value.get("path")
+        if content is not None and not isinstance(content, bytes):
+            raise CvrError(f"{file}: the medium of {found} is of type {type(content).__name__}, not bytes.")
+        return StoredMedium(found, path if isinstance(path, str) else None, content)
     if value is None:
         return StoredMedium(found, None, None)
     raise CvrError(f"{file}: the medium of {found} is of type {type(value).__name__}, not bytes.")

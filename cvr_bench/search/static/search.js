@@ -239,7 +239,7 @@ function card(hit, index) {
       actions.lastChild.dataset.mark = mark;
     }
   }
-  entry.append(screen(hit, name), element("h2", name), element("p", hit.video, { class: "id" }), scores, actions);
+  entry.append(screen(hit, name), element("h2", name), element("p", hit.caption ? hit.video : "", { class: "id" }), scores, actions);
   showMark(entry);
   return entry;
 }

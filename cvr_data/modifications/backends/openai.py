@@ -20,6 +20,7 @@ from cvr_data.core.asked_server import (
     ServerLimits,
     asked_at_once,
     check_server_address,
+    told_count,
 )
 from cvr_data.core.errors import CvrError
 from cvr_data.core.secrets_in_text import masked, secrets_in
@@ -201,8 +202,9 @@ def body_of(config: Config, request: Request) -> dict[str, Any]:
 def _read(answer: dict[str, Any], is_chat: bool) -> Answer:
     choice = answer["choices"][0]
     text = choice["message"].get("content") if is_chat else choice.get("text")
-    usage = answer.get("usage") or {}
-    tokens: dict[str, Any] = {"tokens_in": usage.get("prompt_tokens"), "tokens_out": usage.get("completion_tokens")}
+    tokens: dict[str, Any] = {
+        "tokens_in": told_count(answer, "prompt_tokens"), "tokens_out": told_count(answer, "completion_tokens")
+    }  # fmt: skip
     is_cut = choice.get("finish_reason") == "length"
     if text is None and is_chat:
         # Thoughts that took all the room, and refusals, come beside a content of null.
@@ -215,8 +217,9 @@ def _read(answer: dict[str, Any], is_chat: bool) -> Answer:
 
 def _weighed(answer: dict[str, Any], is_chat: bool, choices: Sequence[str]) -> Answer:
     """How likely each choice was to come next, of a chat's or a completion's log-probabilities."""
-    usage = answer.get("usage") or {}
-    tokens: dict[str, Any] = {"tokens_in": usage.get("prompt_tokens"), "tokens_out": usage.get("completion_tokens")}
+    tokens: dict[str, Any] = {
+        "tokens_in": told_count(answer, "prompt_tokens"), "tokens_out": told_count(answer, "completion_tokens")
+    }  # fmt: skip
     try:
         told = answer["choices"][0]["logprobs"]
         if is_chat:

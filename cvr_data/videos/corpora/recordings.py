@@ -34,7 +34,7 @@ from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import caption_texts, corpus_seconds, unknown_corpus_count
 from cvr_data.videos.subtitles import Cue, read_subtitles, said_between, subtitle_file
 
-VERSION = 1
+VERSION = 2
 TINY = {"path": "recordings", "shortest": "0.5"}
 Span = tuple[float, float | None]
 

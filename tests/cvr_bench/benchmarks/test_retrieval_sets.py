@@ -125,7 +125,13 @@ def test_two_clips_of_one_name_are_refused(tmp_path):
     [
         ("qrels", {"query-id": ["q9"], "corpus-id": ["lake"], "score": [1]}, "qrels name queries .* not: q9"),
         ("qrels", {"query-id": ["q1"], "corpus-id": ["sea"], "score": [1]}, "qrels name documents .* not: sea"),
+        ("qrels", {"query-id": ["q1"], "corpus-id": ["lake"], "score": ["high"]}, "'high' of q1 in 'score' is no"),
+        ("qrels", {"query-id": ["q1"], "corpus-id": ["lake"], "score": [float("inf")]}, "'inf' of q1 in 'score' is no"),
+        ("qrels", {"query-id": [None], "corpus-id": ["lake"], "score": [1]}, "'None' is no id"),
         ("top_ranked", {"query-id": ["q1"], "corpus-ids": [["lake"]]}, "top_ranked of q1"),
+        ("top_ranked", {"query-id": ["q1"]}, "has no column 'corpus-ids'"),
+        ("top_ranked", {"query-id": ["q1"], "corpus-ids": ["lake"]}, "'corpus-ids' of q1 is no list"),
+        ("corpus", {"id": ["lake"], "video": [{"bytes": "text", "path": "a.mp4"}]}, "is of type str, not bytes"),
         ("query", {"id": ["q1", "q1"], "text": ["a", "b"]}, "queries has an id twice"),
         ("query", {"id": ["q1", "q2"], "text": ["a", None]}, "the query q2 has no text"),
         ("query", {"id": ["q1"], "words": ["a"]}, "has no column 'text'"),
@@ -138,6 +144,47 @@ def test_a_damaged_set_is_one_line(tmp_path, part, columns, line):
     pq.write_table(pa.table(columns), file)
     with pytest.raises(CvrError, match=line):
         sample_task("vt2v", folder=tmp_path / "set")
+
+
+@pytest.mark.parametrize("pattern", ["", ".", "a**b", "/etc/*", "../*"])
+def test_a_card_with_an_odd_pattern_finds_no_files_there(tmp_path, pattern):
+    card = f"---\nconfigs:\n- config_name: top_ranked\n  data_files: '{pattern}'\n---\n"
+    shutil.copytree(SAMPLES / "vt2v", tmp_path / "set")
+    (tmp_path / "set" / "README.md").write_text(card)
+    assert sample_task("vt2v", folder=tmp_path / "set").candidates == sample_task("vt2v").candidates
+
+
+def test_ids_that_are_whole_numbers_of_floats_are_the_same_in_every_part(tmp_path):
+    tables = {"corpus": {"id": [1, 2]}, "queries": {"id": [7], "text": ["darker"], "source_id": ["1"]},
+              "qrels": {"query-id": [7.0], "corpus-id": [2.0], "score": [1.0]}}  # fmt: skip
+    for part, columns in tables.items():
+        pq.write_table(pa.table(columns), tmp_path / f"{part}.parquet")
+    assert sample_task("vt2v", folder=tmp_path).targets == {"7": frozenset({"2"})}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "file", "change", "line"),
+    [
+        ("covr-r", "", "merged_webvid_ss2.json", lambda value: value[0].update(webvid=7), None),
+        ("cirr", "", "captions/cap.rc2.val.json", lambda value: value[0].update(img_set={}), "no list 'members'"),
+        ("cirr", "", "captions/cap.rc2.val.json", lambda value: value[0].update(reference="\ud83d"), "is no string"),
+        ("cirr", "", "captions/cap.rc2.val.json", lambda value: value[0].update(target_hard=["a"]), "should be a name"),
+        ("fashioniq", "category=dress", "captions/cap.dress.val.json", lambda value: value[0].update(captions=[7, "a"]),
+         "entry 0: 'captions' should be of texts"),
+        ("fashioniq", "category=dress", "image_splits/split.dress.val.json", lambda value: value.append([1]),
+         "should be a list of names"),
+    ],
+)  # fmt: skip
+def test_a_published_file_of_odd_values_is_one_line(tmp_path, name, options, file, change, line):
+    shutil.copytree(SAMPLES / name, tmp_path / "set")
+    value = json.loads((tmp_path / "set" / file).read_text())
+    change(value)
+    (tmp_path / "set" / file).write_text(json.dumps(value))
+    if line is None:
+        assert {query.query_id for query in sample_task(name, options, tmp_path / "set").queries} == {"ss2-1"}
+        return
+    with pytest.raises(CvrError, match=line):
+        sample_task(name, options, tmp_path / "set")
 
 
 def test_media_of_equal_bytes_are_one_file_named_by_what_they_are(tmp_path):

@@ -54,6 +54,19 @@ def test_shots_begin_where_scenes_were_joined_whatever_pieces_the_film_is_looked
         assert find_shots(recording, 3.0, 6.7) == pytest.approx(joined, abs=1e-5), piece_s
 
 
+def test_a_film_of_fewer_frames_a_second_than_its_file_is_cut_at_its_shots_alone(tmp_path):
+    """Eight a second in a file of 24, as drawn films and screens come: two of three frames repeat the one before."""
+    rolling = [np.stack([np.roll(scene(seed, 1)[0], 4 * step, axis=1) for step in range(16)]) for seed in range(4)]
+    write_mp4(tmp_path / "drawn.mp4", np.repeat(np.concatenate(rolling), 3, axis=0), 24)
+    assert find_shots(tmp_path / "drawn.mp4", 3.0, 8.0) == pytest.approx([2.0, 4.0, 6.0], abs=1e-4)
+
+
+def test_slides_that_stand_are_cut_where_they_change(tmp_path):
+    slides = [np.repeat(scene(seed, 1), 24, axis=0) for seed in range(4)]
+    write_mp4(tmp_path / "talk.mp4", np.concatenate(slides), 24)
+    assert find_shots(tmp_path / "talk.mp4", 3.0, 4.0) == pytest.approx([1.0, 2.0, 3.0], abs=1e-4)
+
+
 def test_clips_cover_a_film_once_and_none_is_too_long():
     for cuts, duration_s, longest in (
         ([1.3, 3.3], 6.7, 2.0),

@@ -37,6 +37,7 @@ from cvr_data.core.asked_server import (
     ServerLimits,
     asked_at_once,
     check_server_address,
+    told_count,
 )
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import cache_folder
@@ -54,6 +55,8 @@ PATHS = {"openai": "/embeddings", "voyage": "/multimodalembeddings"}
 PROMPT = "embedding"
 """What the request cache calls runs of embedders."""
 PREFIX = "float32:"
+MOST = 1e38
+"""Of a number that fits in 32 bits."""
 TOKENS_PER_WORD, IMAGE_TOKENS = 1.4, 800
 """To keep to tokens_per_minute, and to estimate what a run costs."""
 
@@ -119,6 +122,8 @@ class RemoteModel:
         if said[0] is not None:
             raise CvrError(f"{name} embeds no text at {self._url()}: {said[0]}.")
         self.dim = rows_BD.shape[1]
+        if dim is not None and self.dim < dim:
+            raise CvrError(f"{name} gave an embedding of {self.dim} numbers, which dim={dim} cannot be cut from.")
 
     def encode(self, items: Sequence[EmbeddingInput], side: Side, prompt: str | None) -> Tensor:
         """Return (B, D) float32, zero where an item is refused, which is told."""
@@ -138,14 +143,14 @@ class RemoteModel:
         bodies = [remote_body(self.remote, self.name, item, side, prompt, self.width) for item in items]
         keys = [_key(self.remote.api, body) for body in bodies]
         with StoredAnswers(self.remote.answers) as cache:
-            found = {key: _vector(stored) for key, stored in cache.stored(keys).items()}
+            found = {key: _vector(stored)[: self.width] for key, stored in cache.stored(keys).items()}
             waiting = [number for number, key in enumerate(dict.fromkeys(keys)) if key not in found]
             places = [keys.index(key) for key in dict.fromkeys(keys)]
             said = self._ask([bodies[places[number]] for number in waiting], cache, found)
         reasons = [said.get(key) for key in keys]
-        width = next((len(row_D) for row_D in found.values()), getattr(self, "dim", 0))
-        if wrong := {len(row_D) for row_D in found.values()} - {width}:
-            raise CvrError(f"{self.name} gave embeddings of {width} and of {min(wrong)} numbers.")
+        width = self._width(found)
+        for row_D in found.values():
+            self._check_width(row_D, width)
         blank = np.zeros(width, np.float32)
         return torch.from_numpy(np.stack([found.get(key, blank) for key in keys])), reasons
 
@@ -165,10 +170,11 @@ class RemoteModel:
                     PATHS[self.remote.api], bodies[number], tokens=_tokens(bodies[number]), check=_check_embedding
                 )
             except Refused as error:
+                server.is_gone |= _is_of_all(str(error))
                 return str(error)
             except ServerGone:
                 return GONE
-            return _embedding(told), _tokens_told(told)
+            return _embedding(told), told_count(told, "total_tokens", "prompt_tokens") or 0
 
         for number, answered in asked_at_once(self._limits(), len(bodies), answer, check):
             self._is_checked = True
@@ -176,14 +182,27 @@ class RemoteModel:
             if isinstance(answered, str):
                 said[key] = answered
                 continue
-            found[key], count = answered
+            row_D, count = answered
             tokens += count
-            cache.store(key, self.name, StoredAnswer(_text(found[key]), tokens_in=count, tokens_out=0))
-        if GONE in said.values():
-            raise CvrError(f"{self._url()}: {GONE}; what it answered is kept, so run this again.")
+            self._check_width(row_D[: self.width], self._width(found))  # before it is kept: it would fail every run
+            cache.store(key, self.name, StoredAnswer(_text(row_D), tokens_in=count, tokens_out=0))
+            found[key] = row_D[: self.width]
+        if (why := next(filter(_is_of_all, said.values()), None)) or GONE in said.values():
+            raise CvrError(f"{self._url()}: {why or GONE}; what it answered is kept, so run this again.")
         count, seconds = len(bodies) - len(said), time.monotonic() - started
         cache.add_run(self.name, PROMPT, History(requests=count, tokens_in=tokens, tokens_out=0, seconds=seconds))
         return said
+
+    def _width(self, found: dict[str, np.ndarray]) -> int:
+        """How many numbers the model's embeddings have, once one is known."""
+        return getattr(self, "dim", 0) or next((len(row_D) for row_D in found.values()), 0)
+
+    def _check_width(self, row_D: np.ndarray, width: int) -> None:
+        if width and len(row_D) != width:
+            raise CvrError(
+                f"{self.name} gave embeddings of {width} and of {len(row_D)} numbers; if the server has another model "
+                "under that name now, name another request cache with -o cache=FILE."
+            )
 
     def _url(self) -> str:
         api = self.remote.api
@@ -256,19 +275,18 @@ def _check_embedding(answer: dict[str, Any]) -> None:
     data = answer.get("data")
     first = data[0] if isinstance(data, list) and len(data) == 1 else None
     values = first.get("embedding") if isinstance(first, dict) else None
-    is_row = isinstance(values, list) and values and all(isinstance(value, int | float) for value in values)
-    if not is_row or not np.isfinite(np.array(values, np.float32)).all():
-        raise Failure("the server's answer has no embedding of finite numbers", is_down=False)
+    is_row = isinstance(values, list) and all(type(value) in (int, float) and abs(value) < MOST for value in values)
+    if not is_row or not np.any(np.array(values, np.float32)):  # zeros are what a refused item has
+        raise Failure("the server's answer has no embedding of finite numbers that are not all 0", is_down=False)
 
 
 def _embedding(answer: dict[str, Any]) -> np.ndarray:
     return np.array(answer["data"][0]["embedding"], np.float32)
 
 
-def _tokens_told(answer: dict[str, Any]) -> int:
-    usage = answer.get("usage")
-    counts = [usage.get(name) for name in ("total_tokens", "prompt_tokens")] if isinstance(usage, dict) else []
-    return next((count for count in counts if isinstance(count, int)), 0)
+def _is_of_all(reason: str) -> bool:
+    """Whether a refusal holds for any item: no such key any more, or no money."""
+    return reason.startswith(("401", "402", "429"))
 
 
 def _text(row_D: np.ndarray) -> str:

@@ -1,5 +1,6 @@
 """Embedders behind HTTP, against a real loopback server that makes its vectors of the pictures that it is sent."""
 
+import dataclasses
 import json
 import sqlite3
 
@@ -101,6 +102,48 @@ def test_a_server_that_says_wait_is_waited_for(server, words):
     assert said == [None] and rows.shape == (1, 4)
     times = server.times[before:]
     assert len(times) == 4 and times[1] - times[0] >= 0.3
+
+
+ODD_VALUES = ("[1, NaN]", "[1, 1e999]", f"[1, {'9' * 400}]", "[0, 0, 0, 0]", "[true, false]", '"AACAPw=="', "[[1]]")
+
+
+def test_what_is_no_embedding_is_asked_for_again_and_counts_that_are_none_are_not_kept(server, words):
+    model = encoder(words, "concurrency=1").model
+    model.remote = dataclasses.replace(model.remote, retries=1)
+    for number, value in enumerate([*ODD_VALUES, "[" * 100_000]):
+        server.faults = [Reply(200, body=f'{{"data": [{{"embedding": {value}}}]}}')]
+        rows, said = model.encode_or_say([item(f"lake {number}")], "query", None)
+        assert said == [None] and rows.any(), value[:20]
+    odd = '{"data": [{"embedding": [1, 2, 3, 4]}], "usage": {"total_tokens": %s}}' % 10**30
+    server.faults = [Reply(200, body=odd)]
+    assert model.encode_or_say([item("hill")], "query", None)[1] == [None]
+
+
+def test_an_embedding_of_another_width_is_not_kept(server, words):
+    model = encoder(words).model
+    server.faults = [Reply(200, body='{"data": [{"embedding": [1, 2]}]}')]
+    with pytest.raises(CvrError, match="gave embeddings of 4 and of 2 numbers"):
+        model.encode_or_say([item("a lake")], "query", None)
+    assert model.encode_or_say([item("a lake")], "query", None)[0].shape == (1, 4)
+
+
+def test_a_width_that_a_server_does_not_know_of_is_cut_here(server, words):
+    whole, cut = encoder(words), encoder(words, "dim=2")
+    assert cut.dim == 2
+    row = whole.model.encode([item("a lake")], "query", None)
+    assert (cut.model.encode([item("a lake")], "query", None) == row[:, :2]).all()
+    with pytest.raises(CvrError, match="4 numbers, which dim=8 cannot be cut from"):
+        encoder(words, "dim=8")
+
+
+@pytest.mark.parametrize("status", [401, 402, 429])
+def test_a_key_that_ends_in_the_middle_ends_the_run_and_drops_nothing(server, words, status):
+    model = encoder(words, "concurrency=1", "retries=0").model
+    server.refuses = lambda greys, text: server.faults.append(Reply(status))
+    assert model.encode_or_say([item("a lake")], "query", None)[1] == [None]
+    with pytest.raises(CvrError, match=rf"{status} told to fail.*; what it answered is kept"):
+        model.encode_or_say([item(f"hill {number}") for number in range(5)], "query", None)
+    assert len(server.times) == 3, "nothing is asked of a server that takes no key"
 
 
 def item(text):
