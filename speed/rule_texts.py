@@ -3,6 +3,7 @@
     python speed/rule_texts.py draw PAIRS ... --seed 2018 --out drawn.jsonl      # 100 texts of each style, unread
     python speed/rule_texts.py draw PAIRS ... --seed 2019 --skip drawn.jsonl --out others.jsonl   # no pair of the first
     python speed/rule_texts.py count speed/results/rule_texts_readings.jsonl  # shares of what was read, with intervals
+    python speed/rule_texts.py distinct              # distinct-2 of texts by people, by us and by CoVR's templates
 
 Half of the texts are of published WebVid-CoVR pairs ($CVR_DATA), half of PAIRS, folders of `cvr mine-pairs`: of each
 strategy and source (the ids up to the first underscore) as many as of another; more of PAIRS where few are left of the
@@ -16,7 +17,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from cvr_data.tables import PAIRS
 
 STYLES = ("short", "static", "action")
 EACH = 100
+ARTICLES = ("a", "an", "the")
 READ = ("unusable", "clear", "like a person's")
 
 
@@ -112,6 +114,29 @@ def count(options: argparse.Namespace) -> None:
             print(f"{seed} {style:<7} the readings agree on {sum(one == other for one, other in both)} of {len(both)}")
 
 
+def distinct_2(texts: Sequence[str], articles: bool) -> float:
+    """Return the share of two words in a row that stand in no other place."""
+    said = [[word for word in text.lower().split() if articles or word not in ARTICLES] for text in texts]
+    bigrams = [pair for words in said for pair in pairwise(words)]
+    return len(set(bigrams)) / len(bigrams)
+
+
+def distinct(options: argparse.Namespace) -> None:
+    """Print distinct-2 of all texts and of hundreds (the mean of twelve), as it falls with their number."""
+    path = real_captions.DATA / "webvid_covr" / real_captions.HUMAN
+    pairs = pa.Table.from_pylist(published(path))
+    texts = {"people": [line["edit"] for line in real_captions.lines_of(path)]}
+    for name, asked in (("ours", {}), ("style=covr", {"options": ("style=covr",)})):
+        made = Generator(Config(prompt="short", backend="rules", seed=1, **asked)).texts_for(pairs).to_pylist()
+        texts[name] = [row["modification"] for row in made if row["status"] == "ok"]
+    for name, said in texts.items():
+        hundreds = [said[start::13][:EACH] for start in range(12)]
+        for articles in (True, False):
+            mean = sum(distinct_2(some, articles) for some in hundreds) / len(hundreds)
+            about = f"{distinct_2(said, articles):.3f} of {len(said)}"
+            print(f"{name:<10} {'with' if articles else 'without'} articles: {mean:.3f} of a hundred texts, {about}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
@@ -124,6 +149,7 @@ def main() -> None:
     counting = commands.add_parser("count")
     counting.add_argument("readings", type=Path)
     counting.set_defaults(run=count)
+    commands.add_parser("distinct").set_defaults(run=distinct)
     options = parser.parse_args()
     options.run(options)
 

@@ -12,7 +12,7 @@ from cvr_data.tables import CHANGE, pair_id
 
 KINDS = {
     "changes": pa.list_(CHANGE), "change_words": pa.list_(CHANGE_WORD), "change_counts": pa.list_(CHANGE_COUNT),
-    "change_reasons": pa.list_(pa.string()),
+    "change_reasons": pa.list_(pa.string()), "seen_changes": pa.list_(pa.float32()),
     **dict.fromkeys(("text_similarity", "visual_similarity"), pa.float32()),
     **{f"{side}_{end}_s": pa.float64() for side in ("reference", "target") for end in ("start", "end")},
 }  # fmt: skip
@@ -37,6 +37,7 @@ def pair(
         "pair_id": pair_id(*ids, reference, target), "reference_id": ids[0], "target_id": ids[1],
         "reference_caption": reference, "target_caption": target, "changes": changes, "change_words": told,
         "change_counts": [{"before": 9, "after": 9} for _ in changes], "change_reasons": [None] * len(changes),
+        "seen_changes": [None] * len(changes),
         "text_similarity": 0.8,
         "visual_similarity": 0.5, "reference_split": "train", "target_split": "train", "reference_group_id": ids[0],
         "target_group_id": ids[1], "reference_recording": ids[0], "target_recording": ids[1], "reference_start_s": None,

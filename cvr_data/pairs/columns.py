@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.columns import with_column
+from cvr_data.core.columns import whole_column, with_column
 from cvr_data.core.parts import Bucket, read_bucket
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.text_bands import MINILM
-from cvr_data.features.similarities import text_similarities, visual_similarities
+from cvr_data.features.similarities import seen_differences, text_similarities, visual_similarities
 from cvr_data.language.normalise import word_ids
 from cvr_data.language.tagging import ENGLISH
 from cvr_data.pairs.changes import type_changes
@@ -26,7 +26,7 @@ from cvr_data.videos.recordings import segments
 SHOWN_BY = {
     "splits": "reference_split", "text_similarity": "text_similarity", "visual_similarity": "visual_similarity",
     "change_words": "change_words", "change_counts": "change_counts",
-    "change_reasons": "change_reasons", "segments": "reference_recording",
+    "change_reasons": "change_reasons", "seen_changes": "seen_changes", "segments": "reference_recording",
 }  # fmt: skip
 """What a filter can need -> the column that shows it is there."""
 OF_VIDEOS = ("splits", "segments")
@@ -63,7 +63,7 @@ def column_step(
     sides = (uses,) if name == "change_counts" and uses else ()
     if frames is not None and name in ("change_words", "change_reasons"):
         sides = (frames,)
-    is_network = name == "text_similarity"
+    is_network = name in ("text_similarity", "seen_changes")
     return Step(
         name=name,
         run=_with_column,
@@ -149,6 +149,27 @@ def _add_visual(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
     return with_column(pairs, "visual_similarity", visual_similarities(pairs, embeddings))
 
 
+def _add_seen(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
+    """Add, aligned with `changes`, by how much the frames with what comes or goes fit it better than those without.
+
+    Null where both sides are filled, or features of a video are not stored.
+    """
+    changes = pairs.column("changes").combine_chunks()
+    structs, rows = pc.list_flatten(changes), pc.list_parent_indices(changes)
+    before, after = (pc.fill_null(pc.struct_field(structs, side), "") for side in ("before", "after"))
+    goes = pc.equal(after, "")
+    phrases = pc.if_else(goes, before, pc.if_else(pc.equal(before, ""), after, None))
+    ids = [whole_column(pairs.column(f"{side}_id")).take(rows) for side in ("reference", "target")]
+    having, lacking = pc.if_else(goes, *ids), pc.if_else(goes, *ids[::-1])
+    if embeddings is None:
+        found = pa.nulls(len(structs), pa.float32())
+    else:
+        found = pa.array(seen_differences(phrases, having, lacking, embeddings), from_pandas=True)
+    lengths = pc.fill_null(pc.list_value_length(changes), 0).to_numpy(zero_copy_only=False)
+    offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
+    return with_column(pairs, "seen_changes", pa.ListArray.from_arrays(offsets, found))
+
+
 def _add_reasons(embeddings: Path | None, pairs: pa.Table, frames: TellsFrames | None = None) -> pa.Table:
     return type_changes(pairs, with_reasons=True, frames=frames)
 
@@ -158,5 +179,6 @@ def _add_counts(embeddings: Path | None, pairs: pa.Table, uses: WordUses) -> pa.
 
 
 _ADDERS: Mapping[str, Callable[..., pa.Table]] = {
-    "visual_similarity": _add_visual, "change_counts": _add_counts, "change_reasons": _add_reasons,
+    "visual_similarity": _add_visual, "seen_changes": _add_seen, "change_counts": _add_counts,
+    "change_reasons": _add_reasons,
 }  # fmt: skip

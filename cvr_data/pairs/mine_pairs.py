@@ -21,7 +21,7 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step
 from cvr_data.core.text_bands import MINILM, check_band
-from cvr_data.features.similarities import text_encoder_of
+from cvr_data.features.similarities import check_texts_and_frames, text_encoder_of
 from cvr_data.filters import (
     FILTERS,
     ClaimsPlaces,
@@ -34,7 +34,14 @@ from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.columns import NOT_KEPT, OF_VIDEOS, SEGMENT_COLUMNS, SHOWN_BY, column_step, of_videos, word_uses
 from cvr_data.pairs.frames_by import TellsFrames, frames_side
 from cvr_data.pairs.languages_read import check_languages_read
-from cvr_data.pairs.strategies import STRATEGIES, ReadsDescriptions, ReadsFiles, ReadsFrames, StrategyModule
+from cvr_data.pairs.strategies import (
+    STRATEGIES,
+    NeedsFilter,
+    ReadsDescriptions,
+    ReadsFiles,
+    ReadsFrames,
+    StrategyModule,
+)
 from cvr_data.tables import PAIRS, VIDEOS
 
 VERSION = 6
@@ -44,6 +51,8 @@ DEFAULT_FILTERS = (
 )  # fmt: skip
 KNOWING_ENGLISH = ("invisible-change", "text-similarity")
 """Default filters that captions of another language do without."""
+OF_FRAMES = ("visual-similarity", "seen-addition")
+"""Filters that look at features of frames."""
 GUARD = "straddling"
 """The filter that keeps test videos out of training pairs; it runs first unless it is taken out by name."""
 
@@ -125,8 +134,7 @@ def mine_pairs(
     if (done := run.finished()) is not None:
         return done
     needs = [_need(chosen) for chosen in filters]
-    if embeddings is None and any(chosen.name == "visual-similarity" for chosen in filters):
-        raise CvrError("--filter visual-similarity looks at features of frames; pass --embeddings.")
+    _check_frames(strategy, filters, embeddings)
     encoder = _text_encoder(strategy, filters, embeddings)
     check_languages_read(videos, [strategy, *filters], language)
     read = _Read("segments" in needs, _reads_descriptions(strategy), str(videos))
@@ -142,6 +150,19 @@ def mine_pairs(
         sides = () if told is None else (told,)
         pairs = pairs.then(Step(name="changes", run=_typed, config=spoken, sides=sides, is_counted=False))
         return run.write(pairs, PAIRS, sort_by=("reference_id", "target_id", "pair_id"), text_encoder=encoder)
+
+
+def _check_frames(strategy: Strategy, filters: Sequence[Filter], embeddings: Path | None) -> None:
+    """Raise CvrError where features of frames are to be looked at, and are not given or nobody looks."""
+    names = [chosen.name for chosen in filters]
+    wanted = next((name for name in OF_FRAMES if name in names), None)
+    if embeddings is None and wanted is not None:
+        raise CvrError(f"--filter {wanted} looks at features of frames; pass --embeddings.")
+    if embeddings is not None and "seen-addition" in names:
+        check_texts_and_frames(embeddings)
+    needed = strategy.module.needed_filter(strategy.config) if isinstance(strategy.module, NeedsFilter) else None
+    if needed is not None and needed not in names:
+        raise CvrError(f"{strategy.name} -o additions=seen is for what frames bear out; give --filter +{needed}, too.")
 
 
 def _reads_descriptions(strategy: Strategy) -> bool:

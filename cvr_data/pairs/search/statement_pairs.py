@@ -31,9 +31,9 @@ NOUN_OF = np.array([*range(6), *(SLOTS.index(role) for role in ROLES for _ in AX
 """Slot -> the slot of the thing that it is about."""
 ALL = 0.9
 """What two statements share, at least, of which words that nothing relates take each other's place."""
-SURE, SPEAKS, PLURAL = 1, 2, 4
+SURE, SPEAKS, PLURAL, MOVABLE = 1, 2, 4, 8
 """Evidence of a statement: several captions name what fills `other`; the video has so many that its silence counts;
-several act."""
+several act; what fills `other` can come and go."""
 VAGUELY = 0.5
 """What of its weight a word adds that fits another, and is not the same."""
 
@@ -49,6 +49,8 @@ class Limits:
     changes: int
     additions: bool = False
     """Whether a thing that comes or goes is a change."""
+    is_unsaid_enough: bool = False
+    """Whether it is one though captions bear out neither that it is there nor that it is not."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,8 @@ def _is_added(ones: Statements, others: Statements, limits: Limits) -> np.ndarra
         return found
     for said, silent in ((ones, others), (others, ones)):
         is_alone = (said.words_NS[:, OTHER] != NOTHING) & (silent.words_NS[:, OTHER] == NOTHING)
-        found |= is_alone & said.has(SURE) & silent.has(SPEAKS)
+        is_borne_out = said.has(MOVABLE) if limits.is_unsaid_enough else said.has(SURE) & silent.has(SPEAKS)
+        found |= is_alone & is_borne_out
     return found & (ones.has(PLURAL) == others.has(PLURAL))
 
 

@@ -19,7 +19,7 @@ from cvr_data.language.nouns import preposition
 from cvr_data.language.statements import ROLES, SLOTS, Statement, Value, named_in, statements_of
 from cvr_data.pairs.frames_by import TellsFrames, read_frames
 from cvr_data.pairs.search.relations import Encode, Relations
-from cvr_data.pairs.search.statement_pairs import NOTHING, PLURAL, SPEAKS, SURE, Statements, Words
+from cvr_data.pairs.search.statement_pairs import MOVABLE, NOTHING, PLURAL, SPEAKS, SURE, Statements, Words
 from cvr_data.tables import PHRASE
 
 FILLED = pa.struct([("slot", pa.string()), ("word", pa.string()), ("said", pa.string()), ("phrase", PHRASE)])
@@ -115,10 +115,10 @@ def _evidence(statement: Statement, frame: Frame, counts: Mapping[str, int], cap
     other, agent = statement.get("other"), statement.get("agent")
     least = max(SEVERAL, ceil(SHARE * captions))
     is_borne_out = other is not None and (counts[word_of(other)] >= least or word_of(other) in described)
-    is_sure = other is not None and is_borne_out and _can_be_added(other, frame)
+    is_movable = other is not None and _can_be_added(other, frame)
     speaks = captions >= MANY or sum(word.startswith("noun ") for word in described) >= MANY_THINGS
     is_plural = agent is not None and frame.number(agent.last) == "plural"
-    return SURE * is_sure + SPEAKS * speaks + PLURAL * is_plural
+    return SURE * (is_borne_out and is_movable) + SPEAKS * speaks + PLURAL * is_plural + MOVABLE * is_movable
 
 
 def _can_be_added(other: Value, frame: Frame) -> bool:

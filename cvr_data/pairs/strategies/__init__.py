@@ -68,6 +68,14 @@ class ReadsDescriptions(Protocol):
 
 
 @runtime_checkable
+class NeedsFilter(Protocol):
+    """A strategy that leaves it to a filter whether some of its changes are any."""
+
+    def needed_filter(self, config: Any) -> str | None:
+        """Return its name, if these options need one."""
+
+
+@runtime_checkable
 class DropsGroups(Protocol):
     """A strategy that drops crowded groups whole, in one row with `n_captions` and `n_videos`."""
 

@@ -85,10 +85,11 @@ class Config(Ranged):
     """Of a video's captions, those that must name what fills a slot: with one to ten captions, any."""
     max_group: int = field(default=2000, metadata=within("[2, inf)"))
     """Statements that are all compared because they have one word in common; of more, those that are most alike."""
-    additions: Literal["drop", "take"] = "drop"
+    additions: Literal["drop", "take", "seen"] = "drop"
     """Whether a thing that several captions of one video name (three, and three in ten), or one and its description, is
     a change if none of five or more of the other does, nor a description that names eight things: "add a dog". Of such
-    pairs of MSR-VTT an eighth to a third was good as read; a microphone may be there unsaid."""
+    pairs of MSR-VTT an eighth to a third was good as read; a microphone may be there unsaid. `seen`: whatever one
+    caption names and the other video's do not, which the filter seen-addition then judges by frames alone."""
     tie_breaker: Literal["none", "minilm"] = "none"
     """What decides whether two nouns that WordNet does not relate exclude each other: nothing, so that they are a
     change only where all else is the same, or how near MiniLM finds them (tablet, phone)."""
@@ -97,12 +98,18 @@ class Config(Ranged):
 
     def limits(self) -> Limits:
         """Return what a pair of statements is."""
-        return Limits(self.min_rarity, self.min_common, self.max_changes, self.additions == "take")
+        takes, is_seen = self.additions != "drop", self.additions == "seen"
+        return Limits(self.min_rarity, self.min_common, self.max_changes, takes, is_seen)
 
 
 def reads_descriptions(config: Config) -> bool:
     """Return whether descriptions are evidence of what is there, and what is not."""
-    return config.additions == "take"
+    return config.additions != "drop"
+
+
+def needed_filter(config: Config) -> str | None:
+    """Return the filter without which silence would be taken for absence."""
+    return "seen-addition" if config.additions == "seen" else None
 
 
 def inputs(config: Config) -> dict[str, Path]:

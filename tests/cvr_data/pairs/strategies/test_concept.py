@@ -283,3 +283,13 @@ def test_an_encoder_breaks_ties_and_never_overrules_the_lexicon():
     by = {name: changes_of(corpus, Config(min_rarity=0, min_common=0, tie_breaker=name)) for name in ("none", "minilm")}
     assert ("v0", "v1") not in by["none"] and by["minilm"]["v0", "v1"] == [("object", "tablet", "phone")]
     assert by["none"].items() <= by["minilm"].items()
+
+
+@pytest.mark.engine
+def test_what_one_caption_names_and_the_other_does_not_is_left_to_frames():
+    corpus = {"v0": SILENT[:1], "v1": WITH_DOG[:1]}
+    assert changes_of(corpus, ADDING) == {}
+    seen = Config(min_rarity=0, additions="seen")
+    assert changes_of(corpus, seen) == {("v0", "v1"): [("object", "", "dog")], ("v1", "v0"): [("object", "dog", "")]}
+    worn = {"v0": SILENT[:1], "v1": [WITH_DOG[0].replace("dog", "dress")]}
+    assert changes_of(worn, seen) == {}
