@@ -94,6 +94,8 @@ class Searcher:
     def scored(self, question: Question, k: int) -> Scored:
         """Return what the model makes of a question."""
         reference = self._reference(question)
+        if not all(map(str.strip, (*question.texts, *question.without))):
+            raise CvrError("A text is empty: say what should be seen, or leave it out.")
         if reference is None and not question.texts:
             raise CvrError("Nothing is asked: give --like, --text, or both.")
         queries = [Query(str(number), reference, text) for number, text in enumerate(question.texts or (None,))]

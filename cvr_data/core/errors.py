@@ -13,12 +13,18 @@ class CvrError(Exception):
     """A mistake the user can fix, told in one line: what, where, found, allowed."""
 
 
+MOST_CHOICES = 100
+"""Words that a message lists: all names of a registry, but not all videos of a library."""
+
+
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
-    """Return the end of an error message: the nearest allowed words, or all of them."""
+    """Return the end of an error message: the nearest allowed words, or all of them, where they are not too many."""
     choices = sorted(allowed)
     near = get_close_matches(word, choices, n=3, cutoff=0.5)
     if near:
         return f"Did you mean: {', '.join(near)}?"
+    if len(choices) > MOST_CHOICES:
+        return f"There are {first_few(choices)}."
     return f"Choose from: {', '.join(choices)}." if choices else "There is none to choose from."
 
 

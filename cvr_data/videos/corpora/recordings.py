@@ -68,7 +68,8 @@ def inputs(config: Config) -> dict[str, Path]:
         CvrError: there is no video or table, a length is more than the other, or a package is missing.
     """
     if not config.path.is_dir():
-        raise CvrError(f"{config.path}: no such folder.")
+        is_file = config.path.is_file()
+        raise CvrError(f"{config.path}: {'a file; name the folder it lies in' if is_file else 'no such folder'}.")
     if config.shortest > config.longest:
         raise CvrError(f"shortest {config.shortest:g} s is more than longest {config.longest:g} s.")
     if (config.times is not None) != (config.cut == "table"):

@@ -9,7 +9,7 @@ from cvr_bench.search.library import open_library
 from cvr_bench.search.question import Question, SearchModel
 from cvr_bench.search.searcher import NOT_WEIGHT, Searcher, search
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.media.video import Video
 
 
@@ -65,6 +65,8 @@ def test_the_clip_itself_is_not_found(library):
 def test_what_cannot_be_searched_is_refused(library, tmp_path):
     with pytest.raises(CvrError, match="Nothing is asked"):
         search(library, Question(), SearchModel(), 3)
+    with pytest.raises(CvrError, match="A text is empty"):
+        search(library, Question(texts=(" ",)), SearchModel(), 3)
     with pytest.raises(CvrError, match=r"neither a video of .* nor a file\. Did you mean: test03"):
         search(library, Question(like="test3"), SearchModel(), 3)
     with pytest.raises(CvrError, match="has no parameters"):
@@ -95,3 +97,9 @@ def test_the_command_prints_each_input(cvr, world):
     assert len(lines) == 3
     found = json.loads(cvr(*words, "--json").out)
     assert [each["video_id"] for each in found] == [line.split()[4].rstrip(":") for line in lines[1:]]
+
+
+def test_a_wrong_name_does_not_list_a_whole_library():
+    assert did_you_mean("zzz", (f"video-{number:03}" for number in range(500))) == (
+        "There are video-000, video-001, video-002 and 497 more."
+    )

@@ -191,3 +191,7 @@ def test_the_subtitles_of_a_file_are_found_by_its_name():
 def test_a_file_that_is_no_subtitles_is_one_line(tmp_path, one_line_error, recording):
     recording.with_suffix(".srt").write_bytes(b"\x00\xff nothing of the kind")
     assert "long.srt" in one_line_error("import", "recordings", recording.parent, "-o", "cut=none", "-O", "videos")
+
+
+def test_a_recording_instead_of_its_folder_is_refused(recording, one_line_error):
+    assert "name the folder it lies in" in one_line_error("import", "recordings", recording)
