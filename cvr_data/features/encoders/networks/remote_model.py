@@ -163,13 +163,16 @@ class RemoteModel:
         said: dict[str, str] = {}
         started, tokens = time.monotonic(), 0
         check = None if self._is_checked else self.remote.key_variable or KEYS[self.remote.api]
+        is_down = False
 
         async def answer(server: Server, number: int) -> tuple[np.ndarray, int] | str:
+            nonlocal is_down
             try:
                 told = await server.ask(
                     PATHS[self.remote.api], bodies[number], tokens=_tokens(bodies[number]), check=_check_embedding
                 )
             except Refused as error:
+                is_down |= server.is_gone
                 server.is_gone |= _is_of_all(str(error))
                 return str(error)
             except ServerGone:
@@ -187,11 +190,25 @@ class RemoteModel:
             self._check_width(row_D[: self.width], self._width(found))  # before it is kept: it would fail every run
             cache.store(key, self.name, StoredAnswer(_text(row_D), tokens_in=count, tokens_out=0))
             found[key] = row_D[: self.width]
-        if (why := next(filter(_is_of_all, said.values()), None)) or GONE in said.values():
+        why = next(filter(_is_of_all, said.values()), None)
+        if why or GONE in said.values() or (is_down and not self._embeds_a_text()):
             raise CvrError(f"{self._url()}: {why or GONE}; what it answered is kept, so run this again.")
         count, seconds = len(bodies) - len(said), time.monotonic() - started
         cache.add_run(self.name, PROMPT, History(requests=count, tokens_in=tokens, tokens_out=0, seconds=seconds))
         return said
+
+    def _embeds_a_text(self) -> bool:
+        """Whether the server answers now: then it failed at its items alone, though nothing else was answered then."""
+        body = remote_body(self.remote, self.name, EmbeddingInput("a video"), "query", None, self.width)
+
+        async def answer(server: Server, number: int) -> bool:
+            try:
+                await server.ask(PATHS[self.remote.api], body, tokens=_tokens(body), check=_check_embedding)
+            except (Refused, ServerGone):
+                return False
+            return True
+
+        return all(is_answered for _, is_answered in asked_at_once(self._limits(), 1, answer, None))
 
     def _width(self, found: dict[str, np.ndarray]) -> int:
         """How many numbers the model's embeddings have, once one is known."""

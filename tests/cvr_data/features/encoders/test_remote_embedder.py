@@ -146,6 +146,16 @@ def test_a_key_that_ends_in_the_middle_ends_the_run_and_drops_nothing(server, wo
     assert len(server.times) == 3, "nothing is asked of a server that takes no key"
 
 
+def test_a_server_that_fails_at_all_that_is_under_way_is_gone_and_drops_nothing(server, words):
+    model = encoder(words, "concurrency=4", "retries=0").model
+    server.faults = [Reply(503)] * 4
+    with pytest.raises(CvrError, match="the server stopped answering; what it answered is kept"):
+        model.encode_or_say([item("a lake"), item("a hill"), item("a fen")], "query", None)
+    server.faults = [Reply(503)]
+    rows, said = model.encode_or_say([item("a moor")], "query", None)
+    assert said[0].startswith("503") and not rows.any(), "the server answers, so it fails at this item alone"
+
+
 def item(text):
     return EmbeddingInput(text)
 
