@@ -38,14 +38,18 @@ def _config() -> type:
     "--require", multiple=True, type=click.Choice(["composition"]),
     help="Drop val and test queries that the text or the reference alone solves; needs --embeddings.",
 )  # fmt: skip
+@click.option(
+    "--distractors", multiple=True, type=FOLDER_PLACE,
+    help="With --require: mined ones join the gallery, as in cvr bench; K stays. Repeatable.",
+)  # fmt: skip
 @click.option("--push", metavar="USER/NAME", help="Publish it there, as `cvr publish` does with its defaults.")
 @own_options(_config)
 @overwrite_option
 @engine_options
 def build_triplets_command(
     modifications: tuple[Path, ...], out: Path | None, name: str | None, test_from: tuple[Path, ...],
-    judgments: Path | None, judged_only: bool, require: tuple[str, ...], push: str | None, options: tuple[str, ...],
-    overwrite: bool,
+    judgments: Path | None, judged_only: bool, require: tuple[str, ...], distractors: tuple[Path, ...],
+    push: str | None, options: tuple[str, ...], overwrite: bool,
     **given: Path | None,
 ) -> None:  # fmt: skip
     """Join the texts in MODIFICATIONS folders with their pairs into a dataset.
@@ -67,10 +71,18 @@ def build_triplets_command(
         check_published_repo(push, "--push")
     if judged_only and judgments is None:
         raise CvrError("--judged-only needs --judgments.")
+    if distractors and not require:
+        raise CvrError("--distractors is asked of what queries need: pass --require composition.")
     config = parse_config(Config, options, where="build-triplets")
     sources = building.find_triplet_parts(modifications, **given)
     sources = building.triplets_with_tests(sources, test_from) if test_from else sources
-    sources = replace(sources, judgments=judgments, judged_only=judged_only, needs_both="composition" in require)
+    sources = replace(
+        sources,
+        judgments=judgments,
+        judged_only=judged_only,
+        needs_both="composition" in require,
+        distractors=distractors,
+    )
     chosen = name or (out.name if out else building.default_dataset_name(sources))
     folder = out or Path("annotations") / chosen
     artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)

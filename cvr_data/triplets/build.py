@@ -60,6 +60,8 @@ class DatasetParts:
     """Drop texts that nobody judged, in splits where others were judged."""
     needs_both: bool = False
     """Drop val and test queries that one input alone solves (`triplets.composition`)."""
+    distractors: tuple[Path, ...] = ()
+    """Mined for these queries as they were built before; they join the galleries that this is asked of."""
 
     def named(self) -> dict[str, Path]:
         """Return input name -> folder as manifests list them: pairs, pairs-2, ..."""
@@ -75,6 +77,10 @@ class DatasetParts:
         if self.judgments is not None:
             named["judgments"] = self.judgments
         return named
+
+    def mined(self) -> dict[str, Path]:
+        """Return the distractors likewise: they made no triplet, so they are none of the lineage."""
+        return {"distractors" if n == 1 else f"distractors-{n}": path for n, path in enumerate(self.distractors, 1)}
 
 
 def find_triplet_parts(
@@ -136,7 +142,7 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
     asked = {**config_dict(config), "name": name, **tested, **judged_only, **required}
     run = StageRun(
         out, stage=STAGE, version=VERSION, config=asked,
-        inputs=sources.named(), overwrite=overwrite,
+        inputs={**sources.named(), **sources.mined()}, overwrite=overwrite,
     )  # fmt: skip
     if (done := run.finished()) is not None:
         return done
@@ -194,8 +200,9 @@ def triplet_flow(
             flow = with_all_answers(run, flow, _video_folders(sources), answers)
     if sources.needs_both and sources.embeddings is not None:
         about = CompositionConfig(
-            embeddings=sources.embeddings, k=config.composition_k, default_split=config.default_split
-        )
+            embeddings=sources.embeddings, k=config.composition_k, default_split=config.default_split,
+            distractors=sources.distractors,
+        )  # fmt: skip
         flow = with_composition(run, flow, _all_videos(sources), about)
     if sources.embeddings is not None:
         encoder = Side(_encoder, (sources.embeddings,))
