@@ -63,7 +63,7 @@ def build_triplets_command(
     from cvr_data.core.registry import parse_config
     from cvr_data.publish.lay_out import check_published_repo
     from cvr_data.triplets import build as building
-    from cvr_data.triplets.composition import composition_lines
+    from cvr_data.triplets.composition import NOT_ASKED, composition_lines, not_asked_lines
     from cvr_data.triplets.join import Config
     from cvr_data.triplets.statistics import triplet_counts_text
 
@@ -90,6 +90,8 @@ def build_triplets_command(
         f"{folder}: {artifact.manifest['rows']} triplets, dropped: {triplet_counts_text(artifact.manifest['dropped'])}"
     )
     for line in composition_lines(artifact.manifest.get("composition", {})):
+        click.echo(line)
+    for line in not_asked_lines(artifact.manifest.get(NOT_ASKED, {})):
         click.echo(line)
     for line in nothing_left_lines(folder, artifact.manifest):
         click.echo(line)

@@ -33,6 +33,8 @@ from cvr_data.triplets.answers import JUDGED_SPLITS
 from cvr_data.triplets.joining import joining_galleries
 
 COLUMNS = ("text_rank", "visual_rank", "both_rank")
+NOT_ASKED = "not_asked"
+"""Queries whose reference or targets have no features, or are not in the gallery: they are kept, and told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +45,13 @@ class CompositionConfig:
     k: int = 0
     """Of the K best; 0 is one in a hundred of the gallery, and at least 1."""
     default_split: str = "train"
-    distractors: tuple[Path, ...] = ()
-    """Folders of mined ones."""
     joining: tuple[tuple[str, str], ...] = ()
-    """Those of the folders, each with the split whose gallery it joins."""
+    """Distractors, each with the split whose gallery it joins."""
 
 
-def with_composition(run: StageRun, triplets: Flow, folders: Sequence[Path], config: CompositionConfig) -> Flow:
+def with_composition(
+    run: StageRun, triplets: Flow, folders: Sequence[Path], config: CompositionConfig, distractors: Sequence[Path] = ()
+) -> Flow:
     """Return the triplets with ranks by one input and by both, those that one input solves dropped.
 
     Args:
@@ -57,8 +59,12 @@ def with_composition(run: StageRun, triplets: Flow, folders: Sequence[Path], con
         triplets: rows of all splits.
         folders: the videos.
         config: what is asked.
+        distractors: folders of mined ones, that join the galleries.
+
+    Raises:
+        CvrError: a folder of distractors is none, or its videos are gone.
     """
-    joining, others = joining_galleries(config.distractors)
+    joining, others = joining_galleries(distractors)
     config = replace(config, joining=joining)
     folders = list({folder.resolve(): folder for folder in (*folders, *others)}.values())
     columns = (*GALLERY_COLUMNS, "split")
@@ -103,8 +109,9 @@ def labelled(config: CompositionConfig, triplets: pa.Table, gallery: pa.Table) -
     for split in JUDGED_SPLITS:
         rows = triplets.filter(pc.equal(triplets.column("split"), split))
         videos = gallery.filter(pc.equal(gallery.column("split"), split)).sort_by("video_id")
-        if rows.num_rows and videos.num_rows:
-            labels, chance = _labels(config, rows, videos)
+        labels, chance = _labels(config, rows, videos) if rows.num_rows and videos.num_rows else ({}, {})
+        told[f"{split} {NOT_ASKED}"] += len(set(rows.column("query_id").to_pylist()) - labels.keys())
+        if labels:
             found |= labels
             told.update({f"{split} chance {label}": round(1000 * count) for label, count in chance.items()})
             told.update(_counts(split, rows, labels))
@@ -193,6 +200,20 @@ def yield_of(labels: Mapping[str, int], pairs: int) -> dict[str, int]:
         "left_of_1000": round(1000 * left / asked),
         "left_of_1000_pairs": round(1000 * left / max(1, pairs)),
     }
+
+
+def composition_extra(told: Mapping[str, int]) -> dict[str, Any]:
+    """Return what a manifest says of it: what queries need, and by split how many could not be asked."""
+    counts = {split: told.get(f"{split} {NOT_ASKED}", 0) for split in JUDGED_SPLITS}
+    not_asked = {split: count for split, count in counts.items() if count}
+    found = {"composition": composition_told(told), NOT_ASKED: not_asked}
+    return {name: about for name, about in found.items() if about}
+
+
+def not_asked_lines(told: Mapping[str, int]) -> list[str]:
+    """Return that as lines: what nobody asked may well be a shortcut."""
+    why = "the gallery of --videos lacks their reference or targets, or --embeddings their features; they are kept"
+    return [f"  {count} {split} queries were not asked what they need: {why}" for split, count in told.items()]
 
 
 def composition_lines(told: Mapping[str, Any]) -> list[str]:

@@ -38,3 +38,8 @@ def joining_galleries(folders: Sequence[Path]) -> Joining:
         videos.update((name, split) for name in names)
         sources.append(artifact.input_path("videos"))
     return Joining(tuple(sorted(videos)), tuple(sources))
+
+
+def distractor_inputs(folders: Sequence[Path]) -> dict[str, Path]:
+    """Return input name -> folder as manifests list them: distractors, distractors-2, ..."""
+    return {"distractors" if n == 1 else f"distractors-{n}": path for n, path in enumerate(folders, start=1)}

@@ -11,11 +11,12 @@ from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash as hash_encoder
 from cvr_data.features.single_inputs import SHORTCUTS
-from cvr_data.tables import DISTRACTORS
+from cvr_data.tables import DISTRACTORS, VIDEOS
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.composition import CompositionConfig, _gallery_rows, _once, composition_lines, composition_told
 from cvr_data.triplets.join import Config
 from tests.cvr_data.triplets.test_answers import write_world
+from tests.dataset_folders import write_artifact
 
 
 def test_counts_say_what_remains_of_queries_and_of_pairs_and_how_slots_move():
@@ -125,3 +126,16 @@ def test_distractors_that_are_none_are_one_line(world, one_line_error):
     assert "--require composition" in one_line_error(*words, "--distractors", folder / "videos")
     line = one_line_error(*words, "--require", "composition", "--distractors", folder / "videos")
     assert "mine-distractors" in line
+
+
+@pytest.mark.engine
+def test_what_cannot_be_asked_is_told(world, cvr):
+    folder, texts = world
+    other = write_artifact(
+        folder / "other", "import-tiny", [{"video_id": "z", "captions": ["a"], "source": "x"}], VIDEOS
+    )
+    outcome = cvr("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition",
+                  "--videos", other, "-O", folder / "out")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    asked = {row["query_id"] for row in open_artifact(folder / "out").read().to_pylist() if row["split"] == "test"}
+    assert f"{len(asked)} test queries were not asked what they need" in outcome.out
