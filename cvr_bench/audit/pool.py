@@ -10,6 +10,7 @@ the others leave, how many each scorer solves (held out), and how many one that 
 # Shapes: Q queries.
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from cvr_data.features.single_inputs import (
     chance_shares,
     composition_labels,
     merged_ranks,
+    pool_k,
 )
 from cvr_data.tables import VIDEOS
 from cvr_data.triplets.composition import slots_of_labels, yield_of
@@ -44,7 +46,7 @@ def pool_findings(sources: Sources, split: str, k: int) -> tuple[dict[str, Any],
     Args:
         sources: triplets of ours with features.
         split: whose queries.
-        k: a query is solved with a target among so many best; 0 is one in a hundred of the gallery.
+        k: a query is solved with a target among so many best; 0 is one in a hundred of the gallery without distractors.
 
     Raises:
         CvrError: the data cannot be read or has no row of the split that can be scored.
@@ -57,7 +59,7 @@ def pool_findings(sources: Sources, split: str, k: int) -> tuple[dict[str, Any],
     queries = {name: query for name, query in pool_queries(rows).items() if name in known and pool.can_ask(query)}
     asked = list(queries.values())
     ranks = pool.ranks(asked)
-    k = k or pool.k
+    k = k or _plain_k(sources, split, pool)
     labels = composition_labels(merged_ranks(ranks), k)
     pairs = len({*rows.column("pair_id").to_pylist()} - {None})
     record = {
@@ -71,6 +73,14 @@ def pool_findings(sources: Sources, split: str, k: int) -> tuple[dict[str, Any],
         "held_out": _held_out(pool, asked, ranks, k),
     }
     return record, _table(queries, ranks, labels)
+
+
+def _plain_k(sources: Sources, split: str, pool: SingleInputPool) -> int:
+    """One in a hundred of the gallery without distractors: with more videos a query does not get easier."""
+    if not sources.distractors:
+        return pool.k
+    plain = replace(sources, distractors=()).task(split).gallery
+    return pool_k(sum(item.item_id in pool.column_of for item in plain))
 
 
 def _labels_beside_chance(

@@ -44,6 +44,7 @@ from cvr_data.core.lineage import input_paths
 from cvr_data.core.registry import config_dict
 from cvr_data.core.trust import stored
 from cvr_data.features.single_inputs import POOL_VERSION
+from cvr_data.triplets.joining import distractor_inputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +101,8 @@ def audit_triplets(
         out or beside / f"{benchmark_task_name(sources.data)}-audit",
         stage=STAGE,
         version=VERSION,
-        config={**vars(run), **_asked(config, run), "leaks": config_dict(leak_config)},
-        inputs={"triplets": sources.data, "embeddings": sources.embeddings, **_named(sources.distractors)},
+        config={**vars(run), **_asked(config, run, sources.distractors), "leaks": config_dict(leak_config)},
+        inputs={"triplets": sources.data, "embeddings": sources.embeddings, **distractor_inputs(sources.distractors)},
         overwrite=overwrite,
     )
     if writer.finished() is None:
@@ -117,12 +118,11 @@ def audit_triplets(
     return writer.path, read_audit(writer.path)
 
 
-def _asked(config: Config, run: AuditRun) -> dict[str, Any]:
-    return {"k": config.k, **({"seed": config.seed} if run.model else {"pool": POOL_VERSION})}
-
-
-def _named(distractors: Sequence[Path]) -> dict[str, Path]:
-    return {"distractors" if n == 1 else f"distractors-{n}": path for n, path in enumerate(distractors, start=1)}
+def _asked(config: Config, run: AuditRun, distractors: Sequence[Path]) -> dict[str, Any]:
+    if run.model:
+        return {"k": config.k, "seed": config.seed}
+    is_plain = bool(distractors) and not config.k  # audits of before took K of the gallery with distractors
+    return {"k": config.k, "pool": POOL_VERSION, **({"k_of": "plain gallery"} if is_plain else {})}
 
 
 def _by_pool(config: Config, sources: Sources, split: str) -> Findings:

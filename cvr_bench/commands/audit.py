@@ -14,7 +14,11 @@ from cvr_data.commands.options import FOLDER, PATH, json_option, overwrite_optio
 @click.option("--split", help="Split of triplets.  [default: test]")
 @click.option("--embeddings", "-e", type=FOLDER, help="Features of the triplets' videos.")
 @click.option("--distractors", multiple=True, type=FOLDER, help="Mined ones, that join the gallery; repeatable.")
-@click.option("-k", type=click.IntRange(1), help="A query is answered within so many.  [default: 1 % of the gallery]")
+@click.option(
+    "-k",
+    type=click.IntRange(1),
+    help="A query is answered within so many.  [default: 1 % of the gallery, of plain scorers without distractors]",
+)
 @click.option("--threshold", type=float, help="Cosine from which videos are near-duplicates.  [default: 0.95]")
 @click.option("--text-threshold", type=float, help="Cosine from which texts are similar.  [default: 0.95]")
 @click.option("--out", "-O", type=FOLDER, help="Folder to write for triplets.  [default: NAME-audit beside them]")

@@ -38,14 +38,18 @@ def _config() -> type:
     "--require", multiple=True, type=click.Choice(["composition"]),
     help="Drop val and test queries that the text or the reference alone solves; needs --embeddings.",
 )  # fmt: skip
+@click.option(
+    "--distractors", multiple=True, type=FOLDER_PLACE,
+    help="With --require: mined ones join the gallery, as in cvr bench; K stays. Repeatable.",
+)  # fmt: skip
 @click.option("--push", metavar="USER/NAME", help="Publish it there, as `cvr publish` does with its defaults.")
 @own_options(_config)
 @overwrite_option
 @engine_options
 def build_triplets_command(
     modifications: tuple[Path, ...], out: Path | None, name: str | None, test_from: tuple[Path, ...],
-    judgments: Path | None, judged_only: bool, require: tuple[str, ...], push: str | None, options: tuple[str, ...],
-    overwrite: bool,
+    judgments: Path | None, judged_only: bool, require: tuple[str, ...], distractors: tuple[Path, ...],
+    push: str | None, options: tuple[str, ...], overwrite: bool,
     **given: Path | None,
 ) -> None:  # fmt: skip
     """Join the texts in MODIFICATIONS folders with their pairs into a dataset.
@@ -59,7 +63,7 @@ def build_triplets_command(
     from cvr_data.core.registry import parse_config
     from cvr_data.publish.lay_out import check_published_repo
     from cvr_data.triplets import build as building
-    from cvr_data.triplets.composition import composition_lines
+    from cvr_data.triplets.composition import NOT_ASKED, composition_lines, not_asked_lines
     from cvr_data.triplets.join import Config
     from cvr_data.triplets.statistics import triplet_counts_text
 
@@ -67,10 +71,18 @@ def build_triplets_command(
         check_published_repo(push, "--push")
     if judged_only and judgments is None:
         raise CvrError("--judged-only needs --judgments.")
+    if distractors and not require:
+        raise CvrError("--distractors is asked of what queries need: pass --require composition.")
     config = parse_config(Config, options, where="build-triplets")
     sources = building.find_triplet_parts(modifications, **given)
     sources = building.triplets_with_tests(sources, test_from) if test_from else sources
-    sources = replace(sources, judgments=judgments, judged_only=judged_only, needs_both="composition" in require)
+    sources = replace(
+        sources,
+        judgments=judgments,
+        judged_only=judged_only,
+        needs_both="composition" in require,
+        distractors=distractors,
+    )
     chosen = name or (out.name if out else building.default_dataset_name(sources))
     folder = out or Path("annotations") / chosen
     artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)
@@ -78,6 +90,8 @@ def build_triplets_command(
         f"{folder}: {artifact.manifest['rows']} triplets, dropped: {triplet_counts_text(artifact.manifest['dropped'])}"
     )
     for line in composition_lines(artifact.manifest.get("composition", {})):
+        click.echo(line)
+    for line in not_asked_lines(artifact.manifest.get(NOT_ASKED, {})):
         click.echo(line)
     for line in nothing_left_lines(folder, artifact.manifest):
         click.echo(line)

@@ -48,5 +48,11 @@ def mine_distractors_command(
         click.echo(f"  {name:<15}{told['queries']:>6} queries; without: {reasons}")
     if (needs := artifact.manifest.get("needs_both")) is not None:
         steps = needs["curve"][:: max(1, len(needs["curve"]) // 8)]
-        curve = ", ".join(f"{added} {100 * share:.0f} %" for added, share in [*steps, *needs["curve"][-1:]])
-        click.echo(f"  {needs['queries']} queries need both inputs at {needs['k']}, by videos added: {curve}")
+        click.echo(f"  {needs['queries']} queries need both inputs at {needs['k']}, by videos added")
+        click.echo("  (in brackets: of those that no input alone solves then):")
+        click.echo("  " + ", ".join(_told(*step) for step in [*steps, *needs["curve"][-1:]]))
+
+
+def _told(added: int, share: float, of_left: float | None = None) -> str:
+    """A step of the curve; folders made before it was told have none of the second."""
+    return f"{added}: {100 * share:.0f} %" + ("" if of_left is None else f" ({100 * of_left:.0f} %)")

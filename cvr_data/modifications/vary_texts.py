@@ -64,7 +64,8 @@ def vary_texts(
     if (done := run.finished()) is not None:
         return done
     with run:
-        flow = run.read(modifications, MODIFICATIONS.names, part_rows=ROWS)
+        required = [field.name for field in MODIFICATIONS if not field.nullable]
+        flow = run.read(modifications, MODIFICATIONS.names, required, part_rows=ROWS)
         named = tuple(f"_{name}" for name in OF_PAIR)
         lookup = Lookup(ids=("pair_id",), key="pair_id", columns=OF_PAIR, names=(named,))
         flow = looked_up(flow, run.read(pairs, ["pair_id", *OF_PAIR], ["pair_id", *OF_PAIR]), lookup)
@@ -75,7 +76,10 @@ def vary_texts(
 
 def varied(config: Config, texts: pa.Table) -> tuple[pa.Table, Counter[str]]:
     """Return the other texts of those of a part that are accepted, and how many there are of each kind."""
-    texts = texts.filter(pc.equal(texts.column("status"), "ok"))
+    texts = check_columns(texts, MODIFICATIONS, "the texts").filter(pc.equal(texts.column("status"), "ok"))
+    for name in ("modification", "_reference_caption", "_target_caption"):  # of nothing there is no other text
+        if name in texts.column_names:
+            texts = texts.filter(pc.is_valid(texts.column(name)))
     if config.splits and "_split" in texts.column_names:
         texts = texts.filter(pc.is_in(texts.column("_split"), pa.array(config.splits)))
     rows = texts.to_pylist()

@@ -2,7 +2,8 @@
 
     found = chosen_distractors(embeddings, gallery, candidates, queries, wanted=0.5)
     found.videos      # to add, those first that take most shortcuts away
-    found.curve       # ((0, 0.18), (4, 0.21), ...): videos added -> share of queries that need both
+    found.curve       # ((0, 0.18, 0.3), (4, 0.21, 0.34), ...): videos added, share of queries that need both, and
+                      # of those that no input alone solves then, which `build-triplets --distractors` keeps
 
 A query has a shortcut where a scorer of one input (`features.single_input_pool`) has a target among the K best. A video
 that this scorer ranks before the target takes a place of it away; one that a sum of both inputs ranks before it as well
@@ -57,8 +58,8 @@ class Chosen:
     videos: tuple[str, ...]
     k: int
     queries: int
-    curve: tuple[tuple[int, float], ...]
-    """Videos added -> share of the queries that need both."""
+    curve: tuple[tuple[int, float, float], ...]
+    """Videos added, share of the queries that need both, and of those without a shortcut."""
     labels: Mapping[str, int]
     """Queries of each label in the gallery with all that were chosen."""
 
@@ -163,7 +164,7 @@ def _standings(
 
 def _taken(
     ranks: Mapping[str, np.ndarray], beats: Mapping[str, np.ndarray], k: int, wanted: float
-) -> tuple[list[int], tuple[tuple[int, float], ...], dict[str, int]]:
+) -> tuple[list[int], tuple[tuple[int, float, float], ...], dict[str, int]]:
     """Return the candidates taken, the curve, and the labels at its end."""
     ranks = {name: rank_Q.copy() for name, rank_Q in ranks.items()}
     candidates = next(iter(beats.values())).shape[1]
@@ -171,7 +172,8 @@ def _taken(
     curve = []
     while True:
         labels = composition_labels(merged_ranks(ranks), k)
-        curve.append((len(taken), labels.count(BOTH) / len(labels)))
+        needed, left = labels.count(BOTH), sum(label not in SHORTCUTS for label in labels)
+        curve.append((len(taken), needed / len(labels), needed / max(1, left)))
         gain_N = np.where(is_left_N, _gains(ranks, beats, labels, k), -np.inf)
         best = np.argsort(-gain_N, kind="stable")[: max(1, candidates // ROUNDS)]
         best = best[gain_N[best] > 0]

@@ -31,9 +31,10 @@ from cvr_data.triplets import join
 from cvr_data.triplets.answers import ANSWERS, FURTHER_ANSWERS, answers_config, with_all_answers
 from cvr_data.triplets.card import Card, card_commands, card_example_rows, render_card
 from cvr_data.triplets.claims import FOLDER, IS_TEST
-from cvr_data.triplets.composition import CompositionConfig, composition_told, with_composition
+from cvr_data.triplets.composition import CompositionConfig, composition_extra, with_composition
 from cvr_data.triplets.counted import count_triplets
 from cvr_data.triplets.join import ORDER, VERSION, Config, SourceFolder
+from cvr_data.triplets.joining import distractor_inputs
 from cvr_data.triplets.judgments import Verdicts, read_triplet_verdicts, triplets_as_judged
 from cvr_data.triplets.split_csvs import write_split_csvs
 from cvr_data.videos.kin import shared_video_kin
@@ -60,6 +61,8 @@ class DatasetParts:
     """Drop texts that nobody judged, in splits where others were judged."""
     needs_both: bool = False
     """Drop val and test queries that one input alone solves (`triplets.composition`)."""
+    distractors: tuple[Path, ...] = ()
+    """Mined for these queries as they were built before; they join the galleries that this is asked of."""
 
     def named(self) -> dict[str, Path]:
         """Return input name -> folder as manifests list them: pairs, pairs-2, ..."""
@@ -136,7 +139,7 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
     asked = {**config_dict(config), "name": name, **tested, **judged_only, **required}
     run = StageRun(
         out, stage=STAGE, version=VERSION, config=asked,
-        inputs=sources.named(), overwrite=overwrite,
+        inputs={**sources.named(), **distractor_inputs(sources.distractors)}, overwrite=overwrite,
     )  # fmt: skip
     if (done := run.finished()) is not None:
         return done
@@ -196,7 +199,7 @@ def triplet_flow(
         about = CompositionConfig(
             embeddings=sources.embeddings, k=config.composition_k, default_split=config.default_split
         )
-        flow = with_composition(run, flow, _all_videos(sources), about)
+        flow = with_composition(run, flow, _all_videos(sources), about, sources.distractors)
     if sources.embeddings is not None:
         encoder = Side(_encoder, (sources.embeddings,))
         flow = flow.then(Step(name="frame scores", run=_scored, sides=(encoder,), is_counted=False))
@@ -233,8 +236,7 @@ def write_dataset(
     extra: dict[str, Any] = {} if coverage_of is None else {"coverage": coverage_of(numbers)}
     if any(step.name == ANSWERS for step, _ in run.counts.counted):
         extra[FURTHER_ANSWERS] = run.told[FURTHER_ANSWERS]
-    if needs := composition_told(dict(run.told)):
-        extra["composition"] = needs
+    extra |= composition_extra(dict(run.told))
     names = {split: f"webvid_covr_{split}.csv" for split in SPLITS if split in numbers["splits"]}
     write_split_csvs(run, rows, names)
     run.writer.write_file("statistics.json", json_bytes(numbers))
@@ -270,7 +272,6 @@ def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:
 
 
 def _all_videos(sources: DatasetParts) -> tuple[Path, ...]:
-    """Return the folders of videos."""
     return _distinct([*sources.videos, *(sources.tests.videos if sources.tests else ())])
 
 

@@ -8,7 +8,7 @@ those a rank is what a recall will say. What one input alone has among the K bes
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,14 @@ from cvr_data.features.single_inputs import (
     chance_shares,
     composition_labels,
     merged_ranks,
+    pool_k,
 )
 from cvr_data.triplets.answers import JUDGED_SPLITS
+from cvr_data.triplets.joining import joining_galleries
 
 COLUMNS = ("text_rank", "visual_rank", "both_rank")
+NOT_ASKED = "not_asked"
+"""Queries whose reference or targets have no features, or are not in the gallery: they are kept, and told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +45,13 @@ class CompositionConfig:
     k: int = 0
     """Of the K best; 0 is one in a hundred of the gallery, and at least 1."""
     default_split: str = "train"
+    joining: tuple[tuple[str, str], ...] = ()
+    """Distractors, each with the split whose gallery it joins."""
 
 
-def with_composition(run: StageRun, triplets: Flow, folders: Sequence[Path], config: CompositionConfig) -> Flow:
+def with_composition(
+    run: StageRun, triplets: Flow, folders: Sequence[Path], config: CompositionConfig, distractors: Sequence[Path] = ()
+) -> Flow:
     """Return the triplets with ranks by one input and by both, those that one input solves dropped.
 
     Args:
@@ -51,9 +59,16 @@ def with_composition(run: StageRun, triplets: Flow, folders: Sequence[Path], con
         triplets: rows of all splits.
         folders: the videos.
         config: what is asked.
+        distractors: folders of mined ones, that join the galleries.
+
+    Raises:
+        CvrError: a folder of distractors is none, or its videos are gone.
     """
+    joining, others = joining_galleries(distractors)
+    config = replace(config, joining=joining)
+    folders = list({folder.resolve(): folder for folder in (*folders, *others)}.values())
     columns = (*GALLERY_COLUMNS, "split")
-    named = Step(name="gallery", run=_gallery_rows, config=config.default_split, makes_rows=True, is_counted=False)
+    named = Step(name="gallery", run=_gallery_rows, config=config, makes_rows=True, is_counted=False)
     flows = [run.read(folder, columns, ["video_id", "captions"]).then(named) for folder in folders]
     gathered = run.meet(
         flows, KeyedStep(name="gallery", run=_once, key=ByColumn("video_id"), makes_rows=True, is_counted=False)
@@ -67,15 +82,23 @@ def with_composition(run: StageRun, triplets: Flow, folders: Sequence[Path], con
     )
 
 
-def _gallery_rows(default_split: str, videos: pa.Table) -> pa.Table:
+def _gallery_rows(config: CompositionConfig, videos: pa.Table) -> pa.Table:
+    """A row for each video of a judged split, and one for each gallery that it joins as a distractor."""
     split = videos.column("split") if "split" in videos.column_names else pa.nulls(videos.num_rows, pa.string())
     known = [name for name in GALLERY_COLUMNS if name in videos.column_names]
-    rows = videos.select(known).append_column("split", pc.fill_null(split, default_split))
-    return rows.filter(pc.is_in(rows.column("split"), pa.array(JUDGED_SPLITS)))
+    rows = videos.select(known).append_column("split", pc.fill_null(split, config.default_split))
+    tables = [rows.filter(pc.is_in(rows.column("split"), pa.array(JUDGED_SPLITS)))]
+    for name in JUDGED_SPLITS:
+        ids = pa.array([video for video, split in config.joining if split == name], pa.string())
+        joining = rows.filter(pc.is_in(rows.column("video_id"), ids))
+        is_split = pa.array([name] * joining.num_rows, pa.string())
+        tables.append(joining.set_column(joining.column_names.index("split"), "split", is_split))
+    return pa.concat_tables(tables)
 
 
 def _once(config: Any, videos: pa.Table) -> pa.Table:
-    _, first = np.unique(videos.column("video_id").to_numpy(), return_index=True)
+    of = pc.binary_join_element_wise(videos.column("split"), videos.column("video_id"), " ")
+    _, first = np.unique(of.to_numpy(), return_index=True)
     return videos.take(pa.array(np.sort(first)))
 
 
@@ -86,8 +109,9 @@ def labelled(config: CompositionConfig, triplets: pa.Table, gallery: pa.Table) -
     for split in JUDGED_SPLITS:
         rows = triplets.filter(pc.equal(triplets.column("split"), split))
         videos = gallery.filter(pc.equal(gallery.column("split"), split)).sort_by("video_id")
-        if rows.num_rows and videos.num_rows:
-            labels, chance = _labels(config, rows, videos)
+        labels, chance = _labels(config, rows, videos) if rows.num_rows and videos.num_rows else ({}, {})
+        told[f"{split} {NOT_ASKED}"] += len(set(rows.column("query_id").to_pylist()) - labels.keys())
+        if labels:
             found |= labels
             told.update({f"{split} chance {label}": round(1000 * count) for label, count in chance.items()})
             told.update(_counts(split, rows, labels))
@@ -108,7 +132,10 @@ def _labels(
     from cvr_data.features.single_input_pool import SingleInputPool
 
     pool = SingleInputPool(config.embeddings, videos)
-    k = config.k or pool.k
+    is_plain = set(pool.ids).difference(
+        name for name, split in config.joining if split == rows.column("split")[0].as_py()
+    )
+    k = config.k or pool_k(len(is_plain))
     asked = {name: query for name, query in pool_queries(rows).items() if pool.can_ask(query)}
     if not asked:
         return {}, {}
@@ -173,6 +200,20 @@ def yield_of(labels: Mapping[str, int], pairs: int) -> dict[str, int]:
         "left_of_1000": round(1000 * left / asked),
         "left_of_1000_pairs": round(1000 * left / max(1, pairs)),
     }
+
+
+def composition_extra(told: Mapping[str, int]) -> dict[str, Any]:
+    """Return what a manifest says of it: what queries need, and by split how many could not be asked."""
+    counts = {split: told.get(f"{split} {NOT_ASKED}", 0) for split in JUDGED_SPLITS}
+    not_asked = {split: count for split, count in counts.items() if count}
+    found = {"composition": composition_told(told), NOT_ASKED: not_asked}
+    return {name: about for name, about in found.items() if about}
+
+
+def not_asked_lines(told: Mapping[str, int]) -> list[str]:
+    """Return that as lines: what nobody asked may well be a shortcut."""
+    why = "the gallery of --videos lacks their reference or targets, or --embeddings their features; they are kept"
+    return [f"  {count} {split} queries were not asked what they need: {why}" for split, count in told.items()]
 
 
 def composition_lines(told: Mapping[str, Any]) -> list[str]:

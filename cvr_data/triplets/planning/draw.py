@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import column_names, hashes_of, mixed, parts_of, read_part
+from cvr_data.core.parts import chosen_columns, hashes_of, mixed, parts_of, read_part
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.tables import PAIRS
@@ -59,7 +59,8 @@ def draw_pairs(pairs: Path, out: Path, draw: Draw, *, overwrite: bool = False) -
 
 def _drawn(source: Artifact, draw: Draw) -> Iterator[pa.Table]:
     """Yield what of each part is drawn, the schema of the first part at least."""
-    columns = column_names(source.part_paths[0])
+    needed = [field.name for field in PAIRS if not field.nullable]
+    columns = chosen_columns(source.part_paths[0], None, needed, source.path)
     parts = parts_of(source.part_paths, columns).parts
     keys = [draw_keys(read_part(part, ENDS), draw.seed) for part in parts]
     groups, counts = np.unique(np.concatenate(keys), return_counts=True)

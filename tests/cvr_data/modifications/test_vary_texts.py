@@ -1,9 +1,13 @@
 """vary-texts: other texts of accepted ones, of which those that keep the target become triplets and no other does."""
 
+import pyarrow as pa
+
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.modifications.variants import KEEPING, OTHER, PARAPHRASES
+from cvr_data.modifications.vary_texts import Config, vary_texts
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
-from cvr_data.triplets.join import Config
+from cvr_data.triplets.join import Config as Joined
 from tests.dataset_folders import write_texts
 
 
@@ -21,7 +25,7 @@ def test_kept_ones_become_triplets_and_wrong_ones_are_rejected_with_their_kind(t
         assert (row["status"], row["reasons"]) == (("ok", []) if keeps else ("rejected", [row["prompt"]]))
     paraphrases = [row["pair_id"] for row in rows if row["prompt"] == "paraphrase"]
     assert {paraphrases.count(name) for name in paraphrases} == {PARAPHRASES}
-    built = build_triplets(find_triplet_parts([texts, made.path]), tmp_path / "data", Config(), name="tiny")
+    built = build_triplets(find_triplet_parts([texts, made.path]), tmp_path / "data", Joined(), name="tiny")
     wrong = {row["modification"] for row in rows if row["prompt"] in OTHER}
     said = set(built.read().column("modification").to_pylist())
     assert {row["modification"] for row in rows if row["prompt"] == "paraphrase"} <= said
@@ -38,3 +42,22 @@ def test_only_the_kinds_and_splits_asked_for_are_written(tmp_path, cvr, one_line
     assert "Unknown kind 'nonsense'" in one_line_error(
         "vary-texts", texts, "--kind", "nonsense", "--out", tmp_path / "x"
     )
+
+
+def test_texts_without_a_column_are_one_line_and_an_accepted_text_of_nothing_has_no_others(tmp_path, one_line_error):
+    texts = open_artifact(write_texts(tmp_path))
+    table = texts.read()
+    for name, given in (
+        ("lacks", table.drop_columns(["status"])),
+        (
+            "blank",
+            table.set_column(
+                table.column_names.index("modification"), "modification", pa.nulls(len(table), pa.string())
+            ),
+        ),
+    ):
+        with ArtifactWriter(tmp_path / name, stage=texts.stage, inputs={"pairs": texts.input_path("pairs")}) as writer:
+            writer.write_part(0, given)
+            writer.finish()
+    assert "'status' is missing" in one_line_error("vary-texts", tmp_path / "lacks", "--out", tmp_path / "x")
+    assert vary_texts(tmp_path / "blank", tmp_path / "y", Config()).manifest["rows"] == 0

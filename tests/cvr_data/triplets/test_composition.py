@@ -2,17 +2,21 @@
 
 from collections import Counter
 
+import pyarrow as pa
 import pytest
 
 from cvr_data.core.annotation_files import read_json
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash as hash_encoder
 from cvr_data.features.single_inputs import SHORTCUTS
+from cvr_data.tables import DISTRACTORS, VIDEOS
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
-from cvr_data.triplets.composition import CompositionConfig, composition_lines, composition_told
+from cvr_data.triplets.composition import CompositionConfig, _gallery_rows, _once, composition_lines, composition_told
 from cvr_data.triplets.join import Config
 from tests.cvr_data.triplets.test_answers import write_world
+from tests.dataset_folders import write_artifact
 
 
 def test_counts_say_what_remains_of_queries_and_of_pairs_and_how_slots_move():
@@ -76,3 +80,62 @@ def test_composition_without_features_is_one_line(world, one_line_error):
     folder, texts = world
     line = one_line_error("build-triplets", texts, "--require", "composition", "-O", folder / "out")
     assert "pass --embeddings" in line
+
+
+def mined_of(folder, names, videos):
+    """Write distractors of the test set `out`."""
+    rows = [{"query_id": "q", "video_id": name, "reference_id": "r1", "target_id": "b1"} for name in names]
+    with ArtifactWriter(
+        folder, stage="mine-distractors", config={"split": "test"}, inputs={"videos": videos}
+    ) as writer:
+        writer.write_part(0, pa.Table.from_pylist(rows, schema=DISTRACTORS))
+        writer.finish()
+    return folder
+
+
+@pytest.mark.engine
+def test_distractors_join_the_gallery_of_their_split_and_k_stays(world, cvr):
+    folder, texts = world
+    mined = mined_of(folder / "mined", ["b3", "b4", "b1"], folder / "videos")  # b1 is there anyway
+    made = ("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition")
+    assert cvr(*made, "-O", folder / "plain").code == 0
+    outcome = cvr(*made, "--distractors", mined, "-O", folder / "hard")
+    assert outcome.code == 0, outcome.err
+    ranks = []
+    for name in ("plain", "hard"):
+        artifact = open_artifact(folder / name)
+        assert verify(artifact.path) == []
+        rows = [*artifact.read().to_pylist(), *artifact.dropped().to_pylist()]
+        ranks.append({row["query_id"]: row for row in rows if row["split"] == "test"})
+    assert ranks[0].keys() == ranks[1].keys() and ranks[0]
+    names = ("text_rank", "visual_rank")
+    grown = [ranks[1][query][name] - row[name] for query, row in ranks[0].items() for name in names]
+    assert min(grown) >= 0 and 0 < max(grown) <= 2
+    assert [entry["path"] for name, entry in artifact.manifest["inputs"].items() if name == "distractors"] == [
+        "../mined"
+    ]
+    gallery = pa.table({"video_id": ["a", "b"], "split": ["val", None]})
+    config = CompositionConfig(embeddings=folder, joining=(("a", "test"), ("b", "test")))
+    found = _once(None, pa.concat_tables([_gallery_rows(config, gallery)] * 2)).to_pylist()
+    assert [(row["video_id"], row["split"]) for row in found] == [("a", "val"), ("a", "test"), ("b", "test")]
+
+
+def test_distractors_that_are_none_are_one_line(world, one_line_error):
+    folder, texts = world
+    words = ("build-triplets", texts, "--embeddings", folder / "embeddings", "-O", folder / "out")
+    assert "--require composition" in one_line_error(*words, "--distractors", folder / "videos")
+    line = one_line_error(*words, "--require", "composition", "--distractors", folder / "videos")
+    assert "mine-distractors" in line
+
+
+@pytest.mark.engine
+def test_what_cannot_be_asked_is_told(world, cvr):
+    folder, texts = world
+    other = write_artifact(
+        folder / "other", "import-tiny", [{"video_id": "z", "captions": ["a"], "source": "x"}], VIDEOS
+    )
+    outcome = cvr("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition",
+                  "--videos", other, "-O", folder / "out")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    asked = {row["query_id"] for row in open_artifact(folder / "out").read().to_pylist() if row["split"] == "test"}
+    assert f"{len(asked)} test queries were not asked what they need" in outcome.out
