@@ -23,7 +23,7 @@ TASKS_OF_OURS = {
     "webvid-covr-test", "dense-webvid-covr-test", "finecvr-test", "egocvr-global", "tf-covr-test", "cirr-test1",
     "fashioniq-all", "fashioniq-dress", "fashioniq-shirt", "fashioniq-toptee", "circo-test", "msrvtt-1k-A", "msvd-test",
     "vatex-test", "lsmdc-test", "activitynet-paragraph", "didemo-test-paragraph", "covr-r-test",
-    "covr-r-challenge-test",
+    "covr-r-challenge-test", "covr-r-challenge-val",
 }  # fmt: skip
 """As the readers of the benchmarks call them."""
 
