@@ -77,7 +77,7 @@ def test_the_commits_of_the_hub_are_written_into_the_sources_and_renewed(tmp_pat
             environment = {**os.environ, **hub.environment(tmp_path)}
             subprocess.run([sys.executable, str(ROOT / ".ci/pin.py"), str(folder)], env=environment, check=True)
         assert all(revision == newest[name] for name, revision in entries())
-        assert len(newest) == 6
+        assert len(newest) == 12
 
 
 def test_a_split_takes_its_own_files_and_those_of_all(tmp_path):

@@ -192,7 +192,7 @@ def test_two_spaces_without_heads_name_the_command(tmp_path):
     with ArtifactWriter(tmp_path / "two", stage="embed", config={"encoder": "embedded", "options": {}}) as writer:
         writer.write_part(0, EMBEDDINGS.empty_table())
         writer.finish(dim=3, text_dim=2)
-    with pytest.raises(CvrError, match="run: cvr fit-heads"):
+    with pytest.raises(CvrError, match=r"learn one \(cvr fit-heads .*two --videos"):
         FeatureStore.open(tmp_path / "two")
 
 
