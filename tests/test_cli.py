@@ -51,7 +51,8 @@ def test_an_unknown_command_is_answered_with_the_nearest(one_line_error):
 
 def test_show_suggests_what_it_takes_each_once(one_line_error):
     assert "Did you mean: quickstart" in one_line_error("show", "quikstart")
-    assert one_line_error("show", "qqqqqq").count(" cirr,") == 1  # a corpus, a format and a benchmark
+    assert one_line_error("show", "cirrr").count(" cirr,") == 1  # a corpus, a format and a benchmark
+    assert one_line_error("show", "qqqqqq").count(" activitynet") == 1
 
 
 def test_the_help_fits_a_screen(cvr):

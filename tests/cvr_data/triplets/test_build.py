@@ -105,7 +105,7 @@ def test_no_triplet_left_says_why(texts, tmp_path, cvr):
 def test_the_command_builds_where_it_says(texts, tmp_path, cvr, monkeypatch):
     monkeypatch.chdir(tmp_path)
     outcome = cvr("build-triplets", texts)
-    assert (outcome.code, outcome.err) == (0, "next: cvr bench --model sum --data annotations/tiny\n")
+    assert (outcome.code, outcome.err) == (0, "next: cvr bench --model sum --data annotations/tiny -e EMBEDDINGS\n")
     assert outcome.out == "annotations/tiny: 3 triplets, dropped: copied 1\n"
     assert (tmp_path / "annotations" / "tiny" / "README.md").exists()
 

@@ -113,7 +113,7 @@ def test_a_source_must_be_named(one_line_error, folder):
 
 
 def test_an_unknown_corpus_gets_a_suggestion(one_line_error, folder):
-    assert "Did you mean: webvid?" in one_line_error("import", "webvidd", "x.csv")
+    assert "Did you mean: webvid" in one_line_error("import", "webvidd", "x.csv")
 
 
 def test_repeated_ids_are_an_error_that_names_three(one_line_error, folder):
