@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,7 +23,9 @@ from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.model_packages import MODEL_PACKAGES, cache_folder
 from cvr_data.core.reading import read_array
 from cvr_data.core.whole_files import write_array
-from cvr_data.features.protocol import Encoder
+
+if TYPE_CHECKING:
+    from cvr_data.features.protocol import Encoder
 
 LEAST = 64
 """Texts of a slice that is kept: fewer are encoded in a moment."""
@@ -32,7 +35,7 @@ MOST = 512
 logger = logging.getLogger(__name__)
 
 
-def name_of_maker(encoder: Encoder) -> str | None:
+def name_of_maker(encoder: "Encoder") -> str | None:
     """Return what names vectors of an encoder; None where its weights are not those of a package."""
     import torch
 

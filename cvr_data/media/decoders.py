@@ -124,6 +124,11 @@ class Decoder:
             done += count
 
 
+def _from_here(path: Path) -> str:
+    """Return a path as it is meant in the folder that this process works in, which theirs may have left."""
+    return os.path.join(os.getcwdb(), os.fsencode(path)).hex()  # noqa: PTH109, PTH118 # bytes, as names of files are
+
+
 class Decoders:
     """The processes of this one, begun when they are needed; one object serves many threads."""
 
@@ -171,7 +176,7 @@ class Decoders:
         Raises:
             UnreadableVideo: it has none that can be decoded.
         """
-        return int(self._answer(clip, {"out": os.fsencode(out).hex()})[0]["frames"])
+        return int(self._answer(clip, {"out": _from_here(out)})[0]["frames"])
 
     def header(self, file: RemoteFile) -> VideoInfo:
         """Return what the header of a file on a server says of its video.
@@ -192,7 +197,7 @@ class Decoders:
 
     def _answer(self, clip: Clip, question: Mapping[str, Any]) -> tuple[dict[str, Any], np.ndarray | None]:
         try:
-            path = os.fsencode(clip.path).hex()
+            path = _from_here(clip.path)
         except UnicodeError:
             raise UnreadableVideo(f"{clip}: no such file.") from None
         asked = {**question, "path": path, "start_s": clip.start_s, "end_s": clip.end_s}
