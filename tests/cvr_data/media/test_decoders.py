@@ -1,6 +1,7 @@
 """Processes that decode: a file that takes too much ends one of them and costs its row; the next file is read."""
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,3 +123,15 @@ def test_many_threads_share_a_few_processes(decoders_of, tmp_path):
         thread.join()
     assert found == {number: 4 + number for number in range(6)}
     assert len(decoders.free) <= decoders.most
+
+
+def test_a_path_is_meant_in_the_folder_of_the_moment(film, tmp_path, monkeypatch):
+    decoders = Decoders(Limits(), most=1)
+    try:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(UnreadableVideo):
+            decoders.info(Clip(Path(film.name)))
+        monkeypatch.chdir(film.parent)
+        assert decoders.info(Clip(Path(film.name))).frames == decoders.info(Clip(film)).frames
+    finally:
+        decoders.close()
