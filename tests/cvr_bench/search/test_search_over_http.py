@@ -23,6 +23,8 @@ from cvr_data.media.video import write_mp4
 from tests.dataset_folders import write_videos
 from tests.search_world import ROOT, Search, embedded, served
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 

@@ -12,6 +12,8 @@ from cvr_data.download.run import Config, download_items
 from cvr_data.download.status import read_status
 from tests.http_server import Reset, Status, Truncate
 
+pytestmark = pytest.mark.slow
+
 BODY = bytes(range(256)) * 2000  # 512,000 bytes
 QUICK = Config(concurrency=4, attempts=3, timeout_s=20.0, backoff_s=0.01)
 

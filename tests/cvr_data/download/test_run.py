@@ -20,6 +20,8 @@ from cvr_data.download.run import Config, download_items
 from cvr_data.download.status import FOLDER, StatusRow, StatusTable, read_status
 from tests.http_server import Reset, Status, Truncate
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 HEARS_CTRL_C = "import signal, cli; signal.signal(signal.SIGINT, signal.default_int_handler); cli.main()"
 """A job in the background of a shell inherits a deaf ear for SIGINT."""

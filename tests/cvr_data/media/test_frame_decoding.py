@@ -12,6 +12,8 @@ from cvr_data.media.listing import Listing
 from cvr_data.media.opening import open_video
 from cvr_data.media.video import UnreadableVideo, read_frames, sample_indices
 
+pytestmark = pytest.mark.slow
+
 
 def write_clip(path, frames, codec="libx264", **options):
     """A drifting picture with a square that grows, so that no two frames are alike."""

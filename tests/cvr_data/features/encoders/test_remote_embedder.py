@@ -19,6 +19,8 @@ from cvr_data.tables import DISTRACTORS
 from tests.embedding_server import EmbeddingServer, Reply, pieces_of
 from tests.native_embedders import FILMS, FRAMES, grey_embedding, write_film_triplets, write_films
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-loopback-1234567890"
 
 

@@ -23,6 +23,8 @@ from cvr_data.videos.synthetic.render import Sprite, render_synthetic_clip
 from cvr_data.videos.synthetic.world import Clip, sample_synthetic_world
 from tests.truth_measures import synthetic_word_meanings
 
+pytestmark = pytest.mark.slow
+
 COUNTS = {"train": 400, "val": 60, "test": 300}
 PLAIN = {"texture": "plain", "size": "medium", "camera": "still", "action": "spins", "scene": "beach"}
 
