@@ -1,6 +1,7 @@
 """What all tests share: the command line in-process, real data if it is there, one thread."""
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,6 +55,26 @@ def one_line_error(cvr):
         return lines[0]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser that pages are looked at with."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium here (apt-get install chromium)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """That browser, driven by Playwright."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,38 +1,23 @@
 """A search to ask in tests: `served(folder)` serves one in a thread, `Search(...)` runs the real command."""
 
-import http.client
 import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
-
-import uvicorn
 
 from cvr_bench.search.app import make_search_app
 from cvr_bench.search.desk import Desk, SearchSources
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.review.store import ReviewStore
+from tests.loopback import Answer, app_served, ask
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self):
-        return json.loads(self.body)
 
 
 class Served:
@@ -54,13 +39,7 @@ class Served:
         return self.post("/api/uploads", content, {"Content-Type": "application/octet-stream", **headers}, name=name)
 
     def ask(self, method: str, target: str, headers: dict[str, str], body: bytes | None = None) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.request(method, target, body=body, headers=headers)
-            found = connection.getresponse()
-            return Answer(found.status, {name.lower(): value for name, value in found.getheaders()}, found.read())
-        finally:
-            connection.close()
+        return ask(self.port, method, target, headers, body)
 
 
 @contextmanager
@@ -71,17 +50,10 @@ def served(sources: SearchSources, marks: Path, *, token: str | None = None, loa
         if load:
             desk.load()
         app = make_search_app(desk, tokens=None if token is None else {"me": token})
-        config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none", access_log=False)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            thread.join(0.01)
         try:
-            yield Served(desk, server.servers[0].sockets[0].getsockname()[1])
+            with app_served(app) as port:
+                yield Served(desk, port)
         finally:
-            server.should_exit = True
-            thread.join(20)
             desk.close()
 
 

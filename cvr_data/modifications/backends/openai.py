@@ -7,7 +7,6 @@ else. What is written depends on the server: the run repeats given the request c
 """
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -24,6 +23,7 @@ from cvr_data.core.asked_server import (
 )
 from cvr_data.core.errors import CvrError
 from cvr_data.core.secrets_in_text import masked, secrets_in
+from cvr_data.core.server_options import ServerOptions
 from cvr_data.core.trust import OUTSIDE
 from cvr_data.modifications.asking.choices import LIKELIEST, NO_LOGPROBS, weigh_told, weighed_answer
 from cvr_data.modifications.asking.request import (
@@ -53,7 +53,7 @@ def _parsed(extra: str) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(ServerOptions):
     model: str
     """The name by which the server knows the model; it names the rows and is part of the cache key."""
     base_url: str = field(default="http://127.0.0.1:8000/v1", metadata={"output": False, OUTSIDE: True})
@@ -75,23 +75,10 @@ class Config:
     """The environment variable that holds the key; unset or empty: no key is sent."""
     concurrency: int = field(default=16, metadata={"output": False})
     """Requests under way at most. vLLM batches what arrives together: 64 to 256 keep a GPU busy."""
-    retries: int = field(default=8, metadata={"output": False})
-    """After a lost connection, a timeout, 429 or 5xx, and after an answer that is no JSON: 8 wait up to two minutes."""
-    first_wait_s: float = field(default=0.5, metadata={"output": False})
-    """About so many seconds pass before the first retry, and twice as many before each further one, up to 30."""
-    timeout_s: float = field(default=120.0, metadata={"output": False})
-    """Seconds until a request without an answer is tried again."""
-    requests_per_minute: int = field(default=0, metadata={"output": False})
-    """At most so many, evenly spread; 0: no limit."""
-    tokens_per_minute: int = field(default=0, metadata={"output": False})
-    """At most about so many, prompts and answers together; 0: no limit."""
 
     def __post_init__(self) -> None:
         check_server_address(self.base_url, "base_url")
-        if self.concurrency < 1 or self.retries < 0 or min(self.timeout_s, self.first_wait_s) <= 0:
-            raise ValueError("concurrency must be at least 1, retries at least 0, timeout_s and first_wait_s above 0.")
-        if self.requests_per_minute < 0 or self.tokens_per_minute < 0:
-            raise ValueError("requests_per_minute and tokens_per_minute must be at least 0.")
+        self.check_server_options()
         check_thinking(self.thinking, self.form)
         if not isinstance(_parsed(self.extra), dict):
             raise ValueError(f"extra should be a JSON object, got {masked(self.extra)!r}.")
@@ -137,17 +124,7 @@ class OpenAIBackend:
             raise
 
     def _limits(self) -> ServerLimits:
-        config = self.config
-        return ServerLimits(
-            base_url=config.base_url.rstrip("/"),
-            key=os.environ.get(config.key_variable, "").strip(),
-            connections=config.concurrency,
-            retries=config.retries,
-            first_wait_s=config.first_wait_s,
-            timeout_s=config.timeout_s,
-            requests_per_minute=config.requests_per_minute,
-            tokens_per_minute=config.tokens_per_minute,
-        )
+        return self.config.limits_of(self.config.base_url, self.config.key_variable)
 
     async def _answer(self, server: Server, request: Request) -> Answer:
         is_chat = self.config.form == "chat"

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from cvr_data.core.errors import CvrError
 from cvr_data.language.frames import with_frames
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Answer, Backend, Change, Request
 from cvr_data.modifications.engines import dense_rules as dense
@@ -67,7 +68,9 @@ class RulesBackend:
         self.model = "rules" if style == "people" else f"rules-{style}"
 
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
-        """Yield the answers in order."""
+        """Yield the answers in order. Raises CvrError: a request is for something else than a pair's text."""
+        if not all(any(request.captions) for request in requests):
+            raise CvrError("rules write texts for pairs of captions and do nothing else: name a language model.")
         for number, request in enumerate(with_frames(requests, lambda request: request.captions)):
             try:
                 text = text_of(request, self.style)

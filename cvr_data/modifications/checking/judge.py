@@ -18,7 +18,6 @@ from cvr_data.modifications.prompts import load_prompt
 
 SCHEMA = pa.schema([("judge_verdict", pa.string()), ("judge_reason", pa.string())])
 VERDICTS = ("valid", "wrong", "ambiguous", "too_broad", "leaks_target")
-WRITER = "rules"
 _NO_CHANGE = Change(kind="", slot="", before="", after="")
 
 
@@ -34,10 +33,6 @@ class JudgeConfig:
     """A built-in prompt with the task judge, or a YAML file."""
     attempts: int = 3
     """Answers to ask for, under new seeds, before a text stays without a verdict."""
-
-    def __post_init__(self):
-        if self.backend == WRITER:
-            raise CvrError(f"{WRITER} write texts and read none, so they can judge none: name a language model.")
 
 
 class Judge:

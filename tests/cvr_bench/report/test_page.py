@@ -304,14 +304,6 @@ def test_mistakes_are_one_line(one_line_error, results, triplets, tmp_path):
     assert "should be a JSON list" in one_line_error("report", results[0], "--timings", broken)
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("no Chromium here (apt-get install chromium)")
-    return found
-
-
 PROBE = """<iframe src="report.html" width="{width}" height="900" style="border:0"></iframe>
 <script>
 const frame = document.querySelector("iframe");

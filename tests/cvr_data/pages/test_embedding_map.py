@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import shutil
 import sys
 
 import numpy as np
@@ -132,33 +131,26 @@ def test_words_of_a_dataset_are_no_markup(world, tmp_path):
 
 
 @pytest.mark.engine
-def test_in_a_browser_points_are_reached_by_keys_pointer_and_words(page, tmp_path):
-    from playwright.sync_api import sync_playwright
-
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("no Chromium here (apt-get install chromium)")
+def test_in_a_browser_points_are_reached_by_keys_pointer_and_words(page, browser, tmp_path):
     (tmp_path / "map.html").write_text(map_html(page), encoding="utf-8")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        opened = browser.new_page(viewport={"width": 1280, "height": 800}, offline=True)
-        complaints = []
-        opened.on("console", lambda message: complaints.append(message.text))
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.goto((tmp_path / "map.html").as_uri())
-        opened.locator("canvas").press("ArrowRight")
-        first = opened.locator("#shown").inner_text()
-        opened.locator("canvas").press("ArrowLeft")
-        assert "Reference" in first and opened.locator("#shown").inner_text() != first
-        opened.get_by_label("Videos").check()
-        opened.locator("#find").fill(page.shown[0])
-        opened.locator("#hits button").first.click()
-        assert page.shown[0] in opened.locator("#shown").inner_text()
-        opened.wait_for_function(
-            "() => [...document.querySelectorAll('#shown video')].some(v => !v.paused && v.videoWidth)"
-        )
-        for width in (1280, 390):
-            opened.set_viewport_size({"width": width, "height": 800})
-            assert opened.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
-        browser.close()
+    opened = browser.new_page(viewport={"width": 1280, "height": 800}, offline=True)
+    complaints = []
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto((tmp_path / "map.html").as_uri())
+    opened.locator("canvas").press("ArrowRight")
+    first = opened.locator("#shown").inner_text()
+    opened.locator("canvas").press("ArrowLeft")
+    assert "Reference" in first and opened.locator("#shown").inner_text() != first
+    opened.get_by_label("Videos").check()
+    opened.locator("#find").fill(page.shown[0])
+    opened.locator("#hits button").first.click()
+    assert page.shown[0] in opened.locator("#shown").inner_text()
+    opened.wait_for_function(
+        "() => [...document.querySelectorAll('#shown video')].some(v => !v.paused && v.videoWidth)"
+    )
+    for width in (1280, 390):
+        opened.set_viewport_size({"width": width, "height": 800})
+        assert opened.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
+    opened.close()
     assert complaints == []

@@ -1,7 +1,6 @@
 """The page of `cvr stats --html`: it draws what the tables count, escapes everything and loads nothing."""
 
 import re
-import shutil
 from html.parser import HTMLParser
 
 import numpy as np
@@ -216,27 +215,20 @@ def test_the_page_loads_nothing_from_elsewhere(page):
 
 
 @pytest.mark.engine
-def test_in_a_browser_clips_play_and_nothing_overflows(page, tmp_path):
-    from playwright.sync_api import sync_playwright
-
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("no Chromium here (apt-get install chromium)")
+def test_in_a_browser_clips_play_and_nothing_overflows(page, browser, tmp_path):
     (tmp_path / "stats.html").write_text(page, encoding="utf-8")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        opened = browser.new_page(viewport={"width": 1280, "height": 800})
-        complaints = []
-        opened.on("console", lambda message: complaints.append(message.text))
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.goto((tmp_path / "stats.html").as_uri())
-        for width in (1280, 390):
-            opened.set_viewport_size({"width": width, "height": 800})
-            assert opened.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
-        opened.locator("#triplets").scroll_into_view_if_needed()
-        opened.wait_for_function("() => [...document.querySelectorAll('video')].some(v => !v.paused && v.videoWidth)")
-        opened.locator("#changes a").first.click()
-        opened.wait_for_function("() => [...document.querySelectorAll('.behind:target video')].some(v => !v.paused)")
-        assert opened.locator(".behind:visible").count() == 1
-        browser.close()
+    opened = browser.new_page(viewport={"width": 1280, "height": 800})
+    complaints = []
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto((tmp_path / "stats.html").as_uri())
+    for width in (1280, 390):
+        opened.set_viewport_size({"width": width, "height": 800})
+        assert opened.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
+    opened.locator("#triplets").scroll_into_view_if_needed()
+    opened.wait_for_function("() => [...document.querySelectorAll('video')].some(v => !v.paused && v.videoWidth)")
+    opened.locator("#changes a").first.click()
+    opened.wait_for_function("() => [...document.querySelectorAll('.behind:target video')].some(v => !v.paused)")
+    assert opened.locator(".behind:visible").count() == 1
+    opened.close()
     assert complaints == []

@@ -1,6 +1,5 @@
 """The review page in headless Chromium: whatever happens to page and server, nothing is lost or stands twice."""
 
-import shutil
 import signal
 from collections import Counter
 
@@ -38,19 +37,6 @@ PLAYED_TWICE = """() => new Promise((resolve) => {
 @pytest.fixture(scope="module")
 def triplets(tmp_path_factory):
     return make_world(tmp_path_factory.mktemp("review-world"), train=2, val=12, test=24)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("no Chromium here (apt-get install chromium)")
-    with sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

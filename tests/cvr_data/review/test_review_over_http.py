@@ -1,15 +1,11 @@
 """The review's HTTP side on loopback: only files of the dataset, only who was invited, only what makes sense."""
 
-import http.client
 import json
-import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-import uvicorn
 
 from cvr_data.media.video import write_mp4
 from cvr_data.review.app import make_review_app
@@ -17,19 +13,9 @@ from cvr_data.review.serve import ReviewSources, open_review_session, read_revie
 from cvr_data.review.session import Settings
 from cvr_data.review.store import ReviewStore
 from tests.dataset_folders import write_texts
+from tests.loopback import app_served, ask
 
 HOSTILE = "<script>alert(1)</script>"
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self):
-        return json.loads(self.body)
 
 
 class Server:
@@ -48,12 +34,7 @@ class Server:
         return self.ask("POST", where, headers, content if isinstance(content, bytes) else json.dumps(content).encode())
 
     def ask(self, method, target, headers, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        connection.request(method, target, body=body, headers=headers)
-        found = connection.getresponse()
-        answer = Answer(found.status, {name.lower(): value for name, value in found.getheaders()}, found.read())
-        connection.close()
-        return answer
+        return ask(self.port, method, target, headers, body)
 
 
 @contextmanager
@@ -62,17 +43,10 @@ def serving(sources, out, *, tokens=None, **settings):
         dealt = Settings(**{"annotators": ("ann", "ben"), "overlap": 0.0, **settings})
         session = open_review_session(sources, read_review_sources(sources, dealt), store, dealt)
         app = make_review_app(session, tokens=tokens)
-        config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none", access_log=False)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            thread.join(0.01)
         try:
-            yield Server(session, server.servers[0].sockets[0].getsockname()[1])
+            with app_served(app) as port:
+                yield Server(session, port)
         finally:
-            server.should_exit = True
-            thread.join(20)
             session.media.close()
 
 

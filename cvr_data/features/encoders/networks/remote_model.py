@@ -41,6 +41,7 @@ from cvr_data.core.asked_server import (
 )
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import cache_folder
+from cvr_data.core.server_options import ServerOptions
 from cvr_data.core.stored_answers import History, StoredAnswer, StoredAnswers
 from cvr_data.core.trust import OUTSIDE
 from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput, Side
@@ -62,7 +63,7 @@ TOKENS_PER_WORD, IMAGE_TOKENS = 1.4, 800
 
 
 @dataclass(frozen=True, kw_only=True)
-class Remote:
+class Remote(ServerOptions):
     """Options of models behind an HTTP interface."""
 
     api: Api = "none"
@@ -76,16 +77,6 @@ class Remote:
     """How frames go to an openai interface: as one film, which vLLM takes, or as pictures one after the other."""
     cache: Path | None = field(default=None, metadata={"output": False})
     """Request cache (SQLite); None is requests.sqlite in cvr's cache folder."""
-    concurrency: int = field(default=8, metadata={"output": False})
-    """Requests under way at most."""
-    retries: int = field(default=8, metadata={"output": False})
-    """After a lost connection, a timeout, 429 or 5xx; a server's Retry-After is kept to."""
-    timeout_s: float = field(default=120.0, metadata={"output": False})
-    """Seconds until a request without an answer is tried again."""
-    requests_per_minute: int = field(default=0, metadata={"output": False})
-    """At most so many, evenly spread; 0: no limit."""
-    tokens_per_minute: int = field(default=0, metadata={"output": False})
-    """At most about so many; 0: no limit."""
 
     def check_remote(self) -> None:
         """Refuse what no server can be asked with. Raises ValueError: so."""
@@ -93,10 +84,7 @@ class Remote:
             check_server_address(self.url, "url")
             if self.api == "none":
                 raise ValueError("url is of a server: say which interface it has, api=openai or api=voyage.")
-        if self.concurrency < 1 or self.retries < 0 or self.timeout_s <= 0:
-            raise ValueError("concurrency must be at least 1, retries at least 0, timeout_s above 0.")
-        if min(self.requests_per_minute, self.tokens_per_minute) < 0:
-            raise ValueError("requests_per_minute and tokens_per_minute must be at least 0.")
+        self.check_server_options()
 
     @property
     def answers(self) -> Path:
@@ -226,16 +214,7 @@ class RemoteModel:
         return (self.remote.url or os.environ.get(URL_VARIABLES[api]) or URLS[api]).rstrip("/")
 
     def _limits(self) -> ServerLimits:
-        remote = self.remote
-        return ServerLimits(
-            base_url=self._url(),
-            key=os.environ.get(remote.key_variable or KEYS[remote.api], "").strip(),
-            connections=remote.concurrency,
-            retries=remote.retries,
-            timeout_s=remote.timeout_s,
-            requests_per_minute=remote.requests_per_minute,
-            tokens_per_minute=remote.tokens_per_minute,
-        )
+        return self.remote.limits_of(self._url(), self.remote.key_variable or KEYS[self.remote.api])
 
 
 def remote_body(

@@ -27,6 +27,7 @@ def requests():
         Request(
             pair_id=str(number), style="short", change=Change(kind="static", slot="object", before=before, after=after),
             reference=f"a {before} thing", target=f"a {after} thing", lead="Edit:",
+            captions=(f"a {before} thing", f"a {after} thing"),
             messages=(Message("system", "be short"), Message("user", f"Video: a {before} thing\nshow {after}.")),
         )
         for number, (before, after) in enumerate(CHANGES)

@@ -3,9 +3,10 @@
 import pytest
 
 from cvr_data.core.errors import CvrError
-from cvr_data.modifications.checking.judge import JudgeConfig
+from cvr_data.modifications.checking.judge import Judge, JudgeConfig
 
 
 def test_rules_are_no_judge():
-    with pytest.raises(CvrError, match="rules write texts and read none, so they can judge none: name a language"):
-        JudgeConfig(backend="rules")
+    judge = Judge(JudgeConfig(backend="rules"))
+    with pytest.raises(CvrError, match="rules write texts for pairs of captions and do nothing else: name a language"):
+        judge.verdicts(["a red car"], ["make it blue"], ["a blue car"])
