@@ -93,7 +93,7 @@ def of_model(name: str, size: Size, given: Given) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             made_by = MadeBy(model=name, options={}, source="", features={})
             report = train(
-                retriever, training_set(size), task, options, retriever_encoder(size), Path(folder), made_by=made_by
+                retriever, training_set(size), task, options, DrawnWorld(size), Path(folder), made_by=made_by
             )
         ranks = evaluate(retriever, task).rank
         values[kind] = recall_values(ranks, task.ks)
@@ -105,10 +105,6 @@ def of_model(name: str, size: Size, given: Given) -> dict[str, Any]:
             "beyond_float32": [interval.value, interval.low, interval.high],
         }  # fmt: skip
     return found
-
-
-def retriever_encoder(size: Size) -> DrawnWorld:
-    return DrawnWorld(size)
 
 
 def _wrong(found: dict[str, Any], given: Given) -> list[str]:
@@ -192,9 +188,7 @@ def real_size(
         if compile_it:
             compiled(retriever.module, "eager" if given.tiny else "inductor")
         found["parameters"] = sum(parameter.numel() for parameter in retriever.module.parameters())
-        found["steps"][name] = step_figures(
-            given, retriever, DrawnWorld(size, where), size, rate, counted=not compile_it
-        )
+        found["steps"][name] = step_figures(given, retriever, DrawnWorld(size, where), size, counted=not compile_it)
         del retriever
     first = next(iter(found["steps"].values()))
     for row in found["steps"].values():
@@ -202,9 +196,7 @@ def real_size(
     return {**found, "failed": [name for name, row in found["steps"].items() if not row["loss_is_finite"]]}
 
 
-def step_figures(
-    given: Given, retriever: Any, encoder: DrawnWorld, size: Size, rate: float, *, counted: bool
-) -> dict[str, Any]:
+def step_figures(given: Given, retriever: Any, encoder: DrawnWorld, size: Size, *, counted: bool) -> dict[str, Any]:
     """Seconds of one step, the median of some after the first; that one, which compiles, stands alone."""
     data = training_set(size)
     rows = list(range(len(data)))

@@ -49,6 +49,7 @@ def served(sources: SearchSources, marks: Path, *, token: str | None = None, loa
         desk = Desk(sources, store, "me")
         if load:
             desk.load()
+            desk.index()
         app = make_search_app(desk, tokens=None if token is None else {"me": token})
         try:
             with app_served(app) as port:

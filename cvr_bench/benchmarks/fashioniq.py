@@ -113,7 +113,7 @@ def _categories(config: Config) -> tuple[str, ...]:
 
 def _files(config: Config, category: str) -> list[Path]:
     captions = layout.fashioniq_caption_files(category, "val", config.texts)
-    images = layout.fashioniq_file_names(category, "val")[1]
+    images = layout.fashioniq_image_file(category, "val")
     return [
         find(config.annotations, *captions, origin=ORIGINS[config.texts]),
         find(config.annotations, images, origin=ORIGIN),

@@ -17,6 +17,7 @@ from typing import Literal
 from cvr_bench.benchmarks._composed import Composed
 from cvr_bench.benchmarks._retrieval_set import set_files, set_task
 from cvr_bench.tasks.task import KS, Task
+from cvr_data.download.hub_set import COMMIT
 from cvr_data.media.retrieval_set import RetrievalSet
 
 ORIGIN = "https://huggingface.co/datasets"
@@ -45,8 +46,10 @@ def files(config: Config) -> list[Path]:
 def load(config: Config) -> Task:
     files(config)
     own = config.gallery == "own"
-    name = f"{config.annotations.resolve().name}-{config.task or config.split}"
-    return set_task(name, _set(config), config.reference, own_galleries=own, ks=KS, map_ks=MAP_KS)
+    folder = config.annotations.resolve()
+    of_hub = COMMIT.fullmatch(folder.name)  # user--name/COMMIT
+    words = [folder.parent.name if of_hub else folder.name, config.task or config.split, *(() if own else ("corpus",))]
+    return set_task("-".join(words), _set(config), config.reference, own_galleries=own, ks=KS, map_ks=MAP_KS)
 
 
 def _set(config: Config) -> RetrievalSet:

@@ -4,7 +4,7 @@
 
 They are read once per revision, through `load_dataset`, and kept in the cache folder as an artifact; its videos'
 features are made or downloaded as those of any other videos are. A set in the layout of MTEB's retrieval, which has
-the configs corpus and queries, is the benchmark `vt2v` instead; `hub_retrieval_set` downloads it.
+the configs corpus and queries, is the benchmark `vt2v` instead; `is_hub_retrieval_set` tells.
 """
 
 import re
@@ -17,7 +17,7 @@ from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.download.hub_set import COMMIT, hub_commit, hub_configs, hub_set_folder
+from cvr_data.download.hub_set import COMMIT, hub_commit, hub_configs, is_here
 from cvr_data.media.retrieval_set import is_retrieval_set
 from cvr_data.tables import TRIPLETS
 
@@ -41,7 +41,7 @@ def fetch_hub_data(data: str, cache: Path) -> Path:
         CvrError: the name is malformed, the Hub cannot be reached or has no such data set, or a column is missing.
     """
     repo, commit = _repo_and_commit(data)
-    folder = cache / "hub" / repo.partition("/")[0] / commit[:12] / repo.partition("/")[2]
+    folder = _artifact_folder(repo, commit, cache)
     writer = ArtifactWriter(folder, stage=STAGE, config={"repo": repo, "revision": commit})
     if not (folder / MANIFEST).exists():
         table = _read_hub_rows(repo, commit)
@@ -51,16 +51,20 @@ def fetch_hub_data(data: str, cache: Path) -> Path:
     return folder
 
 
-def hub_retrieval_set(data: str) -> Path | None:
-    """Return the folder of a set in the layout of MTEB's retrieval, downloading what lacks; None if it is none.
+def is_hub_retrieval_set(data: str, cache: Path) -> bool:
+    """Return whether a data set on the Hub has the layout of MTEB's retrieval; of what is here the Hub is not asked.
 
     Raises:
         CvrError: the name is malformed, or the Hub cannot be reached or has no such data set.
     """
     repo, commit = _repo_and_commit(data)
-    if not is_retrieval_set(hub_configs(repo, commit)):
-        return None
-    return hub_set_folder(Path(f"{repo}@{commit}"))
+    if (_artifact_folder(repo, commit, cache) / MANIFEST).exists():
+        return False
+    return is_here(repo, commit) or is_retrieval_set(hub_configs(repo, commit))
+
+
+def _artifact_folder(repo: str, commit: str, cache: Path) -> Path:
+    return cache / "hub" / repo.partition("/")[0] / commit[:12] / repo.partition("/")[2]
 
 
 def _repo_and_commit(data: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 import cvr_data
 from cvr_bench.benchmarks.triplets import STAGES, check_benchmark_triplets
 from cvr_bench.data.benchmark import benchmark_data_names, find_benchmark_data, is_benchmark_data
-from cvr_bench.data.hub import fetch_hub_data, hub_retrieval_set, is_hub_data_name
+from cvr_bench.data.hub import fetch_hub_data, is_hub_data_name, is_hub_retrieval_set
 from cvr_bench.data.opened import Sources
 from cvr_data.core.artifact_files import MANIFEST, read_json_once
 from cvr_data.core.artifacts import key_of, open_artifact
@@ -22,6 +22,7 @@ from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.lineage import follow
 from cvr_data.core.model_packages import cache_folder
 from cvr_data.core.registry import split_options
+from cvr_data.download.hub_set import hub_set_folder
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.videos.corpora import CORPORA
@@ -80,8 +81,8 @@ def choose_data_sources(
             raise CvrError(f"{named.name} comes without features of its videos; pass --embeddings (see cvr embed).")
         place, choice = named.config.annotations, f"--data {named.name}"
         return Sources(data=place, embeddings=embeddings, videos=(), choice=choice, benchmark=named)
-    if data is not None and is_hub_data_name(data) and (folder := hub_retrieval_set(data)) is not None:
-        return _sources_of_set(data, folder, data_options, embeddings, split)
+    if data is not None and is_hub_data_name(data) and is_hub_retrieval_set(data, cache_folder()):
+        return _sources_of_set(data, data_options, embeddings, split)
     reference = _reference_of_triplets(data_options)
     if data is not None and is_hub_data_name(data):
         found = find_data_sources(fetch_hub_data(data, cache_folder()), f"--data {data}", embeddings)
@@ -92,17 +93,20 @@ def choose_data_sources(
     return replace(find_data_sources(chosen, choice, embeddings), reference=reference)
 
 
-def _sources_of_set(
-    data: str, folder: Path, data_options: Sequence[str], embeddings: Path | None, split: str | None
-) -> Sources:
+def _sources_of_set(data: str, data_options: Sequence[str], embeddings: Path | None, split: str | None) -> Sources:
     """A retrieval set of the Hub, as the benchmark `vt2v` and called by its own name."""
-    options = [option for option in data_options if not option.startswith("annotations=")]
-    named = find_benchmark_data("vt2v", [f"annotations={folder}", *options], split)
+    if any(option.startswith("annotations=") for option in data_options):
+        raise CvrError(
+            f"--data {data} names the set; leave out -D annotations=, or name the folder alone: --data vt2v."
+        )
     if embeddings is None:
         raise CvrError(
             f"{data} comes without features of its videos: cvr import vt2v {data}, cvr embed, then --embeddings."
         )
-    label = named.label.replace("vt2v", data.removeprefix("hf:").partition("@")[0].replace("/", "-"), 1)
+    name = data.removeprefix("hf:")
+    folder = hub_set_folder(Path(name))
+    named = find_benchmark_data("vt2v", [f"annotations={folder}", *data_options], split)
+    label = named.label.replace("vt2v", name.partition("@")[0].replace("/", "-"), 1)
     return Sources(
         data=folder, embeddings=embeddings, videos=(), choice=f"--data {data}", benchmark=replace(named, label=label)
     )

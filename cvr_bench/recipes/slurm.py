@@ -14,14 +14,15 @@ ASKS = {"gpus": 0, "cpus": 4, "memory_gb": 16, "hours": 24}
 
 
 def asked_of_slurm(given: Any, where: str) -> dict[str, int]:
-    """Return what a recipe asks for. Raises CvrError: an unknown key, or no whole number from 0 on."""
+    """Return what a recipe asks for. Raises CvrError: an unknown key, or a number that cannot be."""
     if not isinstance(given, dict):
         raise CvrError(f"{where}: slurm should have {', '.join(ASKS)}, got {given!r}.")
     for key, value in given.items():
         if key not in ASKS:
             raise CvrError(f"{where}: slurm has an unknown key {key!r}. {did_you_mean(str(key), ASKS)}")
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise CvrError(f"{where}: slurm: {key} should be a whole number, got {value!r}.")
+        least = min(1, ASKS[key])  # a job may go without a GPU alone
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise CvrError(f"{where}: slurm: {key} should be a whole number from {least} on, got {value!r}.")
     return {str(key): int(value) for key, value in given.items()}
 
 
@@ -42,7 +43,7 @@ def sbatch_text(name: str, words: Sequence[str], asks: Mapping[str, int], about:
         "#SBATCH --output=%x-%j.log",
         *(f"# {key}: {text}" for key, text in about.items() if key in ("needs", "machine")),
         "# Slurm interrupts it two minutes before its time ends; it then asks for more, and goes on where it was.",
-        "set -u",
+        "set -um",  # without job control a command in the background ignores interrupts
         'trap \'kill -INT "$child"; wait "$child"; scontrol requeue "$SLURM_JOB_ID"; exit 0\' INT',
         f"{shlex.join(['cvr', *words])} &",
         "child=$!",

@@ -91,7 +91,6 @@ class Desk:
         self._library: Library | None = None
         self._searcher: Searcher | None = None
         self._marks: Marks | None = None
-        self._failed: str | None = None
         self._recall: float | None = None
 
     def token(self) -> str:
@@ -129,8 +128,6 @@ class Desk:
         self._together: Together[Any, Any] = Together(searcher.best)
         self._searcher = searcher
         self.loading.begin("ready")
-        if len(library.ids) > EXACT and not self.sources.exact:
-            self._look_at_less(searcher)
 
     def _warm(self, searcher: "Searcher") -> None:
         try:
@@ -138,11 +135,14 @@ class Desk:
         except CvrError as error:  # features without their encoder: a question with a text says so again
             log.warning("%s", error)
 
-    def _look_at_less(self, searcher: "Searcher") -> None:
-        """Make the index of FAISS while the exact search answers."""
+    def index(self) -> None:
+        """Make the index of FAISS, where there are that many videos; until it stands the exact search answers."""
         from cvr_bench.search.inverted import Inverted
 
-        if searcher.nearest is None:
+        searcher = self._searcher
+        if searcher is None or searcher.nearest is None or self.sources.exact:
+            return
+        if len(searcher.library.ids) <= EXACT:
             return
         if find_spec("faiss") is None:
             log.warning("Of more than %d videos fewer need to be looked at with FAISS: pip install 'cvr[faiss]'", EXACT)
@@ -152,16 +152,12 @@ class Desk:
         self._recall = searcher.inverted.recall
         self.loading.begin("ready")
 
-    def fail(self, error: str) -> None:
-        """Say on the page why there will be no answer."""
-        self._failed = error
-
     def status(self) -> dict[str, Any]:
         """Return what is loaded, or what is being loaded and how far it is."""
         library, at = self._library, self.loading
         return {
             "ready": self._searcher is not None, "doing": at.what, "done": at.done, "total": at.total,
-            "seconds": round(time.monotonic() - at.started, 1), "error": self._failed,
+            "seconds": round(time.monotonic() - at.started, 1),
             "videos": None if library is None else len(library.ids), "folder": str(self.sources.videos),
             "model": self.sources.model.name, "recall_at_10": self._recall,
             "marks": None if self._marks is None else self._marks.counts(),

@@ -68,6 +68,8 @@ class Marks:
         if mark not in (None, RIGHT, WRONG):
             raise CvrError(f"mark should be {RIGHT}, {WRONG} or null.")
         with self._lock:
+            if mark is None and (question.like or "", video_id, query_text(question)) not in self._items:
+                return
             item = self._item(question.like or "", video_id, query_text(question))
             if (made := self._made.pop(item.item_id, None)) is not None:
                 self.store.undo(self.annotator, made.request_id)
@@ -76,7 +78,8 @@ class Marks:
 
     def counts(self) -> dict[str, int]:
         """Return how many answers are marked right, and how many wrong."""
-        made = [made.decision for made in self._made.values()]
+        with self._lock:
+            made = [made.decision for made in self._made.values()]
         return {mark: made.count(decision) for mark, decision in DECISIONS.items()}
 
     def _add(self, item: ReviewItem, mark: str) -> Judgment:

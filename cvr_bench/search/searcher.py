@@ -12,6 +12,7 @@ that should not be true takes away its own score.
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -103,7 +104,7 @@ class Searcher:
             away_D = -NOT_WEIGHT * self._texts(question.without).mean(0) if question.without else None
             if self.nearest is None:
                 score_G = self.retriever.score(queries).float().mean(0)
-                away_G = 0 if away_D is None else self._mean_frames(self.library.ids) @ away_D
+                away_G = 0 if away_D is None else self._all_mean_frames @ away_D
                 return Scored(k=k + 1, score_G=score_G + away_G)  # one of them may be the video itself
             assert isinstance(self.retriever, DenseRetriever)
             query_D = self.retriever.embed(queries).mean(0)
@@ -216,6 +217,11 @@ class Searcher:
             parts.append(self.encoder.encode_videos(videos).pooled_BD())
             on_part("embedding what texts are compared with", len(videos))
         return torch.cat(parts)
+
+    @cached_property
+    def _all_mean_frames(self) -> Tensor:
+        """(G, D) of all videos, for models whose own vectors no text is compared with."""
+        return self._mean_frames(self.library.ids)
 
     def _is_of_mean_frames(self, rows_GD: Tensor) -> bool:
         """Whether the model's vectors of videos are the mean frames, which texts are compared with."""

@@ -1,5 +1,6 @@
 """Opens a search and serves it until Ctrl-C; the library and the model are loaded while the page stands."""
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -10,6 +11,8 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.review.listening import Address, link_to, listen, page_server
 from cvr_data.review.store import ReviewStore
+
+log = logging.getLogger(__name__)
 
 
 def serve_search(
@@ -51,8 +54,12 @@ def serve_search(
                 )
             except BaseException as error:
                 failed.append(error)
-                desk.fail(str(error))
                 server.should_exit = True
+                return
+            try:
+                desk.index()
+            except Exception:
+                log.exception("No index could be made; all videos are looked at, as before.")
 
         threading.Thread(target=load, daemon=True, name="load").start()
         server.run(sockets=[listening])

@@ -179,8 +179,9 @@ def _write_covr_r(options: Sequence[str], model: Retriever, out: Path, task: Tas
         raise CvrError("covr-r: no file lists the challenge's gallery; pass -D videos=FOLDER with its videos.")
     names = {source: covr_r.answer_names(config.videos, source) for source in covr_r.SOURCES}
     queries = covr_r.queries_of_file(covr_r.files(config)[0])
-    best = submission_answers(model, task, COVR_R_COUNT)
-    write_submission(out, covr_r_submission(best, queries, names), most=None)
+    submission = covr_r_submission(submission_answers(model, task, COVR_R_COUNT), queries, names)
+    check_covr_r_submission([(source, row) for group in submission for source in group for row in group[source]], task)
+    write_submission(out, submission, most=None)
 
 
 def _check_covr_r_file(options: Sequence[str], path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +10,9 @@ from cvr_data.commands.options import FOLDER_PLACE, engine_options, overwrite_op
 from cvr_data.commands.publish import publish_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.nothing_left import nothing_left_lines
+
+if TYPE_CHECKING:
+    from cvr_data.core.artifacts import Artifact
 
 
 def _config() -> type:
@@ -63,9 +67,7 @@ def build_triplets_command(
     from cvr_data.core.registry import parse_config
     from cvr_data.publish.lay_out import check_published_repo
     from cvr_data.triplets import build as building
-    from cvr_data.triplets.composition import NOT_ASKED, composition_lines, not_asked_lines
     from cvr_data.triplets.join import Config
-    from cvr_data.triplets.statistics import triplet_counts_text
 
     if push is not None:
         check_published_repo(push, "--push")
@@ -86,14 +88,19 @@ def build_triplets_command(
     chosen = name or (out.name if out else building.default_dataset_name(sources))
     folder = out or Path("annotations") / chosen
     artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)
-    click.echo(
-        f"{folder}: {artifact.manifest['rows']} triplets, dropped: {triplet_counts_text(artifact.manifest['dropped'])}"
-    )
-    for line in composition_lines(artifact.manifest.get("composition", {})):
-        click.echo(line)
-    for line in not_asked_lines(artifact.manifest.get(NOT_ASKED, {})):
-        click.echo(line)
-    for line in nothing_left_lines(folder, artifact.manifest):
-        click.echo(line)
+    click.echo("\n".join(_told_lines(artifact, folder)))
     if push is not None and artifact.manifest["rows"]:
         click.get_current_context().invoke(publish_command, triplets=folder, repo=push)
+
+
+def _told_lines(artifact: "Artifact", folder: Path) -> list[str]:
+    from cvr_data.triplets.composition import NOT_ASKED, composition_lines, not_asked_lines
+    from cvr_data.triplets.statistics import triplet_counts_text
+
+    manifest = artifact.manifest
+    return [
+        f"{folder}: {manifest['rows']} triplets, dropped: {triplet_counts_text(manifest['dropped'])}",
+        *composition_lines(manifest.get("composition", {})),
+        *not_asked_lines(manifest.get(NOT_ASKED, {})),
+        *nothing_left_lines(folder, manifest),
+    ]

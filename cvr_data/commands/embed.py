@@ -14,6 +14,7 @@ from cvr_data.commands.options import (
     out_option,
     overwrite_option,
 )
+from cvr_data.core.errors import CvrError
 
 if TYPE_CHECKING:
     from cvr_data.features.embed import Selection
@@ -54,6 +55,10 @@ def embed_command(
 
     Example: cvr embed videos --frames 15 --sampler uniform
     """
+    if dry_run and num_shards > 1:
+        raise CvrError("--dry-run tells the price of the whole: leave --num-shards and --shard-id.")
+    if price_in is not None and not dry_run:
+        raise CvrError("--price-in is the price that --dry-run reckons with: pass --dry-run.")
     from cvr_data.core.memory import keep_freed_memory
     from cvr_data.features.embed import Selection, embed
     from cvr_data.features.embed_devices import embed_on_devices
@@ -86,9 +91,10 @@ def _show_price(
 ) -> None:
     from cvr_data.features.embed_price import price_of_embedding
     from cvr_data.features.encoders import ENCODERS
+    from cvr_data.features.encoders.networks.remote_model import IMAGE_TOKENS
 
     found = price_of_embedding(source, ENCODERS.config(encoder, options), selection, price_in)
-    how = "as earlier requests had them" if found.is_measured else "800 a frame"
+    how = "as earlier requests had them" if found.is_measured else f"{IMAGE_TOKENS} a frame"
     cost = "" if found.cost is None else f", {found.cost:.2f} at {price_in:g} a million"
     click.echo(
         f"{found.videos} videos and {found.texts} texts: {found.videos + found.texts} requests at most, about "

@@ -86,13 +86,17 @@ def read_entries(path: Path, required: Sequence[str], targets: Sequence[str] = (
 
 
 def _entries_of_lines(path: Path) -> list[Any]:
+    from cvr_data.core.delimited import lines_of  # with Arrow, which `cvr list` does without
+    from cvr_data.core.json_lines import object_of
+
     entries = []
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if line.strip():
-            try:
-                entries.append(json.loads(line))
-            except (ValueError, RecursionError) as error:
-                raise CvrError(f"{path}: line {number}: not valid JSON ({error}).") from None
+    with reading(path, "JSON lines"):
+        for number, line in enumerate(lines_of(path), 1):
+            if line.strip():
+                found = object_of(line)
+                if isinstance(found, tuple):
+                    raise CvrError(f"{path}: line {number}: {found[1]}.")
+                entries.append(found)
     return entries
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from cvr_data.core.artifact_files import MANIFEST, NEW, RUNNING
 from cvr_data.core.artifacts import Artifact, manifest_of
 from cvr_data.core.errors import CvrError
+from cvr_data.core.feature_spaces import lie_in_two_spaces
 from cvr_data.core.lineage import follow, lineage
-from cvr_data.core.places import place_of
 
 NEXT: dict[str, tuple[str, ...]] = {
     "import-": ("cvr embed {folder}",),
@@ -159,11 +159,11 @@ def _has_features(triplets: Path) -> bool:
 
 
 def _awaits_heads(embeddings: Path | str | None) -> bool:
-    """Whether images and texts of these features lie in two spaces, which only heads bring together."""
-    if embeddings is None or (place_of(embeddings) / "heads").exists():
+    """Whether images and texts of these features lie in two spaces; heads, which bring them together, need texts."""
+    if embeddings is None:
         return False
-    manifest = manifest_of(embeddings).manifest
-    return bool(manifest.get("texts")) and manifest["text_dim"] != manifest["dim"]
+    features = manifest_of(embeddings)
+    return bool(features.manifest.get("texts")) and lie_in_two_spaces(features)
 
 
 def _is_split(artifact: Artifact) -> bool:

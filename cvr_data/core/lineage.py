@@ -42,6 +42,11 @@ class FunnelStep:
                 "dropped": dict(self.dropped)}  # fmt: skip
 
 
+def numbered_inputs(name: str, folders: Iterable[Path]) -> dict[str, Path]:
+    """Return input name -> folder as manifests list several of one kind: `videos`, `videos-2`, ..."""
+    return {name if number == 1 else f"{name}-{number}": path for number, path in enumerate(folders, start=1)}
+
+
 def input_names(artifact: Artifact, *kinds: str) -> list[str]:
     """Return the names of its inputs of these kinds, in order: several of one are `videos`, `videos-2`, ..."""
     return sorted(name for name in artifact.manifest["inputs"] if name.split("-")[0] in kinds)

@@ -34,11 +34,19 @@ def hub_set_folder(path: Path) -> Path:
         raise CvrError(f"{path}: no such folder; on the Hub a set is USER/NAME, or USER/NAME@COMMIT.")
     repo, _, revision = name.partition("@")
     commit = revision if COMMIT.fullmatch(revision) else hub_commit(repo, revision or "main")
-    folder = cache_folder() / "hub-sets" / repo.replace("/", "--") / commit
-    if not (folder / WHOLE).exists():
-        _download(repo, commit, folder)
-        (folder / WHOLE).touch()
-    return folder
+    if not is_here(repo, commit):
+        _download(repo, commit, _folder(repo, commit))
+        (_folder(repo, commit) / WHOLE).touch()
+    return _folder(repo, commit)
+
+
+def is_here(repo: str, commit: str) -> bool:
+    """Return whether nothing is missing of a set, so that nothing is asked of the Hub."""
+    return (_folder(repo, commit) / WHOLE).exists()
+
+
+def _folder(repo: str, commit: str) -> Path:
+    return cache_folder() / "hub-sets" / repo.replace("/", "--") / commit
 
 
 @lru_cache(maxsize=64)

@@ -94,13 +94,17 @@ def _text_part(encoder: Encoder, texts: list[str]) -> MadeFiles:
     pooled: list[np.ndarray] = []
     lengths: list[np.ndarray] = []
     kept: list[str] = []
+    refused: list[dict[str, str]] = []
     for start in range(0, len(texts), TEXTS_PER_CALL):
         chunk = texts[start : start + TEXTS_PER_CALL]
-        features = encoder.encode_texts(chunk)
         if isinstance(encoder, RefusesClips):  # a text that a server refuses has no embedding, and is asked for again
-            has_any_B = features.pooled_BD.any(dim=1)
-            chunk = [text for text, has_any in zip(chunk, has_any_B.tolist(), strict=True) if has_any]
-            features = TextFeatures(*(values[has_any_B] for values in vars(features).values()))
+            features, said = encoder.encode_texts_or_say(chunk)
+            refused += [_refused_text(text, why) for text, why in zip(chunk, said, strict=True) if why is not None]
+            chunk = [text for text, why in zip(chunk, said, strict=True) if why is None]
+            is_kept_B = torch.tensor([why is None for why in said])
+            features = TextFeatures(*(values[is_kept_B] for values in vars(features).values()))
+        else:
+            features = encoder.encode_texts(chunk)
         kept += chunk
         tokens += [row_LD[mask_L].numpy() for row_LD, mask_L in zip(features.tokens_BLD, features.mask_BL, strict=True)]
         pooled.append(features.pooled_BD.numpy())
@@ -109,11 +113,11 @@ def _text_part(encoder: Encoder, texts: list[str]) -> MadeFiles:
     nothing = np.empty((0, encoder.text_dim))
     arrays = {"part": np.concatenate([*tokens, nothing]), "pooled": np.concatenate(pooled)}
     half = {name: array.astype(np.float16) for name, array in arrays.items()}
-    known = set(kept)
-    refused = [
-        {"video_id": text_id(text), "drop_reason": "refused", "detail": text} for text in texts if text not in known
-    ]
     return MadeFiles(table, pa.Table.from_pylist(refused, DROPPED), half)
+
+
+def _refused_text(text: str, why: str) -> dict[str, str]:
+    return {"video_id": text_id(text), "drop_reason": "refused", "detail": f"{why}: {text}"}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,13 @@ from cvr_data.core.stored_answers import StoredAnswers
 from cvr_data.download.items import read_ids
 from cvr_data.features.embed import Selection
 from cvr_data.features.embed_source import read_embed_source, texts_to_embed
-from cvr_data.features.encoders.networks.remote_model import IMAGE_TOKENS, PROMPT, TOKENS_PER_WORD, Remote
+from cvr_data.features.encoders.networks.remote_model import (
+    FILM_RUNS,
+    IMAGE_TOKENS,
+    TEXT_RUNS,
+    TOKENS_PER_WORD,
+    Remote,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +29,8 @@ class EmbedPrice:
     texts: int
     tokens: int
     is_measured: bool
-    """Tokens are as earlier requests of the model had them, not guessed from the frames and words."""
+    """Tokens of videos (of texts, where no video is asked for) are as earlier requests of the model had them, not
+    guessed from the frames and words."""
     cost: float | None
 
 
@@ -47,14 +54,20 @@ def price_of_embedding(source: Path, config: Any, selection: Selection, price_in
     of_videos = [name for name in ("captions", "description") if name in table.column_names]
     texts = texts_to_embed(table, [selection.column] if selection.column else of_videos, where)
     videos = 0 if selection.column else table.num_rows
-    frames = videos * config.frames  # type: ignore[attr-defined]
-    tokens = frames * IMAGE_TOKENS + round(sum(len(text.split()) for text in texts) * TOKENS_PER_WORD)
-    history = None
-    if config.answers.is_file():
-        with StoredAnswers(config.answers) as cache:
-            history = cache.history(config.model, PROMPT)  # type: ignore[attr-defined]
-    if history is not None and history.tokens_in:
-        tokens = round(history.tokens_in / history.requests * (videos + len(texts)))
+    of_video, of_text = _tokens_of_earlier(config)
+    guessed = videos * config.frames * IMAGE_TOKENS  # type: ignore[attr-defined]
+    words = sum(len(text.split()) for text in texts)
+    tokens = guessed if of_video is None else videos * of_video
+    tokens = round(tokens + (words * TOKENS_PER_WORD if of_text is None else len(texts) * of_text))
     cost = None if price_in is None else tokens * price_in / 1e6
-    is_measured = history is not None and bool(history.tokens_in)
+    is_measured = (of_video if videos else of_text) is not None
     return EmbedPrice(videos=videos, texts=len(texts), tokens=tokens, is_measured=is_measured, cost=cost)
+
+
+def _tokens_of_earlier(config: Remote) -> list[float | None]:
+    """Return the tokens of a video and of a text, the mean of earlier requests; None where none is known."""
+    if not config.answers.is_file():
+        return [None, None]
+    with StoredAnswers(config.answers) as cache:
+        runs = [cache.history(config.model, kind) for kind in (FILM_RUNS, TEXT_RUNS)]  # type: ignore[attr-defined]
+    return [run.tokens_in / run.requests if run is not None and run.tokens_in else None for run in runs]

@@ -158,10 +158,13 @@ class ClipEncoder(Encoder, Protocol):
 
 @runtime_checkable
 class RefusesClips(Protocol):
-    """An encoder of clips whose model may refuse one, as a server does, and embed the others."""
+    """An encoder of clips whose model may refuse one, or a text, as a server does, and embed the others."""
 
     def encode_clips_or_say(self, clips: Sequence[Any]) -> tuple[Tensor, list[str | None]]:
         """Return (videos, D) float32, and for each video why it has no embedding: its row is zero then."""
+
+    def encode_texts_or_say(self, texts: Sequence[str]) -> tuple[TextFeatures, list[str | None]]:
+        """Return the features of texts, and for each why it has none: its rows are zero then."""
 
 
 @runtime_checkable

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache, partial
 from itertools import compress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,9 @@ from cvr_data.core.jobs import current_engine, mapped_in_order
 from cvr_data.core.progress import Progress
 from cvr_data.core.text_bands import MINILM
 from cvr_data.features.kept_vectors import kept_vectors, name_of_maker
+
+if TYPE_CHECKING:
+    from cvr_data.features.store import FeatureStore
 
 Encode = Callable[[Sequence[str]], np.ndarray]
 
@@ -99,16 +103,22 @@ def visual_similarities(pairs: pa.Table, embeddings: Path) -> pa.Array:
     from cvr_data.features.store import FeatureStore
 
     store = FeatureStore.open(embeddings, space="raw")
-    known = pa.array(sorted(store.video_ids), pa.string())
-    is_known = pc.and_(*(pc.is_in(pairs.column(name), known) for name in ("reference_id", "target_id")))
+    is_known = _are_stored(store, *(pairs.column(name).combine_chunks() for name in ("reference_id", "target_id")))
 
     def read(slices: Sequence[Sequence[str]]) -> Iterator[np.ndarray]:
         return (store.pooled(ids).numpy() for ids in slices)
 
     values = _similarities(pairs.filter(is_known), "reference_id", "target_id", read, "videos")
     everywhere = np.full(pairs.num_rows, np.nan, np.float32)
-    everywhere[is_known.to_numpy()] = values.to_numpy()
+    everywhere[is_known.to_numpy(zero_copy_only=False)] = values.to_numpy()
     return pa.array(everywhere, from_pandas=True)
+
+
+def _are_stored(store: "FeatureStore", one: pa.Array, other: pa.Array) -> pa.Array:
+    """Whether the features of both videos are there; each is looked for once."""
+    ids = pc.unique(pa.concat_arrays([one, other])).drop_null()
+    known = ids.filter(pa.array(store.has_videos(ids.to_pylist()), pa.bool_()))
+    return pc.and_(pc.is_in(one, known), pc.is_in(other, known))
 
 
 def check_texts_and_frames(embeddings: Path) -> None:
@@ -134,8 +144,7 @@ def seen_differences(phrases: pa.Array, having: pa.Array, lacking: pa.Array, emb
 
     store = FeatureStore.open(embeddings)
     encoder = StoredEncoder(store)
-    known = pa.array(sorted(store.video_ids), pa.string())
-    is_asked = pc.and_(pc.is_valid(phrases), pc.and_(*(pc.is_in(ids, known) for ids in (having, lacking))))
+    is_asked = pc.and_(pc.is_valid(phrases), _are_stored(store, having, lacking))
     phrases, having, lacking = (each.filter(is_asked) for each in (phrases, having, lacking))
     words, ids = pc.unique(phrases).sort(), pc.unique(pa.concat_arrays([having, lacking])).sort()
 

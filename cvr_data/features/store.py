@@ -27,6 +27,8 @@ from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
+from cvr_data.core.feature_spaces import HEADS_FOLDER, lie_in_two_spaces
+from cvr_data.core.feature_spaces import UNKNOWN_ENCODER as UNKNOWN_ENCODER
 from cvr_data.core.places import local_file
 from cvr_data.core.reading import check_kinds, read_array, reading
 from cvr_data.core.whole_files import read_parquet
@@ -36,7 +38,6 @@ from cvr_data.features.index import STAGE, ItemIndex
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_features
 from cvr_data.tables import text_id
 
-HEADS_FOLDER = "heads"
 CHUNK = 1024
 """Items whose rows are held in memory at once while they are pooled."""
 EMBEDDINGS = pa.schema(
@@ -65,8 +66,6 @@ _COLUMNS = pa.schema(
     ]
 )
 Space = Literal["shared", "raw"]
-UNKNOWN_ENCODER = "imported"
-"""What imported features are said to be made by where nobody says it."""
 
 WIDTHS = {"dim": int, "text_dim": int, "config": {"encoder": str, "options": dict}}
 """What the manifest of an embeddings folder says beside the usual, and of which type."""
@@ -113,18 +112,14 @@ class FeatureStore:
         folder = self.artifact.path / HEADS_FOLDER
         if folder.exists():
             return self._in_space_of(load_heads(folder, embeddings_key=self.artifact.key))
-        if self.has_two_spaces:
+        if lie_in_two_spaces(self.artifact):
             raise CvrError(two_spaces(self.artifact.path))
         return self
 
     @property
     def has_two_spaces(self) -> bool:
         """Whether videos and texts lie in two spaces, and no heads were fitted."""
-        manifest = self.artifact.manifest
-        # Imported videos may come without a text; the encoder that made them then tells how wide texts are.
-        knows_texts = manifest["text_dim"] or manifest["config"]["encoder"] == UNKNOWN_ENCODER
-        is_apart = bool(knows_texts) and manifest["dim"] != manifest["text_dim"]
-        return is_apart and not (self.artifact.path / HEADS_FOLDER).exists()
+        return lie_in_two_spaces(self.artifact)
 
     def _in_space_of(self, heads: Heads | None) -> "FeatureStore":
         store = copy.copy(self)

@@ -37,7 +37,6 @@ from cvr_data.tables import QUERY_NUMBER
 
 SUBSETS = {"train": "train", "val": "val", "test": "test1"}
 """Our split -> what CIRR calls it."""
-FILES = {split: [f"captions/cap.rc2.{subset}.json"] for split, subset in SUBSETS.items()}
 Texts = Literal["published", "fine", "multi"]
 TEXTS = {"published": "caption", "fine": "finemt", "multi": "mmt"}
 """Whose texts -> the key that they are under."""
@@ -92,8 +91,11 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    files = {split: cirr_caption_files(subset, config.texts) for split, subset in SUBSETS.items()}
-    return _rows.triplets_of_files(path, files, config, _read_file)
+    return _rows.triplets_of_files(path, _files(config), config, _read_file)
+
+
+def _files(config: Config) -> dict[str, list[str]]:
+    return {split: cirr_caption_files(subset, config.texts) for split, subset in SUBSETS.items()}
 
 
 def cirr_caption_files(subset: str, texts: Texts) -> list[str]:
@@ -111,11 +113,17 @@ def read_videos(config: Config, path: Path) -> pa.Table:
     """Return the images of the splits that `read` reads, where the folder lists them."""
     rows = [
         {"video_id": image_id, "split": split, "published_path": place}
-        for split, file in _rows.files_by_split(path, FILES, config.split).items()
-        if (images := file.parent.parent / "image_splits" / file.name.replace("cap.", "split.", 1)).is_file()
+        for split, file in _rows.files_by_split(path, _files(config), config.split).items()
+        if (images := _image_file(file, split)) is not None
         for image_id, place in read_cirr_images(images).items()
     ]
     return _rows.file_to_videos(rows, "cirr")
+
+
+def _image_file(captions: Path, split: str) -> Path | None:
+    """The list of the split's images in a folder above the captions: as far up as those of another set may lie."""
+    places = [folder / "image_splits" / f"split.rc2.{SUBSETS[split]}.json" for folder in captions.parents[:3]]
+    return next(filter(Path.is_file, places), None)
 
 
 def read_cirr_images(path: Path) -> dict[str, str]:

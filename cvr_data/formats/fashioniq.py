@@ -62,7 +62,7 @@ class CaptionFile:
     @property
     def images(self) -> Path:
         """The file that lists the images of the same category and split."""
-        return self.path.parent.parent / fashioniq_file_names(self.category, self.split)[1]
+        return self.path.parent.parent / fashioniq_image_file(self.category, self.split)
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
@@ -73,11 +73,10 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     for category in sorted(set(of_row)):
         for split, rows in _rows.file_rows_by_split(triplets.filter(pc.equal(categories, category))):
             images = _rows.gallery_in_file(rows, _of_category(videos, category), split)
+            captions = fashioniq_caption_files(category, split, "published")[0]
             paths += [
-                _rows.write_json_file(out / name, content, indent=4)
-                for name, content in zip(
-                    fashioniq_file_names(category, split), (_fashioniq_entries(rows), images), strict=True
-                )
+                _rows.write_json_file(out / captions, _fashioniq_entries(rows), indent=4),
+                _rows.write_json_file(out / fashioniq_image_file(category, split), images, indent=4),
             ]
     return paths
 
@@ -109,9 +108,9 @@ def read_fashioniq_images(path: Path) -> list[str]:
     return images
 
 
-def fashioniq_file_names(category: str, split: str) -> tuple[str, str]:
-    """Return where the captions and the images of a category and split lie."""
-    return f"captions/cap.{category}.{split}.json", f"image_splits/split.{category}.{split}.json"
+def fashioniq_image_file(category: str, split: str) -> str:
+    """Return where the images of a category and split are listed."""
+    return f"image_splits/split.{category}.{split}.json"
 
 
 def fashioniq_caption_files(category: str, split: str, texts: Texts) -> list[str]:
@@ -159,8 +158,8 @@ def _fashioniq_files(config: Config, path: Path) -> list[CaptionFile]:
         if config.category in ("", file.category) and config.split in ("", file.split)
     ]
     if not files:
-        category, split = config.category or "*", config.split or "*"
-        raise CvrError(f"{path} is or holds no captions/cap.{category}.{split}.json.")
+        wanted = fashioniq_caption_files(config.category or "*", config.split or "*", config.texts)
+        raise CvrError(f"{path} is or holds no {' or '.join(wanted)}.")
     return files
 
 

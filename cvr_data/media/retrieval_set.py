@@ -1,7 +1,7 @@
 """A data set in the layout of MTEB's retrieval, as it lies on a disk: which files its parts are, and their rows.
 
     found = RetrievalSet(folder=Path("OmniCVR"))
-    found.corpus_ids(), found.targets(), found.candidates()
+    found.ids("corpus"), found.targets(), found.candidates()
 
 The parts have several names: `corpus`; `queries` or `query`; `qrels` or `default`; `top_ranked`. Of a set with several
 tasks each has its own, `tv2v-queries`, or shares one. The card says which files a part is; without one they lie in a

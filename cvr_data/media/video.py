@@ -5,6 +5,7 @@ a player shows it, and decodes no more than the wanted frames need (`cvr_data.me
 its own (`cvr_data.media.decoders`).
 """
 
+import base64
 import fractions
 import io
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 __all__ = [
     "IMAGE_SUFFIXES", "SAMPLERS", "VIDEO_SUFFIXES", "Frames", "UnreadableVideo", "Video", "VideoInfo", "cut_video",
-    "find_shots", "jpeg_bytes", "noting_media", "probe_medium", "read_frames",
+    "find_shots", "jpeg_bytes", "jpeg_data_uri", "noting_media", "probe_medium", "read_frames",
     "read_frames_and_note", "read_sound", "sample_indices", "write_mp4",
 ]  # fmt: skip
 DECODING = 3
@@ -198,3 +199,8 @@ def jpeg_bytes(frame: np.ndarray, *, longest_side: int | None = None, quality: i
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def jpeg_data_uri(jpeg: bytes) -> str:
+    """Return JPEG as an address that holds it, as servers and pages take pictures."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")

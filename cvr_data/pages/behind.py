@@ -10,6 +10,7 @@ whole page, so that they have many in common and their clips stay few.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ import pyarrow as pa
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.lineage import funnel_of_one
 from cvr_data.pages.cards import TripletCard, page_cards
+from cvr_data.pages.funnel import words_on_page
 
 SHOWN = 6
 """Triplets that a list shows."""
@@ -84,11 +86,21 @@ class TripletLists:
         return Part(title, len(distinct), page_cards(self.triplets, drawn.tolist()))
 
 
-def losses_behind(made_of: Sequence[Artifact], lists: NumberLists, seed: int = 0) -> dict[tuple[str, str, str], str]:
-    """Return (folder, step, reason) -> anchor of a list of the pairs or triplets that a step left out for it."""
+def losses_behind(
+    made_of: Sequence[Artifact], lists: NumberLists, seed: int = 0, read: Mapping[Path, pa.Table] | None = None
+) -> dict[tuple[str, str, str], str]:
+    """Return (folder, step, reason) -> anchor of a list of the pairs or triplets that a step left out for it.
+
+    Args:
+        made_of: the artifacts.
+        lists: where new lists go.
+        seed: of what is drawn.
+        read: folder -> its removed rows, where they have been read already.
+    """
     found = {}
     for artifact in made_of:
-        dropped = artifact.dropped()
+        known = (read or {}).get(artifact.path)
+        dropped = artifact.dropped() if known is None else known
         if not {"reference_id", "target_id", "drop_reason", "drop_step"} <= set(dropped.column_names):
             continue
         rows_of = TripletLists(card_table(dropped), seed, lists)
@@ -97,7 +109,7 @@ def losses_behind(made_of: Sequence[Artifact], lists: NumberLists, seed: int = 0
         for number, step in enumerate(funnel_of_one(artifact.manifest)):
             for reason in sorted(reason for reason, count in step.dropped.items() if count):
                 rows = np.flatnonzero((steps == number) & (reasons == reason))
-                title = f"Left out by {_words(step.step)}: {_words(reason)}"
+                title = f"Left out by {words_on_page(step.step)}: {words_on_page(reason)}"
                 found[str(artifact.path), step.step, reason] = rows_of.link(title, rows, "funnel")
     return found
 
@@ -132,7 +144,3 @@ def rows_by_bin(values: np.ndarray, edges: Sequence[float], rows: np.ndarray | N
     bins[~((values >= edges[0]) & (values <= edges[-1]))] = -1
     places = np.arange(len(values)) if rows is None else rows
     return [places[bins == number] for number in range(len(edges) - 1)]
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").replace("-", " ")

@@ -19,6 +19,7 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
+from cvr_data.core.parts import column_names
 from cvr_data.core.progress import Progress
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.clip import Clip
@@ -99,9 +100,8 @@ def map_page(folder: Path, embeddings: Path, config: MapConfig, *, videos: Path 
         CvrError: the folder holds neither, or no video has features.
     """
     artifact = open_artifact(folder)
-    table = artifact.read() if artifact.part_paths else None
-    if table is not None and "video_id" in table.column_names:
-        table = check_columns(table, VIDEOS, str(folder))
+    if artifact.part_paths and "video_id" in column_names(artifact.part_paths[0]):
+        table = check_columns(artifact.read(), VIDEOS, str(folder))
         space = _Space(embeddings, table, clips_of(table, folder))
         return _page(folder, space, [_video_layer(space, config)], config)
     dataset = open_dataset(folder, videos=videos)
@@ -112,7 +112,7 @@ def map_page(folder: Path, embeddings: Path, config: MapConfig, *, videos: Path 
     used = dataset.videos.filter(is_used)
     space = _Space(embeddings, used, clips_of(used, Path()))
     layers = [_change_layer(space, dataset.triplets, config), _video_layer(space, config)]
-    return _page(folder, space, [layer for layer in layers if len(layer.points_N2)], config)
+    return _page(folder, space, [layer for layer in layers if layer is not None], config)
 
 
 class _Space:
@@ -145,12 +145,15 @@ def _video_layer(space: _Space, config: MapConfig) -> Layer:
     return Layer("Videos", f"{note} {told}", points, rows[:, None], [], _colourings(columns))
 
 
-def _change_layer(space: _Space, triplets: pa.Table, config: MapConfig) -> Layer:
+def _change_layer(space: _Space, triplets: pa.Table, config: MapConfig) -> Layer | None:
+    """What the triplets change; None where of no triplet both videos have features."""
     numbers = [
         np.array([space.number.get(id, -1) for id in triplets.column(f"{end}_id").to_pylist()], np.int64)
         for end in ("reference", "target")
     ]
     known = np.flatnonzero((numbers[0] >= 0) & (numbers[1] >= 0))
+    if not len(known):
+        return None
     drawn, note = _some(len(known), "triplets", triplets.num_rows - len(known), config)
     rows = known[drawn]
     ends_NV = np.stack([each[rows] for each in numbers], 1)

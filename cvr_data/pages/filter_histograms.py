@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,17 +97,22 @@ def _panel_note(step: Mapping[str, Any], found: FilterValues) -> str:
 
 def _nearest_rows(artifact: Artifact, found: FilterValues, begin: str, step: int | None) -> list[dict[str, Any]]:
     """The rows whose values lie nearest to a bound, of those that the filter's step dropped, or of the kept ones."""
-    rows: list[tuple[float, dict[str, Any]]] = []
+    nearest: list[tuple[float, str, Path, int]] = []
     for path in sorted(artifact.path.glob(f"{begin}-*.parquet")):
-        there = column_names(path)
-        if found.column not in there:
+        if found.column not in column_names(path):
             continue
-        table = read_parquet(path)
-        if step is not None:
-            table = table.filter(pa.array(table.column("drop_step").to_numpy() == step))
+        table = read_parquet(path, [found.column, "video_id", *(["drop_step"] if step is not None else [])])
         values = table.column(found.column).cast(pa.float64()).to_numpy()
         ends = np.array([value for value, _ in found.bounds])
         far = np.abs(values[:, None] - ends).min(axis=1, initial=np.inf)
+        if step is not None:
+            far[table.column("drop_step").to_numpy() != step] = np.nan
         near = [place for place in np.argsort(far, kind="stable")[:SHOWN].tolist() if not np.isnan(far[place])]
-        rows += zip(far[near].tolist(), table.take(pa.array(near, pa.int64())).to_pylist(), strict=True)
-    return [row for _, row in sorted(rows, key=lambda entry: (entry[0], entry[1]["video_id"]))[:SHOWN]]
+        ids = table.column("video_id").take(pa.array(near, pa.int64())).to_pylist()
+        nearest += [(far[place], name, path, place) for place, name in zip(near, ids, strict=True)]
+    chosen = sorted(nearest, key=lambda entry: entry[:2])[:SHOWN]
+    rows: dict[tuple[Path, int], dict[str, Any]] = {}
+    for part in dict.fromkeys(path for _, _, path, _ in chosen):
+        table, places = read_parquet(part), [place for _, _, path, place in chosen if path == part]
+        rows |= zip([(part, place) for place in places], table.take(pa.array(places)).to_pylist(), strict=True)
+    return [rows[path, place] for _, _, path, place in chosen]

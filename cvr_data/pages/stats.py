@@ -29,7 +29,7 @@ from cvr_data.pages.stats_numbers import (
     linked_splits,
     stats_facts,
 )
-from cvr_data.pages.stats_panels import SIMILARITIES, Panel, StatsPanels
+from cvr_data.pages.stats_panels import MINED, SIMILARITIES, Panel, StatsPanels
 from cvr_data.triplets.answers import FURTHER_ANSWERS
 from cvr_data.triplets.card import card_commands
 from cvr_data.triplets.dataset import open_dataset
@@ -92,7 +92,8 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0, evide
     made_of = lineage([folder])
     rows, lists = RowsOfTriplets(triplets), TripletLists(triplets, seed)
     facts = [*stats_facts(numbers, rows, lists), *_sources(numbers["all"], dataset.videos, rows, lists)]
-    steps = funnel_bars(folder, losses_behind(made_of, lists.lists, seed))
+    mined = {artifact.path: artifact.dropped() for artifact in made_of if artifact.stage == MINED}
+    steps = funnel_bars(folder, losses_behind(made_of, lists.lists, seed, mined))
     return StatsPage(
         title=str(dataset.artifact.manifest.get("name") or folder.resolve().name),
         made=date.today().isoformat(),
@@ -102,7 +103,7 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0, evide
         steps=steps,
         funnel=funnel_figure(steps) if steps else None,
         worth=_worth(numbers["all"], dataset.artifact.manifest, evidence_of(evidence, triplets), rows, lists),
-        sections=StatsPanels(dataset, numbers["all"], rows, lists).sections(made_of),
+        sections=StatsPanels(dataset, numbers["all"], rows, lists).sections(made_of, mined),
         splits=numbers["splits"],
         split_links=linked_splits(list(numbers["splits"]), rows, lists),
         leaks=linked_leaks(numbers["leaks"], rows, lists),
@@ -159,7 +160,7 @@ def _composition(manifest: Mapping[str, Any], rows: RowsOfTriplets, lists: Tripl
         return [("not asked (build-triplets --require composition)", "")]
     if "composition" not in rows.triplets.column_names:
         return asked
-    by_label = rows.of("composition")
+    by_label = {words_on_page(label): found for label, found in rows.of("composition").items()}
     counts = {label: len(found) for label, found in by_label.items()}
     return [*asked, ("In the triplets: ", ""), *linked_counts(counts, by_label, lists, "One input or both:", "worth")]
 

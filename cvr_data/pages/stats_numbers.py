@@ -8,10 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.language.stop_words import EDIT_WORDS
-from cvr_data.language.words import content_words, words_of
+from cvr_data.language.words import words_of
 from cvr_data.pages.behind import TripletLists, rows_by_value
-from cvr_data.triplets.counting import triplet_writers
+from cvr_data.triplets.counting import is_vague_text, triplet_writers
 from cvr_data.triplets.likeness import SHARED_BY
 
 Linked = list[tuple[str, str]]
@@ -27,8 +26,8 @@ class RowsOfTriplets:
         self.all = np.arange(triplets.num_rows)
 
     def of(self, name: str) -> Rows:
-        """Return value -> rows of a column, or of one of the names below."""
-        return getattr(self, name) if hasattr(type(self), name) else rows_by_value(self.triplets.column(name))
+        """Return value -> rows of a column."""
+        return rows_by_value(self.triplets.column(name))
 
     @cached_property
     def style(self) -> Rows:
@@ -75,9 +74,7 @@ class RowsOfTriplets:
     def vague(self) -> np.ndarray:
         """Rows whose text names nothing."""
         texts = self.triplets.column("modification").combine_chunks().dictionary_encode()
-        is_vague = [
-            all(word in EDIT_WORDS for word in content_words(words_of(text))) for text in texts.dictionary.to_pylist()
-        ]
+        is_vague = [is_vague_text(words_of(text)) for text in texts.dictionary.to_pylist()]
         return np.flatnonzero(np.array(is_vague, bool)[texts.indices.to_numpy()]) if is_vague else self.all[:0]
 
     def of_videos(self, videos: pa.Table | None, name: str) -> Rows:

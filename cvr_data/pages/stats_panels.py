@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact
+from cvr_data.core.parts import column_names
 from cvr_data.language.words import words_of
 from cvr_data.pages.behind import TripletLists, rows_by_bin
 from cvr_data.pages.charts import NARROW, Bar, bar_chart
@@ -17,6 +19,8 @@ from cvr_data.pages.stats_numbers import Rows, RowsOfTriplets
 from cvr_data.triplets.dataset import Dataset
 
 SIMILARITIES = {"text_similarity": "Caption similarity", "visual_similarity": "Visual similarity"}
+MINED = "mine-pairs"
+"""The stage of the pairs whose similarities are drawn."""
 MOST = 12
 """Of the most frequent changes and texts, so many are drawn."""
 
@@ -36,9 +40,16 @@ class StatsPanels:
     def __init__(self, dataset: Dataset, numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists):
         self.dataset, self.numbers, self.rows, self.lists = dataset, numbers, rows, lists
 
-    def sections(self, made_of: Sequence[Artifact]) -> list[tuple[str, str, list[Panel]]]:
-        """Return (anchor, title, charts), of those that have any."""
-        similar = [self._similarity(name, title, made_of) for name, title in SIMILARITIES.items()]
+    def sections(
+        self, made_of: Sequence[Artifact], dropped: Mapping[Path, pa.Table]
+    ) -> list[tuple[str, str, list[Panel]]]:
+        """Return (anchor, title, charts), of those that have any; `dropped` are the removed rows of mined pairs."""
+        mined = [
+            (artifact, _read_scores(artifact), dropped[artifact.path])
+            for artifact in made_of
+            if artifact.stage == MINED
+        ]
+        similar = [self._similarity(name, title, mined) for name, title in SIMILARITIES.items()]
         found = [
             ("texts", "Texts", self._of_texts()),
             ("changes", "Changes", self._of_changes()),
@@ -130,17 +141,16 @@ class StatsPanels:
         of_rows = np.where(places < 0, np.nan, values[places]) if len(values) else np.full(len(ids), np.nan)
         return self._distribution(title, values[~np.isnan(values)], of_rows, rows, unit, "videos", whole=whole)
 
-    def _similarity(self, name: str, title: str, made_of: Sequence[Artifact]) -> Panel | None:
+    def _similarity(self, name: str, title: str, mined: Sequence[tuple[Artifact, pa.Table, pa.Table]]) -> Panel | None:
         """The similarity of the pairs that were mined, those a filter left out above, with its bounds.
 
         Where the pairs are not on this machine, that of the triplets.
         """
         kept, lost, bounds = [], [], []
-        for artifact in made_of:
-            if artifact.stage == "mine-pairs":
-                kept += _known_scores(artifact.read(), name)
-                lost += _known_scores(artifact.dropped(), name)
-                bounds += _filter_bounds(artifact, name)
+        for artifact, pairs, dropped in mined:
+            kept += _known_scores(pairs, name)
+            lost += _known_scores(dropped, name)
+            bounds += _filter_bounds(artifact, name)
         if not kept:
             kept = _known_scores(self.dataset.triplets, name)
         if not kept:
@@ -154,6 +164,11 @@ class StatsPanels:
         links = self._bin_links(f"{title} of triplets", counts.edges, own, self.rows.all, "similarity")
         drawing = histogram(counts, width=NARROW, x_label="cosine", bounds=distinct, title=told, links=links)
         return Panel(title, "kept and left out" if lost else "cosine", drawing)
+
+
+def _read_scores(pairs: Artifact) -> pa.Table:
+    names = column_names(pairs.part_paths[0]) if pairs.part_paths else []
+    return pairs.read([name for name in SIMILARITIES if name in names])
 
 
 def _known_scores(table: pa.Table, name: str) -> list[float]:

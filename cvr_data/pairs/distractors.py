@@ -20,6 +20,7 @@ where features of both are stored, else of their captions; captions are compared
 
 from collections import defaultdict
 from collections.abc import Sequence, Set
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,8 @@ STAGE = "mine-distractors"
 VERSION = 4
 POOL_COLUMNS = ("video_id", "captions", "split", "group_id", "recording_id")
 POOL = pa.schema([VIDEOS.field(name) for name in POOL_COLUMNS])
+ADDED = ("needs_both", "other_splits")
+"""Options that older folders lack: manifests name them where they are not the default."""
 BUCKET_VALUES = 100_000
 """Candidates of queries that are looked at together: their captions are encoded, with those of all targets."""
 
@@ -76,8 +79,9 @@ def mine_distractors(
     inputs = {"triplets": triplets, "videos": videos, **({"embeddings": embeddings} if embeddings else {})}
     if config.needs_both and embeddings is None:
         raise CvrError("needs_both is asked of features: pass --embeddings.")
-    new = {"needs_both": 0.0, "other_splits": "leave"}  # options that folders made before they were there lack
-    asked = {name: value for name, value in config_dict(config).items() if new.get(name) != value}
+    defaults = {option.name: option.default for option in fields(Config)}
+    asked = {name: value for name, value in config_dict(config).items()
+             if name not in ADDED or value != defaults[name]}  # fmt: skip
     stage = StageRun(out, stage=STAGE, version=VERSION, config=asked, inputs=inputs, overwrite=overwrite)
     if (done := stage.finished()) is not None:
         return done

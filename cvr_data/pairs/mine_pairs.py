@@ -51,8 +51,9 @@ DEFAULT_FILTERS = (
 )  # fmt: skip
 KNOWING_ENGLISH = ("invisible-change", "text-similarity")
 """Default filters that captions of another language do without."""
-OF_FRAMES = ("visual-similarity", "seen-addition")
-"""Filters that look at features of frames."""
+BY_FRAMES, SEEN = "visual-similarity", "seen_changes"
+"""The filter that goes by frames alone, and the column for which frames are compared with words: both need features of
+frames. Other filters read a similarity of frames only where there is one."""
 GUARD = "straddling"
 """The filter that keeps test videos out of training pairs; it runs first unless it is taken out by name."""
 
@@ -155,14 +156,15 @@ def mine_pairs(
 def _check_frames(strategy: Strategy, filters: Sequence[Filter], embeddings: Path | None) -> None:
     """Raise CvrError where features of frames are to be looked at, and are not given or nobody looks."""
     names = [chosen.name for chosen in filters]
-    wanted = next((name for name in OF_FRAMES if name in names), None)
+    seeing = [chosen.name for chosen in filters if _need(chosen) == SEEN]
+    wanted = next((name for name in names if name == BY_FRAMES or name in seeing), None)
     if embeddings is None and wanted is not None:
         raise CvrError(f"--filter {wanted} looks at features of frames; pass --embeddings.")
-    if embeddings is not None and "seen-addition" in names:
+    if embeddings is not None and seeing:
         check_texts_and_frames(embeddings)
     needed = strategy.module.needed_filter(strategy.config) if isinstance(strategy.module, NeedsFilter) else None
     if needed is not None and needed not in names:
-        raise CvrError(f"{strategy.name} -o additions=seen is for what frames bear out; give --filter +{needed}, too.")
+        raise CvrError(f"{strategy.name} leaves it to a filter what is a change; give --filter +{needed}, too.")
 
 
 def _reads_descriptions(strategy: Strategy) -> bool:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cvr_data.core.errors import CvrError
+from cvr_data.review.listening import LOOPBACK_HOSTS, host_in_link
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -23,7 +24,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 MAX_BODY = 64 * 1024
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+LOOPBACK = tuple(map(host_in_link, LOOPBACK_HOSTS))
 
 
 class Guarded:

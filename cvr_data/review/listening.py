@@ -59,12 +59,16 @@ def listen(address: Address) -> socket.socket:
     return found
 
 
+def host_in_link(host: str) -> str:
+    """Return a host as addresses and requests name it: numbers of IPv6 stand in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def link_to(listening: socket.socket, host: str, query: Mapping[str, str]) -> str:
     """Return the address of the page."""
     host = socket.gethostname() if host in ANY_HOST else host
-    shown = f"[{host}]" if ":" in host else host
     words = f"?{urlencode(query)}" if query else ""
-    return f"http://{shown}:{listening.getsockname()[1]}/{words}"
+    return f"http://{host_in_link(host)}:{listening.getsockname()[1]}/{words}"
 
 
 def page_server(app: Any) -> Any:

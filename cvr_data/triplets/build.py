@@ -17,7 +17,7 @@ import pyarrow as pa
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.lineage import FunnelStep, funnel_of, lineage
+from cvr_data.core.lineage import FunnelStep, funnel_of, lineage, numbered_inputs
 from cvr_data.core.parts import bucket_table
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
@@ -66,11 +66,10 @@ class DatasetParts:
 
     def named(self) -> dict[str, Path]:
         """Return input name -> folder as manifests list them: pairs, pairs-2, ..."""
-        named = {}
+        named: dict[str, Path] = {}
         for name in ("modifications", "pairs", "videos"):
             folders = _distinct([*getattr(self, name), *(getattr(self.tests, name) if self.tests else ())])
-            for number, folder in enumerate(folders, start=1):
-                named[name if number == 1 else f"{name}-{number}"] = folder
+            named |= numbered_inputs(name, folders)
         if self.embeddings is not None:
             named["embeddings"] = self.embeddings
             if (self.embeddings / "heads" / "manifest.json").exists():

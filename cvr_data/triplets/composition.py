@@ -33,6 +33,8 @@ from cvr_data.triplets.answers import JUDGED_SPLITS
 from cvr_data.triplets.joining import joining_galleries
 
 COLUMNS = ("text_rank", "visual_rank", "both_rank")
+PLAIN = "is_plain"
+"""Of a gallery's video: whether it would be there without distractors; K is a share of those."""
 NOT_ASKED = "not_asked"
 """Queries whose reference or targets have no features, or are not in the gallery: they are kept, and told."""
 
@@ -66,10 +68,16 @@ def with_composition(
     """
     joining, others = joining_galleries(distractors)
     config = replace(config, joining=joining)
-    folders = list({folder.resolve(): folder for folder in (*folders, *others)}.values())
+    own = {folder.resolve(): folder for folder in folders}
+    pools = {folder.resolve(): folder for folder in others if folder.resolve() not in own}
     columns = (*GALLERY_COLUMNS, "split")
-    named = Step(name="gallery", run=_gallery_rows, config=config, makes_rows=True, is_counted=False)
-    flows = [run.read(folder, columns, ["video_id", "captions"]).then(named) for folder in folders]
+    flows = [
+        run.read(folder, columns, ["video_id", "captions"]).then(
+            Step(name="gallery", run=rows_of, config=config, makes_rows=True, is_counted=False)
+        )
+        for rows_of, found in ((_gallery_rows, own), (_joining_rows, pools))
+        for folder in found.values()
+    ]
     gathered = run.meet(
         flows, KeyedStep(name="gallery", run=_once, key=ByColumn("video_id"), makes_rows=True, is_counted=False)
     )
@@ -85,18 +93,30 @@ def with_composition(
 def _gallery_rows(config: CompositionConfig, videos: pa.Table) -> pa.Table:
     """A row for each video of a judged split, and one for each gallery that it joins as a distractor."""
     split = videos.column("split") if "split" in videos.column_names else pa.nulls(videos.num_rows, pa.string())
-    known = [name for name in GALLERY_COLUMNS if name in videos.column_names]
-    rows = videos.select(known).append_column("split", pc.fill_null(split, config.default_split))
-    tables = [rows.filter(pc.is_in(rows.column("split"), pa.array(JUDGED_SPLITS)))]
+    split = pc.fill_null(split, config.default_split)
+    is_judged = pc.is_in(split, pa.array(JUDGED_SPLITS))
+    plain = _in_gallery(videos.filter(is_judged), split.filter(is_judged), is_plain=True)
+    return pa.concat_tables([plain, _joining_rows(config, videos)])
+
+
+def _joining_rows(config: CompositionConfig, videos: pa.Table) -> pa.Table:
+    """A row for each gallery that a video joins; the others of a folder that distractors were chosen from stay out."""
+    tables = []
     for name in JUDGED_SPLITS:
         ids = pa.array([video for video, split in config.joining if split == name], pa.string())
-        joining = rows.filter(pc.is_in(rows.column("video_id"), ids))
-        is_split = pa.array([name] * joining.num_rows, pa.string())
-        tables.append(joining.set_column(joining.column_names.index("split"), "split", is_split))
+        joining = videos.filter(pc.is_in(videos.column("video_id"), ids))
+        tables.append(_in_gallery(joining, pa.array([name] * joining.num_rows, pa.string()), is_plain=False))
     return pa.concat_tables(tables)
 
 
+def _in_gallery(videos: pa.Table, split: pa.Array | pa.ChunkedArray, *, is_plain: bool) -> pa.Table:
+    rows = videos.select([name for name in GALLERY_COLUMNS if name in videos.column_names])
+    return rows.append_column("split", split).append_column(PLAIN, pa.array([is_plain] * rows.num_rows, pa.bool_()))
+
+
 def _once(config: Any, videos: pa.Table) -> pa.Table:
+    """Each video of a gallery once: one that is there anyway joins it no more."""
+    videos = videos.take(pa.array(np.argsort(~videos.column(PLAIN).to_numpy(), kind="stable")))
     of = pc.binary_join_element_wise(videos.column("split"), videos.column("video_id"), " ")
     _, first = np.unique(of.to_numpy(), return_index=True)
     return videos.take(pa.array(np.sort(first)))
@@ -132,10 +152,7 @@ def _labels(
     from cvr_data.features.single_input_pool import SingleInputPool
 
     pool = SingleInputPool(config.embeddings, videos)
-    is_plain = set(pool.ids).difference(
-        name for name, split in config.joining if split == rows.column("split")[0].as_py()
-    )
-    k = config.k or pool_k(len(is_plain))
+    k = config.k or pool_k(pc.sum(pool.videos.column(PLAIN)).as_py() or 0)
     asked = {name: query for name, query in pool_queries(rows).items() if pool.can_ask(query)}
     if not asked:
         return {}, {}

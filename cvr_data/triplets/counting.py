@@ -208,7 +208,7 @@ def _of_wording(words: Sequence[Sequence[str]], codes: np.ndarray, splits: np.nd
     starts = np.append(0, np.cumsum(lengths))[codes]
     within = np.arange(lengths[codes].sum()) - np.repeat(np.cumsum(lengths[codes]) - lengths[codes], lengths[codes])
     yield "words", np.repeat(splits, lengths[codes]), known.take(pa.array(np.repeat(starts, lengths[codes]) + within))
-    is_vague = pa.array([all(word in EDIT_WORDS for word in content_words(found)) for found in words], pa.bool_())
+    is_vague = pa.array(map(is_vague_text, words), pa.bool_())
     yield "vague", splits, pc.if_else(is_vague.take(pa.array(codes)), "", pa.scalar(None, pa.string()))
 
 
@@ -224,6 +224,11 @@ def _of_changes(triplets: pa.Table, splits: np.ndarray) -> Iterator[Fact]:
     yield "change", of_change, pc.binary_join_element_wise(before, after, " -> ")
     has_none = pc.equal(pc.fill_null(pc.list_value_length(lists), 0), 0)
     yield "without_change", splits, pc.if_else(has_none, "", pa.scalar(None, pa.string()))
+
+
+def is_vague_text(words: Sequence[str]) -> bool:
+    """Return whether the words of a text name nothing beyond the edit itself."""
+    return all(word in EDIT_WORDS for word in content_words(words))
 
 
 def triplet_writers(triplets: pa.Table) -> pa.ChunkedArray:

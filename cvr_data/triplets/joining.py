@@ -7,9 +7,9 @@ from typing import NamedTuple
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
+from cvr_data.core.lineage import numbered_inputs
+from cvr_data.pairs.distractors import STAGE
 from cvr_data.tables import DISTRACTORS
-
-STAGE = "mine-distractors"
 
 
 class Joining(NamedTuple):
@@ -42,4 +42,4 @@ def joining_galleries(folders: Sequence[Path]) -> Joining:
 
 def distractor_inputs(folders: Sequence[Path]) -> dict[str, Path]:
     """Return input name -> folder as manifests list them: distractors, distractors-2, ..."""
-    return {"distractors" if n == 1 else f"distractors-{n}": path for n, path in enumerate(folders, start=1)}
+    return numbered_inputs("distractors", folders)

@@ -70,7 +70,7 @@ def shortcuts_of_triplets(folder: Path, triplets: pa.Table) -> Shortcuts:
     shares = {modality: _share(ranks, modality, k) for modality in ("text_only", "visual_only")}
     asked = "plain scorers" if "pool_version" in record["composition"] else "unknown"
     found = Shortcuts(queries=ranks.num_rows, k=k, model=str(record.get("model") or asked), **shares)
-    return replace(found, both=_both(folder), both_by_chance=_both_by_chance(record["composition"], ranks.num_rows))
+    return replace(found, both=_both(ranks), both_by_chance=_both_by_chance(record["composition"], ranks.num_rows))
 
 
 def read_composition(folder: Path) -> pa.Table:
@@ -81,9 +81,8 @@ def read_composition(folder: Path) -> pa.Table:
     return check_columns(table, wanted, str(folder / COMPOSITION))
 
 
-def _both(folder: Path) -> float | None:
+def _both(table: pa.Table) -> float | None:
     """Percent of the queries that are labelled as needing both inputs."""
-    table = read_parquet(folder / COMPOSITION)
     if "label" not in table.column_names or not table.num_rows:
         return None
     labels = table.column("label").to_pylist()

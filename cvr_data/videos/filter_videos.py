@@ -20,14 +20,14 @@ from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import column_names
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import ClaimStep, Side, Step
+from cvr_data.core.stages import Side, Step
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.media.places import moved_media
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.filters import VIDEO_FILTERS, Compares, Judges, Learns, VideoFilterModule
 
 if TYPE_CHECKING:
-    from cvr_data.features.store import FeatureStore
+    from cvr_data.features.encoders.stored import StoredEncoder
 
 STAGE = "filter-videos"
 VERSION = 1
@@ -110,13 +110,7 @@ def _with_values(flow: Flow, chosen: VideoFilter, measured: Path, embeddings: Pa
             Step(name=name, run=judged, config=chosen.config, sides=(side,), is_counted=False, on_gpu=True)
         )
     if isinstance(module, Compares):
-        nearest = partial(_nearest, module.COLUMN)
-        return flow.then(
-            ClaimStep(
-                name=name, run=nearest, config=chosen.config, claims=module.claims, settle=module.settle, per_value=16,
-                is_counted=False,
-            )
-        )  # fmt: skip
+        return flow.then(*module.compare(chosen.config))
     return flow
 
 
@@ -124,33 +118,24 @@ def _learned(learn: Callable[..., Any], reads: Sequence[str], config: Any, measu
     return learn(config, (read_parquet(path, list(reads)) for path in open_artifact(measured).part_paths))
 
 
-def _stored_features(embeddings: Path) -> "FeatureStore":
+def _stored_features(embeddings: Path) -> "StoredEncoder":
+    from cvr_data.features.encoders.stored import StoredEncoder
     from cvr_data.features.store import FeatureStore
 
-    return FeatureStore.open(embeddings)
+    return StoredEncoder(FeatureStore.open(embeddings))
 
 
 def _judged(
-    column: str, judge: Callable[..., np.ndarray], config: Any, part: pa.Table, store: "FeatureStore"
+    column: str, judge: Callable[..., np.ndarray], config: Any, part: pa.Table, encoder: "StoredEncoder"
 ) -> pa.Table:
     """The videos with what the features say of them; null where they are not stored."""
-    from cvr_data.features.encoders.stored import StoredEncoder
-
     ids = part.column("video_id").to_pylist()
-    is_stored = store.has_videos(ids)
+    is_stored = encoder.store.has_videos(ids)
     values = np.full(len(ids), np.nan)
     if is_stored.any():
         known = [video_id for video_id, has in zip(ids, is_stored, strict=True) if has]
-        values[is_stored] = judge(config, known, StoredEncoder(store))
+        values[is_stored] = judge(config, known, encoder)
     return with_column(part, column, pa.array(values, mask=~is_stored))
-
-
-def _nearest(column: str, config: Any, part: pa.Table, settled: pa.Table) -> pa.Table:
-    """The videos with the smallest number that was settled for each; null where there is none."""
-    values = np.full(part.num_rows, np.iinfo(np.int32).max, np.int32)
-    if settled.num_rows:
-        np.minimum.at(values, settled.column("row").to_numpy(), settled.column(column).to_numpy())
-    return with_column(part, column, pa.array(values, mask=values == np.iinfo(np.int32).max))
 
 
 def filter_in_words(artifact: Artifact, row: Mapping[str, Any]) -> str:
@@ -197,7 +182,8 @@ def _columns_of(artifact: Artifact, filters: Sequence[VideoFilter], begin: str) 
     wanted = ["drop_step", *dict.fromkeys(chosen.module.COLUMN for chosen in filters)]
     found: dict[str, list[np.ndarray]] = {name: [np.empty(0)] for name in wanted}
     for path in sorted(artifact.path.glob(f"{begin}-*.parquet")):
-        there = [name for name in wanted if name in column_names(path)]
+        known = set(column_names(path))
+        there = [name for name in wanted if name in known]
         table = read_parquet(path, there)
         for name in wanted:
             values = table.column(name).cast(pa.float64()).to_numpy() if name in there else None

@@ -92,9 +92,9 @@ class Config:
     def __post_init__(self) -> None:
         if self.depth < 1 or min(self.sample, self.frames, self.unsure) < 0:
             raise ValueError("depth must be at least 1; sample, frames and unsure at least 0.")
-        if self.frames and self.ask == "verdict":
+        if self.ask == "verdict" and (self.frames or self.unsure):
             raise ValueError(
-                "frames are shown where log-odds are asked for, not written verdicts: leave out ask=verdict."
+                "frames and unsure are of log-odds, not of written verdicts: leave out them or ask=verdict."
             )
 
 

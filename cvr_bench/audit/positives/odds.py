@@ -9,7 +9,6 @@ One forward pass per question and nothing written, so answers can be ordered and
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 from cvr_bench.models.parts.language_model import LanguageModel
@@ -27,6 +26,7 @@ CAPTIONS = 5
 LONGEST_SIDE = 448
 """Pixels to which larger frames are shrunk, to save tokens."""
 UNKNOWN = "unknown"
+PROMPT = "answers"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +36,8 @@ class OddsConfig:
     backend: str
     options: tuple[str, ...] = ()
     """`key=value` options of the backend."""
-    prompt: str = "answers"
     frames: int = 0
     """Frames of the reference, and as many of the candidate, that are shown; 0 shows none."""
-    cache: Path | None = None
-    """Request cache; None is that of `cvr generate-modifications`."""
 
 
 class Question(NamedTuple):
@@ -61,16 +58,14 @@ class OddsJudge:
         files: video_id -> where its media are; read only where frames are shown.
 
     Raises:
-        CvrError: the backend writes texts only, or the prompt asks for something else.
+        CvrError: the backend writes texts only.
     """
 
     def __init__(self, config: OddsConfig, files: Mapping[str, Video]):
         self.config, self.files = config, files
-        self.model = LanguageModel(config.backend, config.options, config.prompt, config.cache)
+        self.model = LanguageModel(config.backend, config.options, PROMPT, None)
         if not isinstance(self.model.backend, TellsChoices):
-            raise CvrError(f"--judge {config.backend} tells no log-probabilities of words; -o ask=verdict asks it.")
-        if self.model.prompt.task != "answers":
-            raise CvrError(f"The prompt {self.model.prompt.name!r} asks for no yes or no: it needs 'task: answers'.")
+            raise CvrError(f"--judge {config.backend} tells no log-probabilities of words; {_instead(config)}.")
         self._frames = lru_cache(maxsize=KEPT)(self._read)
 
     def log_odds(self, questions: Sequence[Question]) -> list[float | None]:
@@ -95,7 +90,7 @@ class OddsJudge:
             return self.model.log_odds(variables, shown)
         except CvrError as error:
             raise CvrError(
-                f"--judge {self.config.backend}: {error} -o ask=verdict asks for written verdicts."
+                f"--judge {self.config.backend}: {error} For written verdicts: {_instead(self.config)}."
             ) from None
 
     def _variables(self, question: Question) -> dict[str, str]:
@@ -118,3 +113,8 @@ class OddsJudge:
             raise CvrError(f"-o frames={self.config.frames}: the videos table has no file of {video_id}.")
         frames = read_frames(video.clip, self.config.frames)
         return tuple(jpeg_bytes(frame, longest_side=LONGEST_SIDE) for frame in frames)
+
+
+def _instead(config: OddsConfig) -> str:
+    """How to have the same backend judge: frames are not shown to those who write."""
+    return "leave out -o frames and pass -o ask=verdict" if config.frames else "pass -o ask=verdict"

@@ -115,7 +115,6 @@ async function watch() {
       if (!state?.ready && found.ready) complain("");
       state = found;
       showState(found);
-      if (found.error) return complain(found.error);
       if (found.ready && found.doing === "ready") return restore();
       if (found.ready && !current) restore();
     }
@@ -410,7 +409,11 @@ $("pick").addEventListener("click", () => { $("library").showModal(); listLibrar
 $("library-close").addEventListener("click", () => $("library").close());
 $("library").addEventListener("close", () => { forget($("library-list")); });
 $("library-more").addEventListener("click", () => listLibrary(true));
-$("library-words").addEventListener("input", () => listLibrary());
+let typing;
+$("library-words").addEventListener("input", () => {
+  clearTimeout(typing);  // what is not yet a word is not looked for
+  typing = setTimeout(listLibrary, 150);
+});
 $("file").addEventListener("change", () => upload($("file").files[0]));
 for (const name of ["dragover", "dragenter"]) {
   addEventListener(name, (event) => { event.preventDefault(); $("start").classList.add("over"); });

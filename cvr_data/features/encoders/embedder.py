@@ -119,10 +119,7 @@ class Embedder(OnDevice):
 
     def encode_clips_or_say(self, clips: Sequence[EmbeddingInput]) -> tuple[Tensor, list[str | None]]:
         """Return (B, D) float32 of videos that are ranked, and for each why a server refused it: its row is zero."""
-        if not isinstance(self.model, RemoteModel):
-            return self.encode_clips(clips), [None] * len(clips)
-        rows_BD, said = self.model.encode_or_say(clips, "document", self.config.document_prompt)
-        return F.normalize(rows_BD, dim=-1), said
+        return self._encode_or_say(clips, "document", self.config.document_prompt)
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per video, as its only frame."""
@@ -136,8 +133,23 @@ class Embedder(OnDevice):
         """Return one embedding per text that asks, which is its only token too."""
         if not texts:
             return no_text_features(self.text_dim)
-        rows_BD = self.encode_items([EmbeddingInput(text) for text in texts], "query", self.config.query_prompt)
-        return TextFeatures.of(rows_BD[:, None], torch.ones(len(texts), 1, dtype=torch.bool), rows_BD)
+        return _one_token(self.encode_items(*self._asking(texts)))
+
+    def encode_texts_or_say(self, texts: Sequence[str]) -> tuple[TextFeatures, list[str | None]]:
+        """Return one embedding per text that asks, and for each why a server refused it: its row is zero."""
+        rows_BD, said = self._encode_or_say(*self._asking(texts))
+        return _one_token(rows_BD), said
+
+    def _asking(self, texts: Sequence[str]) -> tuple[list[EmbeddingInput], Side, str | None]:
+        return [EmbeddingInput(text) for text in texts], "query", self.config.query_prompt
+
+    def _encode_or_say(
+        self, items: Sequence[EmbeddingInput], side: Side, prompt: str | None
+    ) -> tuple[Tensor, list[str | None]]:
+        if not isinstance(self.model, RemoteModel):
+            return self.encode_items(items, side, prompt), [None] * len(items)
+        rows_BD, said = self.model.encode_or_say(items, side, prompt)
+        return F.normalize(rows_BD, dim=-1), said
 
     def encode_items(self, items: Sequence[EmbeddingInput], side: Side, prompt: str | None) -> Tensor:
         """Return (B, D) float32 of unit length.
@@ -167,6 +179,11 @@ class Embedder(OnDevice):
                 "takes lists of images and texts is for --encoder mteb."
             )
         return SentenceModel(named, config.model, **options)
+
+
+def _one_token(rows_BD: Tensor) -> TextFeatures:
+    """Texts whose embedding is their only token too."""
+    return TextFeatures.of(rows_BD[:, None], torch.ones(len(rows_BD), 1, dtype=torch.bool), rows_BD)
 
 
 def _shrunk(frames: Frames, side: int) -> Frames:

@@ -11,6 +11,7 @@ that `TellsChoices` answers so; one forward pass per request, so the order is fi
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from cvr_data.core.errors import CvrError
@@ -51,6 +52,21 @@ def choice_tokens(encode: Callable[[str], Sequence[int]], choices: Sequence[str]
     if unclear := [word for word, own in apart.items() if not own]:
         raise CvrError(f"The model's tokens do not tell {unclear[0]!r} from the other words it may choose.")
     return apart
+
+
+@dataclass(frozen=True)
+class ChoiceTokens:
+    """The tokens of the choices that one engine is asked about, each set of them found once."""
+
+    encode: Callable[[str], Sequence[int]]
+    found: dict[tuple[str, ...], dict[str, list[int]]] = field(default_factory=dict)
+
+    def of(self, choices: Sequence[str]) -> dict[str, list[int]]:
+        """Return what `choice_tokens` does. Raises CvrError: nothing tells two words apart."""
+        key = tuple(choices)
+        if key not in self.found:
+            self.found[key] = choice_tokens(self.encode, key)
+        return self.found[key]
 
 
 def weigh_told(told: Iterable[tuple[str, float]], choices: Sequence[str]) -> dict[str, float] | None:

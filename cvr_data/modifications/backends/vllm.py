@@ -7,15 +7,15 @@ A seed repeats its text for the same requests in the same order; greedy text may
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.reading import reading
-from cvr_data.modifications.asking.choices import LIKELIEST, choice_tokens, weigh_tokens, weighed_answer
+from cvr_data.modifications.asking.choices import LIKELIEST, NO_LOGPROBS, ChoiceTokens, weigh_tokens, weighed_answer
 from cvr_data.modifications.asking.request import (
     Answer,
     Backend,
@@ -99,6 +99,7 @@ class VllmBackend:
         self.gpus = config.tensor_parallel * config.pipeline_parallel
         self._engine: Any = None
         self._deaths = 0
+        self._choices = ChoiceTokens(self._encoded)
 
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:
         """Yield answers as the engine finishes them.
@@ -166,7 +167,11 @@ class VllmBackend:
             if output.finished and output.request_id in under_way:
                 self._deaths = 0
                 number = under_way.pop(output.request_id)
-                yield number, _weighed(engine, output, requests[number].choices) or _answer(output)
+                choices = requests[number].choices
+                yield number, _weighed(output, self._choices.of(choices)) if choices else _answer(output)
+
+    def _encoded(self, text: str) -> list[int]:
+        return self._started().get_tokenizer().encode(text, add_special_tokens=False)
 
     def _lora(self) -> Any:
         if not self.config.lora:
@@ -272,12 +277,10 @@ def _answer(output: Any) -> Answer:
     return Answer(text=written.text, is_cut=written.finish_reason == "length", **tokens)
 
 
-def _weighed(engine: Any, output: Any, choices: Sequence[str]) -> Answer | None:
-    """How likely each choice was to come next; None where there are none, or the engine ended it."""
-    told = output.outputs[0].logprobs
-    if not choices or not told:
-        return None
-    tokenizer = engine.get_tokenizer()
-    tokens = choice_tokens(lambda text: tokenizer.encode(text, add_special_tokens=False), choices)
+def _weighed(output: Any, tokens: Mapping[str, Sequence[int]]) -> Answer:
+    """How likely each choice was to come next, by their tokens; the token that was written is no answer."""
+    told, written = output.outputs[0].logprobs, _answer(output)
+    if written.error or not told:
+        return replace(written, text=None, error=written.error or NO_LOGPROBS, is_cut=False)
     weights = weigh_tokens({token: each.logprob for token, each in told[0].items()}, tokens)
     return weighed_answer(weights, tokens_in=len(output.prompt_token_ids or ()), tokens_out=1)

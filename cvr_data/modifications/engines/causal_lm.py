@@ -15,6 +15,7 @@ import math
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from transformers.utils import logging as transformers_logging
 
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.device import DtypeName, device_of, dtype_of, each_batch, runs_on
-from cvr_data.modifications.asking.choices import choice_tokens
+from cvr_data.modifications.asking.choices import ChoiceTokens
 from cvr_data.modifications.asking.request import Answer, Request, Thinking, completion_text, thinking_settings
 from cvr_data.modifications.engines.picker import Picker, weighed_logits
 
@@ -156,13 +157,12 @@ class CausalLM:
     def _answer_batch(self, batch: _Batch) -> list[Answer]:
         """Return what was written for each, or how likely each of its choices comes next."""
         if choices := batch.requests[0].choices:
-            tokens = choice_tokens(lambda text: self.tokenizer(text, add_special_tokens=False)["input_ids"], choices)
             inputs_BL, mask_BX, positions_BL, cache = self._prompted(batch)
             logits_BV = self.model(
                 input_ids=inputs_BL, attention_mask=mask_BX, position_ids=positions_BL, past_key_values=cache,
                 use_cache=True, logits_to_keep=1,
             ).logits[:, -1]  # fmt: skip
-            return weighed_logits(logits_BV, tokens)
+            return weighed_logits(logits_BV, self._choices.of(choices))
         return [
             Answer(text=self.tokenizer.decode(tokens, skip_special_tokens=True), tokens_out=len(tokens), is_cut=is_cut)
             for tokens, is_cut in self._write_batch(batch)
@@ -228,6 +228,10 @@ class CausalLM:
         if token not in self.ends_line:
             self.ends_line[token] = "\n" in self.tokenizer.decode([token])
         return self.ends_line[token]
+
+    @cached_property
+    def _choices(self) -> ChoiceTokens:
+        return ChoiceTokens(lambda text: self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     @property
     def _end_tokens(self) -> set[int]:

@@ -1,6 +1,5 @@
 """Requests as chat models take them, and what an answer of theirs has."""
 
-import base64
 from typing import Any
 
 from cvr_data.core.asked_server import Failure
@@ -15,7 +14,9 @@ def chat_messages(request: Request) -> list[dict[str, Any]]:
         {"role": message.role, "content": message.content} for message in request.messages if message.content
     ]
     if request.images:
-        shown = [{"type": "image_url", "image_url": {"url": _data_uri(image)}} for image in request.images]
+        from cvr_data.media.video import jpeg_data_uri
+
+        shown = [{"type": "image_url", "image_url": {"url": jpeg_data_uri(image)}} for image in request.images]
         messages[-1]["content"] = [*shown, {"type": "text", "text": messages[-1]["content"]}]
     return messages
 
@@ -26,7 +27,3 @@ def check_choices(answer: dict[str, Any]) -> None:
     first = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(first, dict) or not (isinstance(first.get("message"), dict) or "text" in first):
         raise Failure("the server's answer has no choice", is_down=False)
-
-
-def _data_uri(image: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(image).decode("ascii")

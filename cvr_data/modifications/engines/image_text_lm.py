@@ -9,6 +9,7 @@ import io
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from transformers.utils import logging as transformers_logging
 
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.device import DtypeName, device_of, dtype_of, runs_on
-from cvr_data.modifications.asking.choices import choice_tokens
+from cvr_data.modifications.asking.choices import ChoiceTokens
 from cvr_data.modifications.asking.request import Answer, Request, Thinking, thinking_settings
 from cvr_data.modifications.engines.picker import weighed_logits
 
@@ -77,9 +78,8 @@ class ImageTextLM:
         # Pixels come in float32; token numbers stay whole numbers.
         inputs = inputs.to(self.model.device, dtype=self.model.dtype)
         if choices := requests[0].choices:
-            read = self.processor.tokenizer
-            tokens = choice_tokens(lambda text: read(text, add_special_tokens=False)["input_ids"], choices)
-            return weighed_logits(self.model(**inputs, logits_to_keep=1).logits[:, -1], tokens)
+            logits_BV = self.model(**inputs, logits_to_keep=1).logits[:, -1]
+            return weighed_logits(logits_BV, self._choices.of(choices))
         asked = requests[0].parameters
         sampling = {"do_sample": True, "temperature": asked.temperature, "top_k": asked.top_k or None}
         with torch.random.fork_rng():
@@ -97,6 +97,10 @@ class ImageTextLM:
             Answer(text=text, tokens_in=asked_tokens, tokens_out=len(tokens), is_cut=len(tokens) >= asked.max_tokens)
             for text, asked_tokens, tokens in zip(texts, prompt_tokens, written, strict=True)
         ]
+
+    @cached_property
+    def _choices(self) -> ChoiceTokens:
+        return ChoiceTokens(lambda text: self.processor.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def _prompt(self, request: Request) -> str:
         messages: list[dict[str, Any]] = [

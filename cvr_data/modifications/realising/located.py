@@ -144,8 +144,7 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
     noun = _noun(theirs, heads[1]) if after else None
     is_quality = heads[0] is None or ours.sentence.tags[heads[0]] not in ("RP", "IN", "RB", "DT")
     gone = bare(ours, found.before_phrase, before) if before and is_quality else ""
-    old, new = wholes(theirs, found.after_phrase, heads[1], gone)
-    old = _old_whole(ours, heads[0], gone, old)
+    old, new = _wholes(ours, theirs, found.after_phrase, heads, gone)
     if slot == "attribute" and not new and _are_things(ours, theirs, heads):
         slot = "object"  # "flower" of "flower blooming"
     return Located(
@@ -168,6 +167,14 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
         is_filming=is_filmer(theirs),
         place=place_of(ours, theirs),
     )
+
+
+def _wholes(
+    ours: Frame, theirs: Frame, comes: Phrase, heads: tuple[int | None, int | None], gone: str
+) -> tuple[str, str]:
+    """Return what goes and what comes with its noun."""
+    old, new = wholes(theirs, comes, heads[1], gone)
+    return _old_whole(ours, heads[0], gone, old), new
 
 
 def _old_whole(frame: Frame, head: int | None, said: str, old: str) -> str:

@@ -180,7 +180,7 @@ def wholes(frame: Frame, phrase: Phrase, head: int | None, before: str) -> tuple
     said = bare(frame, phrase, "")
     is_body = not words.startswith("'s") and read_lexicon().file_of_noun(frame.sentence.lemmas[noun]) == BODY
     if is_body and read_lexicon().is_a(said, "person") and not read_lexicon().has(said, "adj"):  # no "red's heart"
-        owners = (f"a {side.lower()}'s {words}" for side in (before, said) if side)  # "a woman's legs"
+        owners = (f"{article(side)} {side.lower()}'s {words}" for side in (before, said) if side)  # "a woman's legs"
         return (next(owners) if before else "", next(owners))
     new, old = (f"{side} {words}".replace(" 's", "'s") for side in (said, before.lower()))
     return with_article(frame, old, noun) if before else "", with_article(frame, new, noun)

@@ -24,6 +24,7 @@ import pyarrow as pa
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.core.lineage import numbered_inputs
 from cvr_data.core.ranges import POSITIVE, SHARE, SIZE, Ranged, within
 from cvr_data.core.registry import config_dict
 from cvr_data.core.whole_files import json_bytes
@@ -97,7 +98,7 @@ def train_generator(sources: Sequence[Path], out: Path, config: Config, *, overw
     prompt = load_prompt(config.prompt)
     if prompt.schema or prompt.task != "change":
         raise CvrError(f"The prompt {prompt.name} cannot be trained on; take one that asks for a change in plain text.")
-    inputs = {"examples" if number == 1 else f"examples-{number}": path for number, path in enumerate(sources, start=1)}
+    inputs = numbered_inputs("examples", sources)
     writer = ArtifactWriter(
         out, stage=STAGE, version=VERSION, config=_training_identity(config, prompt), inputs=inputs, overwrite=overwrite
     )

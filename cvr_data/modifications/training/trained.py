@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.artifacts import is_made_by
+from cvr_data.core.lineage import numbered_inputs
 
 INPUT = "generator"
 """What a modifications artifact calls a trained generator among its inputs."""
@@ -21,4 +22,4 @@ def generators_of(backend_config: Any) -> dict[str, Path]:
     values = (getattr(backend_config, field.name) for field in dataclasses.fields(backend_config))
     folders = [Path(value) for value in values if isinstance(value, str | Path) and str(value)]
     found = [folder for folder in folders if folder.is_dir() and is_generator(folder)]
-    return {INPUT if number == 1 else f"{INPUT}-{number}": folder for number, folder in enumerate(found, start=1)}
+    return numbered_inputs(INPUT, found)

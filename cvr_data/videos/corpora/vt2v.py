@@ -71,12 +71,15 @@ def _entries(config: Config, folder: Path | None) -> Iterator[Entry]:
         documents.add(medium.row_id)
         yield Entry(medium.row_id, [], {"split": split}, folder and write_medium(medium, folder))
     wanted = {query: name for query, name in _references(config).items() if name not in documents}
-    for medium in _media(found, "queries"):
-        name = wanted.pop(medium.row_id, None)
-        if name is None or name in documents:
+    missing = set(wanted.values())
+    for medium in _media(found, "queries") if missing else ():  # a file of queries may hold many gigabytes
+        name = wanted.get(medium.row_id)
+        if name not in missing:
             continue
-        documents.add(name)
+        missing.remove(name)
         yield Entry(name, [], {"split": split}, folder and write_medium(medium, folder))
+        if not missing:
+            return
 
 
 def _media(found: RetrievalSet, part: str) -> Iterator[StoredMedium]:

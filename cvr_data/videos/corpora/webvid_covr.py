@@ -15,17 +15,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import pyarrow as pa
+
 from cvr_data.core.errors import CvrError
 from cvr_data.media.look import media_path_inside
 from cvr_data.media.names import found_file, is_file
-from cvr_data.videos.entries import Entry
+from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import (
     Published,
     checked_corpus_tables,
     corpus_entry_from,
     corpus_table_rows,
     corpus_texts,
-    video_corpus,
+    unknown_corpus_count,
 )
 
 VERSION = 1
@@ -39,9 +41,22 @@ class Config(Published):
     """Folder of the media files, <id>.mp4; default: captions only."""
 
 
-def _entries(config: Config) -> Iterator[Entry]:
+def inputs(config: Config) -> dict[str, Path]:
+    """Return the tables by name. Raises CvrError: one is missing, empty, or lacks a column."""
+    return checked_corpus_tables(config.path, COLUMNS)
+
+
+count = unknown_corpus_count
+
+
+def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
+    """Return the videos in slices. Raises CvrError: `media` is no folder."""
     if config.media is not None and not config.media.is_dir():
         raise CvrError(f"{config.media}: no such folder of media.")
+    return video_tables(_entries(config), "webvid-covr", config.repeated)
+
+
+def _entries(config: Config) -> Iterator[Entry]:
     for row, file in corpus_table_rows(config.path, COLUMNS):
         for end in _ENDS:
             entry = corpus_entry_from(row, f"pth{end}", corpus_texts(row.values.get(f"txt{end}")), file)
@@ -54,6 +69,3 @@ def _file(media: Path, video_id: str) -> Path | None:
     """The file of a video, which many rows name."""
     path = found_file(media_path_inside(media, f"{video_id}.mp4"))
     return path if is_file(path) else None
-
-
-inputs, count, load = video_corpus("webvid-covr", lambda config: checked_corpus_tables(config.path, COLUMNS), _entries)

@@ -2,7 +2,7 @@
 
 A filter is a band on one column of the videos. The column is there already (`duration_s`), or the filter makes it: from
 the few frames that are decoded of each clip once for all filters (`measure`), from what recurs in all clips (`learn`),
-from stored features (`judge`), or from the videos that are still there (`claims`, `settle`). `run` looks at columns
+from stored features (`judge`), or from the videos that are still there (`compare`). `run` looks at columns
 only, so bounds are changed without decoding again.
 
 A filter brings an `EXAMPLE`: rows, each with the `drop_reason` that the default options give it.
@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.registry import Family, Member
+from cvr_data.core.stages import ClaimStep
 from cvr_data.videos.seen import Seen
 
 if TYPE_CHECKING:
@@ -87,11 +88,8 @@ class Judges(Protocol):
 class Compares(Protocol):
     """A filter whose column comes from other videos that are still there."""
 
-    def claims(self, config: Any, table: pa.Table) -> pa.Table:
-        """Return `key` of a group and `row` for each row in each of its groups, and what `settle` goes by."""
-
-    def settle(self, config: Any, claims: pa.Table) -> pa.Table:
-        """Return claims with a number in the filter's column; the smallest of a row counts."""
+    def compare(self, config: Any) -> Sequence[ClaimStep]:
+        """Return steps that give the filter's column; none of them is counted."""
 
 
 VIDEO_FILTERS: Family[VideoFilterModule] = Family(__name__, VideoFilterModule)

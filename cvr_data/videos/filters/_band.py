@@ -1,7 +1,8 @@
 """A band of values that stays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,35 @@ class Band:
     below: str | None = None
     above: str | None = None
     unit: str = ""
+
+
+Run = Callable[[Any, pa.Table], pa.Table]
+Bounds = Callable[[Any], Sequence[tuple[float, str]]]
+Explain = Callable[[Any, Mapping[str, Any]], str]
+
+
+def band_filter(band: Band) -> tuple[Run, Bounds, Explain]:
+    """Return `run`, `bounds` and `explain` of a filter that is a band: between `low` and `high`, as its options have.
+
+    Workers are sent them, so they are module-level functions.
+    """
+    return partial(_run_band, band), _bounds_of_band, partial(_explain_band, band)
+
+
+def _run_band(band: Band, config: Any, table: pa.Table) -> pa.Table:
+    return mark_video_band(table, band, *_ends(config))
+
+
+def _bounds_of_band(config: Any) -> Sequence[tuple[float, str]]:
+    return video_bounds(*_ends(config))
+
+
+def _explain_band(band: Band, config: Any, row: Mapping[str, Any]) -> str:
+    return explain_video_band(row, band, *_ends(config))
+
+
+def _ends(config: Any) -> tuple[float | None, float | None]:
+    return getattr(config, "low", None), getattr(config, "high", None)
 
 
 def mark_video_band(table: pa.Table, band: Band, low: float | None, high: float | None) -> pa.Table:

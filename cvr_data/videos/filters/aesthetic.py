@@ -8,15 +8,14 @@ histogram before you set the bound.
 
 # Shapes: B videos, T frames, D embedding.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from cvr_data.core.ranges import POSITIVE, SHARE, Ranged, within
-from cvr_data.videos.filters._band import Band, example_rows, explain_video_band, mark_video_band, video_bounds
+from cvr_data.videos.filters._band import Band, band_filter, example_rows
 
 if TYPE_CHECKING:
     from cvr_data.features.protocol import Encoder
@@ -56,13 +55,4 @@ def judge(config: Config, video_ids: Sequence[str], encoder: "Encoder") -> np.nd
     return good_B.numpy().astype(np.float64).round(4)
 
 
-def run(config: Config, table: pa.Table) -> pa.Table:
-    return mark_video_band(table, _BAND, config.low, None)
-
-
-def bounds(config: Config) -> Sequence[tuple[float, str]]:
-    return video_bounds(config.low, None)
-
-
-def explain(config: Config, row: Mapping[str, Any]) -> str:
-    return explain_video_band(row, _BAND, config.low, None)
+run, bounds, explain = band_filter(_BAND)

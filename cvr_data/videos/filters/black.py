@@ -4,7 +4,7 @@ A frame counts as black as for FFmpeg's blackdetect: 98 % of its pixels are not 
 (https://ffmpeg.org/ffmpeg-filters.html#blackdetect). One whose brightness hardly varies counts, too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.ranges import SHARE, Ranged, within
-from cvr_data.videos.filters._band import Band, example_rows, explain_video_band, mark_video_band, video_bounds
+from cvr_data.videos.filters._band import Band, band_filter, example_rows
 from cvr_data.videos.seen import Seen
 
 COLUMN = "black"
@@ -40,13 +40,4 @@ def measure(seen: Seen) -> Mapping[str, Any]:
     return {COLUMN: round(float(np.mean(is_black | is_flat)), 4)}
 
 
-def run(config: Config, table: pa.Table) -> pa.Table:
-    return mark_video_band(table, _BAND, None, config.high)
-
-
-def bounds(config: Config) -> Sequence[tuple[float, str]]:
-    return video_bounds(None, config.high)
-
-
-def explain(config: Config, row: Mapping[str, Any]) -> str:
-    return explain_video_band(row, _BAND, None, config.high)
+run, bounds, explain = band_filter(_BAND)

@@ -7,7 +7,7 @@ Laplacian it does not change with contrast.
 
 # Shapes: T frames, H height, W width.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.ranges import SHARE, Ranged, within
-from cvr_data.videos.filters._band import Band, example_rows, explain_video_band, mark_video_band, video_bounds
+from cvr_data.videos.filters._band import Band, band_filter, example_rows
 from cvr_data.videos.seen import Seen, percentile
 
 COLUMN = "blur"
@@ -61,13 +61,4 @@ def _blur_along(picture_HW: np.ndarray) -> float | None:
     return float(1 - np.maximum(0, sharp - soft).sum() / sharp.sum())
 
 
-def run(config: Config, table: pa.Table) -> pa.Table:
-    return mark_video_band(table, _BAND, None, config.high)
-
-
-def bounds(config: Config) -> Sequence[tuple[float, str]]:
-    return video_bounds(None, config.high)
-
-
-def explain(config: Config, row: Mapping[str, Any]) -> str:
-    return explain_video_band(row, _BAND, None, config.high)
+run, bounds, explain = band_filter(_BAND)

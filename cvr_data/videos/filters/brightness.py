@@ -3,20 +3,13 @@
 The brightness is the median over frames of the mean luma (ITU-R BT.601), 0 to 255.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.videos.filters._band import (
-    Band,
-    check_band,
-    example_rows,
-    explain_video_band,
-    mark_video_band,
-    video_bounds,
-)
+from cvr_data.videos.filters._band import Band, band_filter, check_band, example_rows
 from cvr_data.videos.seen import Seen, percentile
 
 COLUMN = "brightness"
@@ -43,13 +36,4 @@ def measure(seen: Seen) -> Mapping[str, Any]:
     return {COLUMN: percentile(seen.luma.mean(axis=(1, 2)), 50)}
 
 
-def run(config: Config, table: pa.Table) -> pa.Table:
-    return mark_video_band(table, _BAND, config.low, config.high)
-
-
-def bounds(config: Config) -> Sequence[tuple[float, str]]:
-    return video_bounds(config.low, config.high)
-
-
-def explain(config: Config, row: Mapping[str, Any]) -> str:
-    return explain_video_band(row, _BAND, config.low, config.high)
+run, bounds, explain = band_filter(_BAND)

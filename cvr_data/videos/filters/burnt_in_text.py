@@ -6,7 +6,7 @@ what counts is the share of the picture that it covers, as in the filters of Sta
 subtitles, by their size.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.ranges import SHARE, Ranged, within
-from cvr_data.videos.filters._band import Band, example_rows, explain_video_band, mark_video_band, video_bounds
+from cvr_data.videos.filters._band import Band, band_filter, example_rows
 from cvr_data.videos.seen import Seen, percentile
 
 COLUMN = "text_share"
@@ -79,13 +79,4 @@ def _detector() -> Any:
     return RapidOCR(params={"Global.log_level": "error", **one})
 
 
-def run(config: Config, table: pa.Table) -> pa.Table:
-    return mark_video_band(table, _BAND, None, config.high)
-
-
-def bounds(config: Config) -> Sequence[tuple[float, str]]:
-    return video_bounds(None, config.high)
-
-
-def explain(config: Config, row: Mapping[str, Any]) -> str:
-    return explain_video_band(row, _BAND, None, config.high)
+run, bounds, explain = band_filter(_BAND)

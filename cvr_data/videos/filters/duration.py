@@ -3,20 +3,13 @@
 Sources: Panda-70M drops clips below 2 s and looks at the first 60 s of others (https://arxiv.org/abs/2402.19479).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.videos.filters._band import (
-    Band,
-    check_band,
-    example_rows,
-    explain_video_band,
-    mark_video_band,
-    video_bounds,
-)
+from cvr_data.videos.filters._band import Band, band_filter, check_band, example_rows
 from cvr_data.videos.seen import Seen
 
 COLUMN = "seconds"
@@ -43,13 +36,4 @@ def measure(seen: Seen) -> Mapping[str, Any]:
     return {COLUMN: round(seen.info.duration_s, 3)}
 
 
-def run(config: Config, table: pa.Table) -> pa.Table:
-    return mark_video_band(table, _BAND, config.low, config.high)
-
-
-def bounds(config: Config) -> Sequence[tuple[float, str]]:
-    return video_bounds(config.low, config.high)
-
-
-def explain(config: Config, row: Mapping[str, Any]) -> str:
-    return explain_video_band(row, _BAND, config.low, config.high)
+run, bounds, explain = band_filter(_BAND)

@@ -16,8 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.columns import mark
+from cvr_data.core.columns import mark, with_column
 from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.stage_jobs import PIECE
+from cvr_data.core.stages import ClaimStep
 from cvr_data.videos.filters._band import example_rows, video_bounds
 from cvr_data.videos.seen import Seen, averaged
 
@@ -31,6 +33,12 @@ BYTES, BANDS = 24, 12
 """Of a hash of 192 bits its bytes, and its parts, of which one at least is equal where at most 11 bits differ."""
 FLAT = 3.0
 """Standard deviation of brightness below which a picture has no hash: all flat ones would be equal."""
+NEAR = "near_another"
+"""Column of clips that have a better or a worse one near them."""
+NONE = 255
+"""Bits, more than a hash has, where there is no other clip."""
+ALL = 2**62
+"""Claims of one bucket: what stays among the near ones depends on all of them."""
 ORDER = ("smaller", "shorter", "name")
 """Columns of claims by which one stays, the lowest first."""
 
@@ -90,30 +98,91 @@ def _claimed(table: pa.Table, rows: np.ndarray, keys: np.ndarray, hashes_NB: np.
     return pa.table({"key": keys, "row": rows.astype(np.uint32), **columns, "hash": hashes})
 
 
-def settle(config: Config, claims: pa.Table) -> pa.Table:
-    """Return the claims of rows that have a better one near them in their group, with the bits between the two."""
+def compare(config: Config) -> Sequence[ClaimStep]:
+    """Return two steps: clips with a near one are found, bucket by bucket, then all of these are looked at together."""
+    about: dict[str, Any] = {"config": config, "is_counted": False}
+    return [
+        ClaimStep(name="near-clips", claims=claims, settle=bits_to_better, run=_with_nearest, per_value=16, **about),
+        ClaimStep(
+            name="near-clips-that-stay", claims=_claims_of_near, settle=bits_to_kept, run=_with_kept,
+            bucket_values=ALL, **about,
+        ),
+    ]  # fmt: skip
+
+
+def bits_to_better(config: Config, claims: pa.Table) -> pa.Table:
+    """Return claims with the fewest bits to a better clip of their group, and whether a better or worse one is near."""
     claims = claims.sort_by([(name, "ascending") for name in ("key", *ORDER)])
-    hashes_NB = np.frombuffer(b"".join(claims.column("hash").to_pylist()), np.uint8).reshape(-1, BYTES)
+    hashes_NB = _hashes_of(claims)
     keys = claims.column("key").to_numpy()
     starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.empty(0, np.int64)
-    bits = np.full(claims.num_rows, -1)
+    bits, is_near = np.full(claims.num_rows, NONE, np.int32), np.zeros(claims.num_rows, bool)
     for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
         if end - start > 1:
-            bits[start:end] = _bits_to_better(hashes_NB[start:end], config.high)
-    kept = claims.drop_columns(["key", "hash", *ORDER]).append_column(COLUMN, pa.array(bits, pa.int32()))
-    return kept.filter(pa.array(bits >= 0))
+            bits[start:end], is_near[start:end] = _bits_to_others(hashes_NB[start:end], config.high)
+    kept = claims.drop_columns(["key", "hash", *ORDER]).append_column(COLUMN, pa.array(bits))
+    return kept.append_column(NEAR, pa.array(is_near)).filter(pa.array(is_near | (bits < NONE)))
 
 
-def _bits_to_better(hashes_NB: np.ndarray, most: int) -> np.ndarray:
-    """Return the fewest bits between each and one that stays and stands before it; -1 where there is none."""
-    fewest = np.full(len(hashes_NB), -1)
+def _bits_to_others(hashes_NB: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the fewest bits between each and one before it, NONE of the first, and whether any other is near."""
+    fewest, is_near = np.full(len(hashes_NB), NONE, np.int32), np.zeros(len(hashes_NB), bool)
     left = np.arange(len(hashes_NB))
-    while len(left) > 1:  # those near one that stays never stand for others, so copies of one clip take one round
+    while len(left) > 1:  # equal ones are near the same others, so copies of one clip take one round
         first, left = left[0], left[1:]
-        apart = np.bitwise_count(hashes_NB[left] ^ hashes_NB[first]).sum(axis=1, dtype=np.int64)
-        fewest[left] = np.where(fewest[left] < 0, apart, np.minimum(fewest[left], apart))
-        left = left[apart > most]
-    return fewest
+        apart = np.bitwise_count(hashes_NB[left] ^ hashes_NB[first]).sum(axis=1, dtype=np.int32)
+        fewest[left] = np.minimum(fewest[left], apart)
+        is_near[left[apart <= most]] = True
+        is_near[first] |= (apart <= most).any()
+        left = left[apart > 0]
+    return fewest, is_near
+
+
+def _with_nearest(config: Config, part: pa.Table, settled: pa.Table) -> pa.Table:
+    bits, is_near = np.full(part.num_rows, NONE, np.int32), np.zeros(part.num_rows, bool)
+    if settled.num_rows:
+        rows = settled.column("row").to_numpy()
+        np.minimum.at(bits, rows, settled.column(COLUMN).to_numpy())
+        np.logical_or.at(is_near, rows, settled.column(NEAR).to_numpy())
+    return with_column(with_column(part, COLUMN, pa.array(bits, mask=bits == NONE)), NEAR, pa.array(is_near))
+
+
+def _claims_of_near(config: Config, part: pa.Table) -> pa.Table:
+    rows = np.flatnonzero(part.column(NEAR).to_numpy())
+    found = claims(config, part.take(pa.array(rows)))
+    return with_column(found, "row", pa.array(rows.astype(np.uint32)[found.column("row").to_numpy()]))
+
+
+def bits_to_kept(config: Config, claims: pa.Table) -> pa.Table:
+    """Return each clip once, with the fewest bits to a better one of its groups that stays; NONE where there is none.
+
+    The best come first, so what a clip is near has been decided: one that goes never stands for others.
+    """
+    claims = claims.sort_by([(name, "ascending") for name in (*ORDER, PIECE, "row")])
+    hashes_NB, keys = _hashes_of(claims), claims.column("key").to_pylist()
+    clips = np.stack([claims.column(name).to_numpy() for name in (PIECE, "row")], axis=1)
+    starts = np.flatnonzero((np.diff(clips, axis=0, prepend=-1) != 0).any(axis=1))
+    staying: dict[int, list[int]] = {}
+    bits = []
+    for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
+        met = [(place, staying[keys[place]]) for place in range(start, end) if keys[place] in staying]
+        apart = (np.bitwise_count(hashes_NB[others] ^ hashes_NB[place]).sum(axis=1).min() for place, others in met)
+        bits.append(min(map(int, apart), default=NONE))
+        for place in range(start, end) if bits[-1] > config.high else ():
+            staying.setdefault(keys[place], []).append(place)
+    found = claims.select(["row", PIECE]).take(pa.array(starts, pa.int64()))
+    return found.append_column(COLUMN, pa.array(bits, pa.int32()))
+
+
+def _with_kept(config: Config, part: pa.Table, settled: pa.Table) -> pa.Table:
+    bits = pc.fill_null(part.column(COLUMN), NONE).to_numpy().copy()
+    if settled.num_rows:
+        bits[settled.column("row").to_numpy()] = settled.column(COLUMN).to_numpy()
+    return with_column(part.drop_columns([NEAR]), COLUMN, pa.array(bits, mask=bits == NONE))
+
+
+def _hashes_of(claims: pa.Table) -> np.ndarray:
+    return np.frombuffer(b"".join(claims.column("hash").to_pylist()), np.uint8).reshape(-1, BYTES)
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:

@@ -7,7 +7,7 @@ around a cut, are left out.
 
 # Shapes: T frames, H height, W width.
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.ranges import SHARE, Ranged, within
-from cvr_data.videos.filters._band import Band, example_rows, explain_video_band, mark_video_band, video_bounds
+from cvr_data.videos.filters._band import Band, band_filter, example_rows
 from cvr_data.videos.seen import Seen, averaged
 
 COLUMN = "shake"
@@ -84,13 +84,4 @@ def _peak_along(values: np.ndarray, at: int) -> float:
     return place - length if place > length / 2 else place
 
 
-def run(config: Config, table: pa.Table) -> pa.Table:
-    return mark_video_band(table, _BAND, None, config.high)
-
-
-def bounds(config: Config) -> Sequence[tuple[float, str]]:
-    return video_bounds(None, config.high)
-
-
-def explain(config: Config, row: Mapping[str, Any]) -> str:
-    return explain_video_band(row, _BAND, None, config.high)
+run, bounds, explain = band_filter(_BAND)

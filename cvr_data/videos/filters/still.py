@@ -5,14 +5,14 @@ changes most: means of cells are deaf to the noise that freezedetect's bound of 
 (https://ffmpeg.org/ffmpeg-filters.html#freezedetect), and hear a hand that moves in a corner.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.videos.filters._band import Band, example_rows, explain_video_band, mark_video_band, video_bounds
+from cvr_data.videos.filters._band import Band, band_filter, example_rows
 from cvr_data.videos.seen import Seen, averaged, percentile
 
 COLUMN = "motion"
@@ -42,13 +42,4 @@ def measure(seen: Seen) -> Mapping[str, Any]:
     return {COLUMN: percentile(np.ptp(cells_TSR, axis=0), SHARE)}
 
 
-def run(config: Config, table: pa.Table) -> pa.Table:
-    return mark_video_band(table, _BAND, config.low, None)
-
-
-def bounds(config: Config) -> Sequence[tuple[float, str]]:
-    return video_bounds(config.low, None)
-
-
-def explain(config: Config, row: Mapping[str, Any]) -> str:
-    return explain_video_band(row, _BAND, config.low, None)
+run, bounds, explain = band_filter(_BAND)

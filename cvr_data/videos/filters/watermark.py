@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from cvr_data.core.columns import with_column
 from cvr_data.core.ranges import SHARE, Ranged, within
-from cvr_data.videos.filters._band import Band, example_rows, explain_video_band, mark_video_band, video_bounds
+from cvr_data.videos.filters._band import Band, band_filter, example_rows
 from cvr_data.videos.kin import video_kin_components
 from cvr_data.videos.seen import Seen, averaged
 
@@ -134,13 +134,4 @@ def recurring(config: Config, table: pa.Table, learned: Mapping[str, np.ndarray]
     return with_column(table, pa.field(COLUMN, pa.float64()), values)
 
 
-def run(config: Config, table: pa.Table) -> pa.Table:
-    return mark_video_band(table, _BAND, None, config.high)
-
-
-def bounds(config: Config) -> Sequence[tuple[float, str]]:
-    return video_bounds(None, config.high)
-
-
-def explain(config: Config, row: Mapping[str, Any]) -> str:
-    return explain_video_band(row, _BAND, None, config.high)
+run, bounds, explain = band_filter(_BAND)

@@ -137,6 +137,13 @@ def test_a_retrieval_set_of_the_hub_is_imported_and_scored_by_its_name(cvr, tmp_
         ]  # fmt: skip
         environment = {**server.environment(tmp_path), "CVR_CACHE": str(tmp_path / "cache")}
         made, embedded, *scored, without = run_all(commands, environment)
+        asked = len(server.requests)
+        again, twice = run_all(
+            [[*bench, "again", "--data", name], [*bench, "again", "--data", name, "-D", "annotations=here"]],
+            environment,
+        )
+        assert again[0] == 0 and len(server.requests) == asked, "of a pinned set that is here nothing is asked"
+        assert twice[0] == 2 and "leave out -D annotations=" in twice[2]
         fetched = [path for verb, path in server.requests if verb == "GET" and path.endswith(".parquet")]
     assert made[0] == 0 and "videos: 6 videos" in made[1], made
     assert embedded[0] == 0, embedded
@@ -148,5 +155,7 @@ def test_a_retrieval_set_of_the_hub_is_imported_and_scored_by_its_name(cvr, tmp_
     metrics = [[run["metrics"] for run in runs] for runs in found]
     assert metrics[0] == metrics[1] == metrics[2]
     assert {run["queries"] for run in found[0]} == {3}
+    record = json.loads((tmp_path / "by-name" / "sum-user-places" / "result.json").read_text(encoding="utf-8"))
+    assert record["task"]["name"] == "user--places-test", "not after the commit that its folder is named after"
     assert (tmp_path / "by-name" / "sum-user-places").is_dir()
     assert without[0] == 2 and f"cvr import vt2v {name}, cvr embed" in without[2]

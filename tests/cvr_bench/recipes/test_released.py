@@ -1,6 +1,9 @@
 """A recipe that begins at the downloads: its lines are commands, and the rest runs on what they would have fetched."""
 
+import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import click
@@ -12,8 +15,10 @@ import yaml
 import cli
 from cvr_bench.recipes import RECIPE_FOLDERS
 from cvr_bench.recipes.recipe import built_in_recipes, load_recipe
+from cvr_bench.recipes.slurm import asked_of_slurm, sbatch_text
 from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.errors import CvrError
 from cvr_data.download.source import load_source
 from cvr_data.formats import webvid_covr
 from cvr_data.media.video import write_mp4
@@ -65,6 +70,31 @@ def test_from_the_downloaded_clips_on_it_runs(cvr, tmp_path):
     result = read_result(path.parent)
     assert np.isfinite(result.interval("R@1").value)
     assert result.record["task"]["gallery"] == 4  # distinct targets; the hash encoder draws what has no file
+
+
+@pytest.mark.slow
+def test_a_job_that_is_interrupted_ends_its_command_and_asks_for_more(tmp_path):
+    for name, lines in {
+        "cvr": "trap 'echo ended > ended; exit 0' INT; touch begun; while :; do sleep 0.05; done",
+        "scontrol": 'echo "$@" > asked',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{lines}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "job").write_text(sbatch_text("mine", ["run", "mine"], {}, {}), encoding="utf-8")
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "17"}
+    job = subprocess.Popen(["bash", "job"], cwd=tmp_path, env=environment)
+    while not (tmp_path / "begun").exists():
+        assert job.poll() is None
+        time.sleep(0.02)
+    job.send_signal(signal.SIGINT)
+    assert job.wait(30) == 0
+    assert (tmp_path / "ended").exists() and (tmp_path / "asked").read_text() == "requeue 17\n"
+
+
+@pytest.mark.parametrize("asked", [{"cpus": 0}, {"hours": -1}, {"gpus": True}, {"disk": 1}])
+def test_what_no_job_can_ask_for_is_one_line(asked):
+    with pytest.raises(CvrError, match=r"mine\.yaml: slurm"):
+        asked_of_slurm(asked, "mine.yaml")
 
 
 def test_a_recipe_prints_a_batch_file_that_bash_reads(cvr, tmp_path):

@@ -101,6 +101,13 @@ def test_covr_r_gets_fifty_videos_of_the_querys_own_source(cvr, one_line_error, 
     webvid[0]["video_target"][0] = "folder/2001"
     path.write_text(json.dumps(content))
     assert "query webvid-7 answers its own reference" in one_line_error("submit", "covr-r", "--check", path, *words)
+    for name in names:
+        (tmp_path / "flat" / Path(name).name).parent.mkdir(exist_ok=True)
+        (tmp_path / "flat" / Path(name).name).touch()
+    line = one_line_error(*run, "-D", f"videos={tmp_path / 'flat'}", "-O", tmp_path / "other.json")
+    assert "without the folder" in line and not (tmp_path / "other.json").exists(), (
+        "what its check refuses is not written"
+    )
 
 
 def test_what_is_missing_is_said_in_one_line(one_line_error, tmp_path, monkeypatch):

@@ -81,6 +81,19 @@ def test_the_first_entry_that_lacks_a_key_is_named(tmp_path):
         read_entries(path, [])
 
 
+def test_a_line_of_json_that_is_no_object_is_named(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"caption": "a"}\r\n\n{"caption": "b"}\n')
+    assert read_entries(path, ["caption"]) == [{"caption": "a"}, {"caption": "b"}]
+    for line, said in ((b"{", "not valid JSON"), (b"[1]", "not a JSON object"), (b'{"a": "\xe9"}', "not UTF-8"),
+                       (b'{"a": 1, "a": 2}', "comes twice")):  # fmt: skip
+        path.write_bytes(b'{"caption": "a"}\n\n' + line)
+        with pytest.raises(CvrError, match=f"line 3: .*{said}"):
+            read_entries(path, ["caption"])
+    with pytest.raises(CvrError, match="no such file"):
+        read_entries(tmp_path / "b.jsonl", [])
+
+
 def test_lines_without_header_keep_their_quotes(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b'v1\ta "sign"\r\n\nv2\t\n')

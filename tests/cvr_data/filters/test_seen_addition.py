@@ -1,5 +1,7 @@
 """seen-addition: what comes or goes is asked of the frames of both videos, and of nothing else."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,6 +11,7 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.similarities import SEEN_AS, seen_differences
+from cvr_data.filters import FILTERS
 from cvr_data.tables import VIDEOS
 
 pytestmark = pytest.mark.slow
@@ -77,10 +80,15 @@ def test_a_phrase_of_no_pair_or_a_video_without_frames_has_no_difference(embeddi
     assert np.isnan(seen_differences(pa.nulls(1, pa.string()), having[:1], lacking[:1], embeddings)).all()
 
 
-def test_frames_are_asked_for_where_they_are_needed(one_line_error, videos, tmp_path):
+def test_frames_are_asked_for_where_they_are_needed(one_line_error, videos, tmp_path, monkeypatch):
     words = ("mine-pairs", videos, "-O", tmp_path / "pairs", "--strategy", "concept")
     assert "seen-addition looks at features of frames; pass --embeddings" in one_line_error(
         *words, "-f", "+seen-addition"
     )
     assert "give --filter +seen-addition, too" in one_line_error(*words, "-o", "additions=seen")
     assert not (tmp_path / "pairs").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "asked.py").write_text(Path(FILTERS.get("seen-addition").__file__).read_text())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "mine.asked looks at features of frames" in one_line_error(*words, "-f", "+mine.asked")

@@ -154,3 +154,16 @@ def test_in_a_browser_points_are_reached_by_keys_pointer_and_words(page, browser
         assert opened.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
     opened.close()
     assert complaints == []
+
+
+def test_where_no_triplet_has_features_the_videos_alone_are_drawn(world, monkeypatch, tmp_path):
+    import cli
+
+    triplets = open_artifact(world / "annotations" / "small-world").read()
+    (tmp_path / "only.csv").write_text(f"video_id\n{triplets.column('reference_id')[0]}\n", encoding="utf-8")
+    made = ["embed", world / "videos", "--encoder", "hash", "--only", tmp_path / "only.csv", "--out", tmp_path / "one"]
+    assert cli.run([str(word) for word in made]) == 0
+    placed = []
+    monkeypatch.setattr(embedding_map, "umap_points", lambda rows, seed: placed.append(len(rows)) or rows[:, :2])
+    page = map_page(world / "annotations" / "small-world", tmp_path / "one", MapConfig(method="umap", clips=0))
+    assert [layer.name for layer in page.layers] == ["Videos"] and placed == [1]

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.pages.behind import SHOWN, rows_by_bin
+from cvr_data.pages.behind import SHOWN, TripletLists, rows_by_bin
 from cvr_data.pages.charts import FunnelBar
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.histogram import Bound, histogram, histogram_counts
 from cvr_data.pages.sankey import sankey
-from cvr_data.pages.stats import stats_page, stats_page_html
+from cvr_data.pages.stats import _composition, stats_page, stats_page_html
 from cvr_data.pages.stats_numbers import RowsOfTriplets
 from cvr_data.tables import TRIPLETS
 from tests.dataset_folders import VIDEOS, write_artifact
@@ -232,3 +232,13 @@ def test_in_a_browser_clips_play_and_nothing_overflows(page, browser, tmp_path):
     assert opened.locator(".behind:visible").count() == 1
     opened.close()
     assert complaints == []
+
+
+def test_what_queries_need_is_told_in_words_with_links_to_their_triplets():
+    labels = ["needs_both", "either", None]
+    rows = [triplet(f"r{number}", "make it red", f"t{number}", split="test") for number in range(len(labels))]
+    table = pa.Table.from_pylist(rows, TRIPLETS).append_column("composition", pa.array(labels))
+    told = {"test": {"labels": {"needs_both": 277}, "left_of_1000": 5}}
+    linked = _composition({"composition": told}, RowsOfTriplets(table), TripletLists(table))
+    assert "".join(words for words, _ in linked).endswith("In the triplets: needs both 1, either 1")
+    assert [bool(anchor) for words, anchor in linked if words == "1"] == [True, True]

@@ -13,7 +13,15 @@ from cvr_data.features.encoders import hash as hash_encoder
 from cvr_data.features.single_inputs import SHORTCUTS
 from cvr_data.tables import DISTRACTORS, VIDEOS
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
-from cvr_data.triplets.composition import CompositionConfig, _gallery_rows, _once, composition_lines, composition_told
+from cvr_data.triplets.composition import (
+    CompositionConfig,
+    _gallery_rows,
+    _joining_rows,
+    _once,
+    composition_lines,
+    composition_told,
+    pool_k,
+)
 from cvr_data.triplets.join import Config
 from tests.cvr_data.triplets.test_answers import write_world
 from tests.dataset_folders import write_artifact
@@ -118,6 +126,33 @@ def test_distractors_join_the_gallery_of_their_split_and_k_stays(world, cvr):
     config = CompositionConfig(embeddings=folder, joining=(("a", "test"), ("b", "test")))
     found = _once(None, pa.concat_tables([_gallery_rows(config, gallery)] * 2)).to_pylist()
     assert [(row["video_id"], row["split"]) for row in found] == [("a", "val"), ("a", "test"), ("b", "test")]
+
+
+def test_k_counts_the_videos_that_are_there_anyway_and_of_another_pool_only_distractors_join():
+    own = pa.table({"video_id": ["a", "b", "c"], "split": ["test", "test", "train"]})
+    pool = pa.table({"video_id": ["b", "x", "y"], "split": ["test", "test", "test"]})
+    config = CompositionConfig(embeddings=None, joining=(("b", "test"), ("c", "test"), ("x", "test")))
+    for parts in ([_joining_rows(config, pool), _gallery_rows(config, own)], [_gallery_rows(config, own)]):
+        found = _once(None, pa.concat_tables(parts)).sort_by("video_id").to_pylist()
+        there = [(row["video_id"], row["split"], row["is_plain"]) for row in found]
+        joined = [("x", "test", False)] if len(parts) > 1 else []
+        assert there == [("a", "test", True), ("b", "test", True), ("c", "test", False), *joined]
+
+
+@pytest.mark.engine
+def test_k_of_the_gallery_stays_with_distractors_of_the_own_folder_and_of_another(world, cvr, monkeypatch):
+    folder, texts = world
+    rows = open_artifact(folder / "videos").read().to_pylist()
+    other = write_artifact(folder / "pool", "import-tiny", [{**row, "split": "test"} for row in rows], VIDEOS)
+    asked = []
+    monkeypatch.setattr("cvr_data.triplets.composition.pool_k", lambda count: asked.append(count) or pool_k(count))
+    made = ("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition")
+    for name, pool in (("own", folder / "videos"), ("other", other)):
+        mined = mined_of(folder / f"mined-{name}", ["b3", "b4", "b1"], pool)
+        assert cvr(*made, "--distractors", mined, "-O", folder / name).code == 0
+    assert cvr(*made, "-O", folder / "plain").code == 0
+    counts = len(asked) // 3
+    assert counts and asked[:counts] == asked[counts : 2 * counts] == asked[2 * counts :]
 
 
 def test_distractors_that_are_none_are_one_line(world, one_line_error):

@@ -23,7 +23,6 @@ from cvr_data.videos.seen import RUNS, Seen, runs_of_frames, see_clip
 from tests.labelled_clips import (
     FPS,
     blurred,
-    copied,
     precision_and_recall,
     scene,
     shaken,
@@ -206,30 +205,6 @@ def test_the_shift_between_two_pictures_is_found(moved):
     assert shift_of_pictures(picture, scene(6, frames=1, side=128)[0].astype(np.float32).mean(axis=2)) is None
 
 
-def test_near_duplicates_are_found_by_bits_and_the_largest_stays():
-    module = VIDEO_FILTERS.get("near-duplicate")
-    clip = scene(8, frames=12)
-    clips = {"a": copied(clip, np.random.default_rng(0)), "b": clip, "c": scene(9, frames=12), "d": clip}
-    hashes = [module.measure(seen_of(frames))[module.HASH] for frames in clips.values()]
-    table = pa.table({"video_id": list(clips), "shorter_side": [76, 96, 96, 96], "seconds": [1.0] * 4,
-                      "picture_hash": pa.array(hashes, pa.binary()), "group_id": ["x", "y", "z", "y"]})  # fmt: skip
-    settled = module.settle(module.Config(), module.claims(module.Config(), table)).to_pylist()
-    bits = {list(clips)[row["row"]]: row["duplicate_bits"] for row in settled if row["duplicate_bits"] <= 11}
-    assert set(bits) == {"a", "d"} and bits["d"] == 0
-    apart = np.bitwise_count(np.frombuffer(hashes[0], np.uint8) ^ np.frombuffer(hashes[1], np.uint8)).sum()
-    assert bits["a"] == apart
-    assert module.measure(seen_of(np.full((3, 32, 32, 3), 90, np.uint8)))[module.HASH] is None
-
-
-def test_videos_of_one_group_are_near_duplicates_without_a_hash():
-    module = VIDEO_FILTERS.get("near-duplicate")
-    table = pa.table({"video_id": ["a", "b", "c"], "shorter_side": [96] * 3, "seconds": [1.0, 2.0, 1.0],
-                      "picture_hash": pa.array([None] * 3, pa.binary()), "group_id": ["x", "x", None]})  # fmt: skip
-    assert module.settle(module.Config(), module.claims(module.Config(), table)).to_pylist() == [
-        {"row": 0, "duplicate_bits": 0}
-    ]
-
-
 class TwoWords:
     """Texts and frames on two axes: what is good lies along the first."""
 
@@ -263,6 +238,15 @@ def test_the_look_needs_embeddings(one_line_error, one_video):
     assert "pass --embeddings" in one_line_error("filter-videos", one_video, "-f", "aesthetic")
     assert "looks at --embeddings" in one_line_error("filter-videos", one_video, "-f", "blur", "--embeddings", "e")
     assert not one_video.with_name("videos-measures").exists()
+
+
+def test_the_look_is_asked_of_stored_features(cvr, one_video, tmp_path):
+    assert cvr("embed", one_video, "--encoder", "hash", "--out", tmp_path / "features").code == 0
+    words = ("filter-videos", one_video, "--embeddings", tmp_path / "features", "--out", tmp_path / "kept")
+    out = cvr(*words, "-f", "aesthetic:low=0")
+    assert out.code == 0, out.err
+    (row,) = open_artifact(tmp_path / "kept").read().to_pylist()
+    assert 0 <= row["aesthetic"] <= 1
 
 
 @pytest.fixture

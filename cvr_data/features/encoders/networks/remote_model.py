@@ -45,7 +45,7 @@ from cvr_data.core.server_options import ServerOptions
 from cvr_data.core.stored_answers import History, StoredAnswer, StoredAnswers
 from cvr_data.core.trust import OUTSIDE
 from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput, Side
-from cvr_data.media.video import jpeg_bytes
+from cvr_data.media.video import jpeg_bytes, jpeg_data_uri
 
 logger = logging.getLogger(__name__)
 Api = Literal["none", "openai", "voyage"]
@@ -53,8 +53,8 @@ URLS = {"openai": "http://127.0.0.1:8000/v1", "voyage": "https://api.voyageai.co
 KEYS = {"openai": "OPENAI_API_KEY", "voyage": "VOYAGE_API_KEY"}
 URL_VARIABLES = {"openai": "OPENAI_BASE_URL", "voyage": "VOYAGE_BASE_URL"}
 PATHS = {"openai": "/embeddings", "voyage": "/multimodalembeddings"}
-PROMPT = "embedding"
-"""What the request cache calls runs of embedders."""
+TEXT_RUNS, FILM_RUNS = "embedding texts", "embedding videos"
+"""What the request cache calls runs of embedders: of items without frames, and with them."""
 PREFIX = "float32:"
 MOST = 1e38
 """Of a number that fits in 32 bits."""
@@ -106,6 +106,7 @@ class RemoteModel:
     def __init__(self, remote: Remote, name: str, *, dim: int | None):
         self.remote, self.name, self.width = remote, name, dim
         self._is_checked = False
+        self.dim = 0
         rows_BD, said = self.encode_or_say([EmbeddingInput("a video")], "query", None)
         if said[0] is not None:
             raise CvrError(f"{name} embeds no text at {self._url()}: {said[0]}.")
@@ -130,11 +131,13 @@ class RemoteModel:
         """
         bodies = [remote_body(self.remote, self.name, item, side, prompt, self.width) for item in items]
         keys = [_key(self.remote.api, body) for body in bodies]
+        films = {key for key, item in zip(keys, items, strict=True) if item.frames is not None}
         with StoredAnswers(self.remote.answers) as cache:
             found = {key: _vector(stored)[: self.width] for key, stored in cache.stored(keys).items()}
-            waiting = [number for number, key in enumerate(dict.fromkeys(keys)) if key not in found]
-            places = [keys.index(key) for key in dict.fromkeys(keys)]
-            said = self._ask([bodies[places[number]] for number in waiting], cache, found)
+            asked = {key: body for key, body in zip(keys, bodies, strict=True) if key not in found}
+            said, tokens, seconds = self._ask(asked, cache, found)
+            if self.dim:  # what is asked first, for the width alone, says nothing of later requests
+                _add_runs(cache, self.name, tokens, films, seconds)
         reasons = [said.get(key) for key in keys]
         width = self._width(found)
         for row_D in found.values():
@@ -143,13 +146,14 @@ class RemoteModel:
         return torch.from_numpy(np.stack([found.get(key, blank) for key in keys])), reasons
 
     def _ask(
-        self, bodies: Sequence[dict[str, Any]], cache: StoredAnswers, found: dict[str, np.ndarray]
-    ) -> dict[str, str]:
-        """Ask what is not known, keep each answer as it comes, and return key -> why there is none."""
-        if not bodies:
-            return {}
+        self, asked: dict[str, dict[str, Any]], cache: StoredAnswers, found: dict[str, np.ndarray]
+    ) -> tuple[dict[str, str], dict[str, int], float]:
+        """Ask for these keys, keep each answer as it comes; return why there is none, else its tokens, and seconds."""
         said: dict[str, str] = {}
-        started, tokens = time.monotonic(), 0
+        tokens: dict[str, int] = {}
+        if not asked:
+            return said, tokens, 0.0
+        started, keys, bodies = time.monotonic(), [*asked], [*asked.values()]
         check = None if self._is_checked else self.remote.key_variable or KEYS[self.remote.api]
         is_down = False
 
@@ -169,21 +173,18 @@ class RemoteModel:
 
         for number, answered in asked_at_once(self._limits(), len(bodies), answer, check):
             self._is_checked = True
-            key = _key(self.remote.api, bodies[number])
+            key = keys[number]
             if isinstance(answered, str):
                 said[key] = answered
                 continue
-            row_D, count = answered
-            tokens += count
+            row_D, tokens[key] = answered
             self._check_width(row_D[: self.width], self._width(found))  # before it is kept: it would fail every run
-            cache.store(key, self.name, StoredAnswer(_text(row_D), tokens_in=count, tokens_out=0))
+            cache.store(key, self.name, StoredAnswer(_text(row_D), tokens_in=tokens[key], tokens_out=0))
             found[key] = row_D[: self.width]
         why = next(filter(_is_of_all, said.values()), None)
         if why or GONE in said.values() or (is_down and not self._embeds_a_text()):
             raise CvrError(f"{self._url()}: {why or GONE}; what it answered is kept, so run this again.")
-        count, seconds = len(bodies) - len(said), time.monotonic() - started
-        cache.add_run(self.name, PROMPT, History(requests=count, tokens_in=tokens, tokens_out=0, seconds=seconds))
-        return said
+        return said, tokens, time.monotonic() - started
 
     def _embeds_a_text(self) -> bool:
         """Whether the server answers now: then it failed at its items alone, though nothing else was answered then."""
@@ -200,7 +201,7 @@ class RemoteModel:
 
     def _width(self, found: dict[str, np.ndarray]) -> int:
         """How many numbers the model's embeddings have, once one is known."""
-        return getattr(self, "dim", 0) or next((len(row_D) for row_D in found.values()), 0)
+        return self.dim or next((len(row_D) for row_D in found.values()), 0)
 
     def _check_width(self, row_D: np.ndarray, width: int) -> None:
         if width and len(row_D) != width:
@@ -221,7 +222,7 @@ def remote_body(
     remote: Remote, name: str, item: EmbeddingInput, side: Side, prompt: str | None, width: int | None
 ) -> dict[str, Any]:
     """Return what a server is asked for one item: the frames stand before the text, as in chats."""
-    pictures = [] if item.frames is None else [_data_uri(frame) for frame in item.pixels]
+    pictures = [] if item.frames is None else [jpeg_data_uri(jpeg_bytes(frame)) for frame in item.pixels]
     if remote.api == "voyage":
         pieces = [{"type": "text", "text": prompt}] if prompt else []
         pieces += [{"type": "image_base64", "image_base64": picture} for picture in pictures]
@@ -247,8 +248,12 @@ def remote_body(
 _BLANK = {"type": "text", "text": ""}
 
 
-def _data_uri(frame: np.ndarray) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg_bytes(frame)).decode("ascii")
+def _add_runs(cache: StoredAnswers, name: str, tokens: dict[str, int], films: set[str], seconds: float) -> None:
+    """Remember what was asked of texts, and of films, which have many times the tokens."""
+    for kind, keys in ((TEXT_RUNS, tokens.keys() - films), (FILM_RUNS, tokens.keys() & films)):
+        if keys:
+            count, share = sum(tokens[key] for key in keys), seconds * len(keys) / len(tokens)
+            cache.add_run(name, kind, History(requests=len(keys), tokens_in=count, tokens_out=0, seconds=share))
 
 
 def _key(api: str, body: dict[str, Any]) -> str:

@@ -103,7 +103,8 @@ def test_what_has_no_log_probabilities_or_no_file_is_one_line(films, tmp_path, o
         openai = ("--judge", "openai", "--judge-option", "model=tiny", "--judge-option", f"base_url={server.url}")
         line = one_line_error(*base, *openai)
     assert "gave no log-odds of" in line and "the server tells no log-probabilities" in line and "ask=verdict" in line
-    assert "leave out ask=verdict" in one_line_error(*base, *openai, "-o", "ask=verdict", "-o", "frames=2")
+    for of_odds in ("frames=2", "unsure=1"):
+        assert "leave out them or ask=verdict" in one_line_error(*base, *openai, "-o", "ask=verdict", "-o", of_odds)
     judge = OddsJudge(OddsConfig(backend="openai", options=("model=tiny",), frames=2), {})
     with pytest.raises(CvrError, match="-o frames=2: the videos table has no file of grey"):
         judge.log_odds([Question("", "darker", (), "grey", "dark")])

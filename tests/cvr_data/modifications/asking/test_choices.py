@@ -6,6 +6,7 @@ import pytest
 
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.asking.choices import (
+    ChoiceTokens,
     choice_tokens,
     log_odds,
     weigh_tokens,
@@ -54,3 +55,10 @@ def test_tokens_that_both_words_may_begin_with_count_for_neither():
     }
     with pytest.raises(CvrError, match="do not tell 'yes' from"):
         choice_tokens(lambda text: [0], WORDS)
+
+
+def test_the_tokens_of_choices_are_found_once():
+    asked = []
+    tokens = ChoiceTokens(lambda text: asked.append(text) or list(text.encode()))
+    assert tokens.of(WORDS) is tokens.of(list(WORDS)) and len(asked) == 8
+    assert tokens.of(WORDS) == choice_tokens(lambda text: list(text.encode()), WORDS)

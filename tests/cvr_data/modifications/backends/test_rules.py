@@ -134,6 +134,8 @@ def test_pairs_of_the_same_two_captions_get_the_same_text():
          {"make the sky stormy", "a stormy sky"}),
         ("close up of man legs on longboard", "close up of woman legs on longboard", ("attribute", "man", "woman"),
          {"make them a woman's legs", "change the man's legs to a woman's legs"}),
+        ("close up of man legs on longboard", "close up of infant legs on longboard", ("attribute", "man", "infant"),
+         {"make them an infant's legs", "change the man's legs to an infant's legs"}),
         ("woman use of mobile phone on plane", "woman use of mobile phone on ferry", ("scene", "plane", "ferry"),
          {"put the woman on a ferry"}),
         ("woman legs walking along the beach", "woman legs running along the beach", ("action", "walking", "running"),

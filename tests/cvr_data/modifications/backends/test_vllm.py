@@ -3,10 +3,12 @@
 import dataclasses
 import importlib.util
 import json
+from types import SimpleNamespace
 
 import pytest
 
-from cvr_data.modifications.backends.vllm import Config, _engine_arguments, load, model_name
+from cvr_data.modifications.asking.choices import NO_LOGPROBS
+from cvr_data.modifications.backends.vllm import Config, _engine_arguments, _weighed, load, model_name
 from tests.ball_pairs import write_ball_pairs
 
 WITHOUT = pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vLLM is installed here")
@@ -86,3 +88,16 @@ def test_several_local_workers_are_refused(one_line_error, tmp_path):
         "2",
     )
     assert "--workers starts several engines, which needs --engine ray." in one_line_error(*words)
+
+
+def test_a_token_without_log_probabilities_is_no_answer_to_a_choice():
+    def weighed(logprobs, reason="length"):
+        written = SimpleNamespace(text="Yes", token_ids=[1], finish_reason=reason, logprobs=logprobs)
+        return _weighed(SimpleNamespace(outputs=[written], prompt_token_ids=[5, 6]), {"yes": [1], "no": [2]})
+
+    told = [{1: SimpleNamespace(logprob=-0.5), 2: SimpleNamespace(logprob=-1.0)}]
+    assert json.loads(weighed(told).text) == {"yes": -0.5, "no": -1.0}
+    for nothing in (None, []):
+        answer = weighed(nothing)
+        assert (answer.text, answer.error, answer.tokens_in, answer.is_cut) == (None, NO_LOGPROBS, 2, False)
+    assert weighed(None, "abort").error == "vLLM ended it (abort)"
