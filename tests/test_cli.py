@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import cli
+from tests.dataset_folders import write_artifact
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = sorted(cli.command_files())
@@ -116,9 +117,7 @@ def test_verify_and_trace_read_any_folder(cvr, one_line_error, tmp_path):
 
     from cvr_data.core.artifact_writer import ArtifactWriter
 
-    with ArtifactWriter(tmp_path / "in", stage="numbers") as writer:
-        writer.write_part(0, pa.table({"x": [1, 2]}))
-        writer.finish()
+    write_artifact(tmp_path / "in", "numbers", pa.table({"x": [1, 2]}))
     with ArtifactWriter(tmp_path / "out", stage="next", inputs={"numbers": tmp_path / "in"}) as writer:
         writer.write_part(0, pa.table({"x": [1]}), dropped=pa.table({"x": [2], "drop_reason": ["even"]}))
         writer.finish()

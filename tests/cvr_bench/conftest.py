@@ -6,9 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.tables import TRIPLETS, VIDEOS, query_id, triplet_id
+from tests.dataset_folders import write_artifact
 
 SPLITS = {"train": 24, "val": 8, "test": 12}
 WORDS = ("red", "blue", "green", "small")
@@ -71,9 +70,7 @@ def triplet_row(split, reference, text, target, backend, change) -> dict:
 
 
 def write_triplets(path: Path, rows: list[dict], inputs: dict[str, Path]) -> None:
-    with ArtifactWriter(path, stage="build-triplets", inputs=inputs) as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), TRIPLETS, "triplets"))
-        writer.finish()
+    write_artifact(path, "build-triplets", rows, TRIPLETS, **inputs)
 
 
 @pytest.fixture(scope="session")
@@ -82,13 +79,9 @@ def world(tmp_path_factory) -> World:
     from cvr_data.features.encoders import ENCODERS
 
     made = World(tmp_path_factory.mktemp("world"))
-    with ArtifactWriter(made.videos, stage="import-tiny") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(video_rows()), VIDEOS, "videos"))
-        writer.finish()
+    write_artifact(made.videos, "import-tiny", video_rows(), VIDEOS)
     embed(made.videos, "hash", ENCODERS.get("hash").Config(dim=16, frames=2), made.embeddings)
     inputs = {"videos": made.videos, "embeddings": made.embeddings}
-    with ArtifactWriter(made.folder / "pairs", stage="mine-pairs", inputs=inputs) as writer:
-        writer.write_part(0, pa.table({"pair_id": ["p"]}))
-        writer.finish()
+    write_artifact(made.folder / "pairs", "mine-pairs", pa.table({"pair_id": ["p"]}), **inputs)
     write_triplets(made.triplets, triplet_rows(), {"pairs": made.folder / "pairs"})
     return made

@@ -9,7 +9,6 @@ import pytest
 
 from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.data.sources import sample_data_folder
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.files import read_table
 from cvr_data.features.embed import embed
@@ -18,6 +17,7 @@ from cvr_data.formats import FORMATS
 from cvr_data.tables import VIDEOS
 from cvr_data.triplets.import_triplets import ImportRequest, import_triplets
 from tests.benchmark_samples import sample_task
+from tests.dataset_folders import write_artifact
 from tests.triplet_tables import triplet, triplets
 
 IDS = [f"{number}" for number in range(100, 112)]
@@ -60,9 +60,7 @@ def triplets_of(split):
 def embeddings(tmp_path_factory):
     """Features of all videos."""
     root = tmp_path_factory.mktemp("features")
-    with ArtifactWriter(root / "videos", stage="import-test") as writer:
-        writer.write_part(0, videos_of("train"))
-        writer.finish()
+    write_artifact(root / "videos", "import-test", videos_of("train"))
     return embed(root / "videos", "hash", hash.Config(dim=8, frames=2), root / "embeddings").path
 
 

@@ -4,11 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import verify
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 
@@ -151,17 +151,13 @@ def test_without_features_the_way_to_them_is_named(one_line_error, in_world, tmp
 def in_samples(tmp_path, monkeypatch):
     """A current folder with features of the videos of some samples."""
     from cvr_bench.data.sources import sample_data_folder
-    from cvr_data.core.artifact_writer import ArtifactWriter
-    from cvr_data.core.columns import check_columns
     from cvr_data.features.embed import embed
     from cvr_data.features.encoders import ENCODERS
     from cvr_data.tables import VIDEOS
 
     names = [str(number) for number in range(101, 108)] + ["001/101", "001/102", "001/103", "002/104"]
     rows = [{"video_id": name, "captions": ["x"], "source": "sample"} for name in names]
-    with ArtifactWriter(tmp_path / "videos", stage="import-sample") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "videos"))
-        writer.finish()
+    write_artifact(tmp_path / "videos", "import-sample", rows, VIDEOS)
     embed(tmp_path / "videos", "hash", ENCODERS.get("hash").Config(dim=16, frames=2), tmp_path / "embeddings")
     monkeypatch.chdir(tmp_path)
     return sample_data_folder() / "samples"

@@ -11,11 +11,10 @@ from cvr_bench.data.sources import sample_data_folder
 from cvr_bench.data.training import find_training_data
 from cvr_bench.results.result import read_result
 from cvr_bench.tasks.composed import with_held_out
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import verify
-from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 from tests.triplet_tables import triplet, triplets
 
 
@@ -28,10 +27,8 @@ def in_folder(tmp_path, monkeypatch):
     images = [f"{shard}/{letter}0{number}" for shard, letter in ((1, "aa"), (2, "bb"), (3, "cc")) for number in (1, 2)]
     rows = [{"video_id": name, "captions": ["x"]} for name in [*images, *map(str, range(101, 109))]]
     rows += [{"video_id": f"{folder}/{number}", "captions": ["x"]} for folder, number in (("001", 101), ("001", 102))]
-    with ArtifactWriter(tmp_path / "videos", stage="import-sample") as writer:
-        table = pa.Table.from_pylist([{**row, "source": "sample"} for row in rows])
-        writer.write_part(0, check_columns(table, VIDEOS, "videos"))
-        writer.finish()
+    table = pa.Table.from_pylist([{**row, "source": "sample"} for row in rows])
+    write_artifact(tmp_path / "videos", "import-sample", table, VIDEOS)
     embed(tmp_path / "videos", "hash", ENCODERS.get("hash").Config(dim=16, frames=2), tmp_path / "embeddings")
     for name in ("circo", "cc-coir"):
         shutil.copytree(sample_data_folder() / "samples" / name, tmp_path / "data" / name)

@@ -17,11 +17,11 @@ from cvr_bench.results.result import read_result
 from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
 from cvr_bench.results.under_protocols import BANK_SCALE, DUAL_SCALE, MatrixRanks, protocol_presets, result_ranks_under
 from cvr_bench.tasks.protocol import Protocol
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.media.video import Video
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 
@@ -173,9 +173,11 @@ def test_protocols_stand_side_by_side(cvr, in_world):
 def test_results_of_other_coverage_are_compared_on_what_they_share(cvr, in_world, one_line_error):
     few = [f"test{number:02d}" for number in range(8)]
     table = open_artifact("videos").read()
-    with ArtifactWriter(Path("some-videos"), stage="import-some") as writer:
-        writer.write_part(0, table.filter(pa.array([name in few for name in table["video_id"].to_pylist()])))
-        writer.finish()
+    write_artifact(
+        Path("some-videos"),
+        "import-some",
+        table.filter(pa.array([name in few for name in table["video_id"].to_pylist()])),
+    )
     for videos, features in (("videos", "more"), ("some-videos", "less")):
         embed(Path(videos), "hash", hash.Config(dim=64), Path(features))
         assert cvr("bench", "-m", "sum", "-e", features, "-O", f"results-{features}").code == 0

@@ -4,10 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.columns import check_columns
 from cvr_data.tables import JUDGMENTS, PAIRS, pair_id
+from tests.dataset_folders import write_artifact
 
 PROMPT = """{summary: s, source: s, style: short, changes: CHANGES, user: '$before $after',
 lint: {lint-empty: {}, lint-too-long: {short: 4}}}"""
@@ -22,9 +21,7 @@ def write_pairs(folder, *rows, inputs=None):
         pairs.append({"pair_id": pair_id(reference, target, *captions), "reference_id": reference, "target_id": target,
                       "reference_caption": captions[0], "target_caption": captions[1], "strategy": "one-word",
                       "changes": [change], **columns})  # fmt: skip
-    with ArtifactWriter(folder, stage="mine-pairs", inputs=inputs) as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(pairs, schema=PAIRS), PAIRS, "test"))
-        writer.finish()
+    write_artifact(folder, "mine-pairs", pairs, PAIRS, **inputs)
     return [row["pair_id"] for row in pairs]
 
 
@@ -228,9 +225,7 @@ def test_what_people_dropped_is_told_with_what_they_said(tmp_path, told, write_t
         {**judged, "judgment_id": "2", "annotator": "y", "decision": "reject", "reason": "wrong_change"},
         {**judged, "judgment_id": "3", "annotator": "z", "decision": "skip"},
     ]
-    with ArtifactWriter(tmp_path / "judgments", stage="export-judgments") as writer:
-        writer.write_part(0, pa.Table.from_pylist(rows, schema=JUDGMENTS))
-        writer.finish()
+    write_artifact(tmp_path / "judgments", "export-judgments", rows, JUDGMENTS)
     told("build-triplets", tmp_path / "texts", "--judgments", tmp_path / "judgments", "-O", tmp_path / "triplets")
     (row,) = dropped_triplets(tmp_path / "triplets")
     shown = told("explain", row["triplet_id"], "--in", tmp_path / "triplets").splitlines()

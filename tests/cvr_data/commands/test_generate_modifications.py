@@ -2,12 +2,10 @@
 
 import json
 
-import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.tables import PAIRS, pair_id
+from tests.dataset_folders import write_artifact
 
 
 @pytest.fixture
@@ -19,9 +17,7 @@ def pairs(tmp_path):
         rows.append({"pair_id": pair_id(f"r{number}", f"t{number}", *captions), "reference_id": f"r{number}",
                      "target_id": f"t{number}", "reference_caption": captions[0], "target_caption": captions[1],
                      "strategy": "one-word", "changes": [change]})  # fmt: skip
-    with ArtifactWriter(tmp_path / "pairs", stage="mine-pairs") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), PAIRS, "test"))
-        return writer.finish().path
+    return write_artifact(tmp_path / "pairs", "mine-pairs", rows, PAIRS)
 
 
 def test_the_default_folder_tells_style_and_backend(cvr, pairs, tmp_path, monkeypatch):

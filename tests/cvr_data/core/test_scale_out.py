@@ -27,6 +27,7 @@ from cvr_data.pairs.search.halves import captions_with_halves, halves, shared_ha
 from cvr_data.pairs.search.nearest import Band, nearest
 from cvr_data.pairs.strategies import concept, neighbors, one_phrase, one_word
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
 CAPTIONS = [" ".join(words) for words in itertools.product(*WORDS)]
@@ -208,9 +209,7 @@ def test_random_captions_in_buckets_are_paired_as_in_one_search(seed, tmp_path, 
         for _ in CAPTIONS
     ]
     table = videos_table().set_column(1, VIDEOS.field("captions"), pa.array(said, VIDEOS.field("captions").type))
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, table)
-        writer.finish()
+    write_artifact(tmp_path / "videos", "import-test", table)
     config = one_word.Config(max_group=3, max_videos_per_caption=1)
     whole = one_word.run(config, table).to_pylist()
     expected = [
@@ -244,9 +243,7 @@ def test_phrases_in_buckets_are_paired_as_in_one_search(options, values, tmp_pat
     if options is None:
         said = [[text] for text in CAPTIONS[:-1]] + [CAPTIONS[:2]]
     table = videos_table().set_column(1, VIDEOS.field("captions"), pa.array(said, VIDEOS.field("captions").type))
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, table)
-        writer.finish()
+    write_artifact(tmp_path / "videos", "import-test", table)
     options = {} if options is None else {"phrases": "any", "max_group": 3, **options}
     config = one_phrase.Config(max_videos_per_caption=1, **options)
     strategy = Strategy("one-phrase", one_phrase, config)

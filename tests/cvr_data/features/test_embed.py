@@ -21,6 +21,7 @@ from cvr_data.features.store import EMBEDDINGS, FeatureStore
 from cvr_data.media.video import Video, write_mp4
 from cvr_data.tables import VIDEOS
 from tests.attack.damage import sealed
+from tests.dataset_folders import write_artifact
 
 CONFIG = hash.Config(dim=8)
 
@@ -31,10 +32,7 @@ def write_videos(folder: Path, rows) -> Path:
         [{"video_id": name, "captions": captions, "path": path, "source": "test"} for name, captions, path in rows],
         schema=VIDEOS,
     )
-    with ArtifactWriter(folder, stage="import-test") as writer:
-        writer.write_part(0, table)
-        writer.finish()
-    return folder
+    return write_artifact(folder, "import-test", table)
 
 
 @pytest.fixture
@@ -158,9 +156,9 @@ def test_a_missing_array_is_one_line(embeddings):
 
 def test_a_column_of_any_table_is_embedded(tmp_path):
     texts = ["make it red", None, "make it blue", "make it red"]
-    with ArtifactWriter(tmp_path / "texts", stage="generate-modifications") as writer:
-        writer.write_part(0, pa.table({"modification": texts, "seed": [1, 2, 3, 4]}))
-        writer.finish()
+    write_artifact(
+        tmp_path / "texts", "generate-modifications", pa.table({"modification": texts, "seed": [1, 2, 3, 4]})
+    )
     artifact = embed(tmp_path / "texts", "hash", CONFIG, tmp_path / "out", selection=Selection(column="modification"))
     store = FeatureStore(artifact, None)
     assert artifact.manifest["texts"] == 2

@@ -1,19 +1,17 @@
 """fit-heads: frames and captions meet in one space, repeatably, on the train split alone; and heads are lent."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from torch.testing import assert_close
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
-from cvr_data.core.columns import check_columns
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.features.fit_heads import Config, copy_heads, fit_heads, heads_contrastive_loss
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 
@@ -36,9 +34,7 @@ def write_corpus(root, shades=SHADES):
             split = "val" if shade == shades - 1 else "train"
             rows.append({"video_id": path.stem, "captions": [f"a {name} wall"], "source": "test", "path": str(path),
                          "split": split})  # fmt: skip
-    with ArtifactWriter(root / "videos", stage="import-test") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "test"))
-        writer.finish()
+    write_artifact(root / "videos", "import-test", rows, VIDEOS)
     return root / "videos", embed(root / "videos", "hash", hash.Config(dim=32, frames=2), root / "embeddings").path
 
 

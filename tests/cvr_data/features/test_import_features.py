@@ -5,27 +5,23 @@ import subprocess
 import sys
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from torch.testing import assert_close
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features import import_features
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 OPTIONS = ("--encoder", "hash", "-o", "dim=8")
 
 
 def write_videos(folder, rows):
-    with ArtifactWriter(folder, stage="import-test") as writer:
-        filled = [{"video_id": name, "captions": [f"a {name}"], "path": path, "source": "test"} for name, path in rows]
-        writer.write_part(0, pa.Table.from_pylist(filled, schema=VIDEOS))
-        writer.finish()
-    return folder
+    filled = [{"video_id": name, "captions": [f"a {name}"], "path": path, "source": "test"} for name, path in rows]
+    return write_artifact(folder, "import-test", filled, VIDEOS)
 
 
 def files(folder):

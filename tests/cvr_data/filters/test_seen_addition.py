@@ -6,13 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.columns import check_columns
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.similarities import SEEN_AS, seen_differences
 from cvr_data.filters import FILTERS
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 PLAIN, WITH_DOG = "a man sings a song on a stage", "a man sings a song on a stage with a dog"
@@ -39,10 +38,7 @@ def embeddings(cvr, tmp_path):
 @pytest.fixture
 def videos(tmp_path):
     rows = [{"video_id": key, "captions": [text], "source": "test", "split": "train"} for key, text in CAPTIONS.items()]
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "test"))
-        writer.finish()
-    return tmp_path / "videos"
+    return write_artifact(tmp_path / "videos", "import-test", rows, VIDEOS)
 
 
 @pytest.mark.engine

@@ -2,13 +2,12 @@
 
 import pyarrow as pa
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.modifications.variants import KEEPING, OTHER, PARAPHRASES
 from cvr_data.modifications.vary_texts import Config, vary_texts
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.join import Config as Joined
-from tests.dataset_folders import write_texts
+from tests.dataset_folders import write_artifact, write_texts
 
 
 def test_kept_ones_become_triplets_and_wrong_ones_are_rejected_with_their_kind(tmp_path, cvr):
@@ -56,8 +55,6 @@ def test_texts_without_a_column_are_one_line_and_an_accepted_text_of_nothing_has
             ),
         ),
     ):
-        with ArtifactWriter(tmp_path / name, stage=texts.stage, inputs={"pairs": texts.input_path("pairs")}) as writer:
-            writer.write_part(0, given)
-            writer.finish()
+        write_artifact(tmp_path / name, texts.stage, given, pairs=texts.input_path("pairs"))
     assert "'status' is missing" in one_line_error("vary-texts", tmp_path / "lacks", "--out", tmp_path / "x")
     assert vary_texts(tmp_path / "blank", tmp_path / "y", Config()).manifest["rows"] == 0

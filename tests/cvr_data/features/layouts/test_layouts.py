@@ -5,25 +5,22 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from torch.testing import assert_close
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.layouts import LAYOUTS
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 
 @pytest.fixture
 def embeddings(cvr, tmp_path):
     """Three videos without media, one with a slash in its id, of the hash encoder."""
     rows = [{"video_id": name, "captions": [f"a {name}"], "source": "test"} for name in ("v1", "d/v2", "v3")]
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, pa.Table.from_pylist(rows, schema=VIDEOS))
-        writer.finish()
+    write_artifact(tmp_path / "videos", "import-test", rows, VIDEOS)
     options = ("--encoder", "hash", "-o", "dim=8", "-O", tmp_path / "embeddings")
     assert cvr("embed", tmp_path / "videos", *options).code == 0
     return tmp_path / "embeddings"

@@ -11,7 +11,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
@@ -29,6 +28,7 @@ from cvr_data.pairs.strategies import neighbors
 from cvr_data.pairs.strategies.neighbors import Config, explain
 from cvr_data.tables import PAIRS, VIDEOS
 from tests import mined_pairs
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 
@@ -193,9 +193,11 @@ def test_every_span_that_differs_is_a_change(before, after, expected):
 def test_stored_captions_are_read_and_a_missing_one_is_named(tmp_path, cvr):
     corpus = {"v1": ["a dog runs"], "v2": ["a cat runs"], "v3": ["rain falls down"]}
     config = Config(text_encoder="hash", low=-1, k=2)
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, table(corpus).append_column("caption", pa.array([said[0] for said in corpus.values()])))
-        writer.finish()
+    write_artifact(
+        tmp_path / "videos",
+        "import-test",
+        table(corpus).append_column("caption", pa.array([said[0] for said in corpus.values()])),
+    )
     words = ("embed", tmp_path / "videos", "-O", tmp_path / "texts", "--column", "caption", "--encoder", "hash")
     outcome = cvr(*words)
     assert outcome.code == 0, outcome.err

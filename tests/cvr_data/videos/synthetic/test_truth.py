@@ -3,7 +3,6 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.truth_texts import TEST_PATTERNS, TRAIN_PATTERNS, true_text, truth_modifications
@@ -11,6 +10,7 @@ from cvr_data.tables import MODIFICATIONS, PAIRS, pair_id
 from cvr_data.videos.synthetic.concepts import Concept
 from cvr_data.videos.synthetic.truth import Truth, read_truth
 from cvr_data.videos.synthetic.world import sample_synthetic_world
+from tests.dataset_folders import write_artifact
 from tests.truth_measures import described_slots, mining_quality, text_is_correct, true_changes, valid_targets
 
 
@@ -185,9 +185,7 @@ def test_the_command_writes_modifications_beside_those_of_the_backends(cvr, tmp_
         clip for clip in sample_synthetic_world({"train": 40, "val": 0, "test": 0}, seed=0) if clip.role == "family"
     ]
     pairs = pairs_of((clips[0].video_id, clips[1].video_id, change("object", "a", "b")))
-    with ArtifactWriter(tmp_path / "pairs", stage="mine-pairs", inputs={"videos": tmp_path / "videos"}) as writer:
-        writer.write_part(0, pairs)
-        writer.finish()
+    write_artifact(tmp_path / "pairs", "mine-pairs", pairs, videos=tmp_path / "videos")
     outcome = cvr("truth-modifications", "pairs")
     assert outcome.code == 0, outcome.err
     table = open_artifact("modifications/truth").read()
