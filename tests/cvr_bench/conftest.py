@@ -69,10 +69,6 @@ def triplet_row(split, reference, text, target, backend, change) -> dict:
     }
 
 
-def write_triplets(path: Path, rows: list[dict], inputs: dict[str, Path]) -> None:
-    write_artifact(path, "build-triplets", rows, TRIPLETS, **inputs)
-
-
 @pytest.fixture(scope="session")
 def world(tmp_path_factory) -> World:
     from cvr_data.features.embed import embed
@@ -83,5 +79,5 @@ def world(tmp_path_factory) -> World:
     embed(made.videos, "hash", ENCODERS.get("hash").Config(dim=16, frames=2), made.embeddings)
     inputs = {"videos": made.videos, "embeddings": made.embeddings}
     write_artifact(made.folder / "pairs", "mine-pairs", pa.table({"pair_id": ["p"]}), **inputs)
-    write_triplets(made.triplets, triplet_rows(), {"pairs": made.folder / "pairs"})
+    write_artifact(made.triplets, "build-triplets", triplet_rows(), TRIPLETS, pairs=made.folder / "pairs")
     return made

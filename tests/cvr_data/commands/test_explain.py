@@ -12,7 +12,7 @@ PROMPT = """{summary: s, source: s, style: short, changes: CHANGES, user: '$befo
 lint: {lint-empty: {}, lint-too-long: {short: 4}}}"""
 
 
-def write_pairs(folder, *rows, inputs=None):
+def write_pairs(folder, *rows, **inputs):
     """Write pairs of red balls, each of (reference, target, its colour, further columns)."""
     pairs = []
     for reference, target, after, columns in rows:
@@ -188,7 +188,7 @@ def test_what_test_sources_drop_is_told_with_the_test_triplet(tmp_path, told, wr
     path = tmp_path / "c.csv"
     path.write_text("video_id,caption\n" + "".join(f"{name},a ball\n" for name in "abcde"), encoding="utf-8")
     told("import", "table", path, "--out", tmp_path / "videos")
-    made_of = {"inputs": {"videos": tmp_path / "videos"}}
+    made_of = {"videos": tmp_path / "videos"}
     pairs = [("a", "b", "blue", {"split": "train"}), ("c", "d", "blue", {"split": "test"})]
     write_pairs(tmp_path / "pairs", *pairs, **made_of)
     write_pairs(tmp_path / "other", ("b", "e", "green", {"split": "train"}), **made_of)
