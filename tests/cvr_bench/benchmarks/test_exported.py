@@ -46,16 +46,6 @@ def videos_of(split):
     return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
 
 
-def triplets_of(split):
-    """Four triplets: two texts for one reference, one of which two videos answer."""
-    return triplets(
-        triplet("100", "make it blue", "101", split=split),
-        triplet("100", "make it blue", "102", split=split),
-        triplet("100", "add snow, and say \"hi\"", "103", split=split),
-        triplet("104", "make it blue", "105", split=split),
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def embeddings(tmp_path_factory):
     """Features of all videos."""
@@ -67,7 +57,13 @@ def embeddings(tmp_path_factory):
 def export(name, split, folder, embeddings) -> pa.Table:
     """Write the triplets in a layout and return them."""
     given = {"cirr": {"embeddings": str(embeddings)}, "mteb-vt2v": {"media": "false"}}.get(name, {})
-    table = triplets_of(split)
+    # Two texts for one reference, one of which two videos answer.
+    table = triplets(
+        triplet("100", "make it blue", "101", split=split),
+        triplet("100", "make it blue", "102", split=split),
+        triplet("100", 'add snow, and say "hi"', "103", split=split),
+        triplet("104", "make it blue", "105", split=split),
+    )
     FORMATS.get(name).write(FORMATS.config(name, given), table, folder, videos_of(split))
     return table
 

@@ -16,7 +16,6 @@ from cvr_data.core import parts, runner
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import identity_of, open_artifact
 from cvr_data.core.columns import check_columns, with_column
-from cvr_data.core.engine import Engine
 from cvr_data.core.stages import split_dropped
 from cvr_data.core.whole_files import json_bytes
 from cvr_data.features import embed_source
@@ -38,16 +37,6 @@ SMALL = (
     (neighbour_jobs, "QUERIES", 16), (runner, "CLAIMS", 40), (parts, "PART_VALUES", 20),
 )  # fmt: skip
 """What makes several jobs of a small corpus; the driver alone cuts jobs."""
-
-
-@pytest.fixture(scope="module")
-def ray_of_two():
-    """A local Ray that the tests with a killed worker share, so that it starts once."""
-    pytest.importorskip("ray", reason="the extra `ray` is not installed")
-    from cvr_data.core.ray_jobs import connected
-
-    with connected(Engine("ray", workers=2)):
-        yield
 
 
 @pytest.fixture(autouse=True)

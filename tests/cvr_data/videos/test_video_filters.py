@@ -168,14 +168,10 @@ def test_a_clip_of_a_longer_file_is_seen_between_its_times(tmp_path):
     assert see_clip(Clip(tmp_path / "both.mp4", None, 2.0)).luma.mean() < 30
 
 
-def seen_of(frames: np.ndarray) -> Seen:
-    info = VideoInfo(len(frames) / FPS, FPS, len(frames), frames.shape[2], frames.shape[1])
-    return Seen(info, frames, (slice(0, len(frames)),))
-
-
 def value(name: str, frames: np.ndarray):
     module = VIDEO_FILTERS.get(name)
-    return module.measure(seen_of(frames))[module.COLUMN]
+    info = VideoInfo(len(frames) / FPS, FPS, len(frames), frames.shape[2], frames.shape[1])
+    return module.measure(Seen(info, frames, (slice(0, len(frames)),)))[module.COLUMN]
 
 
 def test_measures_follow_what_is_done_to_a_clip():
