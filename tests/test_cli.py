@@ -16,8 +16,7 @@ COMMANDS = sorted(cli.command_files())
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(cvr, command):
-    outcome = cvr(command, "--help")
-    assert outcome.code == 0
+    outcome = cvr.done(command, "--help")
     example = re.search(r"Example:\s+cvr ([\w-]+)", outcome.out)
     assert example, outcome.out
     assert example.group(1) == command

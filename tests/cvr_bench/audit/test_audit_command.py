@@ -26,8 +26,7 @@ def written(path):
 
 
 def test_audits_come_with_every_run(cvr, folder):
-    outcome = cvr("bench", "--model", "sum", "--model", "text-only")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("bench", "--model", "sum", "--model", "text-only")
     lines = outcome.out.splitlines()
     columns = ["composition", "time"]
     heads = [next(row for row, line in enumerate(lines) if line.split()[:1] == [name]) for name in columns]
@@ -55,18 +54,14 @@ def test_a_second_run_reads_the_audit_of_the_first(cvr, folder):
 
 
 def test_a_run_without_an_audit_can_be_audited_later(cvr, folder):
-    outcome = cvr("bench", "--model", "sum", "--no-audit")
-    assert outcome.code == 0, outcome.err
-    assert "composition" not in outcome.out
+    assert "composition" not in cvr.done("bench", "--model", "sum", "--no-audit").out
     assert not (folder / "results/sum-tiny/audit").exists()
     result = written(folder / "results/sum-tiny")
-    outcome = cvr("audit", "results/sum-tiny")
-    assert outcome.code == 0, outcome.err
-    assert outcome.out.splitlines()[-1] == "results/sum-tiny/audit"
+    assert cvr.done("audit", "results/sum-tiny").out.splitlines()[-1] == "results/sum-tiny/audit"
     assert written(folder / "results/sum-tiny").items() >= result.items()
     later = written(folder / "results/sum-tiny/audit")
     shutil.rmtree(folder / "results")
-    assert cvr("bench", "--model", "sum").code == 0
+    cvr.done("bench", "--model", "sum")
     at_once = written(folder / "results/sum-tiny/audit")
     assert {name: later[name] for name in later if name.endswith("parquet")} == {
         name: at_once[name] for name in at_once if name.endswith("parquet")
@@ -74,24 +69,22 @@ def test_a_run_without_an_audit_can_be_audited_later(cvr, folder):
 
 
 def test_another_k_needs_overwrite(cvr, one_line_error, folder):
-    assert cvr("bench", "--model", "sum").code == 0
+    cvr.done("bench", "--model", "sum")
     assert "holds another artifact (k = 0, not 1)" in one_line_error("audit", "results/sum-tiny", "-k", "1")
-    outcome = cvr("audit", "results/sum-tiny", "-k", "1", "--overwrite", "--json")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("audit", "results/sum-tiny", "-k", "1", "--overwrite", "--json")
     record = json.loads(outcome.out)
     assert record["composition"]["labels"] == record["composition"]["labels_at"]["1"]
     assert sum(record["composition"]["labels"].values()) == record["queries"] == 18
 
 
 def test_options_of_triplets_do_not_belong_to_a_result(cvr, one_line_error, folder):
-    assert cvr("bench", "--model", "sum").code == 0
+    cvr.done("bench", "--model", "sum")
     assert "only -k and --seed belong to it" in one_line_error("audit", "results/sum-tiny", "--model", "sum")
 
 
 def test_triplets_are_audited_beside_themselves_by_scorers_of_one_input(cvr, folder):
     before = written(folder / "annotations/tiny")
-    outcome = cvr("audit", "annotations/tiny")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("audit", "annotations/tiny")
     assert written(folder / "annotations/tiny") == before
     files = open_artifact(folder / "annotations/tiny-audit").manifest["files"]
     assert sorted(files) == ["audit.json", "composition.parquet", "leaks.parquet"]
@@ -115,7 +108,7 @@ def test_triplets_are_audited_beside_themselves_by_scorers_of_one_input(cvr, fol
         assert held["left"] == len(left)
         if name in found["pool"]:
             assert held["solved"] == sum(row[f"{name.replace('-', '_')}_rank"] <= found["k"] for row in left)
-    assert cvr("bench", "--model", "visual-only", "--no-audit").code == 0
+    cvr.done("bench", "--model", "visual-only", "--no-audit")
     ranks = read_result(folder / "results/visual-only-tiny").ranks.to_pylist()
     assert {row["query_id"]: row["reference_video_rank"] for row in table} == {
         row["query_id"]: row["rank"] for row in ranks
@@ -123,9 +116,7 @@ def test_triplets_are_audited_beside_themselves_by_scorers_of_one_input(cvr, fol
 
 
 def test_a_model_that_is_named_is_asked_again(cvr, folder):
-    outcome = cvr("audit", "annotations/tiny", "--model", "sum", "--split", "val")
-    assert outcome.code == 0, outcome.err
-    assert "composition required @1" in outcome.out
+    assert "composition required @1" in cvr.done("audit", "annotations/tiny", "--model", "sum", "--split", "val").out
     files = open_artifact(folder / "annotations/tiny-audit").manifest["files"]
     assert sorted(files) == ["audit.json", "composition.parquet", "leaks.parquet", "temporal.parquet"]
 
@@ -154,8 +145,7 @@ def leak_a_video(folder):
 def test_a_result_trained_on_leaking_data_says_so(cvr, folder):
     leak_a_video(folder)
     train = ("-t", "epochs=1", "-t", "batch_size=16")
-    outcome = cvr("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", *train)
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", *train)
     about = [row for row in read_result(folder / "results/combiner-tiny").ranks.to_pylist()
              if "test01" in (row["reference_id"], *row["target_ids"])]  # fmt: skip
     said = f"1 of 10 videos have a near-duplicate in train, and {len(about)} of 18 queries are about these"
@@ -167,8 +157,8 @@ def test_a_result_trained_on_leaking_data_says_so(cvr, folder):
     # its weights are found again when it is audited later
     before = pq.read_table(result.path / "audit/composition.parquet")
     shutil.rmtree(result.path / "audit")
-    assert cvr("audit", result.path).code == 0
+    cvr.done("audit", result.path)
     assert pq.read_table(result.path / "audit/composition.parquet").equals(before)
     shutil.rmtree(result.path / "audit")
-    assert cvr("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", *train).code == 0
+    cvr.done("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", *train)
     assert pq.read_table(result.path / "audit/composition.parquet").equals(before)

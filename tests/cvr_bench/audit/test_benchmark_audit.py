@@ -31,8 +31,7 @@ def features(tmp_path, monkeypatch):
 
 def bench(cvr, name, *words):
     data = ["--data", name, "-D", f"annotations={SAMPLES / name}", "-D", "counts=any", "-e", "embeddings"]
-    outcome = cvr("bench", "--model", "sum", *data, *words)
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("bench", "--model", "sum", *data, *words)
     return outcome.out
 
 
@@ -45,8 +44,7 @@ def test_a_benchmark_with_several_targets_is_audited_at_once_and_later(cvr, feat
     assert {len(targets) for targets in at_once.column("target_ids").to_pylist()} == {1, 2}
     assert "composition required @1" in printed
     assert json.loads((folder / "audit.json").read_text(encoding="utf-8"))["leaks"] is None
-    outcome = cvr("audit", "results/sum-circo", "--overwrite")
-    assert outcome.code == 0, outcome.err
+    cvr.done("audit", "results/sum-circo", "--overwrite")
     assert pq.read_table(folder / "composition.parquet").equals(at_once)
 
 

@@ -141,9 +141,7 @@ def test_the_parquet_of_tf_covr_gives_the_task_of_its_csv(tmp_path):
 
 def test_an_export_is_benched_from_the_command_line(cvr, world, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    exported = cvr("export", world.triplets, "--format", "egocvr", "--out", "out")
-    assert exported.code == 0, exported.err
+    cvr.done("export", world.triplets, "--format", "egocvr", "--out", "out")
     words = ["--embeddings", world.embeddings, "-D", "annotations=out", "-D", "counts=any"]
-    outcome = cvr("bench", "--model", "constant", "--data", "egocvr", *words)
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("bench", "--model", "constant", "--data", "egocvr", *words)
     assert "egocvr-global (test): 18 queries" in outcome.out

@@ -30,8 +30,7 @@ def told(cvr):
     """Run a command that has to succeed and return what it prints."""
 
     def run(*words):
-        outcome = cvr(*words)
-        assert outcome.code == 0, outcome.err
+        outcome = cvr.done(*words)
         return outcome.out
 
     return run

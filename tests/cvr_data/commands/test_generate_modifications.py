@@ -22,8 +22,7 @@ def pairs(tmp_path):
 
 def test_the_default_folder_tells_style_and_backend(cvr, pairs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    outcome = cvr("generate-modifications", "pairs", "--llm", "rules")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("generate-modifications", "pairs", "--llm", "rules")
     assert outcome.out.startswith("modifications/short-rules: 3 texts by rules")
     assert (tmp_path / "modifications" / "short-rules" / "manifest.json").exists()
 
@@ -38,8 +37,7 @@ def test_a_prompt_of_your_own(cvr, pairs, tmp_path):
 
 def test_a_dry_run_shows_prompts_and_writes_nothing(cvr, pairs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    outcome = cvr("generate-modifications", "pairs", "--dry-run", "--cache", tmp_path / "none.sqlite")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("generate-modifications", "pairs", "--dry-run", "--cache", tmp_path / "none.sqlite")
     assert "Instead of red, show blue." in outcome.out
     assert "3 pairs, 3 texts: 0 cannot be asked for, 0 answered by the cache, 3 requests to ask" in outcome.out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs"]

@@ -109,8 +109,7 @@ def bytes_of(folder):
 )  # fmt: skip
 def test_ray_makes_the_same_bytes_though_a_worker_is_killed(words, videos, cvr, tmp_path):
     command, *options = words
-    outcome = cvr(command, videos, *options, "-O", tmp_path / "here")
-    assert outcome.code == 0, outcome.err
+    cvr.done(command, videos, *options, "-O", tmp_path / "here")
     with one_worker_killed():
         outcome = cvr(command, videos, *options, "-O", tmp_path / "ray", "--engine", "ray", "--workers", "2")
     assert outcome.code == 0, outcome.err
@@ -286,6 +285,5 @@ def test_an_unfinished_run_resumes_in_a_pool_with_the_same_bytes(videos, cvr, tm
     (tmp_path / "pool" / "part-00002.parquet").unlink()
     running = json_bytes(identity_of(open_artifact(tmp_path / "here").manifest))
     (tmp_path / "pool" / "running.json").write_bytes(running)
-    outcome = cvr("embed", videos, "--encoder", "hash", "-O", tmp_path / "pool", "--workers", "2")
-    assert outcome.code == 0, outcome.err
+    cvr.done("embed", videos, "--encoder", "hash", "-O", tmp_path / "pool", "--workers", "2")
     assert bytes_of(tmp_path / "pool") == bytes_of(tmp_path / "here")

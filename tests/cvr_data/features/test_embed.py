@@ -195,8 +195,7 @@ def test_two_spaces_without_heads_name_the_command(tmp_path):
 
 
 def test_the_command_says_what_it_did_and_what_it_could_not(cvr, one_line_error, videos, tmp_path):
-    outcome = cvr("embed", videos, "--encoder", "hash", "-o", "dim=8", "-O", tmp_path / "out")
-    assert outcome.code == 0, outcome
+    outcome = cvr.done("embed", videos, "--encoder", "hash", "-o", "dim=8", "-O", tmp_path / "out")
     assert "5 videos, 7 texts" in outcome.out
     assert "dropped 2: unreadable_video" in outcome.out
     assert "Did you mean: captions" in one_line_error("embed", videos, "--column", "caption", "-O", tmp_path / "x")

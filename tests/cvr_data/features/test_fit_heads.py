@@ -45,8 +45,9 @@ def corpus(tmp_path_factory):
 
 def test_captions_find_videos_that_were_not_fitted(corpus, cvr, tmp_path):
     videos, embeddings = corpus
-    outcome = cvr("fit-heads", embeddings, "--videos", videos, "-o", "dim=16", "-o", "epochs=60", "-o", "batch-size=16")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done(
+        "fit-heads", embeddings, "--videos", videos, "-o", "dim=16", "-o", "epochs=60", "-o", "batch-size=16"
+    )
     assert "fitted on 40 train videos" in outcome.out
     report = open_artifact(embeddings / "heads").manifest["report"]
     assert (report["split"], report["queries"], report["gallery"]) == ("val", 8, 8)
@@ -67,8 +68,7 @@ def test_a_small_corpus_borrows_the_heads_of_a_large_one(corpus, tmp_path, cvr):
     videos, embeddings = corpus
     fit_heads(embeddings, videos, CONFIG, overwrite=True)
     _, small = write_corpus(tmp_path, shades=1)
-    outcome = cvr("fit-heads", small, "--from", embeddings)
-    assert outcome.code == 0, outcome.err
+    cvr.done("fit-heads", small, "--from", embeddings)
     texts = ["a red wall", "a blue wall"]
     assert_close(FeatureStore.open(small).texts(texts).pooled_BD, FeatureStore.open(embeddings).texts(texts).pooled_BD)
     assert copy_heads(small, embeddings).manifest["inputs"]["heads"]["key"] == open_artifact(embeddings / "heads").key
@@ -78,8 +78,7 @@ def test_heads_of_other_widths_are_not_borrowed(corpus, tmp_path, one_line_error
     videos, embeddings = corpus
     fit_heads(embeddings, videos, CONFIG, overwrite=True)
     other = embed(videos, "hash", hash.Config(dim=8, frames=2), tmp_path / "narrow").path
-    line = one_line_error("fit-heads", other, "--from", embeddings)
-    assert "reads frames and tokens of widths (32, 32)" in line
+    assert "reads frames and tokens of widths (32, 32)" in one_line_error("fit-heads", other, "--from", embeddings)
     assert "--videos and -o belong to fitting" in one_line_error(
         "fit-heads", other, "--from", embeddings, "-o", "dim=4"
     )

@@ -143,13 +143,12 @@ def test_mistakes_are_told_in_one_line(generate, config, message):
 
 def test_the_commands_take_and_show_them(cvr, pairs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cvr("generate-modifications", pairs, "--llm", "rules", "--num-texts", "2").code == 0
+    cvr.done("generate-modifications", pairs, "--llm", "rules", "--num-texts", "2")
     shown = cvr("sample", "modifications/short-rules", "-n", "1").out
     assert shown.count("reference") == 1 and shown.count("text  ") == 2
-    outcome = cvr(
+    outcome = cvr.done(
         "generate-modifications", "--from", "modifications/short-rules", "--style", "reverse", "--llm", "rules"
     )
-    assert outcome.code == 0, outcome.err
     assert "modifications/reverse-rules: 6 texts" in outcome.out and "pair_not_mined" in outcome.out
     told = cvr("generate-modifications", pairs, "--llm", "echo", "--dry-run", "--price-in", "1", "--tokens-per-s", "10")
     assert "time    about 6 s" in told.out and "cost    about 0.00" in told.out

@@ -12,8 +12,7 @@ from tests.dataset_folders import write_artifact, write_texts
 
 def test_kept_ones_become_triplets_and_wrong_ones_are_rejected_with_their_kind(tmp_path, cvr):
     texts = write_texts(tmp_path)
-    outcome = cvr("vary-texts", texts, "--out", tmp_path / "varied")
-    assert outcome.code == 0, outcome.err
+    cvr.done("vary-texts", texts, "--out", tmp_path / "varied")
     made, given = open_artifact(tmp_path / "varied"), open_artifact(texts).read().to_pylist()
     rows = made.read().to_pylist()
     assert verify(made.path) == [] and len({row["modification_id"] for row in rows}) == len(rows)
@@ -34,9 +33,9 @@ def test_kept_ones_become_triplets_and_wrong_ones_are_rejected_with_their_kind(t
 
 def test_only_the_kinds_and_splits_asked_for_are_written(tmp_path, cvr, one_line_error):
     texts = write_texts(tmp_path)
-    assert cvr("vary-texts", texts, "--kind", "no_op", "--out", tmp_path / "some").code == 0
+    cvr.done("vary-texts", texts, "--kind", "no_op", "--out", tmp_path / "some")
     assert {row["prompt"] for row in open_artifact(tmp_path / "some").read().to_pylist()} == {"no_op"}
-    assert cvr("vary-texts", texts, "--split", "none", "--out", tmp_path / "none").code == 0
+    cvr.done("vary-texts", texts, "--split", "none", "--out", tmp_path / "none")
     assert open_artifact(tmp_path / "none").manifest["rows"] == 0
     assert "Unknown kind 'nonsense'" in one_line_error(
         "vary-texts", texts, "--kind", "nonsense", "--out", tmp_path / "x"

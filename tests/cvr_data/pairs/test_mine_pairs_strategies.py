@@ -23,14 +23,12 @@ def test_why_not_knows_every_two_videos(strategy, cvr, tmp_path):
     rows = [{"video_id": key, "captions": [text], "source": "test"} for key, text in CAPTIONS.items()]
     words = ("mine-pairs", write_artifact(tmp_path / "videos", "import-test", rows, VIDEOS), "-O", tmp_path / "pairs")
     words += ("--strategy", strategy, *STRATEGIES[strategy], "--filter", "min-words", "--filter", "caption-pair-cap")
-    outcome = cvr(*words)
-    assert outcome.code == 0, outcome.err
+    cvr.done(*words)
     made = open_artifact(tmp_path / "pairs")
     assert made.read().num_rows > 0
     assert made.read().column_names[: len(PAIRS)] == PAIRS.names
     kept = {(row["reference_id"], row["target_id"]) for row in made.read().to_pylist()}
     for reference in CAPTIONS:
         for target in CAPTIONS:
-            outcome = cvr("why-not", reference, target, "--in", made.path)
-            assert outcome.code == 0, outcome.err
+            outcome = cvr.done("why-not", reference, target, "--in", made.path)
             assert outcome.out.startswith("kept: ") == ((reference, target) in kept)

@@ -72,8 +72,7 @@ def test_only_distractors_that_are_needed_are_kept_and_the_curve_is_told(tmp_pat
     write_artifact(triplets, "build-triplets", open_artifact(tmp_path / "plain").read(), videos=own)
     embed(pool, "hash", ENCODERS.config("hash", {"dim": 16, "frames": 2}), tmp_path / "embeddings")
     made = ("mine-distractors", triplets, pool, "--embeddings", tmp_path / "embeddings")
-    outcome = cvr(*made, "-o", "needs_both=0.9", "-O", tmp_path / "out")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done(*made, "-o", "needs_both=0.9", "-O", tmp_path / "out")
     artifact = open_artifact(tmp_path / "out")
     told = artifact.manifest["needs_both"]
     kept = {row["video_id"] for row in artifact.read().to_pylist()}

@@ -139,9 +139,8 @@ def test_frame_scores_are_cosines_of_text_and_frames():
 
 
 def test_embeddings_give_frame_scores(texts, tmp_path, cvr):
-    assert cvr("embed", tmp_path / "videos", "--encoder", "hash", "-O", tmp_path / "embeddings").code == 0
-    outcome = cvr("build-triplets", texts, "--embeddings", tmp_path / "embeddings", "-O", tmp_path / "out")
-    assert outcome.code == 0, outcome.err
+    cvr.done("embed", tmp_path / "videos", "--encoder", "hash", "-O", tmp_path / "embeddings")
+    cvr.done("build-triplets", texts, "--embeddings", tmp_path / "embeddings", "-O", tmp_path / "out")
     artifact = open_artifact(tmp_path / "out")
     assert artifact.input_path("embeddings").resolve() == (tmp_path / "embeddings").resolve()
     encoder = hash_encoder.load(hash_encoder.Config())

@@ -23,8 +23,7 @@ def test_videos_without_features_are_dropped_with_a_reason(videos, tmp_path, cvr
     write_artifact(tmp_path / "some", "import-test", table.slice(0, 6))
     embed(tmp_path / "some", "hash", hash.Config(dim=8), tmp_path / "embeddings")
     out = tmp_path / "split"
-    outcome = cvr("split", videos, "--embeddings", tmp_path / "embeddings", "-o", "need_features=true", "-O", out)
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("split", videos, "--embeddings", tmp_path / "embeddings", "-o", "need_features=true", "-O", out)
     assert "dropped 4: no_features" in outcome.out
     split = open_artifact(out)
     assert split.read()["video_id"].to_pylist() == [f"v{number}" for number in range(6)]

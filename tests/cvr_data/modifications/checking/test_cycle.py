@@ -116,8 +116,7 @@ def test_an_option_of_no_judge_is_refused(texts, one_line_error):
 
 
 def test_the_command_prints_counts_and_the_sample_shows_the_scores(cvr, texts):
-    outcome = cvr("score-modifications", texts, "--min-gain", "0.9")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("score-modifications", texts, "--min-gain", "0.9")
     assert outcome.out.startswith(f"{texts}-scored: 3 texts") and "low_cycle_gain" in outcome.out
     assert "cycle_gain" in cvr("sample", f"{texts}-scored").out
 

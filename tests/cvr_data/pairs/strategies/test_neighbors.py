@@ -193,8 +193,7 @@ def test_stored_captions_are_read_and_a_missing_one_is_named(tmp_path, cvr):
         mined_pairs.captioned(corpus).append_column("caption", pa.array([said[0] for said in corpus.values()])),
     )
     words = ("embed", tmp_path / "videos", "-O", tmp_path / "texts", "--column", "caption", "--encoder", "hash")
-    outcome = cvr(*words)
-    assert outcome.code == 0, outcome.err
+    cvr.done(*words)
     stored = run(config, mined_pairs.captioned(corpus), tmp_path / "texts")
     encoded = run(config, mined_pairs.captioned(corpus))
     similarities = [pairs.column("text_similarity").to_pylist() for pairs in (stored, encoded)]
@@ -203,8 +202,7 @@ def test_stored_captions_are_read_and_a_missing_one_is_named(tmp_path, cvr):
     with pytest.raises(CvrError, match=r"has no features of 'a dog sits'\."):
         run(config, mined_pairs.captioned({**corpus, "v4": ["a dog sits"]}), tmp_path / "texts")
     words = ("mine-pairs", tmp_path / "videos", "--strategy", "neighbors", "--embeddings", tmp_path / "texts")
-    outcome = cvr(*words, "-O", tmp_path / "pairs", "-o", "low=-1", "-o", "k=1", "--filter", "min-words")
-    assert outcome.code == 0, outcome.err
+    cvr.done(*words, "-O", tmp_path / "pairs", "-o", "low=-1", "-o", "k=1", "--filter", "min-words")
     assert set(open_artifact(tmp_path / "pairs").read().column_names) >= set(PAIRS.names)
 
 

@@ -180,14 +180,13 @@ def test_truth_modifications_follow_the_pairs_and_reject_what_does_not_change():
 def test_the_command_writes_modifications_beside_those_of_the_backends(cvr, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = ["-o", "train=40", "-o", "val=0", "-o", "test=0", "-o", "render=false"]
-    assert cvr("import", "synthetic", *options).code == 0
+    cvr.done("import", "synthetic", *options)
     clips = [
         clip for clip in sample_synthetic_world({"train": 40, "val": 0, "test": 0}, seed=0) if clip.role == "family"
     ]
     pairs = pairs_of((clips[0].video_id, clips[1].video_id, change("object", "a", "b")))
     write_artifact(tmp_path / "pairs", "mine-pairs", pairs, videos=tmp_path / "videos")
-    outcome = cvr("truth-modifications", "pairs")
-    assert outcome.code == 0, outcome.err
+    cvr.done("truth-modifications", "pairs")
     table = open_artifact("modifications/truth").read()
     assert table.schema.names == MODIFICATIONS.names
     truth = read_truth(tmp_path / "videos")
