@@ -32,6 +32,11 @@ def write_artifact(
     return folder
 
 
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    """Return the content of the files of an artifact but its manifest, which tells of the run."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
+
+
 def write_videos(folder: Path) -> Path:
     """Write five videos in two splits; r1 to b2 have a file, g1 has a url only and no licence."""
     (folder.parent / "media").mkdir(exist_ok=True)

@@ -1,5 +1,6 @@
 """A tiny world on disk: videos with splits, hash embeddings, and triplets of two sources of text."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,3 +82,10 @@ def world(tmp_path_factory) -> World:
     write_artifact(made.folder / "pairs", "mine-pairs", pa.table({"pair_id": ["p"]}), **inputs)
     write_artifact(made.triplets, "build-triplets", triplet_rows(), TRIPLETS, pairs=made.folder / "pairs")
     return made
+
+
+@pytest.fixture
+def in_world(world, tmp_path, monkeypatch) -> Path:
+    """A copy of the tiny world as the current folder."""
+    monkeypatch.chdir(shutil.copytree(world.folder, tmp_path / "world"))
+    return tmp_path / "world"

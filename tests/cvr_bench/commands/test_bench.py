@@ -1,7 +1,6 @@
 """cvr bench, cvr compare: one table, result folders, and one line for every mistake."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,6 @@ from tests.dataset_folders import write_artifact
 pytestmark = pytest.mark.slow
 
 PLAIN = ("random", "constant", "visual-only", "text-only", "sum")
-
-
-@pytest.fixture
-def in_world(world, tmp_path, monkeypatch):
-    """A copy of the tiny world as the current folder."""
-    shutil.copytree(world.folder, tmp_path / "world")
-    monkeypatch.chdir(tmp_path / "world")
 
 
 def models(*names):

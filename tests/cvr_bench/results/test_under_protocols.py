@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shutil
 from itertools import permutations
 from pathlib import Path
 
@@ -27,13 +26,6 @@ pytestmark = pytest.mark.slow
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "covr_metrics_a.npz"
 TIES = ("against", "in-favour", "random")
-
-
-@pytest.fixture
-def in_world(world, tmp_path, monkeypatch):
-    """A copy of the tiny world as the current folder."""
-    shutil.copytree(world.folder, tmp_path / "world")
-    monkeypatch.chdir(tmp_path / "world")
 
 
 @st.composite

@@ -1,7 +1,6 @@
 """trec: a run gives the result that its scores gave, qrels their grades, and every odd line is one line of refusal."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def scored(cvr, world, tmp_path, monkeypatch):
+def scored(cvr, in_world):
     """A copy of the tiny world as the current folder, with a result whose scores were saved and its run and qrels."""
-    shutil.copytree(world.folder, tmp_path / "world")
-    monkeypatch.chdir(tmp_path / "world")
     cvr.done("bench", "-m", "sum", "--save-scores", "--no-audit")
     cvr.done("export-result", "results/sum-tiny", "--format", "trec", "--out", "trec")
     return read_result(Path("results/sum-tiny"))

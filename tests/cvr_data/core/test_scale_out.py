@@ -26,7 +26,7 @@ from cvr_data.pairs.search.halves import captions_with_halves, halves, shared_ha
 from cvr_data.pairs.search.nearest import Band, nearest
 from cvr_data.pairs.strategies import concept, neighbors, one_phrase, one_word
 from cvr_data.tables import VIDEOS
-from tests.dataset_folders import write_artifact
+from tests.dataset_folders import bytes_of, write_artifact
 
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
 CAPTIONS = [" ".join(words) for words in itertools.product(*WORDS)]
@@ -88,10 +88,6 @@ def _is_at_a_job(process):
         return any(word.startswith("ray::cvr ") for word in process.cmdline()[:1])
     except psutil.Error:
         return False
-
-
-def bytes_of(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
 
 
 @pytest.mark.engine

@@ -14,7 +14,7 @@ from cvr_data.features import import_features
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import VIDEOS
-from tests.dataset_folders import write_artifact
+from tests.dataset_folders import bytes_of, write_artifact
 
 OPTIONS = ("--encoder", "hash", "-o", "dim=8")
 
@@ -22,10 +22,6 @@ OPTIONS = ("--encoder", "hash", "-o", "dim=8")
 def write_videos(folder, rows):
     filled = [{"video_id": name, "captions": [f"a {name}"], "path": path, "source": "test"} for name, path in rows]
     return write_artifact(folder, "import-test", filled, VIDEOS)
-
-
-def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
 
 
 @pytest.fixture
@@ -64,7 +60,7 @@ def test_a_killed_import_is_resumed_to_the_same_bytes(cvr, features, tmp_path, m
     for name in ("part-00001.parquet", "part-00002.npy"):
         (again / name).unlink()
     cvr.done("import-embeddings", features, "--layout", "npy", "-O", again)
-    assert files(again) == files(tmp_path / "whole")
+    assert bytes_of(again) == bytes_of(tmp_path / "whole")
 
 
 @pytest.mark.slow
@@ -76,7 +72,7 @@ def test_a_run_on_two_devices_resumes_what_a_killed_one_left(cvr, tmp_path):
     cvr.done("embed", videos, *OPTIONS, *share, "-O", left)
     (left / "manifest.json").rename(left / "running.json")
     cvr.done("embed", videos, *OPTIONS, "--device", "cpu:0,cpu:1", "-O", tmp_path / "two")
-    assert files(tmp_path / "two") == files(tmp_path / "one")
+    assert bytes_of(tmp_path / "two") == bytes_of(tmp_path / "one")
     assert not left.exists()
 
 

@@ -11,6 +11,7 @@ from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.features import embed_source
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import bytes_of
 
 OPTIONS = ("--encoder", "hash", "-o", "dim=8")
 
@@ -33,10 +34,6 @@ def videos(tmp_path, monkeypatch):
     return tmp_path / "videos"
 
 
-def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
-
-
 def embed_shards(cvr, videos, count):
     folders = [videos.parent / f"shard{number}" for number in range(count)]
     for number, folder in enumerate(folders):
@@ -52,7 +49,7 @@ def test_merged_shards_are_one_run_byte_for_byte(cvr, videos, tmp_path, count):
     outcome = cvr.done("merge", *reversed(folders), "-O", tmp_path / "merged")
     assert "4 videos, 5 texts" in outcome.out
     assert "dropped 1: unreadable_video" in outcome.out
-    assert files(tmp_path / "merged") == files(tmp_path / "whole")
+    assert bytes_of(tmp_path / "merged") == bytes_of(tmp_path / "whole")
     merged, whole = (open_artifact(tmp_path / name).manifest for name in ("merged", "whole"))
     same = set(whole) - {"command", "finished", "seconds"}
     assert {name: merged[name] for name in same} == {name: whole[name] for name in same}
@@ -84,7 +81,7 @@ def test_two_devices_write_what_one_does(cvr, one_line_error, videos, tmp_path, 
     monkeypatch.undo()  # the processes know of no small parts
     cvr.done("embed", videos, *OPTIONS, "-O", tmp_path / "one")
     cvr.done("embed", videos, *OPTIONS, "--device", "cpu:0,cpu:1", "-O", tmp_path / "two")
-    assert files(tmp_path / "two") == files(tmp_path / "one")
+    assert bytes_of(tmp_path / "two") == bytes_of(tmp_path / "one")
     assert not list(tmp_path.glob(".two*"))
     assert "cuda:0" in one_line_error("embed", videos, *OPTIONS, "--device", "cpu:0,gpu", "-O", tmp_path / "x")
 

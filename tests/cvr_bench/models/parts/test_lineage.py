@@ -13,12 +13,10 @@ SMALL = ("-m", "fdca", "-o", "width=8", "-o", "heads=2")
 
 
 @pytest.fixture
-def trained(world, tmp_path, monkeypatch, cvr):
+def trained(in_world, cvr):
     """A copy of the tiny world as the current folder, with a model trained on it."""
-    shutil.copytree(world.folder, tmp_path / "world")
-    monkeypatch.chdir(tmp_path / "world")
     cvr.done("bench", *SMALL, "-t", "epochs=1", "--no-audit")
-    return tmp_path / "world"
+    return in_world
 
 
 def test_weights_know_their_space_and_their_videos(trained):
