@@ -3,17 +3,22 @@
 import json
 import random
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.engine import Engine
+from cvr_data.core.jobs import use_engine
 from cvr_data.core.stages import split_dropped
 from cvr_data.media.clip import Clip
 from cvr_data.media.video import VideoInfo, write_mp4
-from cvr_data.videos.filter_videos import DEFAULT_VIDEO_FILTERS, choose_video_filters
+from cvr_data.tables import VIDEOS
+from cvr_data.videos.filter_videos import DEFAULT_VIDEO_FILTERS, choose_video_filters, filter_videos
 from cvr_data.videos.filters import VIDEO_FILTERS, Compares, Judges, Learns, Measures
 from cvr_data.videos.filters.aesthetic import Config as Aesthetic
 from cvr_data.videos.filters.aesthetic import judge
@@ -149,6 +154,33 @@ def test_bad_choices_end_in_one_line(one_line_error, tmp_path):
     assert "does not exist" in one_line_error("filter-videos", tmp_path / "videos")
     assert [each.name for each in choose_video_filters([])] == list(DEFAULT_VIDEO_FILTERS)
     assert [each.name for each in choose_video_filters(["-size"])] == [n for n in DEFAULT_VIDEO_FILTERS if n != "size"]
+
+
+def write_measured(folder: Path, cuts: list[int]) -> None:
+    """Forty clips of a source, of which half bear one mark, in so many parts."""
+    generator = np.random.default_rng(0)
+    edges_NDSS = generator.random((40, 4, 64, 64)) < 0.02
+    edges_NDSS[::2, :, 4:10, 50:58] = True
+    rows = [{"video_id": f"v{number:02d}", "captions": ["a clip"], "source": "station",
+             "still_edges": np.packbits(edges).tobytes()} for number, edges in enumerate(edges_NDSS)]  # fmt: skip
+    with ArtifactWriter(folder, stage="measure-videos") as writer:
+        for place, (start, end) in enumerate(pairwise([0, *cuts, 40])):
+            schema = pa.schema([*VIDEOS, pa.field("still_edges", pa.binary())])
+            writer.write_part(place, pa.Table.from_pylist(rows[start:end], schema=schema))
+        writer.finish()
+
+
+def test_a_recurring_mark_is_the_same_however_many_look_and_however_the_videos_are_cut(tmp_path):
+    filters = choose_video_filters(["watermark"])
+    found = []
+    for number, (workers, cuts) in enumerate(((1, []), (1, [7, 11, 30]), (2, [7, 11, 30]), (2, [1]))):
+        write_measured(tmp_path / f"measured-{number}", cuts)
+        with use_engine(Engine("local", workers)):
+            made = filter_videos(tmp_path / f"measured-{number}", filters, tmp_path / f"out-{number}")
+        found.append({row["video_id"]: row["watermark"] for row in [*made.read().to_pylist(),
+                      *made.dropped().to_pylist()]})  # fmt: skip
+        assert {row["video_id"] for row in made.dropped().to_pylist()} == {f"v{place:02d}" for place in range(0, 40, 2)}
+    assert all(each == found[0] for each in found)
 
 
 def test_runs_of_frames_lie_in_the_middle_of_equal_parts_and_a_short_clip_is_one():
