@@ -48,7 +48,7 @@ def test_where_the_realiser_has_few_ways_paraphrases_take_the_captions_words_and
                 "target_caption": "there is a pink spotted butterfly drifting left at the bookshelf"}  # fmt: skip
     found = text_variants({"modification": "make it pink", "changes": [change], **captions}, OTHERS)
     counted = {"modification": "show three dogs", "changes": [{**change, "before": "two", "after": "three"}],
-               "reference_caption": "a person walks two dogs", "target_caption": "a person walks three dogs"}  # fmt: skip
+               "reference_caption": "one walks two dogs", "target_caption": "one walks three dogs"}  # fmt: skip
     paraphrases = [variant.text for variant in text_variants(counted, OTHERS) if variant.kind == "paraphrase"]
     assert len(paraphrases) == PARAPHRASES and paraphrases[-2:] == ["three instead of two", "three rather than two"]
     assert [variant.text for variant in found if variant.kind == "contradiction"] == ["white instead of pink"]
