@@ -3,10 +3,11 @@
 Everything about it (endpoint, token, caches) is huggingface_hub's: HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE hold.
 """
 
+import contextlib
 import dataclasses
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from cvr_data.core.errors import CvrError, first_few, first_line
@@ -19,6 +20,22 @@ SCHEME = "hf://"
 KINDS = {"datasets": "dataset", "models": "model", "spaces": "space"}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ADDRESS = re.compile(r"hf://(datasets|models|spaces)/([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
+
+
+@contextlib.contextmanager
+def asking_hub(trouble: str) -> Iterator[None]:
+    """Ask the Hub in this block: whatever goes wrong with that is one line, which begins with `trouble`.
+
+    Raises:
+        CvrError: it cannot be reached, has no such thing, or the name is none of a repository.
+    """
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        yield
+    except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.TransportError, ConnectionError, ValueError) as error:
+        raise CvrError(f"{trouble}: {first_line(error)}") from None
 
 
 def attempt_hub(item: WantedFile, folder: Path) -> FetchAnswer:
@@ -91,14 +108,11 @@ def _is_pinned(url: str) -> bool:
 
 
 def _newest_commit(repo: str, kind: str, revision: str) -> str:
-    import httpx2
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
+    with contextlib.suppress(CvrError), asking_hub(repo):
         return HfApi().repo_info(repo, repo_type=kind, revision=revision).sha or revision
-    except (HfHubHTTPError, httpx2.TransportError, ConnectionError, ValueError):  # ValueError: no name of a repository
-        return revision
+    return revision
 
 
 def hub_files(repo: str, kind: str, revision: str, pattern: str) -> list[str]:
@@ -107,14 +121,10 @@ def hub_files(repo: str, kind: str, revision: str, pattern: str) -> list[str]:
     Raises:
         CvrError: the hub or the repository cannot be reached, or nothing matches.
     """
-    import httpx2
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
+    with asking_hub(f"The file list of {repo} cannot be read"):
         names = HfApi().list_repo_files(repo, repo_type=kind, revision=revision)
-    except (HfHubHTTPError, httpx2.TransportError, ConnectionError) as error:
-        raise CvrError(f"The file list of {repo} cannot be read: {first_line(error)}") from None
     found = sorted(name for name in names if fnmatch.fnmatch(name, pattern))
     if not found:
         raise CvrError(f"{repo} has no file {pattern}.")

@@ -8,9 +8,10 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from cvr_data.core.errors import CvrError, first_line
+from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import cache_folder
 from cvr_data.core.places import is_remote
+from cvr_data.download.hub import asking_hub
 
 logger = logging.getLogger(__name__)
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
@@ -56,14 +57,10 @@ def hub_commit(repo: str, revision: str) -> str:
     Raises:
         CvrError: the Hub cannot be reached, or has no such data set or revision.
     """
-    import httpx2
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
+    with asking_hub(f"{repo} is no path here, and cannot be read from the Hub"):
         found = HfApi(library_name="cvr").dataset_info(repo, revision=revision).sha
-    except (HfHubHTTPError, httpx2.TransportError, ConnectionError, ValueError) as error:
-        raise CvrError(f"{repo} is no path here, and cannot be read from the Hub: {first_line(error)}") from None
     if not COMMIT.fullmatch(revision):
         logger.info("%s is at commit %s; name it as %s@%s to read the same again.", repo, found, repo, found)
     return str(found)
@@ -75,14 +72,10 @@ def hub_configs(repo: str, commit: str) -> list[str]:
     Raises:
         CvrError: the Hub cannot be reached, or has no such data set.
     """
-    import httpx2
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
+    with asking_hub(f"{repo} cannot be read from the Hub"):
         about = HfApi(library_name="cvr").dataset_info(repo, revision=commit)
-    except (HfHubHTTPError, httpx2.TransportError, ConnectionError, ValueError) as error:
-        raise CvrError(f"{repo} cannot be read from the Hub: {first_line(error)}") from None
     configs = getattr(about.card_data, "configs", None) if about.card_data else None
     if isinstance(configs, list):
         return [str(each.get("config_name")) for each in configs if isinstance(each, dict)]
@@ -91,11 +84,7 @@ def hub_configs(repo: str, commit: str) -> list[str]:
 
 
 def _download(repo: str, commit: str, folder: Path) -> None:
-    import httpx2
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    try:
+    with asking_hub(f"{repo} cannot be downloaded from the Hub"):
         snapshot_download(repo, repo_type="dataset", revision=commit, allow_patterns=list(WANTED), local_dir=folder)
-    except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.TransportError, ConnectionError, ValueError) as error:
-        raise CvrError(f"{repo} cannot be downloaded from the Hub: {first_line(error)}") from None
