@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.tables import PAIRS, pair_id
+from tests.dataset_folders import write_artifact
 
 COLOURS = ("blue", "green", "black", "white", "pink", "grey")
 
@@ -25,6 +22,4 @@ def write_ball_pairs(folder: Path, count: int) -> Path:
                 "changes": [{"kind": "static", "slot": "attribute", "before": "red", "after": after}],
             }
         )  # fmt: skip
-    with ArtifactWriter(folder, stage="mine-pairs") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows, schema=PAIRS), PAIRS, "test"))
-        return writer.finish().path
+    return write_artifact(folder, "mine-pairs", rows, PAIRS)

@@ -18,14 +18,23 @@ PAIRS_OF = (("r1", "b1"), ("r1", "g1"), ("r2", "b2"), ("b2", "r2"))
 COLOURS = {"r": (220, 30, 30), "g": (30, 160, 30), "b": (30, 30, 220)}
 
 
-def write_artifact(folder: Path, stage: str, rows: list[dict[str, Any]], schema: pa.Schema, **inputs: Path) -> Path:
-    """Write rows as an artifact of one part."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = {name: pa.array([row.get(name) for row in rows], schema.field(name).type) for name in names}
+def write_artifact(
+    folder: Path, stage: str, rows: list[dict[str, Any]] | pa.Table, schema: pa.Schema | None = None, **inputs: Path
+) -> Path:
+    """Write rows, or a table of them, as an artifact of one part, which the schema says what it has to have."""
+    if not isinstance(rows, pa.Table):
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        types = {} if schema is None else dict(zip(schema.names, schema.types, strict=True))
+        rows = pa.table({name: pa.array([row.get(name) for row in rows], types.get(name)) for name in names})
     with ArtifactWriter(folder, stage=stage, inputs=inputs) as writer:
-        writer.write_part(0, check_columns(pa.table(columns), schema, "test"))
+        writer.write_part(0, rows if schema is None else check_columns(rows, schema, "test"))
         writer.finish()
     return folder
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    """Return the content of the files of an artifact but its manifest, which tells of the run."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
 
 
 def write_videos(folder: Path) -> Path:

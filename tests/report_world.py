@@ -24,6 +24,7 @@ from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, modification_id, pair_
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.join import Config
 from cvr_data.videos.corpora import synthetic
+from tests.dataset_folders import write_artifact
 
 SLOTS = ("object", "colour", "texture", "size", "scene", "action", "camera")
 KIND = {"action": "action", "camera": "action"}
@@ -118,10 +119,7 @@ def write_texts(folder: Path, backend: str) -> Path:
             }
         )
     path = folder / "modifications" / f"short-{backend}"
-    with ArtifactWriter(path, stage="generate-modifications", inputs={"pairs": folder / "pairs"}) as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), MODIFICATIONS, "modifications"))
-        writer.finish()
-    return path
+    return write_artifact(path, "generate-modifications", rows, MODIFICATIONS, pairs=folder / "pairs")
 
 
 def write_results(folder: Path, triplets: Path, models: Sequence[str] = tuple(MODELS)) -> list[Path]:

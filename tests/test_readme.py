@@ -38,7 +38,7 @@ def write_other_sources(paths: list[str]) -> None:
 @pytest.mark.slow
 def test_ones_own_videos_become_triplets(cvr, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cvr("import", "synthetic", "--out", "world", "-o", "train=24", "-o", "val=0", "-o", "test=0").code == 0
+    cvr.done("import", "synthetic", "--out", "world", "-o", "train=24", "-o", "val=0", "-o", "test=0")
     write_other_sources([f"world/{row['path']}" for row in open_artifact("world").read().to_pylist()[:3]])
     with Path("clips.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
@@ -55,6 +55,5 @@ def test_ones_own_videos_become_triplets(cvr, tmp_path, monkeypatch):
         here = words if model is None else [*words[: model - 1], *words[model + 1 :]]  # the model that is packaged
         if words[0] == "import" and words[1] != "table":  # the other ways to begin
             here = [*words[: words.index("--out")], "--out", f"videos-of-{words[1]}"]
-        outcome = cvr(*here)
-        assert outcome.code == 0, (here, outcome.err)
+        cvr.done(*here)
     assert open_artifact("annotations/mine").manifest["rows"] > 0

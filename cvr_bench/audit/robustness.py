@@ -107,7 +107,7 @@ def robustness_record(table: pa.Table, ks: Sequence[int], queries: int) -> dict[
             kinds[kind] = {
                 "queries": len({row["query_id"] for row in of_kind}),
                 "texts": len(of_kind),
-                **_recalls([row["rank"] for row in of_kind], ks),
+                **{f"R@{k}": recall(np.array([row["rank"] for row in of_kind]), k) for k in ks},
                 "keeps_first": 100.0 * float(np.mean([row["keeps_first"] for row in of_kind])),
             }
     keeping: dict[str, list[int]] = {}
@@ -133,10 +133,6 @@ def robustness_record(table: pa.Table, ks: Sequence[int], queries: int) -> dict[
         "kinds": kinds,
         "ignores_text": 100.0 * float(np.mean(ignored)) if ignored else 0.0,
     }
-
-
-def _recalls(ranks: Sequence[int], ks: Sequence[int]) -> dict[str, float]:
-    return {f"R@{k}": recall(np.array(ranks), k) for k in ks}
 
 
 def robustness_lines(name: str, record: Mapping[str, Any]) -> list[str]:

@@ -216,8 +216,7 @@ def test_a_row_runs_on_tiny_data(name, published, tmp_path, cvr, monkeypatch):
     steps = load_recipe(ROWS[name], values, lambda data: published / data).steps
     lines = [shlex.join(["cvr", *step]) for step in steps if step[0] != "download"]
     (tmp_path / "rest.yaml").write_text(json.dumps({"name": name, "steps": lines}), encoding="utf-8")
-    outcome = cvr("run", tmp_path / "rest.yaml", "--in", tmp_path / "run")
-    assert outcome.code == 0, outcome.err
+    cvr.done("run", tmp_path / "rest.yaml", "--in", tmp_path / "run")
     results = [read_result(path.parent) for path in (tmp_path / "run").rglob("result.json")]
     assert len(results) >= sum(step[0] == "bench" for step in steps)
     for result in results:

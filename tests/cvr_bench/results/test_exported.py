@@ -49,7 +49,7 @@ def test_the_scores_are_those_of_trec_eval(result):
 
 def test_the_file_is_as_mteb_reads_it(result, cvr, one_line_error, tmp_path):
     words = ("export-result", result.path, "--format", "mteb", "--revision", "abc", "-O", tmp_path / "made.json")
-    assert cvr(*words, "--main-score", "hit_rate_at_5").code == 0
+    cvr.done(*words, "--main-score", "hit_rate_at_5")
     made = json.loads((tmp_path / "made.json").read_text())
     assert (made["dataset_revision"], made["task_name"], made["evaluation_time"]) == ("abc", "drawn", 1.5)
     (entry,) = made["scores"]["test"]
@@ -77,7 +77,7 @@ def test_mtebs_rules_rank_the_reference_and_break_ties_by_id(result, tmp_path, c
             assert entry["cvr"]["sampler"] == "mteb@2"
         assert entry["cvr"]["ties"] == "by id, last first" and entry["cvr"]["reference"] == "keep"
     words = ("export-result", tmp_path / "c", "--format", "mteb", "-O", tmp_path / "made.json")
-    assert cvr(*words, "--rules", "mteb").code == 0
+    cvr.done(*words, "--rules", "mteb")
     words = ("export-result", result.path, "--format", "mteb", "--rules", "mteb", "-O", tmp_path / "none.json")
     assert "holds no score matrix; make it again with cvr bench --save-scores" in one_line_error(*words)
 

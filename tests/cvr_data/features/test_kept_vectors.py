@@ -119,12 +119,12 @@ def test_another_filter_and_another_strategy_encode_no_caption_again(cvr, tmp_pa
     ]
     (tmp_path / "c.csv").write_text("\n".join(["video_id,caption", *rows]))
     monkeypatch.chdir(tmp_path)
-    assert cvr("import", "table", "c.csv", "--out", "videos").code == 0
+    cvr.done("import", "table", "c.csv", "--out", "videos")
 
     def mined(name, *options):
         similarities._loaded_in_process.cache_clear()
         del asked[:]
-        assert cvr("mine-pairs", "videos", *options, "--out", name).code == 0
+        cvr.done("mine-pairs", "videos", *options, "--out", name)
         return len(asked), open_artifact(name).manifest["files"]
 
     lines = {"one": ("-f", "text-similarity"), "band": ("-f", "text-similarity:high=0.99"),

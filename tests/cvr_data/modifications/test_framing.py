@@ -15,6 +15,7 @@ from cvr_data.modifications.asking.request import Answer, request_key
 from cvr_data.modifications.framing import FRAMES, Config, FrameWriter, Written
 from cvr_data.pairs.frames_by import FewFrames, frames_side
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 from tests.llm_server import Fault, LLMServer
 from tests.tiny_language_models import save_language_model
 
@@ -56,10 +57,7 @@ def model(tmp_path_factory):
 def videos(tmp_path):
     rows = [{"video_id": name, "captions": [said], "source": "test"} for name, said in CAPTIONS.items()]
     table = check_columns(pa.Table.from_pylist(rows, schema=pa.schema(list(VIDEOS)[:3])), VIDEOS, "test")
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, table)
-        writer.finish()
-    return tmp_path / "videos"
+    return write_artifact(tmp_path / "videos", "import-test", table)
 
 
 def mine(videos, *words):

@@ -26,8 +26,7 @@ def chain(tmp_path, cvr):
         videos = [{"video_id": name, "captions": [text], "source": "x"} for name, text in CAPTIONS.items()]
         made = write_artifact(tmp_path / "videos", "import-tiny", videos, VIDEOS)
         write_artifact(tmp_path / "pairs", "mine-pairs", list(pairs), PAIRS, videos=made)
-        outcome = cvr("chain-pairs", tmp_path / "pairs", "-O", tmp_path / "out", *options)
-        assert outcome.code == 0, outcome.err
+        cvr.done("chain-pairs", tmp_path / "pairs", "-O", tmp_path / "out", *options)
         artifact = open_artifact(tmp_path / "out")
         assert verify(artifact.path) == []
         return artifact.read().to_pylist(), artifact.manifest["dropped"]

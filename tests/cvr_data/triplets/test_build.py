@@ -8,9 +8,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
-from cvr_data.core.columns import check_columns, with_column
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import hash as hash_encoder
 from cvr_data.features.frame_scores import with_frame_scores
@@ -140,9 +139,8 @@ def test_frame_scores_are_cosines_of_text_and_frames():
 
 
 def test_embeddings_give_frame_scores(texts, tmp_path, cvr):
-    assert cvr("embed", tmp_path / "videos", "--encoder", "hash", "-O", tmp_path / "embeddings").code == 0
-    outcome = cvr("build-triplets", texts, "--embeddings", tmp_path / "embeddings", "-O", tmp_path / "out")
-    assert outcome.code == 0, outcome.err
+    cvr.done("embed", tmp_path / "videos", "--encoder", "hash", "-O", tmp_path / "embeddings")
+    cvr.done("build-triplets", texts, "--embeddings", tmp_path / "embeddings", "-O", tmp_path / "out")
     artifact = open_artifact(tmp_path / "out")
     assert artifact.input_path("embeddings").resolve() == (tmp_path / "embeddings").resolve()
     encoder = hash_encoder.load(hash_encoder.Config())
@@ -233,9 +231,7 @@ def test_phrases_of_changes_go_from_pairs_to_triplets_and_their_exports(texts, t
     changes = [[{**change, "before_phrase": phrase, "after_phrase": None} for change in row]
                for row in table["changes"].to_pylist()]  # fmt: skip
     table = with_column(table, pa.field("changes", pa.list_(CHANGE_PHRASES)), changes)
-    with ArtifactWriter(tmp_path / "typed", stage="mine-pairs", inputs={"videos": texts.parent / "videos"}) as writer:
-        writer.write_part(0, check_columns(table, PAIRS, "test"))
-        writer.finish()
+    write_artifact(tmp_path / "typed", "mine-pairs", table, PAIRS, videos=texts.parent / "videos")
     parts = replace(find_triplet_parts([texts]), pairs=(tmp_path / "typed",))
     built = build_triplets(parts, tmp_path / "out", Config(), name="tiny").read()
     assert {row[0]["before_phrase"]["head"] for row in built["changes"].to_pylist()} == {"ball"}

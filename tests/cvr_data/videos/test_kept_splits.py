@@ -88,6 +88,5 @@ def build(cvr, root, captions, keep):
         ["generate-modifications", root / "pairs", "--style", "short", "--llm", "rules", "-O", root / "texts"],
         ["build-triplets", root / "texts", "-O", root / "set"],
     ):
-        outcome = cvr(*words)
-        assert outcome.code == 0, outcome.err
+        cvr.done(*words)
     return open_artifact(root / "set").read(["triplet_id", "split"]).to_pylist()

@@ -16,7 +16,7 @@ def folders(cvr, tmp_path, monkeypatch):
         folder.mkdir()
         write_mp4(folder / f"{name}.mp4", scene(number, frames=4, side=32))
         (folder / "captions.csv").write_text(f"file,caption\n{name}.mp4,a scene called {name}\n")
-        assert cvr("import", "folder", name, "--out", f"videos-{name}").code == 0
+        cvr.done("import", "folder", name, "--out", f"videos-{name}")
     return tmp_path
 
 
@@ -29,7 +29,7 @@ def test_two_folders_become_one_table_that_is_embedded_and_traced(folders, cvr):
     assert cvr("embed", "videos", "--encoder", "hash", "--out", "features").out.startswith(
         "features: 2 videos, 2 texts"
     )
-    assert cvr("merge", "videos-one", "videos-two").code == 0  # finds it done
+    cvr.done("merge", "videos-one", "videos-two")  # finds it done
     traced = cvr("trace", "videos").out
     assert "videos-one" in traced and "videos-two" in traced
 

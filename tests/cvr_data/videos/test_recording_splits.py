@@ -79,8 +79,8 @@ def test_split_keeps_the_clips_of_a_recording_together(cvr, tmp_path, monkeypatc
         for part in range(4)
     ]
     (tmp_path / "t.csv").write_text("video_id,caption,film\n" + "".join(lines))
-    assert cvr("import", "table", "t.csv", *option, "-O", "videos").code == 0
-    assert cvr("split", "videos", "-o", "test=0.3", "-o", "val=0.3", "-O", "split").code == 0
+    cvr.done("import", "table", "t.csv", *option, "-O", "videos")
+    cvr.done("split", "videos", "-o", "test=0.3", "-o", "val=0.3", "-O", "split")
     rows = open_artifact("split").read().to_pylist()
     assert len(rows) == len({row["group_id"] for row in rows}) == 80
     films = {(row["video_id"].rsplit("_", 2)[0], row["split"]) for row in rows}
@@ -100,9 +100,8 @@ def test_a_split_says_what_it_kept_together_and_nothing_of_what_is_not_there(row
     lines = "".join(f"{video_id},a dog runs {video_id},{recording}\n" for video_id, recording in rows)
     (tmp_path / "t.csv").write_text(f"video_id,caption,tape\n{lines}")
     options = ["-o", "recording=tape", "-O", tmp_path / "videos"]
-    assert cvr("import", "table", tmp_path / "t.csv", *options).code == 0
-    outcome = cvr("split", tmp_path / "videos", "-O", tmp_path / "split")
-    assert outcome.code == 0, outcome.err
+    cvr.done("import", "table", tmp_path / "t.csv", *options)
+    outcome = cvr.done("split", tmp_path / "videos", "-O", tmp_path / "split")
     assert outcome.out.splitlines()[0].endswith(f" videos{told}")
 
 
