@@ -7,12 +7,13 @@ import contextlib
 import dataclasses
 import fnmatch
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.fetch import PARTIAL, WORTH_RETRYING, FetchAnswer
+from cvr_data.download.hub_set import asking_hub
 from cvr_data.download.items import WantedFile
 from cvr_data.download.status import read_status
 
@@ -20,22 +21,6 @@ SCHEME = "hf://"
 KINDS = {"datasets": "dataset", "models": "model", "spaces": "space"}
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ADDRESS = re.compile(r"hf://(datasets|models|spaces)/([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
-
-
-@contextlib.contextmanager
-def asking_hub(trouble: str) -> Iterator[None]:
-    """Ask the Hub in this block: whatever goes wrong with that is one line, which begins with `trouble`.
-
-    Raises:
-        CvrError: it cannot be reached, has no such thing, or the name is none of a repository.
-    """
-    import httpx2
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        yield
-    except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.TransportError, ConnectionError, ValueError) as error:
-        raise CvrError(f"{trouble}: {first_line(error)}") from None
 
 
 def attempt_hub(item: WantedFile, folder: Path) -> FetchAnswer:

@@ -3,15 +3,16 @@
 hub_set_folder(Path("user/name@0123..."))       # the folder; what is there already is not asked for
 """
 
+import contextlib
 import logging
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from cvr_data.core.errors import CvrError
+from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.model_packages import cache_folder
 from cvr_data.core.places import is_remote
-from cvr_data.download.hub import asking_hub
 
 logger = logging.getLogger(__name__)
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
@@ -20,6 +21,22 @@ WANTED = ("README.md", "*.parquet")
 """What a set in the layout of MTEB's retrieval consists of."""
 WHOLE = ".whole"
 """A file in the folder of a commit of which nothing is missing."""
+
+
+@contextlib.contextmanager
+def asking_hub(trouble: str) -> Iterator[None]:
+    """Ask the Hub in this block: whatever goes wrong with that is one line, which begins with `trouble`.
+
+    Raises:
+        CvrError: it cannot be reached, has no such thing, or the name is none of a repository.
+    """
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        yield
+    except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.TransportError, ConnectionError, ValueError) as error:
+        raise CvrError(f"{trouble}: {first_line(error)}") from None
 
 
 def hub_set_folder(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.modifications.variants import KEEPING, OTHER, PARAPHRASES
 from cvr_data.modifications.vary_texts import Config, vary_texts
