@@ -12,7 +12,8 @@ folder of the data set cirr on this machine, where `cvr download` puts it and `c
 
     base: [webvid-covr]      # what recipes share, of recipes/shared/: variables, steps that come first, what it says
 
-A recipe's own variables and words replace those of its base.
+A recipe's own variables and words replace those of its base. A step that is a variable alone is none where that is
+empty.
 """
 
 import contextlib
@@ -141,8 +142,9 @@ def load_recipe(
         given = (variables or {}).get(key)
         values[key] = _default(default, values, f"{path}: variable {key}") if given is None else given
     steps = tuple(
-        _recipe_step(line, values, defaults, f"{path}: step {number}")
+        step
         for number, line in enumerate(content["steps"], 1)
+        if (step := _recipe_step(line, values, defaults, f"{path}: step {number}"))
     )
     about = {key: " ".join(str(content[key]).split()) for key in ABOUT if key in content}
     asks = asked_of_slurm(content.get("slurm") or {}, str(path))
@@ -263,6 +265,8 @@ def _recipe_step(line: object, values: Mapping[str, str], defaults: Mapping[str,
         raise CvrError(f"{where}: no variable {error.args[0]!r}. {did_you_mean(str(error.args[0]), values)}") from None
     except ValueError as error:
         raise CvrError(f"{where}: {error}.") from None
+    if not words and line.startswith("$"):  # a step that is a variable, and is left empty
+        return ()
     if words[:1] != ["cvr"] or len(words) < 2:
         raise CvrError(f"{where} should begin with `cvr COMMAND`, got {line!r}.")
     return tuple(words[1:])

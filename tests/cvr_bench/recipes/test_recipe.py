@@ -78,6 +78,12 @@ def test_a_default_moves_with_the_variable_it_is_made_of(recipe_file):
     assert load_recipe(path, {"features": "x"}).steps == (("embed", "FineCVR", "--out", "x"),)
 
 
+def test_a_step_that_is_a_variable_may_be_left_out(recipe_file):
+    path = recipe_file("variables: {heads: cvr fit-heads e}\nsteps: [cvr list, $heads]")
+    assert load_recipe(path).steps == (("list",), ("fit-heads", "e"))
+    assert load_recipe(path, {"heads": ""}).steps == (("list",),)
+
+
 def test_a_base_gives_variables_and_first_steps_and_the_recipes_own_words_count(recipe_file, one_line_error):
     path = recipe_file(
         "base: [webvid-covr-test]\nneeds: my own\nvariables: {videos: mine}\nsteps: ['cvr embed $videos --out f']"
