@@ -1,6 +1,6 @@
 """What cvr wrote at commit 43be64f is read as it was, or refused in one line that says what makes it again.
 
-tests/old/43be64f.tar.xz has one of each kind of folder and file, tests/old/make.py the commands that wrote them. A
+tests/old/43be64f.tar.xz has one of each kind of folder and file; their manifests tell the commands that wrote them. A
 stage whose VERSION was raised since refuses to go on in such a folder; what reads it reads it.
 """
 

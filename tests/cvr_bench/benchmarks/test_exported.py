@@ -9,7 +9,6 @@ import pytest
 
 from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.data.sources import sample_data_folder
-from cvr_data.core.columns import check_columns
 from cvr_data.core.files import read_table
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
@@ -17,7 +16,7 @@ from cvr_data.formats import FORMATS
 from cvr_data.tables import VIDEOS
 from cvr_data.triplets.import_triplets import ImportRequest, import_triplets
 from tests.benchmark_samples import sample_task
-from tests.dataset_folders import write_artifact
+from tests.dataset_folders import table_of, write_artifact
 from tests.triplet_tables import triplet, triplets
 
 IDS = [f"{number}" for number in range(100, 112)]
@@ -43,7 +42,7 @@ OF_OURS = sorted(set(FORMATS.names()) - set(BENCHMARKS.names()))
 def videos_of(split):
     rows = [{"video_id": name, "captions": [name], "description": f"clip {name}", "source": "test", "split": split}
             for name in IDS]  # fmt: skip
-    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+    return table_of(rows, VIDEOS)
 
 
 @pytest.fixture(scope="module")

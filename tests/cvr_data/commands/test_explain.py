@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.tables import JUDGMENTS, PAIRS, pair_id
-from tests.dataset_folders import write_artifact
+from cvr_data.tables import JUDGMENTS, PAIRS
+from tests.dataset_folders import mined_pair, write_artifact
 
 PROMPT = """{summary: s, source: s, style: short, changes: CHANGES, user: '$before $after',
 lint: {lint-empty: {}, lint-too-long: {short: 4}}}"""
@@ -14,13 +14,8 @@ lint: {lint-empty: {}, lint-too-long: {short: 4}}}"""
 
 def write_pairs(folder, *rows, **inputs):
     """Write pairs of red balls, each of (reference, target, its colour, further columns)."""
-    pairs = []
-    for reference, target, after, columns in rows:
-        captions = ("a red ball bounces", f"a {after} ball bounces")
-        change = {"kind": "static", "slot": "attribute", "before": "red", "after": after}
-        pairs.append({"pair_id": pair_id(reference, target, *captions), "reference_id": reference, "target_id": target,
-                      "reference_caption": captions[0], "target_caption": captions[1], "strategy": "one-word",
-                      "changes": [change], **columns})  # fmt: skip
+    pairs = [mined_pair((reference, target), ("a red ball bounces", f"a {after} ball bounces"), **columns)
+             for reference, target, after, columns in rows]  # fmt: skip
     write_artifact(folder, "mine-pairs", pairs, PAIRS, **inputs)
     return [row["pair_id"] for row in pairs]
 

@@ -4,19 +4,14 @@ import json
 
 import pytest
 
-from cvr_data.tables import PAIRS, pair_id
-from tests.dataset_folders import write_artifact
+from cvr_data.tables import PAIRS
+from tests.dataset_folders import mined_pair, write_artifact
 
 
 @pytest.fixture
 def pairs(tmp_path):
-    rows = []
-    for number, after in enumerate(["blue", "green", "black"]):
-        captions = ("a red ball bounces", f"a {after} ball bounces")
-        change = {"kind": "static", "slot": "attribute", "before": "red", "after": after}
-        rows.append({"pair_id": pair_id(f"r{number}", f"t{number}", *captions), "reference_id": f"r{number}",
-                     "target_id": f"t{number}", "reference_caption": captions[0], "target_caption": captions[1],
-                     "strategy": "one-word", "changes": [change]})  # fmt: skip
+    rows = [mined_pair((f"r{number}", f"t{number}"), ("a red ball bounces", f"a {after} ball bounces"))
+            for number, after in enumerate(["blue", "green", "black"])]  # fmt: skip
     return write_artifact(tmp_path / "pairs", "mine-pairs", rows, PAIRS)
 
 

@@ -3,18 +3,16 @@
 import json
 from itertools import pairwise
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
-from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, choose_filters
 from cvr_data.tables import PAIRS, VIDEOS
 from tests.attack.damage import sealed
-from tests.dataset_folders import write_texts
+from tests.dataset_folders import table_of, write_texts
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +29,7 @@ def write_videos(folder, captions=CAPTIONS, splits=None, size=5):
         {"video_id": key, "captions": [text], "source": "test", "split": (splits or {}).get(key, "train")}
         for key, text in captions.items()
     ]
-    table = check_columns(pa.Table.from_pylist(rows), VIDEOS, "test") if rows else VIDEOS.empty_table()
+    table = table_of(rows, VIDEOS) if rows else VIDEOS.empty_table()
     with ArtifactWriter(folder, stage="import-test") as writer:
         for index, start in enumerate(range(0, max(len(rows), 1), size)):
             writer.write_part(index, table.slice(start, size))

@@ -15,7 +15,7 @@ import pytest
 from cvr_data.core import parts, runner
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import identity_of, open_artifact
-from cvr_data.core.columns import check_columns, with_column
+from cvr_data.core.columns import with_column
 from cvr_data.core.stages import split_dropped
 from cvr_data.core.whole_files import json_bytes
 from cvr_data.features import embed_source
@@ -27,6 +27,7 @@ from cvr_data.pairs.search.nearest import Band, nearest
 from cvr_data.pairs.strategies import concept, neighbors, one_phrase, one_word
 from cvr_data.tables import VIDEOS
 from tests.dataset_folders import bytes_of, write_artifact
+from tests.mined_pairs import captioned
 
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
 CAPTIONS = [" ".join(words) for words in itertools.product(*WORDS)]
@@ -46,8 +47,7 @@ def small_jobs(monkeypatch):
 
 
 def videos_table():
-    rows = [{"video_id": f"v{n:03d}", "captions": [text], "source": "test"} for n, text in enumerate(CAPTIONS)]
-    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+    return captioned({f"v{n:03d}": [text] for n, text in enumerate(CAPTIONS)})
 
 
 @pytest.fixture

@@ -3,17 +3,15 @@
 import dataclasses
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_data.core.columns import check_columns
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.formats import FORMATS
 from cvr_data.tables import VIDEOS
-from tests.dataset_folders import write_artifact
+from tests.dataset_folders import table_of, write_artifact
 from tests.triplet_tables import triplet, triplets
 
 pytestmark = pytest.mark.slow
@@ -39,7 +37,7 @@ def videos_of(split):
          "split": split}
         for name in IDS
     ]  # fmt: skip
-    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+    return table_of(rows, VIDEOS)
 
 
 @st.composite

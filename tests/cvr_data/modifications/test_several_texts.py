@@ -7,7 +7,7 @@ from cvr_data.modifications.dry_run import Prices, dry_run
 from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config
 from cvr_data.tables import PAIRS, VIDEOS, modification_id, pair_id
-from tests.dataset_folders import write_artifact
+from tests.dataset_folders import mined_pair, write_artifact
 
 CAPTIONS = {"v1": "a red ball bounces", "v2": "a blue ball bounces", "v3": "a green ball bounces"}
 WAYS = [("v1", "v2"), ("v2", "v1"), ("v1", "v3")]
@@ -20,14 +20,7 @@ def pairs(tmp_path):
                  "v3": "A green ball bounces on dry sand. Two children watch from a wall."}  # fmt: skip
     videos = [{"video_id": name, "captions": [text], "source": "test", "description": described[name]}
               for name, text in CAPTIONS.items()]  # fmt: skip
-    rows = []
-    for reference, target in WAYS:
-        captions = (CAPTIONS[reference], CAPTIONS[target])
-        change = {"kind": "static", "slot": "attribute", "before": captions[0].split()[1],
-                  "after": captions[1].split()[1]}  # fmt: skip
-        rows.append({"pair_id": pair_id(reference, target, *captions), "reference_id": reference, "target_id": target,
-                     "reference_caption": captions[0], "target_caption": captions[1], "strategy": "one-word",
-                     "changes": [change]})  # fmt: skip
+    rows = [mined_pair(ids, (CAPTIONS[ids[0]], CAPTIONS[ids[1]])) for ids in WAYS]
     write_artifact(tmp_path / "videos", "import-test", videos, VIDEOS)
     return write_artifact(tmp_path / "pairs", "mine-pairs", rows, PAIRS, videos=tmp_path / "videos")
 

@@ -18,7 +18,7 @@ from cvr_data.media.video import Video
 from cvr_data.tables import CHANGE_PHRASES
 from cvr_data.triplets.build import build_triplets, default_dataset_name, find_triplet_parts, triplets_with_tests
 from cvr_data.triplets.join import Config
-from tests.dataset_folders import MODIFICATIONS, PAIRS, VIDEOS, write_artifact, write_texts
+from tests.dataset_folders import MODIFICATIONS, PAIRS, VIDEOS, mined_pair, ruled_text, write_artifact, write_texts
 from tests.triplet_tables import triplets
 
 
@@ -154,12 +154,9 @@ def test_embeddings_give_frame_scores(texts, tmp_path, cvr):
 
 def write_test_corpus(folder, *, group=None, **about):
     """Write a corpus of two videos and a text for their pair; both are in its train split."""
-    pair = {"reference_id": "t1", "target_id": "r2", "reference_caption": "a tin box", "target_caption": "a red box",
-            "pair_id": "p" * 16, "strategy": "given", "split": "train", "reference_group_id": group or "t1",
-            "changes": [{"kind": "static", "slot": "attribute", "before": "tin", "after": "red"}]}  # fmt: skip
-    text = {"modification_id": "m" * 16, "pair_id": "p" * 16, "modification": "make it red", "style": "short",
-            "backend": "rules", "model": "rules", "prompt": "short", "prompt_sha256": "0", "seed": 0, "status": "ok",
-            "reasons": []}  # fmt: skip
+    about_pair = {"pair_id": "p" * 16, "strategy": "given", "split": "train", "reference_group_id": group or "t1"}
+    pair = mined_pair(("t1", "r2"), ("a tin box", "a red box"), **about_pair)
+    text = ruled_text("p" * 16, "make it red", modification_id="m" * 16)
     rows = [{"video_id": name, "captions": ["a box"], "source": "other", **about} for name in ("t1", "r2")]
     videos = write_artifact(folder / "videos", "import-other", rows, VIDEOS)
     pairs = write_artifact(folder / "pairs", "mine-pairs", [pair], PAIRS, videos=videos)

@@ -12,6 +12,7 @@ from cvr_data.tables import VIDEOS
 from cvr_data.videos.kin import video_kin_components, video_kin_names
 from cvr_data.videos.near_duplicates import Config, split_videos
 from cvr_data.videos.split import keep_video_splits, kept_together
+from tests.dataset_folders import table_of
 
 NOT_COMPARED = "; near-duplicates were not looked for, as there are no media and no --embeddings"
 SPLITS = st.sampled_from(["train", "val", "test", None])
@@ -59,7 +60,7 @@ def test_the_reason_says_whether_it_is_a_near_duplicate_or_of_the_same_recording
 def test_a_new_clip_joins_the_kept_split_of_its_recording():
     rows = [{"video_id": name, "captions": ["x"], "source": "s", "split": given}
             for name, given in (("old", None), ("new", None), ("other", "test"))]  # fmt: skip
-    table = check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+    table = table_of(rows, VIDEOS)
     kin = ["k", "k", "k"]
     earlier = check_columns(pa.Table.from_pylist([{**rows[0], "split": "val", "group_id": "g"}]), VIDEOS, "test")
     assigned = split_videos(Config(), table, ["1", "2", "3"], kin)

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from cvr_bench.audit.positives.captions import GalleryCaptions
+from cvr_bench.audit.positives.estimate import estimate_of
 from cvr_bench.audit.positives.find import Config, find_positives
-from cvr_bench.audit.positives.sampling import estimate_of
 from cvr_bench.results.result import write_result
 from cvr_bench.scoring.evaluate import Ranks
 from cvr_data.core.annotation_files import read_json

@@ -13,8 +13,8 @@ from cvr_data.modifications.checking.judge import Judge, JudgeConfig
 from cvr_data.modifications.checking.score import Config, score_modifications
 from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config as GenerateConfig
-from cvr_data.tables import PAIRS, pair_id
-from tests.dataset_folders import write_artifact
+from cvr_data.tables import PAIRS
+from tests.dataset_folders import mined_pair, write_artifact
 
 ROWS = [
     ("a man plays a guitar", "a man plays a piano", "object", "guitar", "piano"),
@@ -45,10 +45,7 @@ def texts(tmp_path):
     rows = []
     for number, (reference, target, slot, before, after) in enumerate(ROWS):
         change = {"kind": "static", "slot": slot, "before": before, "after": after}
-        ids = (f"r{number}", f"t{number}")
-        rows.append({"pair_id": pair_id(*ids, reference, target), "reference_id": ids[0], "target_id": ids[1],
-                     "reference_caption": reference, "target_caption": target, "strategy": "one-word",
-                     "changes": [change]})  # fmt: skip
+        rows.append(mined_pair((f"r{number}", f"t{number}"), (reference, target), changes=[change]))
     write_artifact(tmp_path / "pairs", "mine-pairs", rows, PAIRS)
     config = GenerateConfig(backend="echo", options=("text=$after instead of $before", "fail=cat"))
     return generate_modifications(tmp_path / "pairs", tmp_path / "mods", config, cache=tmp_path / "c.sqlite").path

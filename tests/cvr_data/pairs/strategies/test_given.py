@@ -12,9 +12,9 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.stages import split_dropped
 from cvr_data.pairs.strategies import given
 from cvr_data.pairs.strategies.given import Config
-from cvr_data.tables import PAIRS, VIDEOS, pair_id
+from cvr_data.tables import PAIRS, pair_id
 from tests.dataset_folders import write_artifact
-from tests.mined_pairs import mined
+from tests.mined_pairs import captioned, mined
 
 CAPTIONS = {"v1": ["A red ball", "a ball"], "v2": ["a blue ball"], "v3": ["two red cubes fall"], "v4": []}
 ROWS = [
@@ -33,8 +33,7 @@ NAMES = ("reference_id", "target_id", "reference_caption")
 
 @pytest.fixture
 def videos():
-    rows = [{"video_id": key, "captions": captions, "source": "test"} for key, captions in CAPTIONS.items()]
-    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+    return captioned(CAPTIONS)
 
 
 @pytest.fixture(params=["csv", "tsv", "jsonl", "parquet"])

@@ -11,6 +11,7 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.stages import split_dropped
 from cvr_data.pairs.strategies import STRATEGIES, DropsGroups
 from cvr_data.tables import PAIRS, VIDEOS
+from tests.dataset_folders import table_of
 from tests.mined_pairs import mined
 
 OF_ENGINES = {"concept", "neighbors", "one-phrase"}
@@ -37,7 +38,7 @@ def example_of(module):
     ]
     pairs = sorted((one, other) for one, others in module.EXAMPLE.items() for other in others)
     assert pairs and not all(module.EXAMPLE.values())
-    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test"), pairs
+    return table_of(rows, VIDEOS), pairs
 
 
 def config_of(module, pairs, folder):

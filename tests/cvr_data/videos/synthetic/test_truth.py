@@ -6,11 +6,11 @@ import pytest
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.truth_texts import TEST_PATTERNS, TRAIN_PATTERNS, true_text, truth_modifications
-from cvr_data.tables import MODIFICATIONS, PAIRS, pair_id
+from cvr_data.tables import MODIFICATIONS, PAIRS
 from cvr_data.videos.synthetic.concepts import Concept
 from cvr_data.videos.synthetic.truth import Truth, read_truth
 from cvr_data.videos.synthetic.world import sample_synthetic_world
-from tests.dataset_folders import write_artifact
+from tests.dataset_folders import mined_pair, write_artifact
 from tests.truth_measures import described_slots, mining_quality, text_is_correct, true_changes, valid_targets
 
 
@@ -36,21 +36,8 @@ def change(slot: str, before: str, after: str, kind: str = "static") -> dict[str
 
 
 def pairs_of(*rows: tuple[str, str, dict[str, str]]) -> pa.Table:
-    return pa.Table.from_pylist(
-        [
-            {
-                "pair_id": pair_id(reference, target, reference, target),
-                "reference_id": reference,
-                "target_id": target,
-                "reference_caption": reference,
-                "target_caption": target,
-                "strategy": "hand",
-                "changes": [made],
-            }
-            for reference, target, made in rows
-        ],
-        schema=PAIRS,
-    )
+    made = [mined_pair(ends, ends, strategy="hand", changes=[change]) for *ends, change in rows]
+    return pa.Table.from_pylist(made, schema=PAIRS)
 
 
 @pytest.mark.parametrize(
