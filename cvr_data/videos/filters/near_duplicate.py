@@ -58,7 +58,8 @@ EXAMPLE = example_rows(COLUMN, [(0, "near_duplicate"), (11, "near_duplicate"), (
 
 
 def measure(seen: Seen) -> Mapping[str, Any]:
-    pictures_TSS = averaged(seen.luma[_thirds(len(seen.frames))], SIDE)
+    # The middle frame of each third; a clip of one frame has it three times.
+    pictures_TSS = averaged(seen.luma[((np.arange(3) + 0.5) / 3 * len(seen.frames)).astype(int)], SIDE)
     if (pictures_TSS.std(axis=(1, 2)) < FLAT).all():
         return {HASH: None}
     places = np.arange(SIDE)
@@ -66,11 +67,6 @@ def measure(seen: Seen) -> Mapping[str, Any]:
     found_TLL = np.einsum("ls,tsr,kr->tlk", waves, pictures_TSS.astype(np.float64), waves)
     middles = np.median(found_TLL, axis=(1, 2), keepdims=True)
     return {HASH: np.packbits(found_TLL > middles).tobytes()}
-
-
-def _thirds(count: int) -> np.ndarray:
-    """The middle frame of each third; a clip of one frame has it three times."""
-    return ((np.arange(3) + 0.5) / 3 * count).astype(int)
 
 
 def claims(config: Config, table: pa.Table) -> pa.Table:

@@ -11,6 +11,7 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import write_parquet
+from tests.dataset_folders import write_artifact
 
 
 def write(path: Path, rows: int = 3, *, stage: str = "made", config: dict | None = None, overwrite: bool = False):
@@ -135,9 +136,7 @@ def test_an_input_that_changed_afterwards_is_refused(tmp_path):
 
 def test_a_folder_can_be_moved_with_its_inputs(tmp_path):
     write(tmp_path / "work" / "in")
-    with ArtifactWriter(tmp_path / "work" / "out", stage="next", inputs={"videos": tmp_path / "work" / "in"}) as writer:
-        writer.write_part(0, pa.table({"x": [1]}))
-        writer.finish()
+    write_artifact(tmp_path / "work" / "out", "next", pa.table({"x": [1]}), videos=tmp_path / "work" / "in")
     (tmp_path / "work").rename(tmp_path / "moved")
     assert open_artifact(tmp_path / "moved" / "out").input_path("videos") == tmp_path / "moved" / "in"
 

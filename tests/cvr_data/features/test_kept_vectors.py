@@ -65,12 +65,12 @@ def test_mining_again_with_another_band_encodes_no_caption(cvr, tmp_path, monkey
     ]
     (tmp_path / "c.csv").write_text("\n".join(["video_id,caption", *rows]))
     monkeypatch.chdir(tmp_path)
-    assert cvr("import", "table", "c.csv", "--out", "videos").code == 0
-    assert cvr("mine-pairs", "videos", "-f", "text-similarity", "--out", "one").code == 0
+    cvr.done("import", "table", "c.csv", "--out", "videos")
+    cvr.done("mine-pairs", "videos", "-f", "text-similarity", "--out", "one")
     kept = {path: path.stat().st_size for path in (tmp_path / "cache" / "vectors").iterdir()}
     assert kept
-    assert cvr("mine-pairs", "videos", "-f", "text-similarity:high=0.99", "--out", "two").code == 0
+    cvr.done("mine-pairs", "videos", "-f", "text-similarity:high=0.99", "--out", "two")
     assert {path: path.stat().st_size for path in (tmp_path / "cache" / "vectors").iterdir()} == kept
-    assert cvr("mine-pairs", "videos", "-f", "text-similarity", "--out", "again").code == 0
+    cvr.done("mine-pairs", "videos", "-f", "text-similarity", "--out", "again")
     digests = [open_artifact(tmp_path / name).manifest["files"] for name in ("one", "again")]
     assert digests[0] == digests[1]

@@ -96,8 +96,7 @@ def labelled(tmp_path_factory):
 @pytest.mark.parametrize("name", MADE)
 def test_on_labelled_clips_a_filter_drops_those_with_its_fault_and_no_others(name, labelled, cvr):
     home, labels = labelled
-    out = cvr("filter-videos", home / "videos", "-f", OPTIONS.get(name, name), "--out", home / name)
-    assert out.code == 0, out.err
+    out = cvr.done("filter-videos", home / "videos", "-f", OPTIONS.get(name, name), "--out", home / name)
     dropped = set(open_artifact(home / name).dropped().column("video_id").to_pylist())
     wanted = {file for file, by in labels.items() if name in by}
     assert precision_and_recall(dropped, wanted) == (1.0, 1.0), (sorted(dropped - wanted), sorted(wanted - dropped))
@@ -117,7 +116,7 @@ def dropped_text(folder: Path) -> list[str]:
 def test_clips_are_measured_once_and_other_bounds_look_at_columns_alone(labelled, cvr):
     home, labels = labelled
     asked = ("filter-videos", home / "videos", "--measures", home / "again")
-    assert cvr(*asked, "-f", "blur", "--out", home / "one").code == 0
+    cvr.done(*asked, "-f", "blur", "--out", home / "one")
     manifest = (home / "again" / "manifest.json").read_bytes()
     first = open_artifact(home / "one").manifest["rows"]
     for path in (home / "clips").glob("blurred-*"):  # a clip that is read again would be dropped as unreadable
@@ -138,9 +137,8 @@ def test_clips_are_measured_once_and_other_bounds_look_at_columns_alone(labelled
 def test_a_page_shows_each_filter_with_its_bounds_and_the_clips_at_them(labelled, cvr, tmp_path):
     home, _ = labelled
     page = tmp_path / "histograms.html"
-    out = cvr("filter-videos", home / "videos", "-f", "blur", "-f", "still", "--out", tmp_path / "out", "--html", page,
-              "--measures", home / "again")  # fmt: skip
-    assert out.code == 0, out.err
+    out = cvr.done("filter-videos", home / "videos", "-f", "blur", "-f", "still", "--out", tmp_path / "out", "--html",
+              page, "--measures", home / "again")  # fmt: skip
     text = page.read_text()
     assert "at most 0.6" in text and "blur: 50 kept, 4 left out" in text and "data:video/mp4;base64" in text
     assert "blurred-0" in text and "is above 0.6" in text and "http:" not in text and "https:" not in text
@@ -200,14 +198,10 @@ def test_a_clip_of_a_longer_file_is_seen_between_its_times(tmp_path):
     assert see_clip(Clip(tmp_path / "both.mp4", None, 2.0)).luma.mean() < 30
 
 
-def seen_of(frames: np.ndarray) -> Seen:
-    info = VideoInfo(len(frames) / FPS, FPS, len(frames), frames.shape[2], frames.shape[1])
-    return Seen(info, frames, (slice(0, len(frames)),))
-
-
 def value(name: str, frames: np.ndarray):
     module = VIDEO_FILTERS.get(name)
-    return module.measure(seen_of(frames))[module.COLUMN]
+    info = VideoInfo(len(frames) / FPS, FPS, len(frames), frames.shape[2], frames.shape[1])
+    return module.measure(Seen(info, frames, (slice(0, len(frames)),)))[module.COLUMN]
 
 
 def test_measures_follow_what_is_done_to_a_clip():
@@ -273,10 +267,9 @@ def test_the_look_needs_embeddings(one_line_error, one_video):
 
 
 def test_the_look_is_asked_of_stored_features(cvr, one_video, tmp_path):
-    assert cvr("embed", one_video, "--encoder", "hash", "--out", tmp_path / "features").code == 0
+    cvr.done("embed", one_video, "--encoder", "hash", "--out", tmp_path / "features")
     words = ("filter-videos", one_video, "--embeddings", tmp_path / "features", "--out", tmp_path / "kept")
-    out = cvr(*words, "-f", "aesthetic:low=0")
-    assert out.code == 0, out.err
+    cvr.done(*words, "-f", "aesthetic:low=0")
     (row,) = open_artifact(tmp_path / "kept").read().to_pylist()
     assert 0 <= row["aesthetic"] <= 1
 
@@ -287,7 +280,7 @@ def one_video(tmp_path, cvr):
     (tmp_path / "clips").mkdir()
     write_mp4(tmp_path / "clips" / "a.mp4", scene(1, frames=12), fps=FPS)
     (tmp_path / "clips" / "captions.csv").write_text("file,caption\na.mp4,a disc moves\n")
-    assert cvr("import", "folder", tmp_path / "clips", "--out", tmp_path / "videos").code == 0
+    cvr.done("import", "folder", tmp_path / "clips", "--out", tmp_path / "videos")
     return tmp_path / "videos"
 
 
@@ -316,7 +309,6 @@ def test_a_filter_of_ones_own_is_named_by_its_dotted_path(one_video, cvr, tmp_pa
     (tmp_path / "mine" / "glow.py").write_text(source)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    out = cvr("filter-videos", one_video, "-f", "mine.glow:low=250,high=none", "--out", "kept")
-    assert out.code == 0, out.err
+    out = cvr.done("filter-videos", one_video, "-f", "mine.glow:low=250,high=none", "--out", "kept")
     assert "1 too_dark" in out.out and "glow" in out.out
     assert (tmp_path / "videos-measures-mine-glow").is_dir()

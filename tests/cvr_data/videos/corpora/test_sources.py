@@ -25,8 +25,7 @@ def run(cvr, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def imported(*words: str | Path) -> tuple[list[dict], dict[str, int]]:
-        outcome = cvr("import", *words, "--overwrite")
-        assert outcome.code == 0, outcome.err
+        cvr.done("import", *words, "--overwrite")
         artifact = open_artifact("videos")
         return artifact.read().to_pylist(), artifact.manifest["dropped"]
 
@@ -74,8 +73,7 @@ def test_every_corpus_reads_its_sample_at_an_address(name, tmp_path, monkeypatch
 
 @pytest.mark.parametrize("name", ["huggingface", "vt2v"])
 def test_the_hubs_own_reader_is_given_no_address(one_line_error, name):
-    line = one_line_error("import", name, "memory://bucket/data", "-O", "memory://bucket/videos")
-    assert "USER/NAME" in line
+    assert "USER/NAME" in one_line_error("import", name, "memory://bucket/data", "-O", "memory://bucket/videos")
 
 
 def test_a_corpus_without_a_sample_fails():
