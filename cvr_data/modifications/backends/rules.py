@@ -33,10 +33,10 @@ from cvr_data.tables import content_id
 SEEDS = 1000
 """Runs with other seeds are so many seeds apart."""
 FINE = 1 << 32
-EVENNESS = 0.3
+EVENNESS = 0.25
 """Power of the weights: by 1 common constructions come as often as people use them, by 0 no more often than others.
 
-With 0.3 a hundred texts have as many different pairs of words as CoVR's templates, which have no articles.
+With this a hundred texts have as many different pairs of words as CoVR's templates, which have no articles.
 """
 SHORT = (
     "remove {before}",

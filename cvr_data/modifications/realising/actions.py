@@ -92,4 +92,5 @@ def deed_texts(found: Located, after: Side, gone: str = "", plain: str = "") -> 
         yield Text(13, f"make {name} {after.base}", gone=gone, plain=plain)
         yield from filled(DOING, 12, gone, plain, who=name, base=after.base)
     yield Text(4, f"show {holder.text} {after.ing}", gone=gone)
-    yield from filled(NAMED_DOING, 16, gone, who=holder.text, base=after.base, ing=after.ing)
+    yield Text(4, f"{holder.text} should {after.base}", gone=gone, plain=plain)
+    yield from filled(NAMED_DOING, 12, gone, who=holder.text, ing=after.ing)

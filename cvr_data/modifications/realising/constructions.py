@@ -60,7 +60,7 @@ def excluding(found: Located) -> list[Text]:
             plain = text.plain or text.gone
             said.append(text._replace(words=f"{text.words} instead of {text.gone}"))
             said.append(text._replace(weight=text.weight / 2, words=f"{text.words} rather than {plain}"))
-            said.append(text._replace(weight=text.weight * 12, words=f"{text.words}, not {plain}"))
+            said.append(text._replace(weight=text.weight * 40, words=f"{text.words}, not {plain}"))
     return said
 
 

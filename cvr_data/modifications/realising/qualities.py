@@ -87,7 +87,7 @@ def whole_texts(found: Located, old: str, new: str) -> Iterator[Text]:
         yield Text(4, f"replace {the_old} with {new}")
         words = {"old": the_old, "new": new, "becomes": "become" if found.is_plural else "becomes"}
         yield from filled((*NAMING, *CHANGING), 12, found.old_one or old, **words)
-        yield from filled(TERSE, 12, old=_bare(old), new=_bare(new))
+        yield from filled(TERSE, 30, old=_bare(old), new=_bare(new))
     yield Text(4, f"show {new}", gone=found.old_one or old)
     yield Text(4, f"have {new}", gone=found.old_one or old)
 

@@ -28,13 +28,10 @@ COMING = (
     "show {new} instead",
     "have {new} instead",
     "with {new}",
-    "with {new} this time",
     "try {new}",
     "how about {new}",
-    "get {new}",
     "I want {new}",
     "let's see {new}",
-    "same but with {new}",
 )
 """Of a thing that comes, whatever it is that goes."""
 USING = ("use {new} instead", "use {new} and not {gone}", "use {new}")
@@ -80,7 +77,7 @@ CHANGING = ("convert {old} into {new}", "transform {old} into {new}", "{old} {be
 """Of a thing that goes and is named, where it may be the thing itself that becomes another."""
 DOING = ("get {who} to {base}", "let's see {who} {base}", "let {who} {base}", "have {who} {base} instead")
 """Of who does something else, with a name or a pronoun."""
-NAMED_DOING = ("{who} should {base}", "with {who} {ing}", "{who} {ing}", "{who} {ing} instead")
+NAMED_DOING = ("with {who} {ing}", "{who} {ing}", "{who} {ing} instead")
 """Of the same, by name alone."""
 BEING = ("{who} should be {what}", "let {who} be {what}", "have {who} be {what}", "show {who} {what}")
 """Of how something is."""

@@ -56,7 +56,7 @@ def _replaced(found: Located, before: Side, after: Side) -> Iterator[Text]:
         yield Text(20, f"turn {old} into {new}")
     yield Text(17, f"replace {old} with {new}")
     yield from filled(NAMING, 40, before.phrase, old=old, new=new)
-    yield from filled(TERSE, 80, old=before.text, new=after.text)
+    yield from filled(TERSE, 160, old=before.text, new=after.text)
     if not found.is_done_to:
         becomes = "become" if before.is_plural else "becomes"
         yield from filled(CHANGING, 14, before.phrase, old=old, new=new, becomes=becomes)
