@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.modifications.variants import KEEPING, OTHER, PARAPHRASES
 from cvr_data.modifications.vary_texts import Config, vary_texts
@@ -40,6 +41,16 @@ def test_only_the_kinds_and_splits_asked_for_are_written(tmp_path, cvr, one_line
     assert "Unknown kind 'nonsense'" in one_line_error(
         "vary-texts", texts, "--kind", "nonsense", "--out", tmp_path / "x"
     )
+
+
+def test_other_pairs_than_those_of_the_texts_are_refused(tmp_path, one_line_error):
+    texts = open_artifact(write_texts(tmp_path))
+    pairs = open_artifact(texts.input_path("pairs"))
+    with ArtifactWriter(tmp_path / "others", stage=pairs.stage) as writer:
+        writer.write_part(0, pairs.read().slice(1))
+        writer.finish()
+    line = one_line_error("vary-texts", texts.path, "--pairs", tmp_path / "others", "--out", tmp_path / "varied")
+    assert line.endswith("texts are of pairs that are not there; pass the right --pairs.")
 
 
 def test_texts_without_a_column_are_one_line_and_an_accepted_text_of_nothing_has_no_others(tmp_path, one_line_error):
