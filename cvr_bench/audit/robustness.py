@@ -25,7 +25,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
 from cvr_data.modifications.variants import KEEPING, OTHER, Variant, text_variants
 
-STAGE, FOLDER, VERSION = "robustness", "robustness", 2
+STAGE, FOLDER, VERSION = "robustness", "robustness", 3
 RECORD, TABLE = "robustness.json", "robustness.parquet"
 ASKED = 20
 """Texts of other queries that are tried as irrelevant ones."""

@@ -29,7 +29,7 @@ from cvr_data.modifications.lookup import Lookup, check_texts_have_pairs, looked
 from cvr_data.modifications.variants import KEEPING, OTHER, Variant, text_variants
 from cvr_data.tables import MODIFICATIONS, modification_id
 
-STAGE, VERSION, MODEL = "generate-modifications-varied", 2, "variants"
+STAGE, VERSION, MODEL = "generate-modifications-varied", 3, "variants"
 OF_PAIR = ("reference_caption", "target_caption", "changes", "split", "reference_id")
 ASKED = 20
 """Texts of other pairs that are tried as irrelevant ones."""

@@ -10,6 +10,7 @@ found.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -113,7 +114,7 @@ def bits_to_better(config: Config, claims: pa.Table) -> pa.Table:
     keys = claims.column("key").to_numpy()
     starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.empty(0, np.int64)
     bits, is_near = np.full(claims.num_rows, NONE, np.int32), np.zeros(claims.num_rows, bool)
-    for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
+    for start, end in pairwise([*starts, len(keys)]):
         if end - start > 1:
             bits[start:end], is_near[start:end] = _bits_to_others(hashes_NB[start:end], config.high)
     kept = claims.drop_columns(["key", "hash", *ORDER]).append_column(COLUMN, pa.array(bits))
@@ -160,7 +161,7 @@ def bits_to_kept(config: Config, claims: pa.Table) -> pa.Table:
     starts = np.flatnonzero((np.diff(clips, axis=0, prepend=-1) != 0).any(axis=1))
     staying: dict[int, list[int]] = {}
     bits = []
-    for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
+    for start, end in pairwise([*starts, len(keys)]):
         met = [(place, staying[keys[place]]) for place in range(start, end) if keys[place] in staying]
         apart = (np.bitwise_count(hashes_NB[others] ^ hashes_NB[place]).sum(axis=1).min() for place, others in met)
         bits.append(min(map(int, apart), default=NONE))

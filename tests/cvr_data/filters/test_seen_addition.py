@@ -30,7 +30,7 @@ def embeddings(cvr, tmp_path):
         feature_1D = encoder.encode_texts([SEEN_AS.format(thing)]).pooled_BD.numpy()
         np.save(tmp_path / "features" / f"{name}.npy", np.repeat(feature_1D, 2, axis=0))
     cvr.done("import-embeddings", tmp_path / "features", "--layout", "npy", "--encoder", "hash",
-               "-O", tmp_path / "embeddings")  # fmt: skip
+             "-O", tmp_path / "embeddings")  # fmt: skip
     return tmp_path / "embeddings"
 
 

@@ -70,7 +70,7 @@ def corpus(tmp_path):
 @pytest.mark.engine
 def test_each_row_says_kind_words_and_who_and_what_is_missing_why(corpus, cvr):
     outcome = cvr.done("mine-distractors", corpus / "triplets", corpus / "videos", "-o", "used=take", "-o",
-                  "text_ceiling=1", "-O", corpus / "out")  # fmt: skip
+                       "text_ceiling=1", "-O", corpus / "out")  # fmt: skip
     assert "same_recording      1 queries; without: no_recording 1" in outcome.out
     artifact = open_artifact(corpus / "out")
     rows = {row["video_id"]: row for row in artifact.read().to_pylist() if row["query_id"] == "q"}

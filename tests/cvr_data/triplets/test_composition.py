@@ -54,7 +54,7 @@ def world(tmp_path):
 def test_the_build_drops_what_one_input_solves_and_keeps_ranks_and_label_of_the_others(world, cvr):
     folder, texts = world
     outcome = cvr.done("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition",
-                  "-O", folder / "out")  # fmt: skip
+                       "-O", folder / "out")  # fmt: skip
     assert "test queries: text_shortcut" in outcome.out
     artifact = open_artifact(folder / "out")
     assert verify(artifact.path) == []
@@ -167,6 +167,6 @@ def test_what_cannot_be_asked_is_told(world, cvr):
         folder / "other", "import-tiny", [{"video_id": "z", "captions": ["a"], "source": "x"}], VIDEOS
     )
     outcome = cvr.done("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition",
-                  "--videos", other, "-O", folder / "out")  # fmt: skip
+                       "--videos", other, "-O", folder / "out")  # fmt: skip
     asked = {row["query_id"] for row in open_artifact(folder / "out").read().to_pylist() if row["split"] == "test"}
     assert f"{len(asked)} test queries were not asked what they need" in outcome.out

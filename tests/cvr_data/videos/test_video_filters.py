@@ -138,7 +138,7 @@ def test_a_page_shows_each_filter_with_its_bounds_and_the_clips_at_them(labelled
     home, _ = labelled
     page = tmp_path / "histograms.html"
     out = cvr.done("filter-videos", home / "videos", "-f", "blur", "-f", "still", "--out", tmp_path / "out", "--html",
-              page, "--measures", home / "again")  # fmt: skip
+                   page, "--measures", home / "again")  # fmt: skip
     text = page.read_text()
     assert "at most 0.6" in text and "blur: 50 kept, 4 left out" in text and "data:video/mp4;base64" in text
     assert "blurred-0" in text and "is above 0.6" in text and "http:" not in text and "https:" not in text
