@@ -74,9 +74,9 @@ def write_films(folder: Path) -> Path:
     return folder / "videos"
 
 
-def write_film_triplets(folder: Path, count: int = 3) -> Path:
-    """Write so many of the three queries as triplets of the test split."""
-    rows = [triplet(*query, split="test") for query in QUERIES[:count]]
+def write_film_triplets(folder: Path, count: int = 3, also: tuple[tuple[str, str, str], ...] = ()) -> Path:
+    """Write so many of the three queries, and others, as triplets of the test split."""
+    rows = [triplet(*query, split="test") for query in (*QUERIES[:count], *also)]
     with ArtifactWriter(folder / "triplets", stage="build-triplets", inputs={"videos": folder / "videos"}) as writer:
         writer.write_part(0, triplets(*rows))
         writer.finish()

@@ -72,7 +72,8 @@ def test_a_shortlist_is_put_in_the_order_of_vllms_logits(folder):
     assert done.returncode == 0, done.stderr
     ranks = {}
     for engine in ("transformers", "vllm"):
-        told = f"model={folder / 'model'},videos={folder / 'videos'},yes=red,no=blue,frames=2,dtype=float32,engine={engine}"
+        about = f"model={folder / 'model'},videos={folder / 'videos'},yes=red,no=blue,frames=2"
+        told = f"{about},dtype=float32,engine={engine}"
         words = ["--model", "rerank", "-o", "first=sum", "-o", "second=yes-no", "-o", f"second_options={told}",
                  "-o", "top=4", "--data", data, "-e", folder / "hash", "--no-audit", "-O", folder / engine]  # fmt: skip
         done = subprocess.run([*cvr, "bench", *words], **run)
