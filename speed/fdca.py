@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 import torch.nn.functional as F
 from measuring import print_machine, seconds_of
@@ -36,12 +35,11 @@ from cvr_bench.models.networks.fdca.faithful import (
 )
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.media.video import Video
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 DIM, FRAMES, TOKENS, VOCABULARY = 640, 8, 77, 49408
 WORDS = ("dog", "cat", "red", "blue", "runs", "jumps", "beach", "forest", "slowly", "night", "car", "boat")
@@ -127,9 +125,7 @@ def make_data(folder: Path, triplets: int) -> tuple[RememberingEncoder, Training
     draw = np.random.default_rng(0)
     ids = [f"v{number}" for number in range(triplets)]
     rows = [{"video_id": video_id, "captions": [video_id], "source": "drawn"} for video_id in ids]
-    with ArtifactWriter(folder / "videos", stage="import-drawn") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "videos"))
-        writer.finish()
+    write_artifact(folder / "videos", "import-drawn", rows, VIDEOS)
     made = embed(folder / "videos", "hash", ENCODERS.get("hash").Config(dim=DIM, frames=FRAMES), folder / "features")
     stored = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(made.path)}))
     (folder / "npy").mkdir()

@@ -31,6 +31,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.dataset_folders import write_artifact
+
 SETTINGS = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1",
             "VLLM_LOGGING_LEVEL": "ERROR", "OMP_WAIT_POLICY": "PASSIVE"}  # fmt: skip
 os.environ.update({name: value for name, value in SETTINGS.items() if name not in os.environ})
@@ -62,10 +64,6 @@ class Line:
 
 def write_pairs(folder: Path, count: int) -> Path:
     """Write so many pairs, no two of which ask the same."""
-    import pyarrow as pa
-
-    from cvr_data.core.artifact_writer import ArtifactWriter
-    from cvr_data.core.columns import check_columns
     from cvr_data.tables import PAIRS, pair_id
 
     generator, rows = random.Random(0), []
@@ -81,9 +79,7 @@ def write_pairs(folder: Path, count: int) -> Path:
                 "changes": [{"kind": "static", "slot": "attribute", "before": before, "after": after}],
             }
         )  # fmt: skip
-    with ArtifactWriter(folder / "pairs", stage="mine-pairs") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows, schema=PAIRS), PAIRS, "benchmark"))
-        return writer.finish().path
+    return write_artifact(folder / "pairs", "mine-pairs", rows, PAIRS)
 
 
 def prompts_of(pairs: Path) -> list[str]:

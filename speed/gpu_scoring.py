@@ -85,7 +85,7 @@ def counted_ranks(queries_QD: Tensor, gallery_GD: Tensor, targets_Q: np.ndarray,
         target_Q, reference_Q = targets[start : start + ROWS], references[start : start + ROWS]
         scores = part_QD @ gallery_GD[:COLUMNS].T if len(gallery_GD) <= COLUMNS else None
         own_Q = (
-            _scores_of(part_QD, gallery_GD, target_Q) if scores is None else scores.gather(1, target_Q[:, None])[:, 0]
+            (part_QD * gallery_GD[target_Q]).sum(dim=1) if scores is None else scores.gather(1, target_Q[:, None])[:, 0]
         )
         counts_Q = torch.zeros(len(part_QD), dtype=torch.int64, device=part_QD.device)
         for first in range(0, len(gallery_GD), COLUMNS):
@@ -96,7 +96,3 @@ def counted_ranks(queries_QD: Tensor, gallery_GD: Tensor, targets_Q: np.ndarray,
             counts_Q += (block_QC >= own_Q[:, None]).sum(dim=1)
         ranks.append(1 + counts_Q)
     return torch.cat(ranks)
-
-
-def _scores_of(part_QD: Tensor, gallery_GD: Tensor, rows_Q: Tensor) -> Tensor:
-    return (part_QD * gallery_GD[rows_Q]).sum(dim=1)

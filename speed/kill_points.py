@@ -18,13 +18,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import click
-from kills import SMALL, STAGES, bytes_of, needed, run, wait_for, write_clips
+from kills import STAGES, bytes_of, needed, run, wait_for, write_clips
 
 from cvr_data.core.artifact_files import NEW
 from cvr_data.core.artifacts import verify
 from cvr_data.core.errors import CvrError
 from cvr_data.language.tagging import tagged
 from tests.cvr_data.core.killing import die_at
+from tests.small_jobs import SMALL
 
 REPLACED = {
     "replace": ("build-triplets", "modifications", "-o", "max_per_target=1", "--overwrite", "-O", "triplets"),

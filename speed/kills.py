@@ -31,16 +31,8 @@ import click
 import psutil
 
 import cli
-from cvr_data.core import files, parts, runner, stage_jobs
-from cvr_data.features import embed_source, frame_scores, similarities
 from cvr_data.language.tagging import tagged
-from cvr_data.modifications import asked, describe_videos, lookup
-from cvr_data.modifications.checking import score
-from cvr_data.pairs import distractors
-from cvr_data.pairs.search import neighbour_jobs, statement_search
-from cvr_data.pairs.strategies import concept, given, neighbors, one_phrase, one_word
-from cvr_data.triplets import judgments
-from cvr_data.videos import entries, import_videos, repeated
+from tests.small_jobs import SMALL
 
 PAIRS_OPTIONS = ("--filter", "min-words", "--filter", "caption-cap:most=3", "--filter", "caption-pair-cap")
 WORLD_OPTIONS = ("-o", "train=20", "-o", "val=4", "-o", "test=30", "-o", "render=false")
@@ -71,19 +63,6 @@ STAGES = {
     "mine-distractors": ("mine-distractors", "triplets", "videos", "-O", "distractors"),
 }  # fmt: skip
 """In an order in which each finds what it reads."""
-SMALL = (
-    (parts, "PART_VALUES", 40), (runner, "CLAIMS", 80), (runner, "BUCKET_VALUES", 60), (stage_jobs, "PART_ROWS", 100),
-    (one_word, "BUCKET_VALUES", 60), (one_phrase, "BUCKET_VALUES", 60), (neighbors, "CAPTIONS", 30),
-    (neighbors, "FOUND", 100), (concept, "CAPTIONS", 60), (concept, "FOUND", 200), (neighbour_jobs, "QUERIES", 30),
-    (statement_search, "STATEMENTS", 200), (statement_search, "VIDEOS", 60),
-    (neighbour_jobs, "KEYS", 40), (neighbour_jobs, "PROBING", 30), (given, "SLICES", 1), (files, "SLICE", 50),
-    (similarities, "CHUNK", 64), (entries, "SLICE", 60), (import_videos, "PART_ROWS", 60),
-    (embed_source, "VIDEOS_PER_PART", 60), (embed_source, "TEXTS_PER_PART", 60), (asked, "ROWS", 60),
-    (score, "ROWS", 60), (lookup, "BUCKET", 60), (describe_videos, "ROWS", 12), (frame_scores, "ROWS", 60),
-    (distractors, "BUCKET_VALUES", 400), (distractors, "ROWS", 400), (judgments, "BUCKET", 60),
-    (repeated, "_BUCKET", 60),
-)  # fmt: skip
-"""What makes many jobs of few rows; the process that hands them out alone reads it."""
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
 OUTLIVES_S = 30.0
 AT_WORK = ("spawn_main", "ray::cvr")

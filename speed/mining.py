@@ -3,7 +3,6 @@
     python speed/mining.py                                        # a few minutes
     python speed/mining.py one-word --sizes 200000 1000000 5000000 10000000
     python speed/mining.py neighbors --neighbors 100000 --vectors vectors.npy
-    python speed/mining.py concepts                               # what speed/concepts.py measures
 
 one-word: a corpus of any size is copies of 200,000 real captions, each copy with words of its own, so the pairs per
 caption are the same at every size. The baseline is a dictionary of blanked captions. Both start from the captions as
@@ -15,7 +14,6 @@ products round; where it takes another neighbour, that one's similarity must be 
 
 import argparse
 import gc
-import importlib.util
 import json
 import os
 import string
@@ -211,24 +209,12 @@ def caption_vectors(options: argparse.Namespace) -> np.ndarray:
     return vectors_ND
 
 
-def concepts(options: argparse.Namespace, folder: Path) -> None:
-    """Run the measurement of concept extraction, which stands in a file of its own."""
-    file = Path(__file__).with_name("concepts.py")
-    if not file.exists():
-        print("concepts: speed/concepts.py is not there")
-        return
-    spec = importlib.util.spec_from_file_location("concepts", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.measure(options.captions)
-
-
-SECTIONS = {"one-word": one_word, "neighbors": neighbors, "concepts": concepts}
+SECTIONS = {"one-word": one_word, "neighbors": neighbors}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}; default: the first two")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}; default: both")
     parser.add_argument("--captions", type=Path, default=CAPTIONS, help="Parquet file with a column `name`")
     parser.add_argument("--sizes", type=int, nargs="+", default=[200_000, 1_000_000])
     parser.add_argument("--neighbors", type=int, default=20_000, help="captions of the neighbours")
@@ -246,7 +232,7 @@ def main() -> None:
         print(f"speed/mining.py: no captions at {options.captions}; name a file with --captions")
         return
     print_machine()
-    for name in options.sections or list(SECTIONS)[:2]:
+    for name in options.sections or SECTIONS:
         with tempfile.TemporaryDirectory() as folder:
             SECTIONS[name](options, Path(folder))
 

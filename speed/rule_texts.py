@@ -122,19 +122,23 @@ def distinct_2(texts: Sequence[str], articles: bool) -> float:
 
 
 def distinct(options: argparse.Namespace) -> None:
-    """Print distinct-2 of all texts and of hundreds (the mean of twelve), as it falls with their number."""
+    """Print distinct-2 of hundreds of texts (their mean) and of all, as it falls with their number."""
     path = real_captions.DATA / "webvid_covr" / real_captions.HUMAN
     pairs = pa.Table.from_pylist(published(path))
     texts = {"people": [line["edit"] for line in real_captions.lines_of(path)]}
-    for name, asked in (("ours", {}), ("style=covr", {"options": ("style=covr",)})):
-        made = Generator(Config(prompt="short", backend="rules", seed=1, **asked)).texts_for(pairs).to_pylist()
+    for name, style, asked in (
+        *((f"ours, {style}", style, {}) for style in STYLES),
+        ("style=covr", "short", {"options": ("style=covr",)}),
+    ):
+        made = Generator(Config(prompt=style, backend="rules", seed=1, **asked)).texts_for(pairs).to_pylist()
         texts[name] = [row["modification"] for row in made if row["status"] == "ok"]
     for name, said in texts.items():
-        hundreds = [said[start::13][:EACH] for start in range(12)]
+        step = max(1, len(said) // EACH)
+        hundreds = [said[start::step][:EACH] for start in range(step)]
         for articles in (True, False):
             mean = sum(distinct_2(some, articles) for some in hundreds) / len(hundreds)
-            about = f"{distinct_2(said, articles):.3f} of {len(said)}"
-            print(f"{name:<10} {'with' if articles else 'without'} articles: {mean:.3f} of a hundred texts, {about}")
+            told = f"{'with' if articles else 'without'} articles: {mean:.3f} of {len(hundreds[0])} texts"
+            print(f"{name:<12} {told}, {distinct_2(said, articles):.3f} of {len(said)}")
 
 
 def main() -> None:

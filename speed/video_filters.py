@@ -23,12 +23,28 @@ import cli
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.media.clip import Clip
 from cvr_data.media.video import read_frames, read_frames_and_note, write_mp4
-from tests.labelled_clips import KINDS, precision_and_recall, subtitled, write_labelled_clips
+from cvr_data.videos.filters.aesthetic import Config as Look
+from tests.labelled_clips import (
+    KINDS,
+    bright,
+    cropped,
+    dark,
+    noisy,
+    precision_and_recall,
+    subtitled,
+    write_labelled_clips,
+)
 
 FILTERS = (
     "size:low=64", "duration:low=2", "black", "brightness", "blur", "still", "shaky", "watermark", "near-duplicate",
 )  # fmt: skip
 COMPARING = ("watermark", "near-duplicate")
+SPOILT = {"bright": bright, "noisy": noisy, "cropped": cropped, "dark": dark}
+"""What makes a clip ugly."""
+SAME_FILMS = ("jeep", "porsche", "gpu", "rabbit", "surfer")
+"""Edits of films that are asked about."""
+LOOK = 0.5
+"""Neither of the two texts."""
 PIECE, SIDE = 30, 256
 Labels = dict[str, frozenset[str]]
 
@@ -79,6 +95,61 @@ def judged_text(folder: Path, shared: Path) -> None:
     run("filter-videos", folder.parent / "text-videos", "-f", "burnt-in-text", "--out", folder.parent / "text-out")
     dropped = dropped_ids(folder.parent / "text-out")
     told_line("burnt-in-text", dropped, {name for name in names if name.startswith("subtitled")})
+
+
+def judged_look(home: Path, shared: Path) -> None:
+    """Print precision and recall of `aesthetic` on pieces of films and spoilt copies of them, by the packaged encoders.
+
+    Heads are fitted to other clips: to what these show, and to that with the filter's own two texts before it.
+    """
+    films = [(name, clip, rate) for name, clip, rate in real_pieces(shared)]
+    rows = csv.DictReader((shared / "fatezero_covr" / "videos.csv").open(encoding="utf-8"))
+    edits = [row for row in rows if not row["videoid"].startswith(SAME_FILMS)]
+    clips = [read_frames(Clip(shared / "fatezero_covr/videos" / f"{row['videoid']}.mp4"), 8, "first") for row in edits]
+    write_spoilt(home / "films", [(name, f"clip {name}", clip, rate) for name, clip, rate in films], said=False)
+    run("import", "folder", home / "films", "--out", home / "films-videos")
+    run("embed", home / "films-videos", "--out", home / "films-embeddings")
+    for said in (False, True):
+        taught = home / f"taught-{said}"
+        learned = [(row["videoid"], row["name"], clip, 4) for row, clip in zip(edits, clips, strict=True)]
+        write_spoilt(taught, learned, said=said)
+        run("import", "folder", taught, "--out", f"{taught}-videos")
+        run("embed", f"{taught}-videos", "--out", f"{taught}-embeddings")
+        run("split", f"{taught}-videos", "--out", f"{taught}-split", "--embeddings", f"{taught}-embeddings")
+        run("fit-heads", f"{taught}-embeddings", "--videos", f"{taught}-split")
+        run("fit-heads", home / "films-embeddings", "--from", f"{taught}-embeddings", "--overwrite")
+        out = home / f"looked-{said}"
+        given = ("--embeddings", home / "films-embeddings", "--measures", home / "films-measures", "--out", out)
+        run("filter-videos", home / "films-videos", "-f", f"aesthetic:low={LOOK}", *given)
+        told_look("aesthetic, taught" if said else "aesthetic", out)
+
+
+def told_look(name: str, out: Path) -> None:
+    """Print a line for all faults and one for each, and how the values of good and of spoilt clips lie."""
+    found = open_artifact(out)
+    values = {row["video_id"]: row["aesthetic"] for row in [*found.read().to_pylist(), *found.dropped().to_pylist()]}
+    dropped, clean = dropped_ids(out), {video_id for video_id in values if video_id.startswith("clean")}
+    told_line(name, dropped, values.keys() - clean)
+    for fault in SPOILT:
+        wanted = {video_id for video_id in values if video_id.startswith(fault)}
+        told_line(f"  {fault}", dropped & (wanted | clean), wanted)
+    for kind, ids in (("clean", clean), ("spoilt", values.keys() - clean)):
+        counts = np.histogram([values[each] for each in ids], np.linspace(0, 1, 11))[0]
+        print(f"    {kind:<8} of 0.0 to 1.0 by tenths: {' '.join(map(str, counts))}", flush=True)
+
+
+def write_spoilt(folder: Path, clips: list[tuple[str, str, np.ndarray, int]], said: bool) -> None:
+    """Write each clip as it is and once for each fault; the captions may say whether it is good."""
+    folder.mkdir(parents=True)
+    generator, captions = np.random.default_rng(0), []
+    for name, caption, frames, rate in clips:
+        for fault, spoil in {"clean": None, **SPOILT}.items():
+            clip = frames if spoil is None else spoil(frames, generator)
+            write_mp4(folder / f"{fault}-{name}.mp4", np.ascontiguousarray(clip), fps=rate)
+            look = (Look().good if spoil is None else Look().bad) if said else ""
+            captions.append((f"{fault}-{name}.mp4", f"{look} {caption}".strip()))
+    with (folder / "captions.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("file", "caption"), *captions])
 
 
 def dropped_ids(folder: Path) -> set[str]:
@@ -143,6 +214,7 @@ def main() -> None:
             judged(home / "real", write_real_clips(home / "real", asked.real, False), frozenset({"duration"}))
             if find_spec("rapidocr") is not None:
                 judged_text(home / "text", asked.real)
+            judged_look(home / "look", asked.real)
             print("edited clips of eight frames: ", end="")
             judged(
                 home / "edited", write_real_clips(home / "edited", asked.real, True), frozenset({"duration", "shaky"})

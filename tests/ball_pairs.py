@@ -2,11 +2,8 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
-from cvr_data.tables import PAIRS, pair_id
+from cvr_data.tables import PAIRS
+from tests.dataset_folders import mined_pair, write_artifact
 
 COLOURS = ("blue", "green", "black", "white", "pink", "grey")
 
@@ -17,14 +14,5 @@ def write_ball_pairs(folder: Path, count: int) -> Path:
     for number in range(count):
         after = COLOURS[number % len(COLOURS)]
         captions = (f"a red ball {number} bounces on a beach", f"a {after} ball {number} bounces on a beach")
-        videos = (f"r{number}", f"t{number}")
-        rows.append(
-            {
-                "pair_id": pair_id(*videos, *captions), "reference_id": videos[0], "target_id": videos[1],
-                "reference_caption": captions[0], "target_caption": captions[1], "strategy": "one-word",
-                "changes": [{"kind": "static", "slot": "attribute", "before": "red", "after": after}],
-            }
-        )  # fmt: skip
-    with ArtifactWriter(folder, stage="mine-pairs") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows, schema=PAIRS), PAIRS, "test"))
-        return writer.finish().path
+        rows.append(mined_pair((f"r{number}", f"t{number}"), captions))
+    return write_artifact(folder, "mine-pairs", rows, PAIRS)

@@ -28,18 +28,30 @@ class Outcome:
     err: str
 
 
-@pytest.fixture
-def cvr(capsys):
-    """Run a command line in this process, as the shell would: `cvr("list", "models")`."""
-    import cli
+class CommandLine:
+    """Runs a command line in this process, as the shell would: `cvr("list", "models")`."""
 
-    def run(*words: str | Path) -> Outcome:
-        capsys.readouterr()
+    def __init__(self, capsys: pytest.CaptureFixture[str]):
+        self.capsys = capsys
+
+    def __call__(self, *words: str | Path) -> Outcome:
+        import cli
+
+        self.capsys.readouterr()
         code = cli.run([str(word) for word in words])
-        printed = capsys.readouterr()
+        printed = self.capsys.readouterr()
         return Outcome(code, printed.out, printed.err)
 
-    return run
+    def done(self, *words: str | Path) -> Outcome:
+        """Run a command that must work."""
+        outcome = self(*words)
+        assert outcome.code == 0, outcome
+        return outcome
+
+
+@pytest.fixture
+def cvr(capsys) -> CommandLine:
+    return CommandLine(capsys)
 
 
 @pytest.fixture

@@ -10,17 +10,16 @@ with EmbeddingServer(key="secret") as server:
 import base64
 import io
 import json
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from tests.native_embedders import grey_embedding
+from tests.serving import QuietHandler, Serving
 
 
 @dataclass(frozen=True)
@@ -32,31 +31,19 @@ class Reply:
     body: str = '{"error": {"message": "told to fail"}}'
 
 
-class EmbeddingServer:
+class EmbeddingServer(Serving):
     """The server and what it was asked."""
 
     def __init__(self, key: str = ""):
+        super().__init__(EmbeddingHandler)
+        self.url += "/v1"
         self.key = key
         self.refuses: Callable[[list[float], str], bool] = lambda greys, text: False
         self.faults: list[Reply] = []
         self.bodies: list[dict[str, Any]] = []
         self.times: list[float] = []
         self.secrets: list[str | None] = []
-        self.active = self.most_active = 0
         self.pause_s = 0.0
-        self.lock = threading.Lock()
-        handler = type("Handler", (EmbeddingHandler,), {"state": self})
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}/v1"
-
-    def __enter__(self) -> "EmbeddingServer":
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.shutdown()
-        self.http.server_close()
 
 
 def pieces_of(body: dict[str, Any]) -> tuple[list[bytes], str]:
@@ -77,15 +64,11 @@ def pieces_of(body: dict[str, Any]) -> tuple[list[bytes], str]:
     return [base64.b64decode(address) for address in addresses], texts[-1] if texts else ""
 
 
-class EmbeddingHandler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class EmbeddingHandler(QuietHandler):
     state: EmbeddingServer
 
-    def log_message(self, *_: Any) -> None:
-        """Say nothing on stderr."""
-
     def do_GET(self) -> None:
-        self.send(401, "{}") if self.is_stranger() else self.send(200, '{"data": []}')
+        self.send(401, b"{}") if self.is_stranger() else self.send(200, b'{"data": []}')
 
     def do_POST(self) -> None:
         state = self.state
@@ -93,17 +76,12 @@ class EmbeddingHandler(BaseHTTPRequestHandler):
         with state.lock:
             state.times.append(time.monotonic())
             state.secrets.append(self.headers.get("Authorization"))
-            state.active += 1
-            state.most_active = max(state.most_active, state.active)
             fault = state.faults.pop(0) if state.faults else None
             if fault is None:
                 state.bodies.append(body)
-        try:
+        with state.counted():
             time.sleep(state.pause_s)
             self.reply(body, fault)
-        finally:
-            with state.lock:
-                state.active -= 1
 
     def is_stranger(self) -> bool:
         return bool(self.state.key) and self.headers.get("Authorization") != f"Bearer {self.state.key}"
@@ -112,21 +90,13 @@ class EmbeddingHandler(BaseHTTPRequestHandler):
         pictures, text = pieces_of(body)
         greys = [float(np.asarray(Image.open(io.BytesIO(picture))).mean()) for picture in pictures]
         if self.is_stranger():
-            self.send(401, '{"error": {"message": "no such key"}}')
+            self.send(401, b'{"error": {"message": "no such key"}}')
         elif fault is not None:
-            self.send(fault.status, fault.body, fault.headers)
+            self.send(fault.status, fault.body.encode(), fault.headers)
         elif self.state.refuses(greys, text):
-            self.send(400, '{"error": {"message": "this item is not allowed"}}')
+            self.send(400, b'{"error": {"message": "this item is not allowed"}}')
         else:
             first, last = (greys[0], greys[-1]) if greys else (0.0, 0.0)
             row = grey_embedding(first, last, text)
             data = [{"object": "embedding", "index": 0, "embedding": row}]
-            self.send(200, json.dumps({"data": data, "usage": {"total_tokens": 10 + len(pictures)}}))
-
-    def send(self, status: int, text: str, headers: dict[str, str] | None = None) -> None:
-        body = text.encode()
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+            self.send(200, json.dumps({"data": data, "usage": {"total_tokens": 10 + len(pictures)}}).encode())

@@ -4,13 +4,10 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-import pyarrow as pa
-
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 
 def embed_videos(folder: Path, annotations: Path, *, dim: int = 16) -> Path:
@@ -23,8 +20,6 @@ def embed_videos(folder: Path, annotations: Path, *, dim: int = 16) -> Path:
 def embed_ids(folder: Path, video_ids: Iterable[str], *, dim: int = 16) -> Path:
     """Write `folder`/emb for these videos, and return it."""
     rows = [{"video_id": name, "captions": [f"video {name}"], "source": "test"} for name in sorted(video_ids)]
-    with ArtifactWriter(folder / "videos", stage="import-test") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "videos"))
-        writer.finish()
+    write_artifact(folder / "videos", "import-test", rows, VIDEOS)
     embed(folder / "videos", "hash", ENCODERS.get("hash").Config(dim=dim, frames=2), folder / "emb")
     return folder / "emb"

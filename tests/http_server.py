@@ -7,14 +7,12 @@ with FileServer() as server:
 """
 
 import hashlib
-import socket
-import struct
-import threading
 import time
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.serving import QuietHandler, Serving
 
 
 @dataclass(frozen=True)
@@ -58,28 +56,15 @@ class Page:
         return f'"{hashlib.md5(self.body, usedforsecurity=False).hexdigest()}"'
 
 
-class FileServer:
+class FileServer(Serving):
     """The server and the log of its requests: (time, path, Range header)."""
 
     def __init__(self) -> None:
+        super().__init__(FileHandler)
         self.pages: dict[str, Page] = {}
         self.log: list[tuple[float, str, str | None]] = []
         self.secrets: list[tuple[str, str | None]] = []
         """(host, Authorization header) of each request."""
-        self.active = self.most_active = 0
-        self.lock = threading.Lock()
-        handler = type("Handler", (FileHandler,), {"server_state": self})
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-
-    def __enter__(self) -> "FileServer":
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.shutdown()
-        self.http.server_close()
 
     def put(self, path: str, body: bytes, **settings: Any) -> str:
         """Serve a body at a path and return its address."""
@@ -95,40 +80,27 @@ class FileServer:
         return [path for _, path, _ in self.log]
 
 
-class FileHandler(BaseHTTPRequestHandler):
-    """Answers from the state; keeps connections alive, as real servers do."""
-
-    protocol_version = "HTTP/1.1"
-    server_state: FileServer
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing on stderr."""
+class FileHandler(QuietHandler):
+    state: FileServer
 
     def do_GET(self) -> None:
-        state = self.server_state
+        state = self.state
         path = unquote(urlsplit(self.path).path)
         with state.lock:
             state.log.append((time.monotonic(), path, self.headers.get("Range")))
             state.secrets.append((self.headers["Host"].partition(":")[0], self.headers.get("Authorization")))
-            state.active += 1
-            state.most_active = max(state.most_active, state.active)
             page = state.pages.get(path)
             fault = page.faults.pop(0) if page and page.faults else None
         try:
-            self.answer(page, fault)
+            with state.counted():
+                self.answer(page, fault)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
-        finally:
-            with state.lock:
-                state.active -= 1
 
     def answer(self, page: Page | None, fault: Status | Reset | Truncate | None) -> None:
         if page is None or isinstance(fault, Status):
             code, headers = (404, {}) if not isinstance(fault, Status) else (fault.code, fault.headers)
-            self.send_response(code)
-            for name, value in {"Content-Length": "0", **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
+            self.send(code, b"", headers)
             return
         start, stop = self.span_of(page)
         body = page.body[start:stop]
@@ -143,9 +115,8 @@ class FileHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.send_body(body if fault is None else body[: fault.after], page.pause_s)
         if isinstance(fault, Reset):
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             time.sleep(0.05)  # a reset makes the peer's kernel forget what it has not read yet
-            self.connection.close()
+            self.reset()
         self.close_connection = fault is not None
 
     def span_of(self, page: Page) -> tuple[int, int]:

@@ -14,17 +14,15 @@ import contextlib
 import hashlib
 import json
 import re
-import socket
-import struct
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
+
+from tests.serving import QuietHandler, Serving
 
 TOKEN = "hf_loopback_secret_token"
 API = re.compile(r"/api/(datasets|models)/(?P<id>[^/]+/[^/]+)(?:/(?P<rest>.*))?$")
@@ -71,10 +69,11 @@ class Repo:
         return None
 
 
-class HubServer:
+class HubServer(Serving):
     """The server, its repositories and blobs; `requests` is the log of (method, path)."""
 
     def __init__(self) -> None:
+        super().__init__(HubHandler)
         self.repos: dict[str, Repo] = {}
         self.blobs: dict[str, bytes] = {}
         self.requests: list[tuple[str, str]] = []
@@ -86,18 +85,6 @@ class HubServer:
         """Told the number of each request before it is looked at."""
         self.uploads: list[str] = []
         """sha256 of every large file that was stored, in order."""
-        self.lock = threading.RLock()
-        handler = type("Handler", (HubHandler,), {"hub": self})
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
-
-    def __enter__(self) -> "HubServer":
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.http.shutdown()
-        self.http.server_close()
 
     def environment(self, home: Path, token: str = TOKEN) -> dict[str, str]:
         """Return the variables that point huggingface_hub and datasets at this server, with caches under `home`."""
@@ -115,14 +102,10 @@ class HubServer:
         self.failures.extend(statuses)
 
 
-class HubHandler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class HubHandler(QuietHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
-    hub: HubServer
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing on stderr."""
+    state: HubServer
 
     def handle(self) -> None:
         with contextlib.suppress(ConnectionResetError):  # a client that was killed between two requests
@@ -146,12 +129,12 @@ class HubHandler(BaseHTTPRequestHandler):
     def route(self) -> None:
         path = unquote(urlsplit(self.path).path)
         size = int(self.headers.get("Content-Length") or 0)
-        with self.hub.lock:
-            number = len(self.hub.requests)
-            self.hub.requests.append((self.command, path))
-        if self.hub.watch is not None:
-            self.hub.watch(number)
-        fault = self.hub.faults.pop(number, None)
+        with self.state.lock:
+            number = len(self.state.requests)
+            self.state.requests.append((self.command, path))
+        if self.state.watch is not None:
+            self.state.watch(number)
+        fault = self.state.faults.pop(number, None)
         if fault is not None and fault.kind == "reset":
             self.rfile.read(size // 2)
             self.reset()
@@ -166,20 +149,14 @@ class HubHandler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError):  # a client that was killed
             self.close_connection = True
 
-    def reset(self) -> None:
-        """Break the connection as a crashed peer or a router does."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
-        self.close_connection = True
-
     def respond(self, path: str, fault: Fault | None) -> None:
-        with self.hub.lock:
+        with self.state.lock:
             if fault is not None:
                 self.answer({"error": "told to fail"}, fault.status, headers=fault.headers)
-            elif self.hub.failures:
-                self.answer({"error": "told to fail"}, self.hub.failures.pop(0))
-            elif path.startswith("/upload/") and self.hub.upload_failures:
-                self.answer({"error": "told to fail"}, self.hub.upload_failures.pop(0))
+            elif self.state.failures:
+                self.answer({"error": "told to fail"}, self.state.failures.pop(0))
+            elif path.startswith("/upload/") and self.state.upload_failures:
+                self.answer({"error": "told to fail"}, self.state.upload_failures.pop(0))
             elif path.startswith("/upload/"):
                 self.store(path.rsplit("/", 1)[1])
             elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -202,40 +179,32 @@ class HubHandler(BaseHTTPRequestHandler):
             self.reset()
             return
         body = value if isinstance(value, bytes) else json.dumps(value).encode()
-        self.send_response(status)
-        for name, text in {"Content-Length": str(len(body)), **(headers or {})}.items():
-            self.send_header(name, text)
-        if code:
-            self.send_header("X-Error-Code", code)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-        self.wfile.flush()
+        self.send(status, body, {**(headers or {}), **({"X-Error-Code": code} if code else {})})
 
     def create(self) -> None:
         wanted = json.loads(self.body)
         name = f"{wanted.get('organization') or 'user'}/{wanted['name']}"
-        answer = {"url": f"{self.hub.url}/datasets/{name}", "id": name}
-        if name in self.hub.repos:
+        answer = {"url": f"{self.state.url}/datasets/{name}", "id": name}
+        if name in self.state.repos:
             self.answer({**answer, "error": "You already created this repo"}, 409)
             return
-        self.hub.repos[name] = Repo(private=bool(wanted.get("private") or wanted.get("visibility") == "private"))
-        self.hub.repos[name].commit({}, "initial commit")
+        self.state.repos[name] = Repo(private=bool(wanted.get("private") or wanted.get("visibility") == "private"))
+        self.state.repos[name].commit({}, "initial commit")
         self.answer(answer)
 
     def store(self, sha: str) -> None:
         if hashlib.sha256(self.body).hexdigest() != sha:
             self.answer({"error": "The bytes do not have the announced sha256"}, 400)
             return
-        self.hub.blobs[sha] = self.body
-        self.hub.uploads.append(sha)
+        self.state.blobs[sha] = self.body
+        self.state.uploads.append(sha)
         self.answer({})
 
     def lfs_batch(self) -> None:
         objects = []
         for item in json.loads(self.body)["objects"]:
-            upload = {"upload": {"href": f"{self.hub.url}/upload/{item['oid']}", "header": {}}}
-            objects.append({**item, **({} if item["oid"] in self.hub.blobs else {"actions": upload})})
+            upload = {"upload": {"href": f"{self.state.url}/upload/{item['oid']}", "header": {}}}
+            objects.append({**item, **({} if item["oid"] in self.state.blobs else {"actions": upload})})
         headers = {"Content-Type": "application/vnd.git-lfs+json"}
         self.answer({"transfer": "basic", "objects": objects}, headers=headers)
 
@@ -247,7 +216,7 @@ class HubHandler(BaseHTTPRequestHandler):
         if path not in files:
             self.answer({"error": "Entry not found"}, 404, "EntryNotFound", {"X-Repo-Commit": oid})
             return
-        content, status = self.hub.blobs[files[path]], 200
+        content, status = self.state.blobs[files[path]], 200
         headers = {"ETag": f'"{files[path]}"', "X-Repo-Commit": oid, "Accept-Ranges": "bytes"}
         if match := re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or ""):
             start, stop = int(match[1]), min(int(match[2] or len(content) - 1), len(content) - 1)
@@ -257,10 +226,10 @@ class HubHandler(BaseHTTPRequestHandler):
 
     def found(self, repo_id: str, revision: str) -> tuple[str, dict[str, str]] | None:
         """Return (commit id, files), or answer 404 and return None."""
-        if repo_id not in self.hub.repos:
+        if repo_id not in self.state.repos:
             self.answer({"error": "Repository not found"}, 404, "RepoNotFound")
             return None
-        found = self.hub.repos[repo_id].at(revision)
+        found = self.state.repos[repo_id].at(revision)
         if found is None:
             self.answer({"error": "Revision not found"}, 404, "RevisionNotFound")
         return found
@@ -275,7 +244,7 @@ class HubHandler(BaseHTTPRequestHandler):
         if found is None:
             return
         oid, files = found
-        repo = self.hub.repos[repo_id]
+        repo = self.state.repos[repo_id]
         if action == "preupload":
             self.preupload(files)
         elif action == "commit":
@@ -301,12 +270,12 @@ class HubHandler(BaseHTTPRequestHandler):
 
     def card(self, files: dict[str, str]) -> dict[str, Any]:
         """Return what the front of README.md says."""
-        parts = self.hub.blobs[files["README.md"]].decode().split("---\n") if "README.md" in files else []
+        parts = self.state.blobs[files["README.md"]].decode().split("---\n") if "README.md" in files else []
         return {"cardData": yaml.safe_load(parts[1])} if len(parts) > 2 else {}
 
     def branch(self, repo_id: str, name: str) -> None:
         """Make a branch from a revision, or remove it."""
-        repo = self.hub.repos[repo_id]
+        repo = self.state.repos[repo_id]
         if self.command == "DELETE":
             removed = repo.branches.pop(name, None)
             self.answer(*(({},) if removed else ({"error": "No such branch"}, 404, "RevisionNotFound")))
@@ -339,13 +308,13 @@ class HubHandler(BaseHTTPRequestHandler):
                 if value.get("parentCommit") not in (None, head):
                     self.answer({"error": "A commit has happened since."}, 412)
                     return
-            elif kind == "lfsFile" and value["oid"] not in self.hub.blobs:
+            elif kind == "lfsFile" and value["oid"] not in self.state.blobs:
                 self.answer({"error": f"{value['path']} points to a large file that is not stored"}, 400)
                 return
             elif kind == "file":
                 content = base64.b64decode(value["content"])
                 sha = hashlib.sha256(content).hexdigest()
-                self.hub.blobs[sha], files[value["path"]] = content, sha
+                self.state.blobs[sha], files[value["path"]] = content, sha
             elif kind == "lfsFile":
                 files[value["path"]] = value["oid"]
             elif kind == "deletedFile":
@@ -353,13 +322,13 @@ class HubHandler(BaseHTTPRequestHandler):
             elif kind == "deletedFolder":
                 files = {path: sha for path, sha in files.items() if not path.startswith(value["path"])}
         oid = repo.commit(files, title, branch)
-        url = f"{self.hub.url}/datasets/{repo_id}/commit/{oid}"
+        url = f"{self.state.url}/datasets/{repo_id}/commit/{oid}"
         self.answer({"success": True, "commitOid": oid, "commitUrl": url})
 
     def entry(self, files: dict[str, str], path: str) -> dict[str, Any]:
         if path not in files:
             return {"type": "directory", "path": path, "oid": "0" * 40, "size": 0}
-        content = self.hub.blobs[files[path]]
+        content = self.state.blobs[files[path]]
         entry = {"type": "file", "path": path, "oid": files[path], "size": len(content)}
         if is_text(path):
             return {**entry, "oid": hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()}

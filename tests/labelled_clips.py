@@ -80,6 +80,21 @@ def bright(clip: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return (255 - (255 - clip) * (generator.uniform(9, 15) / (255 - clip.mean()))).astype(np.uint8)
 
 
+def noisy(clip: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Filmed in hardly any light, and brightened."""
+    return np.clip(clip + generator.normal(scale=generator.uniform(45, 70), size=clip.shape), 0, 255).astype(np.uint8)
+
+
+def cropped(clip: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """A fifth of each side from a corner, blown up."""
+    height, width = (max(8, size // 5) for size in clip.shape[1:3])
+    top, left = (
+        int(generator.choice([0, size - part])) for size, part in ((clip.shape[1], height), (clip.shape[2], width))
+    )
+    corner = clip[:, top : top + height, left : left + width]
+    return each_frame(lambda frame: frame.resize((clip.shape[2], clip.shape[1]), Image.Resampling.BICUBIC), corner)
+
+
 def black(clip: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Black with noise, for most of it or all."""
     dark_frames = np.clip(generator.normal(8, 3, clip.shape), 0, 255).astype(np.uint8)

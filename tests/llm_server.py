@@ -7,14 +7,13 @@ with LLMServer(faults={"pink": [Fault(status=503)]}) as server:
 
 import json
 import socket
-import struct
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.serving import CUT_OFF, QuietHandler, Serving
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def edit(prompt: str) -> str:
 
 
 @dataclass
-class LLMServer:
+class LLMServer(Serving):
     """Counts what it is asked by the last words of the prompt; `faults` are used up one by one, by a word of it."""
 
     faults: dict[str, list[Fault]] = field(default_factory=dict)
@@ -55,8 +54,6 @@ class LLMServer:
     port: int = 0
 
     def __enter__(self) -> "LLMServer":
-        self.lock = threading.Lock()
-        self.active = self.most_active = 0
         self.times: list[float] = []
         self.bodies: list[dict[str, Any]] = []
         self.asked: Counter[str] = Counter()
@@ -65,20 +62,18 @@ class LLMServer:
 
     def start(self) -> None:
         """Listen, on the port of before if there was one."""
-        handler = type("Handler", (LLMHandler,), {"state": self})
-        self.http = ThreadingHTTPServer(("127.0.0.1", self.port), handler)
-        self.http.daemon_threads = True
+        super().__init__(LLMHandler, self.port)
+        self.url += "/v1"
         self.port = self.http.server_address[1]
         self.connections: set[socket.socket] = set()
-        threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        super().__enter__()
 
     def stop(self) -> None:
         """Stop listening and break what is open, as a killed process does."""
-        self.http.shutdown()
-        self.http.server_close()
+        super().__exit__()
         with self.lock:
             for connection in self.connections:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, CUT_OFF)
                 try:
                     connection.shutdown(socket.SHUT_RDWR)
                 except OSError:
@@ -86,10 +81,6 @@ class LLMServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
 
     def fault_of(self, prompt: str) -> Fault | None:
         last = prompt.rsplit("Video:", 1)[-1]
@@ -99,8 +90,7 @@ class LLMServer:
         return None
 
 
-class LLMHandler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class LLMHandler(QuietHandler):
     state: LLMServer
 
     def setup(self) -> None:
@@ -119,18 +109,15 @@ class LLMHandler(BaseHTTPRequestHandler):
         except (BrokenPipeError, ConnectionResetError, ValueError):
             self.close_connection = True
 
-    def log_message(self, *_: Any) -> None:
-        """Say nothing on stderr."""
-
     def do_GET(self) -> None:
         if self.is_refused():
             return
-        self.send(200, json.dumps({"object": "list", "data": [{"id": "tiny"}]}))
+        self.send(200, b'{"object": "list", "data": [{"id": "tiny"}]}')
 
     def is_refused(self) -> bool:
         given = self.headers.get("Authorization")
         if self.state.key and given != f"Bearer {self.state.key}":
-            self.send(401, json.dumps({"error": {"message": f"Incorrect API key provided: {given}"}}))
+            self.send(401, json.dumps({"error": {"message": f"Incorrect API key provided: {given}"}}).encode())
             return True
         return False
 
@@ -146,17 +133,13 @@ class LLMHandler(BaseHTTPRequestHandler):
             state.times.append(time.monotonic())
             state.bodies.append(body)
             state.asked[prompt.rsplit("Video:", 1)[-1].split("\n")[0].strip()] += 1
-            state.active += 1
-            state.most_active = max(state.most_active, state.active)
             fault = state.fault_of(prompt)
         try:
-            time.sleep(state.pause_s)
-            self.reply(prompt, is_chat, fault or Fault(), body)
+            with state.counted():
+                time.sleep(state.pause_s)
+                self.reply(prompt, is_chat, fault or Fault(), body)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
-        finally:
-            with state.lock:
-                state.active -= 1
 
     def reply(self, prompt: str, is_chat: bool, fault: Fault, asked: Mapping[str, Any]) -> None:
         time.sleep(fault.pause_s)
@@ -171,22 +154,7 @@ class LLMHandler(BaseHTTPRequestHandler):
         usage = {"prompt_tokens": 9, "completion_tokens": 5}
         answer = json.dumps({"choices": [{"index": 0, "finish_reason": "stop", **choice}], "usage": usage})
         if fault.reset:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-            self.close_connection = True
+            self.reset()
             return
-        body = fault.body if fault.body is not None else answer
+        body = (fault.body if fault.body is not None else answer).encode()
         self.send(fault.status, body, fault.headers, cut=len(body) // 2 if fault.truncate else None)
-
-    def send(self, status: int, text: str, headers: Mapping[str, str] | None = None, cut: int | None = None) -> None:
-        body = text.encode()
-        self.send_response(status)
-        for name, value in {
-            "Content-Type": "application/json",
-            "Content-Length": str(len(body)),
-            **(headers or {}),
-        }.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body if cut is None else body[:cut])
-        self.close_connection = cut is not None

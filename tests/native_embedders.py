@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import torch
 
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 from tests.triplet_tables import triplet, triplets
 
 FRAMES, FPS, SIDE = 8, 4, 32
@@ -68,16 +66,10 @@ def write_films(folder: Path) -> Path:
         pixels = np.round(greys[:, None, None, None] + pattern).astype(np.uint8)
         write_mp4(path, np.broadcast_to(pixels, (FRAMES, SIDE, SIDE, 3)), FPS)
         rows.append({"video_id": name, "captions": [name], "source": "films", "path": str(path), "split": "test"})
-    with ArtifactWriter(folder / "videos", stage="import-films") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "films"))
-        writer.finish()
-    return folder / "videos"
+    return write_artifact(folder / "videos", "import-films", rows, VIDEOS)
 
 
 def write_film_triplets(folder: Path, count: int = 3, also: tuple[tuple[str, str, str], ...] = ()) -> Path:
     """Write so many of the three queries, and others, as triplets of the test split."""
     rows = [triplet(*query, split="test") for query in (*QUERIES[:count], *also)]
-    with ArtifactWriter(folder / "triplets", stage="build-triplets", inputs={"videos": folder / "videos"}) as writer:
-        writer.write_part(0, triplets(*rows))
-        writer.finish()
-    return folder / "triplets"
+    return write_artifact(folder / "triplets", "build-triplets", triplets(*rows), videos=folder / "videos")

@@ -20,10 +20,11 @@ from cvr_bench.tasks.task import Query, Task
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.versions import installed_versions
-from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, modification_id, pair_id
+from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, modification_id
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.join import Config
 from cvr_data.videos.corpora import synthetic
+from tests.dataset_folders import mined_pair, write_artifact
 
 SLOTS = ("object", "colour", "texture", "size", "scene", "action", "camera")
 KIND = {"action": "action", "camera": "action"}
@@ -88,17 +89,9 @@ def write_pairs(folder: Path) -> None:
 def pair_row(reference: dict, target: dict, slot: str) -> dict:
     captions = (reference["caption"], target["caption"])
     change = {"kind": KIND.get(slot, "static"), "slot": SLOT.get(slot, slot)}
-    return {
-        "pair_id": pair_id(reference["video_id"], target["video_id"], *captions),
-        "reference_id": reference["video_id"],
-        "target_id": target["video_id"],
-        "reference_caption": captions[0],
-        "target_caption": captions[1],
-        "strategy": "one-word",
-        "changes": [{**change, "before": reference[slot], "after": target[slot]}],
-        "text_similarity": 0.9,
-        "split": reference["split"],
-    }
+    changes = [{**change, "before": reference[slot], "after": target[slot]}]
+    about = {"changes": changes, "text_similarity": 0.9, "split": reference["split"]}
+    return mined_pair((reference["video_id"], target["video_id"]), captions, **about)
 
 
 def write_texts(folder: Path, backend: str) -> Path:
@@ -118,10 +111,7 @@ def write_texts(folder: Path, backend: str) -> Path:
             }
         )
     path = folder / "modifications" / f"short-{backend}"
-    with ArtifactWriter(path, stage="generate-modifications", inputs={"pairs": folder / "pairs"}) as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), MODIFICATIONS, "modifications"))
-        writer.finish()
-    return path
+    return write_artifact(path, "generate-modifications", rows, MODIFICATIONS, pairs=folder / "pairs")
 
 
 def write_results(folder: Path, triplets: Path, models: Sequence[str] = tuple(MODELS)) -> list[Path]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import cli
+from tests.dataset_folders import write_artifact
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = sorted(cli.command_files())
@@ -15,8 +16,7 @@ COMMANDS = sorted(cli.command_files())
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example(cvr, command):
-    outcome = cvr(command, "--help")
-    assert outcome.code == 0
+    outcome = cvr.done(command, "--help")
     example = re.search(r"Example:\s+cvr ([\w-]+)", outcome.out)
     assert example, outcome.out
     assert example.group(1) == command
@@ -116,9 +116,7 @@ def test_verify_and_trace_read_any_folder(cvr, one_line_error, tmp_path):
 
     from cvr_data.core.artifact_writer import ArtifactWriter
 
-    with ArtifactWriter(tmp_path / "in", stage="numbers") as writer:
-        writer.write_part(0, pa.table({"x": [1, 2]}))
-        writer.finish()
+    write_artifact(tmp_path / "in", "numbers", pa.table({"x": [1, 2]}))
     with ArtifactWriter(tmp_path / "out", stage="next", inputs={"numbers": tmp_path / "in"}) as writer:
         writer.write_part(0, pa.table({"x": [1]}), dropped=pa.table({"x": [2], "drop_reason": ["even"]}))
         writer.finish()

@@ -1,6 +1,6 @@
 """What cvr wrote at commit 43be64f is read as it was, or refused in one line that says what makes it again.
 
-tests/old/43be64f.tar.xz has one of each kind of folder and file, tests/old/make.py the commands that wrote them. A
+tests/old/43be64f.tar.xz has one of each kind of folder and file; their manifests tell the commands that wrote them. A
 stage whose VERSION was raised since refuses to go on in such a folder; what reads it reads it.
 """
 
@@ -66,9 +66,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_every_folder_is_whole(cvr):
-    outcome = cvr("verify", *folders())
-    assert outcome.code == 0, outcome.err
-    assert outcome.out.count(", good") == len(folders())
+    assert cvr.done("verify", *folders()).out.count(", good") == len(folders())
 
 
 @pytest.mark.parametrize("folder", folders())
@@ -159,8 +157,7 @@ SMALL = "-o projection=4 -o hidden=4"
 )
 def test_old_data_and_weights_give_the_old_ranks(cvr, model, old_result, options, tmp_path):
     words = f"bench --model {model} --data annotations/old --no-audit {options} --out".split()
-    outcome = cvr(*words, tmp_path)
-    assert outcome.code == 0, outcome.err
+    cvr.done(*words, tmp_path)
     found, before = (pq.read_table(f / "ranks.parquet") for f in (tmp_path / f"{model}-old", Path(old_result)))
     for column in ("query_id", "target_ids", "target_ranks", "rank", "ties", "allowed", "top"):
         assert found.column(column).to_pylist() == before.column(column).to_pylist(), column
@@ -190,7 +187,7 @@ def test_an_unfinished_import_is_kept_and_refused_and_begins_anew_if_told(cvr, o
     words = ["import", "synthetic", "--out", "unfinished/videos", *options.split()]
     assert "use --overwrite or another --out" in one_line_error(*words)
     assert clips and content(Path("unfinished/videos/media")) == clips
-    assert cvr(*words, "--overwrite").code == 0
+    cvr.done(*words, "--overwrite")
     assert open_artifact("unfinished/videos").manifest["rows"] == 12
     assert verify(Path("unfinished/videos")) == []
 

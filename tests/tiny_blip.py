@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 from zlib import crc32
 
 import torch
@@ -169,3 +171,27 @@ def batch(encoder: Encoder, *texts: str, targets: Sequence[str] = (), **extra: S
         extra=extra,
     )
     return training_set.batch(range(len(texts)), encoder)
+
+
+def disturbed(module: ModuleType, features: Encoder, **options: object) -> Any:
+    """Return a model of which no matrix is the identity any more, in evaluation mode."""
+    torch.manual_seed(1)
+    found = module.load(module.Config(**options), features)
+    with torch.no_grad():
+        for parameter in found.module.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    found.module.eval()
+    return found
+
+
+def losses_of(model: Any, triplets: TripletBatch, *, steps: int, lr: float = 1e-2) -> list[float]:
+    """Train on one batch again and again, and return the loss of each step."""
+    optimizer = torch.optim.Adam([each for each in model.module.parameters() if each.requires_grad], lr=lr)
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = model.training_step(triplets)["loss"]
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses

@@ -4,8 +4,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.columns import check_columns
 from cvr_data.tables import TRIPLETS, query_id, triplet_id
+from tests.dataset_folders import table_of
 
 CHANGES = [{"kind": "static", "slot": "attribute", "before": "red", "after": "blue"}]
 
@@ -32,9 +32,4 @@ def triplet(reference_id: str, modification: str, target_id: str, **columns: Any
 def triplets(*rows: tuple[str, str, str] | dict[str, Any]) -> pa.Table:
     """Return a checked table of rows, each a (reference_id, modification, target_id) or a whole row."""
     whole = [row if isinstance(row, dict) else triplet(*row) for row in rows]
-    names = list(dict.fromkeys(name for row in whole for name in row))
-    columns = {}
-    for name in names:
-        kind = TRIPLETS.field(name).type if name in TRIPLETS.names else None
-        columns[name] = pa.array([row.get(name) for row in whole], kind)
-    return check_columns(pa.table(columns), TRIPLETS, "test")
+    return table_of(whole, TRIPLETS)

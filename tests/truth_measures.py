@@ -89,7 +89,7 @@ def _one_slot_pairs(truth: Truth, splits: Iterable[str]) -> set[tuple[str, str]]
     groups: dict[tuple[str, str, Concept], list[str]] = defaultdict(list)
     for video_id, concept in truth.concepts.items():
         for slot in SLOTS if truth.splits[video_id] in wanted else ():
-            blank = _blanked(concept, slot)
+            blank = replace(concept, **{slot: _first_value(slot)})
             groups[truth.splits[video_id], slot, blank].append(video_id)
     return {
         (one, other)
@@ -98,10 +98,6 @@ def _one_slot_pairs(truth: Truth, splits: Iterable[str]) -> set[tuple[str, str]]
         for other in members
         if truth.concepts[one] != truth.concepts[other]
     }
-
-
-def _blanked(concept: Concept, slot: str) -> Concept:
-    return replace(concept, **{slot: _first_value(slot)})
 
 
 @cache
@@ -158,7 +154,12 @@ def text_is_correct(text: str, reference: Concept, target: Concept) -> bool:
     It must ask for the target's value wherever the two differ, ask for nothing the target is not, and take back only
     what the reference has and the target has not. Words that name no concept of the world are ignored.
     """
-    sides = _truth_sides(text)
+    clauses = [_clause_sides(clause) for clause in _CLAUSES.split(folded(text))]
+    sides = _Sides(
+        asked=frozenset().union(*(clause.asked for clause in clauses)),
+        removed=frozenset().union(*(clause.removed for clause in clauses)),
+        old=frozenset().union(*(clause.old for clause in clauses)),
+    )
     differing = reference.differences(target)
     return (
         all((slot, getattr(target, slot)) in sides.asked for slot in differing)
@@ -204,15 +205,6 @@ class _Sides:
     asked: frozenset[tuple[str, str]]
     removed: frozenset[tuple[str, str]]
     old: frozenset[tuple[str, str]]
-
-
-def _truth_sides(text: str) -> _Sides:
-    clauses = [_clause_sides(clause) for clause in _CLAUSES.split(folded(text))]
-    return _Sides(
-        asked=frozenset().union(*(clause.asked for clause in clauses)),
-        removed=frozenset().union(*(clause.removed for clause in clauses)),
-        old=frozenset().union(*(clause.old for clause in clauses)),
-    )
 
 
 def _clause_sides(clause: str) -> _Sides:

@@ -25,7 +25,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
 from cvr_data.modifications.variants import KEEPING, OTHER, Variant, text_variants
 
-STAGE, FOLDER, VERSION = "robustness", "robustness", 2
+STAGE, FOLDER, VERSION = "robustness", "robustness", 3
 RECORD, TABLE = "robustness.json", "robustness.parquet"
 ASKED = 20
 """Texts of other queries that are tried as irrelevant ones."""
@@ -107,7 +107,7 @@ def robustness_record(table: pa.Table, ks: Sequence[int], queries: int) -> dict[
             kinds[kind] = {
                 "queries": len({row["query_id"] for row in of_kind}),
                 "texts": len(of_kind),
-                **_recalls([row["rank"] for row in of_kind], ks),
+                **{f"R@{k}": recall(np.array([row["rank"] for row in of_kind]), k) for k in ks},
                 "keeps_first": 100.0 * float(np.mean([row["keeps_first"] for row in of_kind])),
             }
     keeping: dict[str, list[int]] = {}
@@ -133,10 +133,6 @@ def robustness_record(table: pa.Table, ks: Sequence[int], queries: int) -> dict[
         "kinds": kinds,
         "ignores_text": 100.0 * float(np.mean(ignored)) if ignored else 0.0,
     }
-
-
-def _recalls(ranks: Sequence[int], ks: Sequence[int]) -> dict[str, float]:
-    return {f"R@{k}": recall(np.array(ranks), k) for k in ks}
 
 
 def robustness_lines(name: str, record: Mapping[str, Any]) -> list[str]:

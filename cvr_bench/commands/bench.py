@@ -120,7 +120,8 @@ def bench_command(
         chosen, lacking = choose_data(data, data_options, embeddings, split, machine)
         if len(models) == 1 and (checkpoint or options):
             checkpoint, options = with_checkpoint(models[0], checkpoint, options, machine.root)
-    told = (*train_options, *_logging(log_every, loggers))
+    often = [] if log_every is None else [f"log_every={log_every}"]
+    told = (*train_options, *often, *([f"loggers={','.join(loggers)}"] if loggers else []))
     runs = [
         BenchRun(model=model, options=options, train_options=told, checkpoint=checkpoint, **how) for model in models
     ]
@@ -141,12 +142,6 @@ def _check_asked(models: Sequence[str], seed: int, seeds: int) -> None:
         MODELS.get(model)
     if seed + seeds > SEEDS:
         raise CvrError(f"--seeds {seeds} from --seed {seed} on goes beyond the last seed, {SEEDS - 1}.")
-
-
-def _logging(log_every: int | None, loggers: Sequence[str]) -> list[str]:
-    """The options of training that say what it logs."""
-    often = [] if log_every is None else [f"log_every={log_every}"]
-    return often + ([f"loggers={','.join(loggers)}"] if loggers else [])
 
 
 def _bench_each(

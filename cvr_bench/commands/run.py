@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, NameOf
+from cvr_data.commands.options import FOLDER, NameOf, machine_of_command
 
 
 @click.command()
@@ -24,7 +24,8 @@ def run_command(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bo
     from cvr_data.core.registry import split_options
     from cvr_data.core.secrets_in_text import masked
 
-    loaded = load_recipe(find_recipe(recipe, RECIPE_FOLDERS), split_options(options, recipe))
+    root = machine_of_command().root
+    loaded = load_recipe(find_recipe(recipe, RECIPE_FOLDERS), split_options(options, recipe), root)
     if dry_run:
         for key, text in loaded.about.items():
             click.echo(f"# {key}: {text}")

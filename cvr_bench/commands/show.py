@@ -15,6 +15,7 @@ def show_command(name: str) -> None:
     Example: cvr show one-word
     """
     from cvr_bench.families import family_recipe_files, find_component
+    from cvr_bench.recipes.recipe import recipe_files
     from cvr_data.modifications.prompts import prompt_names, prompt_text
 
     group: Any = click.get_current_context().find_root().command
@@ -22,7 +23,8 @@ def show_command(name: str) -> None:
         click.echo(prompt_text(name))
         return
     if name in family_recipe_files():
-        click.echo(family_recipe_files()[name].read_text(encoding="utf-8").rstrip())
+        files = reversed(recipe_files(family_recipe_files()[name]))
+        click.echo("\n\n".join(file.read_text(encoding="utf-8").rstrip() for file in files))
         return
     for kind, family in find_component(name, instead=group.summaries()):
         click.secho(f"{name} ({kind})", bold=True)

@@ -7,7 +7,13 @@
       - cvr import synthetic --out videos -o train=$clips
       - cvr embed videos --out embeddings
 
-Every command resumes what it finds finished, so a recipe that was stopped is simply run again.
+Every command resumes what it finds finished, so a recipe that was stopped is simply run again. `$root_cirr` is the
+folder of the data set cirr on this machine, where `cvr download` puts it and `cvr bench --data` looks for it.
+
+    base: [webvid-covr]      # what recipes share, of recipes/shared/: variables, steps that come first, what it says
+
+A recipe's own variables and words replace those of its base. A step that is a variable alone is none where that is
+empty.
 """
 
 import contextlib
@@ -25,13 +31,20 @@ from cvr_bench.recipes.slurm import asked_of_slurm
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.command_line import command
 from cvr_data.core.errors import CvrError, did_you_mean
+from cvr_data.core.machine import Machine
 from cvr_data.core.reading import reading
 from cvr_data.core.secrets_in_text import masked
 from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.core.yaml_text import read_yaml
 
 TIMINGS = "timings.json"
-FIELDS = {"name", "summary", "variables", "steps", "slurm"}
+FIELDS = {"name", "summary", "base", "variables", "steps", "slurm"}
+SHARED = Path(__file__).parent / "shared"
+HERE = Machine()
+"""Where nothing is said of this machine."""
+ROOT = "root_"
+"""How a variable begins that is the folder of a data set."""
+NO_STEPS = "a recipe needs a list of `steps`, each a command line such as `cvr import ...`."
 ABOUT = ("published", "needs", "machine", "verified", "differs")
 """What a recipe of a paper's row says of itself: the numbers and where they stand, the files it needs, what disk,
 memory and time it takes, what was checked here and what was not, and what differs from the original."""
@@ -83,27 +96,55 @@ def built_in_recipes(folders: Sequence[Path]) -> dict[str, Path]:
     return {found.stem.replace("_", "-"): found for folder in folders for found in sorted(folder.glob("*.yaml"))}
 
 
-def load_recipe(path: Path, variables: Mapping[str, str] | None = None) -> Recipe:
+def recipe_variables(path: Path) -> dict[str, str]:
+    """Return the variables of a recipe with their defaults, those of its base first. Raises CvrError: it is none."""
+    return {str(key): str(value) for key, value in _with_base(path)["variables"].items()}
+
+
+def recipe_files(path: Path) -> list[Path]:
+    """Return the files of what a recipe is based on, and its own. Raises CvrError: there is no such base."""
+    names = _read_yaml(path).get("base") or []
+    known = built_in_recipes([SHARED])
+    if not isinstance(names, list) or any(name not in known for name in names):
+        raise CvrError(f"{path}: base should be a list of {', '.join(known)}, got {names!r}.")
+    return [*dict.fromkeys(file for name in names for file in recipe_files(known[name])), path]
+
+
+class _Values(dict[str, str]):
+    """Variables as they are given, and the folder of any data set."""
+
+    def __init__(self, root: Callable[[str], Path]):
+        super().__init__()
+        self.root = root
+
+    def __missing__(self, key: str) -> str:
+        if not key.startswith(ROOT):
+            raise KeyError(key)
+        return str(self.root(key.removeprefix(ROOT).replace("_", "-")))
+
+
+def load_recipe(
+    path: Path, variables: Mapping[str, str] | None = None, root: Callable[[str], Path] = HERE.root
+) -> Recipe:
     """Return the recipe of a file, its `$variables` replaced by their defaults or by `variables`.
 
-    A default may be made of variables above it, and moves with them.
+    A default may be made of variables above it, and moves with them; `root` gives the folders of data sets.
 
     Raises:
         CvrError: the file is no recipe, or a variable is unknown.
     """
-    content = _read_yaml(path)
-    with reading(path, "a recipe"):
-        defaults = {str(key): str(value) for key, value in (content.get("variables") or {}).items()}
+    content, defaults = _with_base(path), recipe_variables(path)
     for key in variables or {}:
         if key not in defaults:
             raise CvrError(f"{path}: unknown variable {key!r}. {did_you_mean(key, defaults)}")
-    values: dict[str, str] = {}
+    values = _Values(root)
     for key, default in defaults.items():
         given = (variables or {}).get(key)
         values[key] = _default(default, values, f"{path}: variable {key}") if given is None else given
     steps = tuple(
-        _recipe_step(line, values, defaults, f"{path}: step {number}")
+        step
         for number, line in enumerate(content["steps"], 1)
+        if (step := _recipe_step(line, values, defaults, f"{path}: step {number}"))
     )
     about = {key: " ".join(str(content[key]).split()) for key in ABOUT if key in content}
     asks = asked_of_slurm(content.get("slurm") or {}, str(path))
@@ -158,18 +199,34 @@ def run_recipe_here(recipe: Recipe, folder: Path) -> list[Timing]:
     """Run the steps of a recipe with the `cvr` that is running, saying on stderr which one is at work."""
     context = click.get_current_context()
     group: Any = context.find_root().command
-    return run_recipe(
-        recipe,
-        lambda arguments: group.main(args=arguments, prog_name="cvr", standalone_mode=False, parent=context),
-        folder,
-        lambda line: click.echo(line, err=True),
-    )
+
+    def run(arguments: list[str]) -> None:
+        code = group.main(args=arguments, prog_name="cvr", standalone_mode=False, parent=context)
+        if isinstance(code, int) and code:  # such as a download of which something may come with another run
+            raise CvrError(
+                f"That step ended with {code}, as it says above; run the recipe again, and it goes on there."
+            )
+
+    return run_recipe(recipe, run, folder, lambda line: click.echo(line, err=True))
+
+
+def _with_base(path: Path) -> dict[str, Any]:
+    """What a recipe says, and its base where it says nothing; steps of the base come first."""
+    whole: dict[str, Any] = {"variables": {}, "steps": []}
+    for file in recipe_files(path):
+        content = _read_yaml(file)
+        with reading(file, "a recipe"):
+            variables = whole["variables"] | (content.get("variables") or {})
+            whole |= {**content, "variables": variables, "steps": whole["steps"] + content.get("steps", [])}
+    if not whole["steps"]:
+        raise CvrError(f"{path}: {NO_STEPS}")
+    return whole
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     content = read_yaml(path)
-    if not isinstance(content, dict) or not isinstance(content.get("steps"), list) or not content["steps"]:
-        raise CvrError(f"{path}: a recipe needs a list of `steps`, each a command line such as `cvr import ...`.")
+    if not isinstance(content, dict) or not isinstance(content.get("steps", []), list):
+        raise CvrError(f"{path}: {NO_STEPS}")
     for key in content:
         if key not in {*FIELDS, *ABOUT}:
             raise CvrError(f"{path}: unknown key {key!r}. {did_you_mean(str(key), {*FIELDS, *ABOUT})}")
@@ -208,6 +265,8 @@ def _recipe_step(line: object, values: Mapping[str, str], defaults: Mapping[str,
         raise CvrError(f"{where}: no variable {error.args[0]!r}. {did_you_mean(str(error.args[0]), values)}") from None
     except ValueError as error:
         raise CvrError(f"{where}: {error}.") from None
+    if not words and line.startswith("$"):  # a step that is a variable, and is left empty
+        return ()
     if words[:1] != ["cvr"] or len(words) < 2:
         raise CvrError(f"{where} should begin with `cvr COMMAND`, got {line!r}.")
     return tuple(words[1:])

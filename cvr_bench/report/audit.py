@@ -8,14 +8,16 @@ from cvr_bench.audit.composition import LABELS
 from cvr_bench.audit.record import audit_of
 from cvr_bench.report.audit_tables import (
     best_audit_report,
-    report_leak_table,
+    linked_leak_table,
     reported_common_k,
     reported_interval,
     reported_modalities,
 )
+from cvr_bench.report.behind_audit import AuditLists
 from cvr_bench.report.scores import ScoredModel
 from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN
+from cvr_data.pages.stats_numbers import Linked
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,12 @@ class AuditPart:
     """The labels of a random order; None where it was not asked."""
     variants: list[str]
     time: list[TimeRow]
-    leaks: list[tuple[ScoredModel, str]]
+    leaks: list[tuple[ScoredModel, Linked]]
+    links: dict[str, dict[str, str]]
+    """Model -> what a number is called -> anchor of the queries behind it."""
 
 
-def audit_part_of_report(entries: Sequence[ScoredModel]) -> AuditPart | None:
+def audit_part_of_report(entries: Sequence[ScoredModel], lists: AuditLists) -> AuditPart | None:
     """Return the audits of the models that use both inputs, else of all; None where there are none."""
     chosen = [entry for entry in entries if entry.is_composed] or entries
     audits = [(entry, audit) for entry in chosen if (audit := audit_of(entry.result)) is not None]
@@ -70,6 +74,7 @@ def audit_part_of_report(entries: Sequence[ScoredModel]) -> AuditPart | None:
     composed = [(entry, audit) for entry, audit in audits if "gap" in audit["composition"]]
     k = reported_common_k([audit for _, audit in composed])
     kinds = reported_modalities([audit for _, audit in composed])
+    links = {entry.label: lists.of_audit(entry, audit, k) for entry, audit in audits}
     return AuditPart(
         k=k,
         first=metric,
@@ -91,7 +96,12 @@ def audit_part_of_report(entries: Sequence[ScoredModel]) -> AuditPart | None:
             )
             for entry, part in ((entry, audit["temporal"]) for entry, audit in audits)
         ],
-        leaks=[(entry, report_leak_table(audit["leaks"])) for entry, audit in audits if audit.get("leaks")],
+        leaks=[
+            (entry, linked_leak_table(audit["leaks"], links[entry.label]))
+            for entry, audit in audits
+            if audit.get("leaks")
+        ],
+        links=links,
     )
 
 

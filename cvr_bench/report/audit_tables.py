@@ -9,6 +9,7 @@ from cvr_bench.report.scores import BASELINES
 from cvr_bench.results.text_table import result_text_table
 from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN
+from cvr_data.pages.stats_numbers import Linked
 
 Audit = Mapping[str, Any]
 """What audit.json holds."""
@@ -41,25 +42,33 @@ def report_leak_lines(audits: Sequence[Audit]) -> list[str]:
 
 def report_leak_table(leaks: Mapping[str, Any]) -> str:
     """Return how many videos and texts are shared."""
+    return "".join(words for words, _ in linked_leak_table(leaks, {}))
+
+
+def linked_leak_table(leaks: Mapping[str, Any], links: Mapping[str, str]) -> Linked:
+    """Return the same in pieces, numbers with the anchors behind them: `videos`, `about`, `queries`, `captions`, ..."""
     videos, captions, modifications = (leaks[name] for name in ("videos", "captions", "modifications"))
-    verdict = f"none of {videos['test']} videos has a near-duplicate in train"
+    verdict: Linked = [(f"none of {videos['test']} videos has a near-duplicate in train", "")]
     if leaks["leaking"]:
         about, queries = leaks["queries"]["about_leaked_videos"], leaks["queries"]["all"]
-        verdict = (
-            f"{videos['leaked']} of {videos['test']} videos have a near-duplicate in train, and {about} of {queries} "
-            "queries are about these"
-        )
+        verdict = [
+            (f"{videos['leaked']}", links.get("videos", "")),
+            (f" of {videos['test']} videos have a near-duplicate in train, and ", ""),
+            (f"{about}", links.get("about", "")), (" of ", ""), (f"{queries}", links.get("queries", "")),
+            (" queries are about these", ""),
+        ]  # fmt: skip
     others = {
         "val": "are like one of val, which chose the checkpoint",
         "gallery": "of the gallery are like one of train",
     }
     for name, said in others.items():
         if (found := leaks.get(name)) and found["leaked"] and (name == "val" or not leaks["leaking"]):
-            verdict += f"; {found['leaked']} of {found['test']} {said}"
-    return (
-        f"{verdict}; {captions['leaked']} of {captions['test']} captions and {modifications['leaked']} of "
-        f"{modifications['test']} modification texts are like one of train."
-    )
+            verdict.append((f"; {found['leaked']} of {found['test']} {said}", ""))
+    return [
+        *verdict, ("; ", ""), (f"{captions['leaked']}", links.get("captions", "")),
+        (f" of {captions['test']} captions and ", ""), (f"{modifications['leaked']}", links.get("modifications", "")),
+        (f" of {modifications['test']} modification texts are like one of train.", ""),
+    ]  # fmt: skip
 
 
 def reported_interval(found: Mapping[str, Any]) -> Interval:

@@ -1,7 +1,7 @@
 """The queries behind the numbers of a report: found and missed ones behind a recall, a slice's behind its size."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,14 @@ from cvr_data.pages.cards import TripletCard
 ORDERS = (MEAN, "MdR", "MnR")
 """Metrics of all ranks: behind them stand the best and the worst queries."""
 TIES = "ties"
+
+
+@dataclass(frozen=True)
+class OtherRanks:
+    """The ranks of the same queries asked in another way, which a card tells beside the model's own."""
+
+    way: str
+    rank_Q: np.ndarray
 
 
 class QueryLists:
@@ -36,14 +44,14 @@ class QueryLists:
                     k = int(metric[2:])
                     best = "in the first place" if k == 1 else f"among the {k} best"
                     parts = [
-                        self._drawn(f"With a target {best}", label, np.flatnonzero(ranks <= k)),
-                        self._drawn(f"Without one {best}", label, np.flatnonzero(ranks > k)),
+                        self.drawn(f"With a target {best}", label, np.flatnonzero(ranks <= k)),
+                        self.drawn(f"Without one {best}", label, np.flatnonzero(ranks > k)),
                     ]
                     found[label, metric] = self.lists.add(f"{label}, {metric}", parts, back)
-            ends = self.lists.add(f"{label}, ranks", self._ends(label), back)
+            ends = self.lists.add(f"{label}, ranks", self.ends(label), back)
             found |= {(label, metric): ends for metric in ORDERS}
             tied = np.flatnonzero(self.tables[label].column("ties").to_numpy() > 0)
-            found[label, TIES] = self.lists.add(f"{label}, queries with ties", [self._drawn("", label, tied)], back)
+            found[label, TIES] = self.lists.add(f"{label}, queries with ties", [self.drawn("", label, tied)], back)
         return found
 
     def of_slice(self, name: str, panels: Sequence[SlicePanel], values: Sequence[str], back: str) -> list[SlicePanel]:
@@ -55,7 +63,7 @@ class QueryLists:
                 panel,
                 link=self.lists.add(
                     f"Queries of {panel.title}, as {label} ranks them",
-                    [self._drawn("", label, np.flatnonzero(column == value))], back,
+                    [self.drawn("", label, np.flatnonzero(column == value))], back,
                 ),
             )
             for panel, value in zip(panels, values, strict=True)
@@ -70,26 +78,31 @@ class QueryLists:
                     k = int(metric[2:])
                     first, second = (self.ranks[label] <= k for label in (row.first, row.second))
                     parts = [
-                        self._drawn(f"Found by {row.first} alone", row.first, np.flatnonzero(first & ~second)),
-                        self._drawn(f"Found by {row.second} alone", row.second, np.flatnonzero(second & ~first)),
+                        self.drawn(f"Found by {row.first} alone", row.first, np.flatnonzero(first & ~second)),
+                        self.drawn(f"Found by {row.second} alone", row.second, np.flatnonzero(second & ~first)),
                     ]
                     found[row.label, metric] = self.lists.add(f"{row.label}, {metric}", parts, back)
         return found
 
-    def _drawn(self, title: str, label: str, rows: np.ndarray) -> Part:
+    def drawn(self, title: str, label: str, rows: np.ndarray, other: OtherRanks | None = None) -> Part:
+        """Return some of these queries, drawn at random."""
         chosen = rows[np.argsort(self.order[rows])][:SHOWN]
-        return Part(title, len(rows), self._cards(label, chosen))
+        return Part(title, len(rows), self._cards(label, chosen, other))
 
-    def _ends(self, label: str) -> list[Part]:
-        """The best and the worst, of equal ones in the order of their drawing."""
-        order = np.lexsort((self.order, self.ranks[label]))
+    def ends(self, label: str, other: OtherRanks | None = None) -> list[Part]:
+        """Return the best and the worst, of equal ones in the order of their drawing."""
+        order = np.lexsort((self.order, other.rank_Q if other else self.ranks[label]))
         return [
-            Part("Best", len(order), self._cards(label, order[:SHOWN])),
-            Part("Worst", len(order), self._cards(label, order[::-1][:SHOWN])),
+            Part("Best", len(order), self._cards(label, order[:SHOWN], other)),
+            Part("Worst", len(order), self._cards(label, order[::-1][:SHOWN], other)),
         ]
 
-    def _cards(self, label: str, rows: np.ndarray) -> list[TripletCard]:
-        return [self._card(row) for row in self.tables[label].take(pa.array(rows, pa.int64())).to_pylist()]
+    def _cards(self, label: str, rows: np.ndarray, other: OtherRanks | None) -> list[TripletCard]:
+        cards = [self._card(row) for row in self.tables[label].take(pa.array(rows, pa.int64())).to_pylist()]
+        if other is None:
+            return cards
+        told = (f"{other.way}: rank {rank:,}" for rank in other.rank_Q[rows].tolist())
+        return [replace(card, facts=[*card.facts, fact]) for card, fact in zip(cards, told, strict=True)]
 
     def _card(self, row: Mapping) -> TripletCard:
         best = int(np.argmin(row["target_ranks"])) if row["target_ranks"] else 0

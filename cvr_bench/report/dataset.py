@@ -19,7 +19,7 @@ from cvr_data.pages.cards import TripletCard, captions_on_page, media_on_page, r
 from cvr_data.pages.charts import Figure, FunnelBar
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.funnel import funnel_bars, funnel_figure
-from cvr_data.pages.stats_numbers import Linked, RowsOfTriplets, linked_counts, stats_facts
+from cvr_data.pages.stats_numbers import Linked, RowsOfTriplets, linked_counts, triplet_facts
 from cvr_data.triplets.dataset import open_dataset
 from cvr_data.triplets.statistics import triplet_counts_text, triplet_statistics
 
@@ -32,6 +32,7 @@ class DatasetPart:
     """Everything the page says of the triplets."""
 
     name: str
+    triplets: pa.Table
     facts: list[tuple[str, Linked]]
     bars: list[FunnelBar]
     funnel: Figure | None
@@ -65,6 +66,7 @@ def dataset_part_of_report(
     found = funnel_bars(path, losses_behind(lineage([path]), behind.lists, seed)) if is_folder else []
     return DatasetPart(
         name=benchmark_task_name(path),
+        triplets=triplets,
         facts=facts,
         bars=found,
         funnel=funnel_figure(found) if found else None,
@@ -89,12 +91,9 @@ def reported_triplets_and_videos(path: Path, *, videos: Path | None) -> tuple[pa
 def _dataset_facts(triplets: pa.Table, videos: pa.Table | None, lists: TripletLists) -> list[tuple[str, Linked]]:
     numbers = triplet_statistics(triplets, videos)
     whole, rows = numbers["all"], RowsOfTriplets(triplets)
-    some = {
-        name: value for name, value in stats_facts(numbers, rows, lists) if name in ("Triplets", "By split", "Queries")
-    }
     return [
-        *some.items(),
-        ("Videos in triplets", [(f"{whole['videos']:,}", "")]),
+        *triplet_facts(numbers, rows, lists),
+        ("Videos in triplets", [(f"{whole['videos']:,}", lists.every)]),
         ("Sources of text", linked_counts(whole["sources_of_text"], rows.source_of_text, lists, "Text by", "top")),
         ("Changes", linked_counts(whole["changes"]["slots"], rows.changes["slots"], lists, "What changes:", "top")),
         ("Licences of the videos", [(triplet_counts_text(whole["licences"]), "")]),

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from cvr_bench.report.audit import AuditPart, audit_part_of_report
 from cvr_bench.report.behind import QueryLists
+from cvr_bench.report.behind_audit import AuditLists
 from cvr_bench.report.beside import beside_report_rows
+from cvr_bench.report.dataset import DatasetPart
 from cvr_bench.report.paper import PaperTable, paper_table
 from cvr_bench.report.scores import (
     ALL,
@@ -139,7 +141,7 @@ class Group:
 
 
 def report_group(
-    entries: list[ScoredModel], seed: int, *, number: int = 1, captions: Mapping[str, str] | None = None,
+    entries: list[ScoredModel], seed: int, *, number: int = 1, dataset: DatasetPart | None = None,
     lists: NumberLists | None = None,
 ) -> Group:  # fmt: skip
     """Return the part of the page about these entries, which are best first.
@@ -148,11 +150,12 @@ def report_group(
         entries: the models.
         seed: of what is drawn.
         number: of the part.
-        captions: of the videos.
+        dataset: what is known of the triplets.
         lists: those of the page, which get the queries behind the numbers.
     """
     found = reported_differences(entries)
-    queries = QueryLists(entries, captions or {}, NumberLists() if lists is None else lists, seed)
+    captions, triplets = (dataset.captions, dataset.triplets) if dataset else ({}, None)
+    queries = QueryLists(entries, captions, NumberLists() if lists is None else lists, seed)
     metrics = metric_names(entries[0].result.ks)
     return Group(
         title=entries[0].result.record["task"]["name"],
@@ -167,7 +170,7 @@ def report_group(
         recall=_recall_figure(entries),
         slices=[_slice_part(entries, name, queries, f"slices-{number}") for name in reported_slices(entries)],
         differences=_difference_parts(found),
-        audit=audit_part_of_report(entries),
+        audit=audit_part_of_report(entries, AuditLists(queries, f"audit-{number}", triplets)),
         learning=[(entry, drawn) for entry in entries if (drawn := report_learning_curves(entry.result.path))],
         outcomes=[(entry, reported_outcomes(entry.result, seed)) for entry in entries],
         facts=_task_facts(entries),

@@ -99,9 +99,8 @@ def build_report(
 
 
 def _groups(found: Sequence[Result], seed: int, dataset: DatasetPart | None, lists: NumberLists) -> list[Group]:
-    captions = dataset.captions if dataset else {}
     return [
-        report_group(entries, seed, number=number, captions=captions, lists=lists)
+        report_group(entries, seed, number=number, dataset=dataset, lists=lists)
         for number, entries in enumerate(report_groups(found), 1)
     ]
 

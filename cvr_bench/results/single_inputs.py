@@ -3,8 +3,6 @@
 The scorers of the pool go first, which are the same for all models; an older audit may have the model itself alone.
 """
 
-import pyarrow as pa
-
 from cvr_bench.results.result import Result
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
@@ -30,9 +28,5 @@ def single_input_ranks(result: Result) -> dict[str, dict[str, int]]:
     for name, begin in INPUTS.items():
         columns = [f"{begin}_{how}_rank" for how in ("baseline", "masked")]
         if column := next((column for column in columns if column in table.column_names), None):
-            found[name] = _by_query(table, column)
+            found[name] = dict(zip(table.column("query_id").to_pylist(), table.column(column).to_pylist(), strict=True))
     return found
-
-
-def _by_query(table: pa.Table, column: str) -> dict[str, int]:
-    return dict(zip(table.column("query_id").to_pylist(), table.column(column).to_pylist(), strict=True))

@@ -116,20 +116,16 @@ def top_scored_items(cells: Cells, exact: np.ndarray, targets: Cells, target_sco
     rows = np.concatenate([cells.rows, targets.rows])
     columns = np.concatenate([cells.columns, targets.columns])
     scores = np.concatenate([exact, target_scores])
-    order = np.lexsort((columns + (np.arange(len(rows)) >= len(cells)) * 2**32, _by_row(rows, scores)))
+    # Whole numbers that rise with the row, and within one as the score falls: quicker to sort than both.
+    bits = (0.0 - scores).astype(np.float32).view(np.int32)  # the bits of a float32 rise with it, but for the sign
+    falling = np.where(bits < 0, ~bits ^ np.int32(-(2**31)), bits)
+    order = np.lexsort((columns + (np.arange(len(rows)) >= len(cells)) * 2**32, rows * 2**32 + falling))
     order = order[rank_places(rows[order]) < TOP]
     place = rank_places(rows[order])
     top = Top(np.full((queries, TOP), -1), np.full((queries, TOP), -np.inf, dtype=np.float32))
     top.columns_QK[rows[order], place] = columns[order]
     top.scores_QK[rows[order], place] = scores[order]
     return top
-
-
-def _by_row(rows: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Whole numbers that rise with the row, and within one as the score falls: quicker to sort than both."""
-    bits = (0.0 - scores).astype(np.float32).view(np.int32)  # the bits of a float32 rise with it, but for the sign
-    falling = np.where(bits < 0, ~bits ^ np.int32(-(2**31)), bits)
-    return rows * 2**32 + falling
 
 
 def _reaching(rows: np.ndarray, lowest: np.ndarray, hidden: Cells, scores: ScoreBlocks) -> Cells:

@@ -19,9 +19,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from cvr_bench.search.desk import Desk, NotReady
-from cvr_data.review.app import STATIC as REVIEW_STATIC
 from cvr_data.review.guard import ANSWERS, Guarded, Invited, json_body
 from cvr_data.review.media import SHOWN
+from cvr_data.review.routes import KEPT, media_routes, static_routes
+from cvr_data.review.routes import STATIC as REVIEW_STATIC
 
 STATIC = Path(__file__).parent / "static"
 PAGES = {
@@ -37,22 +38,20 @@ AT_ONCE = 2
 """Uploads that are taken in at a time; others are told to come again."""
 PAUSE_S = 20.0
 """Seconds without a byte after which an upload is given up."""
-KEPT = {"Cache-Control": "private, max-age=3600"}
 
 
 def make_search_app(desk: Desk, *, tokens: Mapping[str, str] | None) -> ASGIApp:
     """Return the application; without tokens it answers only requests that name a loopback host."""
     pages = SearchPages(desk, tokens)
     routes = [
-        *(Route(path, pages.static) for path in PAGES),
+        *static_routes(PAGES),
         Route("/api/status", pages.status),
         Route("/api/search", pages.search, methods=["POST"]),
         Route("/api/why", pages.why, methods=["POST"]),
         Route("/api/marks", pages.mark, methods=["POST"]),
         Route("/api/videos", pages.videos),
         Route("/api/uploads", pages.take_in, methods=["POST"]),
-        Route("/media/{number:int}", pages.media),
-        Route("/strip/{number:int}", pages.strip),
+        *media_routes(pages.who, lambda: desk.media, desk.strip),
         Route("/upload/{upload_id:str}", pages.upload),
     ]
     app = Starlette(routes=routes, exception_handlers={**ANSWERS, NotReady: _told_to_wait})
@@ -65,17 +64,13 @@ class SearchPages:
     def __init__(self, desk: Desk, tokens: Mapping[str, str] | None):
         self.desk = desk
         self.max_upload = desk.sources.max_upload
-        self._who = Invited((desk.annotator,), tokens).who
+        self.who = Invited((desk.annotator,), tokens).who
+        """Who asks."""
         self._free = asyncio.Semaphore(AT_ONCE)
-
-    async def static(self, request: Request) -> Response:
-        """The page, its script and its style."""
-        path, kind = PAGES[request.url.path]
-        return FileResponse(path, media_type=kind, headers={"Cache-Control": "no-cache"})
 
     async def status(self, request: Request) -> Response:
         """What is loaded."""
-        self._who(request)
+        self.who(request)
         return _fresh({**self.desk.status(), "max_upload": self.max_upload})
 
     async def search(self, request: Request) -> Response:
@@ -92,7 +87,7 @@ class SearchPages:
 
     async def videos(self, request: Request) -> Response:
         """Some videos of the library."""
-        self._who(request)
+        self.who(request)
         words, start = request.query_params.get("words", ""), request.query_params.get("start", "0")
         if not start.isdecimal() or len(start) > 9:
             raise HTTPException(400, "start should be a number from 0.")
@@ -100,7 +95,7 @@ class SearchPages:
 
     async def take_in(self, request: Request) -> Response:
         """A clip that is brought."""
-        self._who(request)
+        self.who(request)
         if request.headers.get("content-type", "") != UPLOAD_TYPE:
             raise HTTPException(415, f"Send {UPLOAD_TYPE}, the clip's name as ?name=")
         if not self.desk.status()["ready"]:
@@ -117,33 +112,16 @@ class SearchPages:
                 await run_in_threadpool(path.unlink, missing_ok=True)
                 raise
 
-    async def media(self, request: Request) -> Response:
-        """A video or image of the library; ranges of it too."""
-        self._who(request)
-        media = self.desk.media
-        path = None if media is None else await run_in_threadpool(media.playable, request.path_params["number"])
-        if path is None:
-            raise HTTPException(404, "No such media.")
-        return FileResponse(path, media_type=SHOWN[path.suffix.lower()], headers=KEPT)
-
-    async def strip(self, request: Request) -> Response:
-        """The frames of a video side by side."""
-        self._who(request)
-        content = await run_in_threadpool(self.desk.strip, request.path_params["number"])
-        if content is None:
-            raise HTTPException(404, "No such media.")
-        return Response(content, media_type="image/jpeg", headers=KEPT)
-
     async def upload(self, request: Request) -> Response:
         """A clip that was brought."""
-        self._who(request)
+        self.who(request)
         upload = self.desk.uploads.get(request.path_params["upload_id"])
         if upload is None:
             raise HTTPException(404, "No such clip, or it is gone since others came.")
         return FileResponse(upload.shown, media_type=SHOWN[upload.shown.suffix.lower()], headers=KEPT)
 
     async def _answer(self, request: Request, find: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Response:
-        self._who(request)
+        self.who(request)
         sent = await json_body(request)
         return _fresh(await run_in_threadpool(find, sent))
 

@@ -119,7 +119,11 @@ class Desk:
         marks = Marks(
             self._store, self.annotator, library.videos, library.row_of, open_artifact(self.sources.videos).key
         )
-        self._library, self.media = library, media_of_table(library.videos, library.folder, self.sources.media)
+        self._store.remember_place(self.sources.videos)
+        self._library, self.media = (
+            library,
+            media_of_table(library.videos, library.row_of, library.folder, self.sources.media),
+        )
         self._marks = marks
         self.loading.begin(f"loading {self.sources.model.name}", len(library.ids))
         searcher = Searcher(library, self.sources.model, self.loading.add)

@@ -76,10 +76,8 @@ class Searcher:
         self.inverted: Inverted | None = None
         if isinstance(self.retriever, DenseRetriever) and self.retriever.gallery_GD is not None:
             rows_GD = self.retriever.gallery_GD
-            far = None if self._is_of_mean_frames(rows_GD) else self._mean_frames(library.ids, on_part)
-            rows = [Rows(each, lambda count: on_part("rounding the vectors", count), small) for each in (rows_GD, far)
-                    if each is not None]  # fmt: skip
-            self.nearest = Nearest(*rows)
+            self._small, self._is_apart = small, not self._is_of_mean_frames(rows_GD)
+            self.nearest = Nearest(Rows(rows_GD, lambda count: on_part("rounding the vectors", count), small))
 
     def find(self, question: Question, k: int) -> list[Found]:
         """Return the k videos that answer a question best, best first; of equal ones the first of the table.
@@ -108,7 +106,9 @@ class Searcher:
                 return Scored(k=k + 1, score_G=score_G + away_G)  # one of them may be the video itself
             assert isinstance(self.retriever, DenseRetriever)
             query_D = self.retriever.embed(queries).mean(0)
-        if away_D is not None and self.nearest.far is None:
+            if away_D is not None and self._is_apart and self.nearest.far is None:
+                self.nearest.far = Rows(self._all_mean_frames, small=self._small)  # few questions want it
+        if away_D is not None and not self._is_apart:
             query_D, away_D = query_D + away_D, None
         return Scored(k=k + 1, asked=Asked(query_D=query_D, away_D=away_D, k=k + 1))
 
@@ -210,17 +210,13 @@ class Searcher:
         assert reference.video is not None
         return self.encoder.encode_videos([reference.video]).pooled_BD()[0]
 
-    def _mean_frames(self, video_ids: Sequence[str], on_part: Told = lambda what, count: None) -> Tensor:
-        parts = []
-        for start in range(0, len(video_ids), BATCH):
-            videos = [Video(video_id) for video_id in video_ids[start : start + BATCH]]
-            parts.append(self.encoder.encode_videos(videos).pooled_BD())
-            on_part("embedding what texts are compared with", len(videos))
-        return torch.cat(parts)
+    def _mean_frames(self, video_ids: Sequence[str]) -> Tensor:
+        parts = [video_ids[start : start + BATCH] for start in range(0, len(video_ids), BATCH)]
+        return torch.cat([self.encoder.encode_videos([*map(Video, ids)]).pooled_BD() for ids in parts])
 
     @cached_property
     def _all_mean_frames(self) -> Tensor:
-        """(G, D) of all videos, for models whose own vectors no text is compared with."""
+        """(G, D) of all videos, of models whose own vectors no text is compared with, once one should not be true."""
         return self._mean_frames(self.library.ids)
 
     def _is_of_mean_frames(self, rows_GD: Tensor) -> bool:

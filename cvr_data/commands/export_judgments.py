@@ -13,10 +13,10 @@ from cvr_data.commands.options import PATH, out_option, overwrite_option
 @click.option("--texts", type=PATH, metavar="FOLDER", help="Of a search: write its marked texts there, and their pairs "
               "to FOLDER-pairs.")  # fmt: skip
 @click.option(
-    "--videos", type=PATH, default="videos", show_default=True, help="With --texts: the videos that were searched."
+    "--videos", type=PATH, help="With --texts: the videos that were searched.  [default: where they lay then]"
 )
 @overwrite_option
-def export_judgments_command(review: Path, out: Path, texts: Path | None, videos: Path, overwrite: bool) -> None:
+def export_judgments_command(review: Path, out: Path, texts: Path | None, videos: Path | None, overwrite: bool) -> None:
     """Write the judgments in the file REVIEW (of cvr review or cvr serve), one row per annotator and item.
 
     Example: cvr export-judgments reviews/quickstart.sqlite && cvr build-triplets ... --judgments judgments
@@ -27,5 +27,5 @@ def export_judgments_command(review: Path, out: Path, texts: Path | None, videos
     artifact = export_judgments(review, out, overwrite=overwrite)
     click.echo(f"{out}: {artifact.manifest['rows']} judgments")
     if texts is not None:
-        written = write_searched_texts(review, videos, texts, overwrite=overwrite)
+        written = write_searched_texts(review, texts, videos=videos, overwrite=overwrite)
         click.echo(f"{texts}: {written.manifest['rows']} texts; run: cvr build-triplets {texts} --judgments {out}")

@@ -1,24 +1,32 @@
-"""Bring the shards of an embedding run together."""
+"""Bring the shards of an embedding run together, or videos tables."""
 
 from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER, overwrite_option
 
 
 @click.command()
-@click.argument("shards", type=FOLDER, nargs=-1, required=True)
-@out_option("embeddings")
+@click.argument("folders", type=FOLDER, nargs=-1, required=True)
+@click.option("--out", "-O", type=FOLDER, help="Folder to write.  [default: embeddings, or videos]")
 @overwrite_option
-def merge_command(shards: tuple[Path, ...], out: Path, overwrite: bool) -> None:
-    """Bring the SHARDS of `cvr embed --num-shards` together: the files of one run, byte for byte.
+def merge_command(folders: tuple[Path, ...], out: Path | None, overwrite: bool) -> None:
+    """Bring FOLDERS together: shards of `cvr embed --num-shards`, byte for byte as one run, or tables of other videos.
 
     Example: cvr merge embeddings-0 embeddings-1 -O embeddings
     """
-    from cvr_data.features.merge_shards import merge_embeddings as merge_shards
+    from cvr_data.core.artifacts import is_made_by
+    from cvr_data.features.merge_shards import merge_embeddings
+    from cvr_data.features.store import STAGE
+    from cvr_data.videos.merge_videos import merge_videos
 
-    manifest = merge_shards(shards, out, overwrite=overwrite).manifest
-    click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts of {len(shards)} shards")
+    if not any(is_made_by(folder, STAGE) for folder in folders):
+        merged = merge_videos(folders, out or Path("videos"), overwrite=overwrite)
+        click.echo(f"{merged.path}: {merged.manifest['rows']} videos of {len(folders)} tables")
+        return
+    merged = merge_embeddings(folders, out or Path("embeddings"), overwrite=overwrite)
+    manifest = merged.manifest
+    click.echo(f"{merged.path}: {manifest['videos']} videos, {manifest['texts']} texts of {len(folders)} shards")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count}: {reason}")

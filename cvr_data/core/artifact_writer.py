@@ -34,6 +34,7 @@ from cvr_data.core.folder_lock import LOCK, faults_of_disk, place_lock, writer_l
 from cvr_data.core.places import (
     is_remote,
     make_folder,
+    names_below,
     path_from,
     place_of,
     remove_folder,
@@ -56,7 +57,10 @@ class Written:
 
 
 class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
-    """Writes an artifact part by part; leaving the block without `finish` keeps the parts for a resumed run."""
+    """Writes an artifact part by part; leaving the block without `finish` keeps the parts for a resumed run.
+
+    An error before there is any leaves nothing: what was wrong is mended by the next command, not by clearing up.
+    """
 
     def __init__(
         self,
@@ -82,12 +86,15 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         self.overwrite = overwrite
         self.foreign: list[str] = []
         """Files in the folder that no run of ours wrote; they stay, and are no part of the artifact."""
+        self.was_there = False
+        """Whether the folder stood there before, perhaps as somebody's own."""
         self.started = time.monotonic()
         self.held = ExitStack()
         self.lock: object = None
 
     def __enter__(self) -> "ArtifactWriter":
         self._identity_on_disk()  # what is no artifact is refused before anything is written
+        self.was_there = not is_remote(self.out) and self.out.exists()
         with ExitStack() as held:
             self.lock = held.enter_context(writer_lock(self.out))
             with faults_of_disk(self.out):
@@ -118,6 +125,10 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            with suppress(CvrError, OSError):  # the error that ends the block is told, not one of clearing up
+                if has_only_begun(self.path) and not names_below(self.path / WORK):
+                    self.discard()
         self.held.close()
         remote = next((place for place in (self.out, *self.inputs.values()) if is_remote(place)), None)
         with faults_of_disk(self.out if remote is None else remote):
@@ -182,7 +193,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
             clear_artifact(self.path)
             remove_folder(self.path / WORK)
         self.held.close()
-        if not is_remote(self.out) and not any(self.out.iterdir()):
+        if not is_remote(self.out) and not self.was_there and not any(self.out.iterdir()):
             self.out.rmdir()
 
     def finished(self) -> Artifact | None:

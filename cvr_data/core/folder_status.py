@@ -74,6 +74,9 @@ def folder_status(folder: Path) -> list[dict[str, Any]]:
     used = {above.resolve() for artifact in artifacts for above in _artifact_inputs(artifact)}
     ends = [artifact for artifact in last.values() if artifact.path.resolve() not in used]
     finished = [_finished_artifact(artifact, folder, is_end=artifact in ends) for artifact in artifacts]
+    run = {artifact.manifest.get("command") for artifact in artifacts}
+    for each in finished:  # heads are no input of what was made with them
+        each["next"] = None if each["next"] in run else each["next"]
     return finished + [_unfinished_artifact(path) for path in unfinished]
 
 

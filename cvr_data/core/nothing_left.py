@@ -1,6 +1,6 @@
 """Says of a stage that gave no row at which step all were lost, and what to try."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +53,11 @@ def _listed_reasons(reasons: Mapping[str, int]) -> str:
 def _first_detail(folder: Path) -> str:
     """Return what the first dropped row says of itself."""
     for path in sorted(folder.glob("dropped-*.parquet")):
-        for value in _first_values_of_file(path, "detail"):
+        table = read_parquet(path)
+        for value in table.column("detail").slice(0, 100).to_pylist() if "detail" in table.column_names else ():
             if value:
                 return f": {shortened(str(value), LONGEST_DETAIL)}"
     return ""
-
-
-def _first_values_of_file(path: Path, name: str) -> Sequence[Any]:
-    table = read_parquet(path)
-    return table.column(name).slice(0, 100).to_pylist() if name in table.column_names else ()
 
 
 def _inputs_of_artifact(folder: Path, manifest: Mapping[str, Any]) -> str:

@@ -88,14 +88,10 @@ def check_fields(kind: type, values: Mapping[str, Any]) -> None:
         is_fitting = (
             value in typing.get_args(parts[0])
             if is_choice
-            else isinstance(value, (*allowed, *_lists_for_tuples(allowed)))
+            else isinstance(value, (*allowed, *((list,) if tuple in allowed else ())))
         )
         if not is_fitting or (isinstance(value, bool) and bool not in allowed):
             raise ValueError(f"{name!r} is {str(value)[:40]!r}")
-
-
-def _lists_for_tuples(allowed: tuple[Any, ...]) -> tuple[type, ...]:
-    return (list,) if tuple in allowed else ()
 
 
 def reason(error: BaseException) -> str:

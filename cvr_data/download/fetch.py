@@ -128,7 +128,9 @@ class HttpFetcher:
         except httpx2.TooManyRedirects:
             return FetchAnswer(error="redirected in circles", is_final=True)
         except httpx2.HTTPError as error:
-            return FetchAnswer(error=_short_http_error(error))
+            cause = innermost_cause(error)
+            text = str(cause).split("\n", 1)[0]
+            return FetchAnswer(error=f"{type(cause).__name__}: {text}" if text else type(cause).__name__)
 
     def progress(self, item: WantedFile) -> int:
         """Return how many bytes of the item's unfinished file are here."""
@@ -286,9 +288,3 @@ def _range_start(headers: Mapping[str, str]) -> int | None:
     unit, _, value = headers.get("Content-Range", "").partition(" ")
     start = value.partition("-")[0]
     return whole_number(start) if unit == "bytes" else None
-
-
-def _short_http_error(error: httpx2.HTTPError) -> str:
-    cause = innermost_cause(error)
-    text = str(cause).split("\n", 1)[0]
-    return f"{type(cause).__name__}: {text}" if text else type(cause).__name__

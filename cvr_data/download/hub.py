@@ -3,6 +3,7 @@
 Everything about it (endpoint, token, caches) is huggingface_hub's: HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE hold.
 """
 
+import contextlib
 import dataclasses
 import fnmatch
 import re
@@ -12,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.fetch import PARTIAL, WORTH_RETRYING, FetchAnswer
+from cvr_data.download.hub_set import asking_hub
 from cvr_data.download.items import WantedFile
 from cvr_data.download.status import read_status
 
@@ -91,14 +93,11 @@ def _is_pinned(url: str) -> bool:
 
 
 def _newest_commit(repo: str, kind: str, revision: str) -> str:
-    import httpx2
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
+    with contextlib.suppress(CvrError), asking_hub(repo):
         return HfApi().repo_info(repo, repo_type=kind, revision=revision).sha or revision
-    except (HfHubHTTPError, httpx2.TransportError, ConnectionError, ValueError):  # ValueError: no name of a repository
-        return revision
+    return revision
 
 
 def hub_files(repo: str, kind: str, revision: str, pattern: str) -> list[str]:
@@ -107,14 +106,10 @@ def hub_files(repo: str, kind: str, revision: str, pattern: str) -> list[str]:
     Raises:
         CvrError: the hub or the repository cannot be reached, or nothing matches.
     """
-    import httpx2
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
+    with asking_hub(f"The file list of {repo} cannot be read"):
         names = HfApi().list_repo_files(repo, repo_type=kind, revision=revision)
-    except (HfHubHTTPError, httpx2.TransportError, ConnectionError) as error:
-        raise CvrError(f"The file list of {repo} cannot be read: {first_line(error)}") from None
     found = sorted(name for name in names if fnmatch.fnmatch(name, pattern))
     if not found:
         raise CvrError(f"{repo} has no file {pattern}.")

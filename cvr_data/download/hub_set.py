@@ -3,8 +3,10 @@
 hub_set_folder(Path("user/name@0123..."))       # the folder; what is there already is not asked for
 """
 
+import contextlib
 import logging
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,6 +21,22 @@ WANTED = ("README.md", "*.parquet")
 """What a set in the layout of MTEB's retrieval consists of."""
 WHOLE = ".whole"
 """A file in the folder of a commit of which nothing is missing."""
+
+
+@contextlib.contextmanager
+def asking_hub(trouble: str) -> Iterator[None]:
+    """Ask the Hub in this block: whatever goes wrong with that is one line, which begins with `trouble`.
+
+    Raises:
+        CvrError: it cannot be reached, has no such thing, or the name is none of a repository.
+    """
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        yield
+    except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.TransportError, ConnectionError, ValueError) as error:
+        raise CvrError(f"{trouble}: {first_line(error)}") from None
 
 
 def hub_set_folder(path: Path) -> Path:
@@ -56,14 +74,10 @@ def hub_commit(repo: str, revision: str) -> str:
     Raises:
         CvrError: the Hub cannot be reached, or has no such data set or revision.
     """
-    import httpx2
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
+    with asking_hub(f"{repo} is no path here, and cannot be read from the Hub"):
         found = HfApi(library_name="cvr").dataset_info(repo, revision=revision).sha
-    except (HfHubHTTPError, httpx2.TransportError, ConnectionError, ValueError) as error:
-        raise CvrError(f"{repo} is no path here, and cannot be read from the Hub: {first_line(error)}") from None
     if not COMMIT.fullmatch(revision):
         logger.info("%s is at commit %s; name it as %s@%s to read the same again.", repo, found, repo, found)
     return str(found)
@@ -75,14 +89,10 @@ def hub_configs(repo: str, commit: str) -> list[str]:
     Raises:
         CvrError: the Hub cannot be reached, or has no such data set.
     """
-    import httpx2
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
 
-    try:
+    with asking_hub(f"{repo} cannot be read from the Hub"):
         about = HfApi(library_name="cvr").dataset_info(repo, revision=commit)
-    except (HfHubHTTPError, httpx2.TransportError, ConnectionError, ValueError) as error:
-        raise CvrError(f"{repo} cannot be read from the Hub: {first_line(error)}") from None
     configs = getattr(about.card_data, "configs", None) if about.card_data else None
     if isinstance(configs, list):
         return [str(each.get("config_name")) for each in configs if isinstance(each, dict)]
@@ -91,11 +101,7 @@ def hub_configs(repo: str, commit: str) -> list[str]:
 
 
 def _download(repo: str, commit: str, folder: Path) -> None:
-    import httpx2
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    try:
+    with asking_hub(f"{repo} cannot be downloaded from the Hub"):
         snapshot_download(repo, repo_type="dataset", revision=commit, allow_patterns=list(WANTED), local_dir=folder)
-    except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.TransportError, ConnectionError, ValueError) as error:
-        raise CvrError(f"{repo} cannot be downloaded from the Hub: {first_line(error)}") from None

@@ -1,38 +1,40 @@
-"""Vectors of texts as the packaged encoder of texts made them, kept on this machine for other commands.
+"""Vectors of texts as the packaged encoder of texts made them, each text's kept on this machine for every command.
 
     vectors = kept_vectors(name_of_maker(encoder), texts, encode)
 
-What comes out of a network depends in its last bits on the company that a text was encoded in, so a whole slice of
-texts is kept under a hash of all of them, and rows are the same bytes whether it was found or made. The files lie in
-`$CVR_CACHE/vectors` (else ~/.cache/cvr); the folder may be removed at any time, and what cannot be read is made again.
+What comes out of a network may depend in its last bits on the company that a text was encoded in. So before the first
+rows are kept, some of their texts are encoded anew, each alone and on one thread: where all are the same bytes, vectors
+follow from texts alone, and rows are the same whether they were found or made (`core.kept_rows`). Where one is not,
+nothing is kept. The files lie in `$CVR_CACHE/vectors` (else ~/.cache/cvr), 1.6 KB a text and 4 GB at most.
 """
 
 import hashlib
 import json
-import logging
-import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from cvr_data.core.errors import CvrError, first_line
-from cvr_data.core.model_packages import MODEL_PACKAGES, cache_folder
-from cvr_data.core.reading import read_array
-from cvr_data.core.whole_files import write_array
+from cvr_data.core.kept_rows import KeptRows
+from cvr_data.core.model_packages import MODEL_PACKAGES
 
 if TYPE_CHECKING:
     from cvr_data.features.protocol import Encoder
 
 LEAST = 64
-"""Texts of a slice that is kept: fewer are encoded in a moment."""
-MOST = 512
-"""Slices that are kept, those that were used last: 1.6 GB where each has 2,048 texts."""
+"""Texts that are looked for together: fewer are encoded in a moment."""
+ALONE = 16
+"""Texts that are encoded alone, to see whether their company matters."""
+MOST_BYTES = 4 << 30
+"""Of the vectors of one encoder: those of 2.6 million texts of 384 numbers."""
+SMALL = 1 << 16
+"""A file of fewer vectors is put together with others."""
+VECTORS = pa.schema([("text", pa.string()), ("vector", pa.binary())])
 
-logger = logging.getLogger(__name__)
+Encode = Callable[[Sequence[str]], np.ndarray]
 
 
 def name_of_maker(encoder: "Encoder") -> str | None:
@@ -43,40 +45,46 @@ def name_of_maker(encoder: "Encoder") -> str | None:
         return None
     package = MODEL_PACKAGES[encoder.name]
     code = (Path(__file__).parent / "encoders" / f"{encoder.name}.py").read_text("utf-8")
-    runs = [encoder.runs_on, torch.__version__, torch.backends.cpu.get_cpu_capability(), torch.get_num_threads()]
+    runs = [encoder.runs_on, torch.__version__, torch.backends.cpu.get_cpu_capability()]
     about = hashlib.sha256(json.dumps([package.content_sha256, code, *map(str, runs)]).encode()).hexdigest()
     return f"{encoder.name}-{package.version}-{about[:16]}"
 
 
-def kept_vectors(name: str, texts: Sequence[str], encode: Callable[[Sequence[str]], np.ndarray]) -> np.ndarray:
-    """Return the vectors of the texts in this company, (N, D) float32; what was made is kept."""
+def kept_vectors(name: str, texts: Sequence[str], encode: Encode) -> np.ndarray:
+    """Return the vectors of the texts, (N, D) float32; only those of new ones are made, and they are kept."""
     if len(texts) < LEAST:
         return encode(texts)
-    digest = hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()[:32]
-    path = cache_folder() / "vectors" / f"{name}-{digest}.npy"
-    with suppress(CvrError, OSError):  # not there, or damaged
-        found = np.array(read_array(path))
-        if found.ndim == 2 and len(found) == len(texts) and found.dtype == np.float32:
-            os.utime(path)
-            return found
-    made = np.asarray(encode(texts), np.float32)
-    _keep(path, made)
-    return made
+    kept = KeptRows("vectors", name, VECTORS, _check, "Vectors of captions", small=SMALL, most_bytes=MOST_BYTES)
+    asked = pa.array(texts, pa.string())
+    distinct = pc.unique(asked)
+    found = kept.found(distinct)
+    new = distinct.filter(pc.invert(pc.is_in(distinct, found.column("text").combine_chunks()))).to_pylist()
+    if new:
+        made = np.asarray(encode(new), np.float32)
+        if not kept.folder.is_dir() and not _is_of_texts_alone(new, made, encode):
+            return np.asarray(encode(texts), np.float32)
+        rows = pa.table([new, [row.tobytes() for row in made]], VECTORS)
+        kept.keep(rows)
+        found = pa.concat_tables([found, rows])
+    places = pc.index_in(asked, found.column("text").combine_chunks()).to_numpy()
+    vectors = found.column("vector").to_pylist()
+    return np.stack([np.frombuffer(vectors[place], np.float32) for place in places])
 
 
-def _keep(path: Path, made: np.ndarray) -> None:
-    """Write a slice and forget those that were not used for longest; where nothing can be written it is made again."""
+def _check(table: pa.Table) -> None:
+    lengths = pc.unique(pc.binary_length(table.column("vector"))).to_pylist()
+    if len(lengths) > 1 or any(length % 4 for length in lengths):
+        raise pa.ArrowInvalid("its vectors are of several lengths")
+
+
+def _is_of_texts_alone(texts: Sequence[str], made: np.ndarray, encode: Encode) -> bool:
+    """Whether the vectors of some of the texts are the same bytes without the others, and on one thread."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_array(path, made)
-        files = sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)
-        for old in files[:-MOST]:
-            old.unlink(missing_ok=True)
-    except (OSError, CvrError) as error:
-        _tell(f"Vectors of captions are not kept: {first_line(error)}")
-
-
-@cache
-def _tell(line: str) -> None:
-    """Warn once in a process."""
-    logger.warning("%s", line)
+        rows = {round(place) for place in np.linspace(0, len(texts) - 1, ALONE)}
+        return all(np.array_equal(encode([texts[row]])[0], made[row]) for row in rows)
+    finally:
+        torch.set_num_threads(threads)

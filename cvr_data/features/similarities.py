@@ -46,7 +46,7 @@ def text_similarities(pairs: pa.Table, embeddings: Path | None, encoder: str = M
     """Return float32 cosines of reference and target caption by one encoder of texts.
 
     Captions are read where `embeddings` has them by this very encoder; all others are encoded by it here, or were
-    by an earlier command in the same company (`features.kept_vectors`).
+    by an earlier command (`features.kept_vectors`).
 
     Raises:
         CvrError: the encoder takes no texts.
@@ -65,37 +65,44 @@ def _text_reader(embeddings: Path | None, encoder: str) -> Reader:
 
 
 def _text_encoder(embeddings: Path | None, key: str | None, name: str) -> Encode:
-    from cvr_data.features.encoders import ENCODERS
     from cvr_data.features.store import FeatureStore
 
     is_same = embeddings is not None and text_encoder_of(embeddings) == name
     store = FeatureStore.open(embeddings, space="raw") if embeddings and is_same else None
 
-    @cache
-    def network() -> Encode:
-        loaded = ENCODERS.get(name).load(ENCODERS.config(name))
-        if not loaded.text_dim:
-            raise CvrError(f"The encoder {name!r} takes no texts; choose another.")
-        maker = name_of_maker(loaded)
-
-        def made(texts: Sequence[str]) -> np.ndarray:
-            return loaded.encode_texts(texts).pooled_BD.numpy()
-
-        return made if maker is None else partial(kept_vectors, maker, encode=made)
-
     def encode(texts: Sequence[str]) -> np.ndarray:
         is_known = np.zeros(len(texts), bool) if store is None else np.asarray(store.has_texts(texts))
         known, others = ([*compress(texts, mask)] for mask in (is_known, ~is_known))
         if store is None or not known:
-            return network()(texts)
+            return network_of_texts(name)(texts)
         found = store.texts(known).pooled_BD.numpy()
         vectors_ND = np.empty((len(texts), found.shape[1]), np.float32)
         vectors_ND[is_known] = found
         if others:
-            vectors_ND[~is_known] = network()(others)
+            vectors_ND[~is_known] = network_of_texts(name)(others)
         return vectors_ND
 
     return encode
+
+
+@cache
+def network_of_texts(name: str) -> Encode:
+    """Return what gives the vectors of texts by an encoder with its defaults: those that any command made, or new ones.
+
+    Raises:
+        CvrError: the encoder takes no texts.
+    """
+    from cvr_data.features.encoders import ENCODERS
+
+    loaded = ENCODERS.get(name).load(ENCODERS.config(name))
+    if not loaded.text_dim:
+        raise CvrError(f"The encoder {name!r} takes no texts; choose another.")
+    maker = name_of_maker(loaded)
+
+    def made(texts: Sequence[str]) -> np.ndarray:
+        return loaded.encode_texts(texts).pooled_BD.numpy()
+
+    return made if maker is None else partial(kept_vectors, maker, encode=made)
 
 
 def visual_similarities(pairs: pa.Table, embeddings: Path) -> pa.Array:

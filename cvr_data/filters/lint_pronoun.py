@@ -70,12 +70,8 @@ def _one_fits(pronoun: str, reference: list[str]) -> bool:
     single = [(place, word) for place, word in enumerate(reference) if not word.endswith(("s", "men"))]
     fitting = [place for place, word in single if own in _kinds(word)]
     others = [word for _, word in single if word.endswith(_AGENTS) or _is_anyone(word, opposite)]
-    return _is_one(fitting, reference) if fitting else bool(others)
-
-
-def _is_one(places: list[int], reference: list[str]) -> bool:
-    """Whether words for people may be of one: "a young woman" after "beautiful girl", not "a girl and a woman"."""
-    return all(_APART.isdisjoint(reference[one:other]) for one, other in pairwise(places))
+    # Words for people may be of one: "a young woman" after "beautiful girl", not "a girl and a woman".
+    return all(_APART.isdisjoint(reference[one:other]) for one, other in pairwise(fitting)) if fitting else bool(others)
 
 
 def _is_anyone(word: str, opposite: str) -> bool:

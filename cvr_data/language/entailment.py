@@ -100,16 +100,12 @@ def contradiction(candidate: Sequence[Said], target: Sequence[Said]) -> tuple[st
 
 def telling(candidate: Sequence[Said], wanted: Said) -> bool:
     """Return whether a caption tells what a word of another one does."""
-    return any(_tells(said, wanted) for said in candidate)
+    return any(_is_of_same(said, wanted) and _is_told(*_alike(said, wanted)) for said in candidate)
 
 
 def fitting(candidate: Sequence[Said], wanted: Said) -> bool:
     """Return whether a caption has a word that may be said of the same as one of another."""
     return any(_fits(said, wanted) for said in candidate)
-
-
-def _tells(said: Said, wanted: Said) -> bool:
-    return _is_of_same(said, wanted) and _is_told(*_alike(said, wanted))
 
 
 def _fits(said: Said, wanted: Said) -> bool:

@@ -205,7 +205,8 @@ def _wrong(
         return None
     if operation.act == "replace" and change.slot not in TRAITS and _is_placed(operation.new, after):
         return None  # "change the clouds to be over the moon"
-    if operation.act == "replace" or change.slot in TRAITS or _is_made(operation, after):
+    is_noun = operation.act == "set" and operation.new[:1] in (("a",), ("an",))  # "make her dress a riverbank"
+    if operation.act == "replace" or change.slot in TRAITS or (is_noun and _is_told(operation.new, after)):
         is_other = _is_other_thing(named, change, reference, target)
     else:
         is_other = mentions(named, before) and not _is_told(operation.new, after)
@@ -243,12 +244,6 @@ def _is_told(words: Sequence[str], after: str) -> bool:
     return all(
         word in EDIT_WORDS or (word in SMALL_WORDS and word not in PREPOSITIONS_OF_PLACE) for word in words[:place]
     )
-
-
-def _is_made(operation: Operation, after: str) -> bool:
-    """Whether a thing is to become another: "make her dress a riverbank"."""
-    is_noun = operation.act == "set" and operation.new[:1] in (("a",), ("an",))
-    return is_noun and _is_told(operation.new, after)
 
 
 def _is_placed(words: Sequence[str], after: str) -> bool:

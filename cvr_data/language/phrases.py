@@ -23,17 +23,12 @@ def kind_of_phrase(caption: Tagged, start: int, size: int) -> Literal["noun", "v
     if is_cut or parts[0] in _NEVER_FIRST or (size > 1 and parts[-1] == "AUX"):
         return None
     is_verb = [part in VERBS for part in parts]
+    following = caption.parts[start + 1 : start + size]  # a participle before a noun is no verb: "striped cat"
     if (
         any(is_verb)
         and all(part in _BEFORE_VERB for part in parts[: is_verb.index(True)])
-        and not _is_modified(caption, start, size)
+        and not (caption.tags[start] in ("VBN", "VBD") and bool(following) and following[0] in (*THINGS, "ADJ"))
     ):
         return "verb"
     is_nominal = all(part in _WITHIN_NOUN or tag in PARTICIPLES for part, tag in zip(parts, tags, strict=True))
     return "noun" if is_nominal and (parts[-1] in THINGS or parts[-1] in ("ADJ", "NUM")) else None
-
-
-def _is_modified(caption: Tagged, start: int, size: int) -> bool:
-    """Whether the first verb is a participle before a noun of the span: "striped cat", not "holding a cat"."""
-    following = caption.parts[start + 1 : start + size]
-    return caption.tags[start] in ("VBN", "VBD") and bool(following) and following[0] in (*THINGS, "ADJ")

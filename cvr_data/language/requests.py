@@ -281,7 +281,7 @@ def _said(words: list[str], nouns: Collection[str]) -> Iterator[Operation]:
     for part in _coordinated(rest, nouns):
         thing, said = _split(part, nouns)
         if said and words[0] in CHANGING - LETTING and not (thing and thing[0] in PRONOUNS):
-            yield Operation("set", thing=thing, new=said, is_whole=not _is_bare(said))
+            yield Operation("set", thing=thing, new=said, is_whole=bool(set(said) & (DETERMINERS | LINKS | BE)))
         elif thing and said:
             yield Operation("do" if _is_done(said) else "set", thing=thing, new=said, verb=verb)
         else:
@@ -337,10 +337,6 @@ def _is_done(words: Sequence[str]) -> bool:
     """Whether what is said of a thing begins with a verb."""
     lexicon = read_lexicon()
     return words[0].endswith("ing") or lexicon.frequency(words[0], "verb") > lexicon.frequency(words[0], "adj")
-
-
-def _is_bare(words: Sequence[str]) -> bool:
-    return not set(words) & (DETERMINERS | LINKS | BE)
 
 
 def _is_heap(words: Sequence[str], nouns: Collection[str]) -> bool:

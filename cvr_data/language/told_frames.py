@@ -97,7 +97,9 @@ def told_frame(text: str, told: Mapping[str, Any]) -> Told:
         _add_noun(tree, scene, "scene", scene.get("kind") if scene.get("kind") in FIELDS else "place")
     actions = [action for each in told.get("actions", ()) if (action := _added_action(tree, each)) is not None]
     _hang_rest(tree)
-    sentence = _sentence(text, tree)
+    parts = pa.array(map(part_of_tag, tree.tags), pa.string())
+    lemmas = lemmas_of(pa.array(tree.words, pa.string()), parts).to_pylist()
+    sentence = Sentence(text, *map(tuple, (tree.words, tree.tags, lemmas, tree.deps, tree.heads, tree.starts)))
     things = tuple(_thing(sentence, tree, head) for head in sorted(tree.nouns))
     number = {thing.head: place for place, thing in enumerate(things)}
     events = tuple(_event(sentence, number, *action) for action in sorted(actions, key=lambda action: action[0]))
@@ -179,12 +181,6 @@ def _hang_rest(tree: _Tree) -> None:
             tree.heads[word] = root
     if tree.words:
         tree.deps[root], tree.heads[root] = "ROOT", root
-
-
-def _sentence(text: str, tree: _Tree) -> Sentence:
-    parts = pa.array(map(part_of_tag, tree.tags), pa.string())
-    lemmas = lemmas_of(pa.array(tree.words, pa.string()), parts).to_pylist()
-    return Sentence(text, *map(tuple, (tree.words, tree.tags, lemmas, tree.deps, tree.heads, tree.starts)))
 
 
 def _thing(sentence: Sentence, tree: _Tree, head: int) -> Thing:

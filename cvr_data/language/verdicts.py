@@ -163,7 +163,7 @@ def _meaning(before: Side, after: Side, lexicon: Lexicon) -> tuple[Verdict, str]
     """Return the verdict on words that are not the same, and why it is not a change."""
     if not _content(before) or not _content(after):
         return "none", "only_added" if _content(after) else "only_removed"
-    if _is_topic_changed(before, after, lexicon):
+    if all(_is_topic(side, lexicon) for side in (before, after)):  # what is talked of differs, and nothing else
         return "none", "topic"
     if after.slot == "other":
         return "none", "not_visible"
@@ -172,11 +172,6 @@ def _meaning(before: Side, after: Side, lexicon: Lexicon) -> tuple[Verdict, str]
     if before.slot == after.slot == "object" and _is_unseen(after, lexicon) and not _is_unseen(before, lexicon):
         return "weak", "not_visible"
     return _related(before, after, lexicon)
-
-
-def _is_topic_changed(before: Side, after: Side, lexicon: Lexicon) -> bool:
-    """Whether what is talked of differs, and nothing else."""
-    return all(_is_topic(side, lexicon) for side in (before, after))
 
 
 def _is_topic(side: Side, lexicon: Lexicon) -> bool:

@@ -142,7 +142,7 @@ def examine_film(clip: Clip, work: Work) -> Film:
         length_s = float(times_s[-1] - times_s[0]) + last_s
         if length_s > work.limits.seconds:
             raise UnreadableVideo(f"too_large: its timestamps span {length_s:.0f} s", "too_large")
-        header_s = _header_s(opened)
+        header_s = float((opened.container.duration or 0) / 1_000_000)
         end_s = length_s if clip.is_whole else float(times_s[-1]) + last_s - _origin_s(opened)
         is_to_end = clip.end_s is None or clip.end_s > end_s + 0.5 * last_s
         note = _cut_film_note(clip, opened, found, end_s, header_s, work) if is_to_end else None
@@ -198,12 +198,6 @@ def _times_s(opened: Opened, found: ClipFrames, fps: float) -> tuple[np.ndarray,
     if found.count > 1:
         return times_s, float(times_s[-1] - times_s[0]) / (found.count - 1)
     return times_s, 1 / fps if fps else 0.0
-
-
-def _header_s(opened: Opened) -> float:
-    import av
-
-    return float(opened.container.duration / av.time_base) if opened.container.duration else 0.0
 
 
 def _origin_s(opened: Opened) -> float:

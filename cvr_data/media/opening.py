@@ -130,7 +130,7 @@ def open_video(source: Path | Any, limits: Limits) -> Iterator[Opened]:
 
 def _video_of(container: "InputContainer") -> "VideoStream":
     streams = container.streams
-    films = [stream for stream in streams.video if not _is_marked_cover(stream)]
+    films = [stream for stream in streams.video if not stream.disposition.value & COVER]
     if not streams.video:
         if streams.audio:
             raise UnreadableVideo("audio_only: no video stream, only sound", "audio_only")
@@ -142,10 +142,6 @@ def _video_of(container: "InputContainer") -> "VideoStream":
     best = streams.best("video")
     chosen = [stream for stream in among if best is not None and stream.index == best.index]
     return chosen[0] if chosen else max(among, key=_stream_rank)
-
-
-def _is_marked_cover(stream: "VideoStream") -> bool:
-    return bool(stream.disposition.value & COVER)
 
 
 def _is_picture(stream: "VideoStream") -> bool:

@@ -132,7 +132,8 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
         CvrError: unknown prompt, backend or encoder, a backend without images, or `out` holds something else.
     """
     describer = Describer(config, out)
-    inputs = {"videos": videos, **_describer_files(config)}
+    found = paths_in(_encoder_config(config)) if config.encoder else {}
+    inputs = {"videos": videos, **{f"encoder_{name}": path for name, path in found.items()}}
     run = StageRun(out, stage=STAGE, version=VERSION, config=describer.identity(), inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
         return refuse_arrived(done, videos)
@@ -148,11 +149,6 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
         run.write_parts(flow, total=open_artifact(videos).manifest["rows"], unit="videos")
         told = {**gathered(run.told, "status", "reasons"), **told_missing(videos)}
         return run.finish(**told, requests=requests_of(run.told_now).as_json(), **runs_on(describer.options))
-
-
-def _describer_files(config: Config) -> dict[str, Path]:
-    found = paths_in(_encoder_config(config)) if config.encoder else {}
-    return {f"encoder_{name}": path for name, path in found.items()}
 
 
 def _encoder_config(config: Config) -> Any:

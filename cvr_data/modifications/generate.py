@@ -32,7 +32,7 @@ from cvr_data.modifications.engines.products import runs_on, with_type
 from cvr_data.modifications.generator import Config, Generator, prompt_of
 from cvr_data.modifications.training.trained import generators_of
 
-VERSION = 9
+VERSION = 10
 GIVEN_VERSION = 7
 """Of paraphrases and ways back."""
 PURE = "the rows follow from their inputs alone"

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
+from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import hashes_of
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import ClaimStep
@@ -39,6 +40,12 @@ def looked_up(rows: Flow, other: Flow, lookup: Lookup) -> Flow:
         offers=_rows_to_look_in, settle=_looked_up_claims, per_value=len(lookup.ids), bucket_values=BUCKET,
     )  # fmt: skip
     return rows.run.claimed(rows, step, other)
+
+
+def check_texts_have_pairs(ids: pa.ChunkedArray) -> None:
+    """Raise CvrError unless something was found for each text: here an id that every pair has."""
+    if missing := ids.null_count:
+        raise CvrError(f"{missing} texts are of pairs that are not there; pass the right --pairs.")
 
 
 def _ids_to_look_up(lookup: Lookup, rows: pa.Table) -> pa.Table:

@@ -25,12 +25,12 @@ from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Step
 from cvr_data.modifications.asked import ROWS, TEXTS
 from cvr_data.modifications.counts import counted_verdicts, gathered
-from cvr_data.modifications.lookup import Lookup, looked_up
+from cvr_data.modifications.lookup import Lookup, check_texts_have_pairs, looked_up
 from cvr_data.modifications.variants import KEEPING, OTHER, Variant, text_variants
 from cvr_data.tables import MODIFICATIONS, modification_id
 
-STAGE, VERSION, MODEL = "generate-modifications-varied", 2, "variants"
-OF_PAIR = ("reference_caption", "target_caption", "changes", "split")
+STAGE, VERSION, MODEL = "generate-modifications-varied", 3, "variants"
+OF_PAIR = ("reference_caption", "target_caption", "changes", "split", "reference_id")
 ASKED = 20
 """Texts of other pairs that are tried as irrelevant ones."""
 
@@ -53,7 +53,7 @@ def vary_texts(
     """Write the other texts of accepted ones as an artifact of texts, and return it.
 
     Raises:
-        CvrError: the pairs of the texts are not to be found, or `out` holds something else.
+        CvrError: the pairs of the texts are not to be found, are other pairs, or `out` holds something else.
     """
     texts = open_artifact(modifications, stage=TEXTS)
     pairs = pairs or texts.input_path("pairs")
@@ -77,6 +77,8 @@ def vary_texts(
 def varied(config: Config, texts: pa.Table) -> tuple[pa.Table, Counter[str]]:
     """Return the other texts of those of a part that are accepted, and how many there are of each kind."""
     texts = check_columns(texts, MODIFICATIONS, "the texts").filter(pc.equal(texts.column("status"), "ok"))
+    if "_reference_id" in texts.column_names:
+        check_texts_have_pairs(texts.column("_reference_id"))
     for name in ("modification", "_reference_caption", "_target_caption"):  # of nothing there is no other text
         if name in texts.column_names:
             texts = texts.filter(pc.is_valid(texts.column(name)))

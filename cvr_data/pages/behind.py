@@ -10,6 +10,7 @@ whole page, so that they have many in common and their clips stay few.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,11 @@ class TripletLists:
     def made(self) -> list[Behind]:
         """The lists so far."""
         return self.lists.made
+
+    @cached_property
+    def every(self) -> str:
+        """The anchor of a list of all of them."""
+        return self.link("All triplets", np.arange(self.triplets.num_rows), "top")
 
     def link(self, title: str, rows: Sequence[int] | np.ndarray, back: str) -> str:
         """Return the anchor of a list of these rows, each once; nothing where there is none."""

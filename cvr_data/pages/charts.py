@@ -177,7 +177,7 @@ def svg_link(parts: Sequence[str], anchor: str, name: str, room: tuple[float, fl
     if not anchor:
         return list(parts)
     return [f'<a href="#{escape(anchor, quote=True)}" aria-label="{escape(name, quote=True)}">',
-            *parts, svg_rectangle(*room, "hit", name), "</a>"]  # fmt: skip
+            '<g aria-hidden="true">', *parts, svg_rectangle(*room, "hit", name), "</g></a>"]  # fmt: skip
 
 
 def line_chart(

@@ -67,7 +67,8 @@ def filter_page_html(artifact: Artifact, filters: Sequence[VideoFilter], values:
     made = page_environment()
     show_clips_on_page(made, shelf, captions)
     about = {"title": artifact.path.resolve().name, "made": date.today().isoformat(), "command": running_command()}
-    facts = _facts(artifact.manifest)
+    dropped = sum(artifact.manifest["dropped"].values())
+    facts = [("Videos kept", f"{artifact.manifest['rows']:,}"), ("Left out", f"{dropped:,}")]
     return page_with_clips(made.get_template("filters.html.j2").render(panels=panels, facts=facts, **about), shelf)
 
 
@@ -82,11 +83,6 @@ def filter_figure(found: FilterValues) -> Figure | None:
     return Figure(
         *(histogram(counts, width=width, title=title, x_label=label, bounds=bounds) for width in (WIDE, NARROW))
     )
-
-
-def _facts(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    dropped = sum(manifest["dropped"].values())
-    return [("Videos kept", f"{manifest['rows']:,}"), ("Left out", f"{dropped:,}")]
 
 
 def _panel_note(step: Mapping[str, Any], found: FilterValues) -> str:

@@ -131,25 +131,32 @@ def linked_counts(counts: Mapping[str, int] | None, rows: Rows, lists: TripletLi
     return pieces or [("none", "")]
 
 
-def stats_facts(numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists) -> list[tuple[str, Linked]]:
-    """Return the first facts of the page."""
+def triplet_facts(numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists) -> list[tuple[str, Linked]]:
+    """Return how many triplets and queries there are, the first facts of every page about triplets."""
     whole = numbers["all"]
     by_split = {split: found["triplets"] for split, found in numbers["splits"].items()}
-    every = lists.link("All triplets", rows.all, "top")
-    duplicates = lists.link("With near-duplicates of their videos", rows.with_duplicates, "top")
     several = lists.link("Queries with several targets", rows.several_targets, "top")
     return [
-        ("Triplets", [(f"{whole['triplets']:,}", every)]),
+        ("Triplets", [(f"{whole['triplets']:,}", lists.every)]),
         ("By split", linked_counts(by_split, rows.of("split"), lists, "Split", "top")),
         (
             "Queries",
-            [(f"{whole['queries']:,}", every), (", ", ""),
+            [(f"{whole['queries']:,}", lists.every), (", ", ""),
              (f"{whole['queries_with_several_targets']:,}", several), (" with several targets", "")],
         ),
-        ("Videos", [(f"{whole['videos']:,}", every)]),
-        ("Near-duplicate groups", [(f"{whole['groups']:,}", duplicates) if whole["groups"] else ("unknown", "")]),
-        ("Distinct texts", [(f"{whole['texts']:,}", every), (f", of {whole['words']:,} words", "")]),
     ]  # fmt: skip
+
+
+def stats_facts(numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists) -> list[tuple[str, Linked]]:
+    """Return the first facts of the page."""
+    whole = numbers["all"]
+    duplicates = lists.link("With near-duplicates of their videos", rows.with_duplicates, "top")
+    return [
+        *triplet_facts(numbers, rows, lists),
+        ("Videos", [(f"{whole['videos']:,}", lists.every)]),
+        ("Near-duplicate groups", [(f"{whole['groups']:,}", duplicates) if whole["groups"] else ("unknown", "")]),
+        ("Distinct texts", [(f"{whole['texts']:,}", lists.every), (f", of {whole['words']:,} words", "")]),
+    ]
 
 
 def linked_splits(splits: Sequence[str], rows: RowsOfTriplets, lists: TripletLists) -> dict[str, dict[str, str]]:

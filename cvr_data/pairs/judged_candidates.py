@@ -61,7 +61,7 @@ def refused(config: Config, pool: pa.Table, queries: pa.Table, used: np.ndarray)
         pool = mark(pool, pc.not_equal(pool.column("split"), config.split), "other_split")
     if config.used == "take":
         return pool
-    return mark(pool, _is_in(pool, "group_id", ends_of(queries, "group_id").drop_null()), "near_duplicate")
+    return mark(pool, pc.is_in(pool.column("group_id"), ends_of(queries, "group_id").drop_null()), "near_duplicate")
 
 
 def judged(
@@ -105,10 +105,6 @@ def _of_own_query(found: pa.Table, queries: pa.Table) -> np.ndarray:
 def ends_of(triplets: pa.Table, what: str) -> pa.Array:
     """Return that column of references and targets, as one."""
     return pa.concat_arrays([triplets.column(f"{side}_{what}").combine_chunks() for side in ("reference", "target")])
-
-
-def _is_in(table: pa.Table, column: str, values: pa.Array) -> pa.ChunkedArray:
-    return pc.is_in(table.column(column), values)
 
 
 def _with_texts(config: Config, found: pa.Table, queries: pa.Table, embeddings: Path | None) -> pa.Table:

@@ -41,11 +41,11 @@ class Media:
     """Every video of a review by number, with its file if it has one."""
 
     def __init__(
-        self, video_ids: Iterable[str], files: Mapping[str, Clip], homes: Mapping[str, Sequence[Path]],
+        self, number_of: Mapping[str, int], files: Mapping[str, Clip], homes: Mapping[str, Sequence[Path]],
         allowed: Sequence[Path] = (),
     ):  # fmt: skip
-        self.video_ids = list(video_ids)
-        self.number_of = {video_id: number for number, video_id in enumerate(self.video_ids)}
+        self.video_ids = list(number_of)
+        self.number_of = number_of
         self._files = files
         self._homes = homes
         self._allowed = [folder.resolve() for folder in allowed]
@@ -146,10 +146,9 @@ class _ByRow(Mapping[str, Value]):
         return len(self._row_of)
 
 
-def media_of_table(videos: pa.Table, folder: Path, allowed: Sequence[Path] = ()) -> Media:
+def media_of_table(videos: pa.Table, row_of: Mapping[str, int], folder: Path, allowed: Sequence[Path] = ()) -> Media:
     """Return the media of the videos of a table, each numbered by its row."""
     inside = [artifact.path for artifact in lineage([folder])]
-    row_of = {video_id: row for row, video_id in enumerate(videos.column("video_id").to_pylist())}
 
     def clip(row: int) -> Clip | None:
         video = videos_of(videos.slice(row, 1), folder)[0]
@@ -177,4 +176,4 @@ def media_to_review(folders: Iterable[Path], wanted: set[str], allowed: Sequence
                 declared = replace(video.clip, path=Path(os.path.normpath(video.clip.path)))
                 files[video.video_id] = declared
                 homes[video.video_id] = [declared.path.parent] if Path(path).is_absolute() else inside
-    return Media(sorted(wanted), files, homes, allowed)
+    return Media({video_id: number for number, video_id in enumerate(sorted(wanted))}, files, homes, allowed)

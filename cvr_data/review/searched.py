@@ -1,6 +1,6 @@
 """The texts of a search (`cvr serve`) whose answers were marked, as pairs and modification texts for build-triplets.
 
-    write_searched_texts(Path("searches/videos.sqlite"), Path("videos"), Path("modifications/searched"))
+    write_searched_texts(Path("searches/videos.sqlite"), Path("modifications/searched"))
 
 Each marked answer is a pair of the clip that the search began with and the video that was found, and its text what was
 typed. Whether it stands is for the judgments to say: `cvr build-triplets OUT --judgments judgments`.
@@ -36,28 +36,38 @@ SEARCH_SETTINGS = {"kind": "search", "split": "all", "overlap": "1", "seed": "0"
 """Settings of a file of judgments that a search began, beside the key of its videos."""
 
 
-def write_searched_texts(review: Path, videos: Path, out: Path, *, overwrite: bool = False) -> Artifact:
+def write_searched_texts(review: Path, out: Path, *, videos: Path | None = None, overwrite: bool = False) -> Artifact:
     """Write the marked texts of a search, and their pairs to `OUT-pairs`; return the artifact of the texts.
 
+    Args:
+        review: the file of marks.
+        out: the folder of the texts.
+        videos: what was searched, if it lies elsewhere by now.
+        overwrite: replace other texts there.
+
     Raises:
-        CvrError: it is a review and no search, of other videos, or nothing is marked.
+        CvrError: it is a review and no search, its videos are gone or others, or nothing is marked.
     """
     with reading(review, KIND), ReviewStore(review, must_exist=True) as store:
         settings, marked = store.settings(), {made.item_id for made in store.judgments()}
         items = [item for item in store.items() if item.item_id in marked]
-    library = open_artifact(videos)
+        known = store.place()
     if settings.get("kind") != SEARCH_SETTINGS["kind"]:
         raise CvrError(
             f"{review} is of cvr review, whose texts are in the folder that was reviewed; --texts is not for it."
         )
+    if videos is None and (known is None or not known.is_dir()):
+        lost = "it does not say which" if known is None else f"{known} is gone"
+        raise CvrError(f"{review} is of videos that cannot be found ({lost}); pass their folder with --videos.")
+    library = open_artifact(videos or known or review)
     if settings["key"] != library.key:
-        raise CvrError(f"{review} was begun with other videos than {videos}; pass theirs with --videos.")
+        raise CvrError(f"{review} was begun with other videos than {library.path}; pass theirs with --videos.")
     if not items:
         raise CvrError(f"{review} holds no mark yet.")
     pairs, texts = _pairs_and_texts(items, _videos_of(library, items))
     identity = {"marks": content_id(*(f"{item.item_id} {item.texts[0]}" for item in items))}
     home = out.with_name(f"{out.name}-pairs")
-    _written(home, PAIRS_STAGE, identity, {"videos": videos}, pairs, overwrite)
+    _written(home, PAIRS_STAGE, identity, {"videos": library.path}, pairs, overwrite)
     return _written(out, STAGE, identity, {"pairs": home}, texts, overwrite)
 
 

@@ -31,6 +31,8 @@ VERSION = 1
 STAGE = "export-judgments"
 
 KIND = "a file of judgments"
+PLACE = "videos"
+"""Row among the settings, none of them: where the videos lie."""
 DECISIONS = ("accept", "edit", "reject", "skip")
 REASONS = {
     "bad_text": "the text is wrong or unclear",
@@ -135,7 +137,19 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
     def settings(self) -> dict[str, str]:
         """Return the settings of the review."""
         with self._lock:
-            return dict(self._connection.execute("SELECT name, value FROM settings").fetchall())
+            query = "SELECT name, value FROM settings WHERE name != ?"
+            return dict(self._connection.execute(query, (PLACE,)).fetchall())
+
+    def remember_place(self, videos: Path) -> None:
+        """Keep where the videos lie at the moment: they may move, so it is none of the settings."""
+        with self._lock:
+            self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (PLACE, str(videos.resolve())))
+
+    def place(self) -> Path | None:
+        """Return where the videos lay when they were last searched; None if nobody kept it."""
+        with self._lock:
+            row = self._connection.execute("SELECT value FROM settings WHERE name = ?", (PLACE,)).fetchone()
+            return None if row is None else Path(row[0])
 
     def items(self) -> list[ReviewItem]:
         """Return the items under review, without captions and scores."""

@@ -242,6 +242,7 @@ def write_dataset(
     examples = run.side(
         rows.then(Step(name="examples", run=card_example_rows, makes_rows=True, is_counted=False)), bucket_table
     )
+    paths = [path for path in sorted(run.out.iterdir()) if path.suffix in (".parquet", ".csv", ".json")]
     card = Card(
         name=name,
         triplets=bucket_table(*examples.arguments),
@@ -250,7 +251,7 @@ def write_dataset(
         lineage=made_of.lineage,
         sources=sources,
         configs={"default": names},
-        files=_digests(run.out),
+        files={path.name: file_sha256(path) for path in paths if path.name != "running.json"},
         versions=made_of.versions,
         commands=list(dict.fromkeys(made_of.commands)),
         coverage=extra.get("coverage"),
@@ -259,11 +260,6 @@ def write_dataset(
     )
     run.writer.write_file("README.md", render_card(card).encode())
     return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **extra)
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    paths = [path for path in sorted(folder.iterdir()) if path.suffix in (".parquet", ".csv", ".json")]
-    return {path.name: file_sha256(path) for path in paths if path.name != "running.json"}
 
 
 def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:

@@ -100,9 +100,10 @@ def _with_values(flow: Flow, chosen: VideoFilter, measured: Path, embeddings: Pa
     """Return the videos with the column that a filter goes by, where it is not measured."""
     module, name = chosen.module, f"{chosen.name}-values"
     if isinstance(module, Learns):
-        side = Side(_learned, (module.learn, tuple(module.READS), chosen.config, measured))
-        step = Step(name=name, run=module.recurring, config=chosen.config, sides=(side,), is_counted=False)
-        return flow.then(step)
+        paths = open_artifact(measured).part_paths  # all, here and once: what recurs is no matter of who looks where
+        learned = module.learn(chosen.config, (read_parquet(path, list(module.READS)) for path in paths))
+        run = partial(_recurring, module.recurring, learned)
+        return flow.then(Step(name=name, run=run, config=chosen.config, is_counted=False))
     if isinstance(module, Judges):
         judged = partial(_judged, module.COLUMN, module.judge)
         side = Side(_stored_features, (embeddings,))
@@ -114,8 +115,8 @@ def _with_values(flow: Flow, chosen: VideoFilter, measured: Path, embeddings: Pa
     return flow
 
 
-def _learned(learn: Callable[..., Any], reads: Sequence[str], config: Any, measured: Path) -> Any:
-    return learn(config, (read_parquet(path, list(reads)) for path in open_artifact(measured).part_paths))
+def _recurring(find: Callable[..., pa.Table], learned: Any, config: Any, part: pa.Table) -> pa.Table:
+    return find(config, part, learned)
 
 
 def _stored_features(embeddings: Path) -> "StoredEncoder":

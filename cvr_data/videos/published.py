@@ -20,6 +20,7 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import SUFFIXES, Row, check_file, id_text, read_rows
 from cvr_data.core.reading import read_text
 from cvr_data.core.split_names import split_in_name
+from cvr_data.download.status import FOLDER as DOWNLOAD_STATUS
 from cvr_data.media.look import media_files
 from cvr_data.media.names import plain_name
 from cvr_data.tables import SPLITS
@@ -44,16 +45,19 @@ class Published:
     repeated: ClassVar[str] = "captions"
 
 
-def video_corpus(name: str, inputs: Inputs, entries: Entries) -> tuple[Inputs, Count, Load]:
+def video_corpus(
+    name: str, inputs: Inputs, entries: Entries, file_of: Callable[[str], str] = str
+) -> tuple[Inputs, Count, Load]:
     """Return `inputs`, `count` and `load` of a corpus: its videos come in slices, rows of one id are its captions.
 
-    Each has the file of `media` whose name without suffix is its id, if there is one. A clip that no file is named
-    after lies in the file named after its recording, from its start to its end.
+    Each has the file of `media` whose name without suffix is what `file_of` makes of its id, if there is one. A clip
+    that no file is named after lies in the file named after its recording, from its start to its end.
     """
 
     def load(config: Any, out: Path | None) -> Iterator[pa.Table]:
         find = _media_finder(config.media)
-        return video_tables((_with_media(entry, find) for entry in entries(config)), name, config.repeated)
+        found = (_with_media(entry, lambda video_id: find(file_of(video_id))) for entry in entries(config))
+        return video_tables(found, name, config.repeated)
 
     return inputs, unknown_corpus_count, load
 
@@ -78,13 +82,17 @@ def table_corpus(
 
 
 def file_corpus(
-    name: str, suffixes: tuple[str, ...], entries: Callable[[Any, Path], Iterator[Entry]]
+    name: str,
+    suffixes: tuple[str, ...],
+    entries: Callable[[Any, Path], Iterator[Entry]],
+    file_of: Callable[[str], str] = str,
 ) -> tuple[Inputs, Count, Load]:
     """Return `inputs`, `count` and `load` of a corpus whose files, by the end of their names, hold entries each."""
     return video_corpus(
         name,
         lambda config: {file.name: file for file in corpus_files(config.path, *suffixes)},
         lambda config: (entry for file in corpus_files(config.path, *suffixes) for entry in entries(config, file)),
+        file_of,
     )
 
 
@@ -105,10 +113,17 @@ def corpus_files(path: Path, *suffixes: str) -> list[Path]:
 
 
 def corpus_table_files(path: Path) -> list[Path]:
-    """Return the table, or the partitions in a folder and those below it, sorted. Raises CvrError: there is none."""
+    """Return the table, or the partitions in a folder and those below it, sorted. Raises CvrError: there is none.
+
+    What `cvr download` notes there of its files is none of them.
+    """
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    found = sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix.lower() in SUFFIXES and file.is_file() and DOWNLOAD_STATUS not in file.relative_to(path).parts
+    )
     if not found:
         raise CvrError(f"{path}: no table in this folder; one ends in {', '.join(SUFFIXES)}.")
     return found
@@ -194,10 +209,10 @@ def corpus_entry(video_id: Any, captions: list[str], where: str, **values: Any) 
     return entry
 
 
-def corpus_entry_from(row: Row, column: str, captions: list[str], file: Path) -> Entry:
+def corpus_entry_from(row: Row, column: str, captions: list[str], file: Path, *, needs_caption: bool = True) -> Entry:
     """Return the entry of a table's row, of the split that the file's name tells."""
     entry = _entry_in(row, column, captions, f"{file.name} {row.where}", {"split": split_in_name(file.stem)})
-    if not captions:
+    if needs_caption and not captions:
         entry.drop("no_caption", f"{file.name} {row.where}: no caption")
     return entry
 

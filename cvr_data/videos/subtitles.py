@@ -63,7 +63,7 @@ def read_subtitles(path: Path) -> list[Cue]:
     cues: list[Cue] = []
     latest: list[str] = []
     for event in sorted(given, key=lambda event: (event.start, event.end)):
-        lines = [line for raw in event.plaintext.splitlines() if (line := _said(raw))]
+        lines = [line for raw in event.plaintext.splitlines() if (line := " ".join(_NOT_SAID.sub(" ", raw).split()))]
         new = [line for line in lines if line not in latest]
         latest = lines or latest
         if new and not event.is_comment:
@@ -79,10 +79,6 @@ def _segments(path: Path) -> list[dict[str, object]]:
     ):
         raise CvrError(f"{path}: no transcript: Whisper's have `segments` with start, end and text.")
     return segments
-
-
-def _said(line: str) -> str:
-    return " ".join(_NOT_SAID.sub(" ", line).split())
 
 
 def said_between(cues: Sequence[Cue], start_s: float, end_s: float) -> str:

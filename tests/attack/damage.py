@@ -38,34 +38,20 @@ def replaced(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def _cut(path: Path) -> None:
-    content = path.read_bytes()
-    replaced(path, content[: len(content) // 2])
+def _instead(make: Callable[[Path], object]) -> Callable[[Path], None]:
+    def do(path: Path) -> None:
+        path.unlink()
+        make(path)
 
-
-def _garbage(path: Path) -> None:
-    replaced(path, random.Random(path.name).randbytes(3000))
-
-
-def _folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def _loop(path: Path) -> None:
-    path.unlink()
-    path.symlink_to(path.name)
-
-
-def _pipe(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
+    return do
 
 
 ANY = (
     Damage("gone", lambda path: path.unlink()), Damage("empty", lambda path: replaced(path, b"")),
-    Damage("cut", _cut), Damage("garbage", _garbage), Damage("folder", _folder), Damage("loop", _loop),
-    Damage("pipe", _pipe), Damage("zeros", lambda path: replaced(path, bytes(4096))),
+    Damage("cut", lambda path: replaced(path, path.read_bytes()[: path.stat().st_size // 2])),
+    Damage("garbage", lambda path: replaced(path, random.Random(path.name).randbytes(3000))),
+    Damage("folder", _instead(Path.mkdir)), Damage("loop", _instead(lambda path: path.symlink_to(path.name))),
+    Damage("pipe", _instead(os.mkfifo)), Damage("zeros", lambda path: replaced(path, bytes(4096))),
 )  # fmt: skip
 TEXT = (
     *ANY,

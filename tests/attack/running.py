@@ -168,7 +168,12 @@ def _changed(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int
     """What a command that was refused changed, removed or did not clear away."""
     said = [f"changed {name}" for name, state in before.items() if after.get(name, state) != state]
     said += [f"removed {name}" for name in before if name not in after]
-    return ", ".join(said + [f"left {name}" for name in after if name.endswith(".tmp") and name not in before])
+    new = sorted(after.keys() - before.keys())
+    files = [name for name in new if after[name] != (0, 0)]
+    begun = [name.removesuffix("running.json") for name in files if name.endswith("running.json")]
+    said += [f"left {name}" for name in files if name.endswith(".tmp")]
+    said += [f"left {folder} unfinished" for folder in begun if sum(name.startswith(folder) for name in files) == 1]
+    return ", ".join(said)
 
 
 def table(ends: Sequence[End]) -> str:

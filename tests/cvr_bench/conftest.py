@@ -1,14 +1,14 @@
 """A tiny world on disk: videos with splits, hash embeddings, and triplets of two sources of text."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.tables import TRIPLETS, VIDEOS, query_id, triplet_id
+from tests.dataset_folders import write_artifact
 
 SPLITS = {"train": 24, "val": 8, "test": 12}
 WORDS = ("red", "blue", "green", "small")
@@ -70,25 +70,22 @@ def triplet_row(split, reference, text, target, backend, change) -> dict:
     }
 
 
-def write_triplets(path: Path, rows: list[dict], inputs: dict[str, Path]) -> None:
-    with ArtifactWriter(path, stage="build-triplets", inputs=inputs) as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), TRIPLETS, "triplets"))
-        writer.finish()
-
-
 @pytest.fixture(scope="session")
 def world(tmp_path_factory) -> World:
     from cvr_data.features.embed import embed
     from cvr_data.features.encoders import ENCODERS
 
     made = World(tmp_path_factory.mktemp("world"))
-    with ArtifactWriter(made.videos, stage="import-tiny") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(video_rows()), VIDEOS, "videos"))
-        writer.finish()
+    write_artifact(made.videos, "import-tiny", video_rows(), VIDEOS)
     embed(made.videos, "hash", ENCODERS.get("hash").Config(dim=16, frames=2), made.embeddings)
     inputs = {"videos": made.videos, "embeddings": made.embeddings}
-    with ArtifactWriter(made.folder / "pairs", stage="mine-pairs", inputs=inputs) as writer:
-        writer.write_part(0, pa.table({"pair_id": ["p"]}))
-        writer.finish()
-    write_triplets(made.triplets, triplet_rows(), {"pairs": made.folder / "pairs"})
+    write_artifact(made.folder / "pairs", "mine-pairs", pa.table({"pair_id": ["p"]}), **inputs)
+    write_artifact(made.triplets, "build-triplets", triplet_rows(), TRIPLETS, pairs=made.folder / "pairs")
     return made
+
+
+@pytest.fixture
+def in_world(world, tmp_path, monkeypatch) -> Path:
+    """A copy of the tiny world as the current folder."""
+    monkeypatch.chdir(shutil.copytree(world.folder, tmp_path / "world"))
+    return tmp_path / "world"

@@ -5,13 +5,10 @@ from typing import Any
 
 import torch
 
-from cvr_bench.checkpoints.names import renamed_checkpoint
-from cvr_bench.models.networks.covr.blip import ImageTokens, Words
 from cvr_bench.models.networks.covr.qformer import QFormerNetwork, qformer_config
 from tests.golden import Arrays, Comparison
+from tests.golden.blip import TOLERANCE, WEIGHTS, compared, image_tokens, published_weights, text_sizes, words
 
-TOLERANCE = 1e-5
-WEIGHTS = "sd."
 NAMES = {"input_ids", "attention_mask", "visual_embeds", "config_json", "out_hidden"}
 
 
@@ -29,9 +26,7 @@ def covers(name: str) -> bool:
 def compare(arrays: Arrays) -> list[Comparison]:
     """Return each output of the network."""
     qformer = network(arrays)
-    text = Words(torch.from_numpy(arrays["input_ids"]), torch.from_numpy(arrays["attention_mask"]).bool())
-    tokens_BPV = torch.from_numpy(arrays["visual_embeds"])
-    image = ImageTokens(tokens_BPV, torch.ones(tokens_BPV.shape[:2], dtype=torch.bool))
+    text, image = words(arrays), image_tokens(arrays["visual_embeds"])
     with torch.no_grad():
         query_BKD, target_BKD = qformer.query_tokens_of(text, image), qformer.visual_tokens_of(image)
         found = {
@@ -41,10 +36,7 @@ def compare(arrays: Arrays) -> list[Comparison]:
             "target_tokens": target_BKD,
             "target": target_BKD.mean(dim=1),
         }
-    return [
-        Comparison(name=name, expected=arrays[f"out_{name}"], found=value.numpy(), tolerance=TOLERANCE)
-        for name, value in found.items()
-    ]
+    return compared(arrays, found, TOLERANCE)
 
 
 def network(arrays: Arrays) -> QFormerNetwork:
@@ -58,16 +50,5 @@ def network(arrays: Arrays) -> QFormerNetwork:
 def stored_qformer(arrays: Arrays) -> tuple[dict[str, Any], dict[str, torch.Tensor], Any]:
     """Return the sizes that a file says, its weights under the names of transformers, and the Q-Former's config."""
     sizes = json.loads(str(arrays["config_json"]))
-    published = {name: torch.from_numpy(value) for name, value in arrays.items() if name.startswith(WEIGHTS)}
-    weights = renamed_checkpoint({name.removeprefix(WEIGHTS): weight for name, weight in published.items()}, "blip2")
-    config = qformer_config(
-        width=sizes["hidden_size"],
-        layers=sizes["num_hidden_layers"],
-        heads=sizes["num_attention_heads"],
-        hidden=sizes["intermediate_size"],
-        vocabulary=sizes["vocab_size"],
-        positions=sizes["max_position_embeddings"],
-        vision_width=sizes["encoder_hidden_size"],
-        every=sizes["cross_attention_frequency"],
-    )
-    return sizes, weights, config
+    vision = {"vision_width": sizes["encoder_hidden_size"], "every": sizes["cross_attention_frequency"]}
+    return sizes, published_weights(arrays, "blip2"), qformer_config(**text_sizes(sizes), **vision)

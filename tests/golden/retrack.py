@@ -7,11 +7,12 @@ import numpy as np
 import torch
 
 from cvr_bench.checkpoints.names import renamed_checkpoint
-from cvr_bench.models.networks.covr.blip import ImageTokens, Words
 from cvr_bench.models.networks.covr.qformer import LAST_NORM
 from cvr_bench.models.networks.covr.retrack import RetrackNetwork, compared, released_losses
 from tests.golden import Arrays, Comparison
-from tests.golden.blip2 import WEIGHTS, stored_qformer
+from tests.golden.blip import WEIGHTS, image_tokens, words
+from tests.golden.blip import compared as outputs_beside
+from tests.golden.blip2 import stored_qformer
 
 GRADIENTS = "out_grad."
 NAMES = {"input_ids", "attention_mask", "ref_vit", "target_vit", "config_json"}
@@ -35,9 +36,9 @@ def compare(arrays: Arrays) -> list[Comparison]:
     """Return each output of the network, its losses and their gradients."""
     settings = json.loads(str(arrays["config_json"]))
     retrack = network(arrays)
-    text = Words(torch.from_numpy(arrays["input_ids"]), torch.from_numpy(arrays["attention_mask"]).bool())
-    reference, target = (_image(arrays[name]) for name in ("ref_vit", "target_vit"))
-    batch = retrack.encoded(text, reference, target)
+    frames = [arrays[name] for name in ("ref_vit", "target_vit")]
+    reference, target = (image_tokens(tokens.reshape(len(tokens), -1, tokens.shape[-1])) for tokens in frames)
+    batch = retrack.encoded(words(arrays), reference, target)
     reference_BKD = retrack.target(reference)
     found = compared(retrack, batch, settings["temperature"])
     parts = released_losses(found)
@@ -62,11 +63,7 @@ def compare(arrays: Arrays) -> list[Comparison]:
     losses = {"loss": loss, **{f"loss_{name}": value for name, value in parts.items()}}
     several = settings["frames"] > 1
     tolerances = [(exact, 1e-5), (loose, LOOSE[several]), (logits, LOGITS[several]), (losses, LOSSES[several])]
-    outputs = [
-        Comparison(name=name, expected=arrays[f"out_{name}"], found=value.detach().numpy(), tolerance=tolerance)
-        for values, tolerance in tolerances
-        for name, value in values.items()
-    ]
+    outputs = [each for values, tolerance in tolerances for each in outputs_beside(arrays, values, tolerance)]
     return outputs + _gradients(arrays, retrack)
 
 
@@ -77,11 +74,6 @@ def network(arrays: Arrays) -> RetrackNetwork:
     found = RetrackNetwork(config, sizes["embed_dim"], queries=queries, frames=frames, batch=batch)
     found.load_state_dict({name.replace(LAST_NORM, "ln_vision."): weight for name, weight in weights.items()})
     return found.eval()
-
-
-def _image(tokens_BFPV: np.ndarray) -> ImageTokens:
-    tokens_BPV = torch.from_numpy(tokens_BFPV).flatten(1, 2)
-    return ImageTokens(tokens_BPV, torch.ones(tokens_BPV.shape[:2], dtype=torch.bool))
 
 
 def _gradients(arrays: Arrays, retrack: RetrackNetwork) -> list[Comparison]:

@@ -16,9 +16,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cvr_bench.audit.positives.cells import FOUND, Cell, Cells, grade_of
+from cvr_bench.audit.positives.pool import Pool
+from cvr_bench.tasks.task import Task
+
 DRAWS = 20_000
 """Of the posterior."""
 LEVEL = 0.95
+NEAR = 5
+"""Cells no deeper than so many times the pool's depth are a stratum of their own."""
 
 
 @dataclass(frozen=True)
@@ -76,3 +82,46 @@ def estimate_unfound(strata: Sequence[Stratum], *, seed: int = 0) -> Estimate | 
     low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     is_none_right = not any(stratum.right for stratum in strata)
     return Estimate(float(value), 0.0 if is_none_right else float(max(low, least)), float(high))
+
+
+def drawn_strata(task: Task, cells: Cells, near: Pool, *, number: int, seed: int) -> dict[str, int]:
+    """Mark cells that are drawn for the estimate; return how many cells each stratum has.
+
+    Cells that captions called wrong or nobody judged are drawn from as well: captions may be mistaken.
+    """
+    gallery = sorted(item.item_id for item in task.gallery)
+    open_items = {
+        query.query_id: [
+            name for name in gallery
+            if task.is_allowed(query, name) and not (grade_of(cells, query.query_id, name) or 0)
+        ]
+        for query in task.queries
+    }  # fmt: skip
+    sizes = {}
+    for place, stratum in enumerate(("near", "far")):
+        within = {
+            query_id: [name for name in items if (name in near.best.get(query_id, {})) == (stratum == "near")]
+            for query_id, items in open_items.items()
+        }
+        sizes[stratum] = sum(map(len, within.values()))
+        counts = {query_id: len(items) for query_id, items in within.items()}
+        for query_id, at in draw_cells(counts, number, seed + place):
+            cells[query_id].setdefault(within[query_id][at], Cell()).stratum = stratum
+    return sizes
+
+
+def estimate_of(cells: Cells, sizes: Mapping[str, int], seed: int) -> Estimate | None:
+    """Return how many right answers are not found; None where no sample was drawn or a stratum's waits.
+
+    Drawn cells that turn out right are found then, and are no part of it.
+    """
+    if not sizes:
+        return None
+    strata = []
+    for stratum, size in sizes.items():
+        drawn = [cell for own in cells.values() for cell in own.values() if cell.stratum == stratum]
+        judged = [cell for cell in drawn if cell.judged_by in ("judge", "review")]
+        strata.append(Stratum(size, len(judged), sum(cell.grade == FOUND for cell in judged)))
+    found = sum(stratum.right for stratum in strata)
+    whole = estimate_unfound(strata, seed=seed)
+    return whole and Estimate(*(max(0.0, number - found) for number in (whole.value, whole.low, whole.high)))

@@ -31,10 +31,10 @@ from cvr_bench.audit.positives.cells import (
     take_verdicts,
     texts_of_queries,
 )
+from cvr_bench.audit.positives.estimate import NEAR, drawn_strata, estimate_of
 from cvr_bench.audit.positives.measure import measured_results
 from cvr_bench.audit.positives.odds import OddsConfig, OddsJudge
 from cvr_bench.audit.positives.pool import pool_results
-from cvr_bench.audit.positives.sampling import NEAR, drawn_strata, estimate_of
 from cvr_bench.benchmarks.triplets import Config as TripletsConfig
 from cvr_bench.benchmarks.triplets import benchmark_of_triplets
 from cvr_bench.results.result import Result, read_result

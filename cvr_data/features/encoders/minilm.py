@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -94,7 +93,9 @@ class MiniLMEncoder(OnDevice):
 
     @cached_property
     def _network(self) -> "MiniLM":
-        return _load_released(model_path("minilm") / "model.safetensors").to(self.device)
+        network = MiniLM()
+        network.load_state_dict(_renamed(read_safetensors(model_path("minilm") / "model.safetensors")))
+        return network.eval().to(self.device)
 
     @cached_property
     def _tokenizer(self) -> "Tokenizer":
@@ -174,13 +175,6 @@ def _attended(projected: Tensor, length: int) -> Tensor:
     queries, keys, values = heads.permute(2, 0, 3, 1, 4)
     attended = nn.functional.scaled_dot_product_attention(queries, keys, values)
     return attended.transpose(1, 2).reshape(-1, WIDTH)
-
-
-def _load_released(weights: Path) -> MiniLM:
-    """Return the network with the weights of a BERT safetensors file, in evaluation mode."""
-    network = MiniLM()
-    network.load_state_dict(_renamed(read_safetensors(weights)))
-    return network.eval()
 
 
 def _renamed(bert: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -3,10 +3,11 @@
     cvr generate-modifications pairs --llm rules                      # "make the car blue", "have the dogs sleep"
     cvr generate-modifications pairs --llm rules -o style=covr        # CoVR's nine templates: "change red for blue"
 
-Constructions are drawn as often as people use them (`cvr_data.modifications.realising`); static and action texts take
-back what goes; dense ones say what only one of two descriptions says, and are none without descriptions. What nobody
-can ask for (tense, articles, topics of talk) is rejected as `unsayable_...`. The text of a pair depends on the seed and
-its captions alone: pairs of the same two captions, which ask for the same, get the same words.
+Constructions are drawn as people use them, the common ones less often (`cvr_data.modifications.realising`); static and
+action texts take back what goes; dense ones say what only one of two descriptions says, and are none without
+descriptions. What nobody can ask for (tense, articles, topics of talk) is rejected as `unsayable_...`. The text of a
+pair depends on the seed and its captions alone: pairs of the same two captions, which ask for the same, get the same
+words.
 
 Source of the templates: rule-based baseline of Ventura et al., AAAI 2024 (https://arxiv.org/abs/2308.14746),
 tools/scripts/webvid_covr_rulebased.py. Two things differ: that code passes the removed word for both slots of every
@@ -32,6 +33,11 @@ from cvr_data.tables import content_id
 SEEDS = 1000
 """Runs with other seeds are so many seeds apart."""
 FINE = 1 << 32
+EVENNESS = 0.25
+"""Power of the weights: by 1 common constructions come as often as people use them, by 0 no more often than others.
+
+With this a hundred texts have as many different pairs of words as CoVR's templates, which have no articles.
+"""
 SHORT = (
     "remove {before}",
     "take out {before} and add {after}",
@@ -117,12 +123,12 @@ def _texts(request: Request, change: Change, excludes: bool) -> list[Text]:
 
 
 def _drawn(request: Request, texts: Sequence[Text], number: int) -> str:
-    """Return one of the texts: each comes first as often as its weight says, further ones for other candidates."""
+    """Return one of the texts: each comes first as its weight says, further ones for other candidates."""
     seed, rank = divmod(request.parameters.seed, SEEDS)
     candidate, attempt = divmod(rank, SEEDS_PER_TEXT)
     keys = {text.words: draw(request, FINE, f"{seed} {number} {text.words}") for text in texts}
     weights = {text.words: text.weight for text in texts}
-    order = sorted(keys, key=lambda words: -(((keys[words] + 1) / (FINE + 1)) ** (1 / weights[words])))
+    order = sorted(keys, key=lambda words: -(((keys[words] + 1) / (FINE + 1)) ** weights[words] ** -EVENNESS))
     return order[(candidate + attempt) % len(order)]
 
 

@@ -6,13 +6,14 @@ form of its word, a cosine of 0.7 finds 43; of 1,264 texts of other pairs it is 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from cvr_data.core.text_bands import MINILM
+from cvr_data.features.similarities import network_of_texts
 from cvr_data.language.edits import split_negated
 from cvr_data.language.execution import Outcome, outcome_of, required
 from cvr_data.language.frames import with_frames
@@ -95,11 +96,4 @@ def _vectors_of_meanings(texts: Iterable[str]) -> dict[str, np.ndarray]:
     distinct = sorted(set(texts))
     if not distinct:
         return {}
-    return dict(zip(distinct, _meaning_encoder().encode_texts(distinct).pooled_BD.numpy(), strict=True))
-
-
-@lru_cache(maxsize=1)
-def _meaning_encoder() -> Any:
-    from cvr_data.features.encoders import ENCODERS
-
-    return ENCODERS.get("minilm").load(ENCODERS.config("minilm"))
+    return dict(zip(distinct, network_of_texts(MINILM)(distinct), strict=True))

@@ -32,7 +32,7 @@ from cvr_data.modifications.checking.judge import Judge, JudgeConfig
 from cvr_data.modifications.counts import counted, counted_requests, counted_verdicts, gathered, requests_of
 from cvr_data.modifications.engines.products import runs_on
 from cvr_data.modifications.generate import GIVEN_THE_CACHE
-from cvr_data.modifications.lookup import Lookup, looked_up
+from cvr_data.modifications.lookup import Lookup, check_texts_have_pairs, looked_up
 from cvr_data.modifications.pairs import videos_of
 from cvr_data.tables import MODIFICATIONS
 
@@ -152,8 +152,7 @@ def _scored_texts(config: Config, table: pa.Table, judging: Judge | None) -> tup
     back = table.column(BACK).to_pylist() if BACK in table.column_names else [None] * table.num_rows
     rows = pc.indices_nonzero(pc.equal(table.column("status"), "ok")).to_numpy()
     accepted = table.take(rows)
-    if missing := accepted.column(OF_PAIR["reference_id"]).null_count:
-        raise CvrError(f"{missing} texts are of pairs that are not there; pass the right --pairs.")
+    check_texts_have_pairs(accepted.column(OF_PAIR["reference_id"]))
     sides = [_side_of_texts(accepted, side) for side in ("reference", "target")]
     texts = accepted.column("modification").to_pylist()
     scores = cycle.cycle_scores(sides[0], texts, sides[1])

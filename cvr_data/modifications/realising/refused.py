@@ -104,6 +104,8 @@ def _check_side(slot: str, frame: Frame, head: int) -> None:
         raise CannotSay("film")  # "background water"
     if slot == "attribute" and head == 0 and words[0] == lemmas[0] and is_mostly_verb(lemmas[0]):
         raise CannotSay("unsure")  # "get coffee"
+    if slot == "action" and words[head + 1 : head + 2] == ("#",):
+        raise CannotSay("unsure")  # "C opens #unsure"
     is_view = slot in ("object", "scene") and is_film(frame.sentence, head) and not is_seen(frame.sentence, head)
     if is_view and len(frame.sentence.words) > 1:
         raise CannotSay("film")  # "enters view"

@@ -9,6 +9,7 @@ from cvr_data.modifications.realising.deeds import PLACES
 from cvr_data.modifications.realising.forms import article
 from cvr_data.modifications.realising.located import Located, Side
 from cvr_data.modifications.realising.phrases import ONLY
+from cvr_data.modifications.realising.rarer import BECOMING, BEING_SO, COMING, NAMING, PLACING, filled
 from cvr_data.modifications.realising.text import Text, is_colour
 
 MOVED = frozenset("in on at".split())
@@ -52,9 +53,11 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
         yield Text(7, f"change the {before.text} to {new}")
         yield Text(7, f"turn the {before.text} into {new}")
         yield Text(3, f"replace the {before.text} with {new}")
+        yield from filled(NAMING, 14, told, old=f"the {before.text}", new=new)
     if before.is_plural == after.is_plural and not is_where:
         yield Text(15, f"make it {new}", gone=told)
         yield Text(5, f"turn it into {new}", gone=told)
+        yield from filled((*BECOMING, *COMING), 16, told, new=new)
     yield Text(5, f"change to {new}", gone=told)
     if not is_where:
         yield Text(3, f"show {new}", gone=told)
@@ -85,6 +88,8 @@ def placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
     if after.preposition in MOVED:
         yield Text(6, f"move {holder.text} to {after.phrase}", gone=gone)
     yield Text(3, f"have {holder.text} {at}", gone=there)
+    if after.preposition not in WAYS:
+        yield from filled(PLACING, 24, there, who=holder.text, at=at)
     if holder.is_only and holder.pronoun and after.preposition not in WAYS:
         yield Text(5, f"put {holder.pronoun} {at}", gone=there)
 
@@ -105,7 +110,9 @@ def _time(found: Located, before: Side, after: Side) -> Iterator[Text]:
     if is_thing and before.is_quality:
         gone = weather_of(before.text, read_lexicon()) or ""  # "windy"
     if not is_thing:
-        yield Text(20, f"make it {after.phrase if ' ' in after.text else after.text}", gone=gone)
+        what = after.phrase if " " in after.text else after.text
+        yield Text(20, f"make it {what}", gone=gone)
+        yield from filled(BEING_SO, 20, gone, what=what)
     if is_same_kind:
         yield Text(6, f"change the {before.text} to {after.text}")
         yield Text(5, f"change to {after.text}", gone=gone)

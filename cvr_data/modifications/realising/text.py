@@ -9,7 +9,7 @@ from cvr_data.modifications.realising.located import Side
 class Text(NamedTuple):
     """One way to say a change; static and action texts add what is not to be seen."""
 
-    weight: int
+    weight: float
     words: str
     gone: str = ""
     """What "instead of" takes back, in a form that fits; empty where the text names what goes."""

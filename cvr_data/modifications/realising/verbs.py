@@ -347,4 +347,6 @@ def _named(frame: Frame, event: Event) -> str:
 
 def name_in(frame: Frame, thing: Thing) -> str:
     """Return the head of a thing as its caption has it, with what makes one thing with it."""
+    if len(frame.sentence.words[thing.head]) == 1:
+        return " ".join(frame.sentence.words[thing.first : thing.head + 1])  # "person h"
     return " ".join([*thing.name.split()[:-1], frame.sentence.words[thing.head]])

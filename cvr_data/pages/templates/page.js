@@ -29,14 +29,10 @@ function toggle(video) {
 }
 
 for (const video of document.querySelectorAll("video.clip")) {
+  const own = video.closest("button"); // a video without its data has no name of its own
   near.observe(video);
-  video.addEventListener("click", () => toggle(video));
-  video.addEventListener("keydown", (event) => {
-    if (event.key === " " || event.key === "Enter") {
-      event.preventDefault();
-      toggle(video);
-    }
-  });
+  own.addEventListener("click", () => toggle(video));
+  for (const event of ["play", "pause"]) video.addEventListener(event, () => own.setAttribute("aria-pressed", video.paused));
 }
 
 function label() {

@@ -104,7 +104,9 @@ def _entailed(
         value = sides[statement - 2]
         first, last = starts[rows[pair, video]], starts[rows[pair, video] + 1]
         use = np.repeat(np.arange(len(pair)), last - first)
-        said = numbers[_ranges(first, last)]
+        # The numbers from each first to before its last, one after the other.
+        sizes = last - first
+        said = numbers[np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes) + np.repeat(first, sizes)]
         is_there = value[use] != NOTHING
         use, said = use[is_there], said[is_there]
         hits = words[1].relations.entail(said, value[use]) if len(use) else np.zeros(0, bool)
@@ -112,12 +114,6 @@ def _entailed(
         hits[loose] = words[1].relations.between(said[loose], value[use[loose]]) == FITS
         is_told[pair[use[hits]]] = True
     return is_told
-
-
-def _ranges(first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """Return the numbers from each first to before its last, one after the other."""
-    sizes = last - first
-    return np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes) + np.repeat(first, sizes)
 
 
 def pair_columns(best: Best, videos: pa.Table, strategy: str) -> pa.Table:

@@ -20,15 +20,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.errors import CvrError
 from cvr_data.core.mapped_rows import VECTOR, MappedRows, as_vectors, mapped
 from cvr_data.core.parts import hashes_of, mixed
 from cvr_data.core.progress import Progress
 from cvr_data.core.ranges import SIZE, Ranged, within
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import KeyedStep, Step
-from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.similarities import Encode, encoded_slices
+from cvr_data.features.similarities import Encode, encoded_slices, network_of_texts
 from cvr_data.language.normalise import normalised
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search.captions import Captions, blanked, captions_of_rows, read_captions, rows_of_captions
@@ -152,14 +150,10 @@ def caption_vectors(config: Config, texts: Sequence[str], embeddings: Path | Non
 def _text_encoder(name: str, embeddings: Path | None, key: str | None) -> Encode:
     from cvr_data.features.store import FeatureStore
 
-    if embeddings:
-        source = FeatureStore.open(embeddings, space="raw").texts
-    else:
-        encoder = ENCODERS.get(name).load(ENCODERS.config(name))
-        if not encoder.text_dim:
-            raise CvrError(f"The encoder {name!r} takes no texts; choose another text_encoder.")
-        source = encoder.encode_texts
-    return lambda texts: source(texts).pooled_BD.numpy()
+    if embeddings is None:
+        return network_of_texts(name)
+    store = FeatureStore.open(embeddings, space="raw")
+    return lambda texts: store.texts(texts).pooled_BD.numpy()
 
 
 def _captions_of_neighbors(config: Config, videos: pa.Table) -> pa.Table:

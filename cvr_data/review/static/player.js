@@ -55,7 +55,7 @@ export class Couple {
       figure.dataset.number = side.number;
       figure.querySelector(".caption").textContent = side.caption || "no caption";
       figure.querySelector(".caption").hidden = !this.captions && Boolean(side.kind);
-      figure.querySelector(".screen").replaceChildren(this.medium(side));
+      figure.querySelector(".screen").replaceChildren(this.medium(side, figure));
       this.strip(figure, this.strips);
     });
     const ready = this.videos.map((video) => new Promise((resolve) => {
@@ -66,8 +66,11 @@ export class Couple {
     Promise.all(ready).then(() => this.videos === videos && this.restart());
   }
 
-  medium(side) {
+  medium(side, figure) {
     const made = medium(side, this.url);
+    const label = `${figure.querySelector("figcaption").textContent} clip`; // its caption is shown on demand only
+    if (made instanceof HTMLImageElement) made.alt = label;
+    else if (side.kind) made.setAttribute("aria-label", label);
     if (!(made instanceof HTMLVideoElement)) return made;
     made.preload = "auto";
     for (const event of ["ended", "pause"]) {

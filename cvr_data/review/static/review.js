@@ -104,6 +104,8 @@ function show(found) {
   for (const button of document.querySelectorAll('[data-key="u"]')) button.disabled = !found.last;
   if (found.item) showItem(found.item, found.previous);
   else couple.clear();
+  const next = found.item ? texts.map((words, index) => `${index + 1}: ${words}`).join("; ") : "All is judged";
+  $("said").textContent = `${$("count").textContent} judged. ${next}.`;
   busy = false;
 }
 
@@ -114,7 +116,7 @@ function showItem(item, previous) {
   $("main").dataset.item = item.item_id;
   couple.show(item);
   $("texts").replaceChildren(...texts.map((words, index) => {
-    const entry = element("li", words, { role: "radio", tabindex: "0" });
+    const entry = element("li", words, { role: "radio" });
     entry.addEventListener("click", () => choose(index));
     return entry;
   }));
@@ -132,7 +134,20 @@ function showItem(item, previous) {
 function choose(index) {
   if (index >= texts.length) return;
   chosen = index;
-  [...$("texts").children].forEach((entry, place) => entry.setAttribute("aria-checked", String(place === index)));
+  [...$("texts").children].forEach((entry, place) => {
+    entry.setAttribute("aria-checked", String(place === index));
+    entry.tabIndex = place === index ? 0 : -1;
+  });
+}
+
+// What keys do on a text that has the focus, as in any group of radio buttons.
+function onText(entry, key) {
+  const by = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[key];
+  if (key === "Enter" || key === " ") entry.click();
+  else if (!by) return false;
+  else choose((chosen + by + texts.length) % texts.length);
+  $("texts").children[chosen].focus();
+  return true;
 }
 
 async function showNear() {
@@ -164,6 +179,15 @@ function mark(index, change = true) {
 function close() {
   $("words").blur();
   for (const id of ["reasons", "editor"]) $(id).hidden = true;
+  document.querySelector('[data-key="r"]').setAttribute("aria-expanded", "false");
+}
+
+// Close what is open and go back to the button that opened it.
+function cancel() {
+  const opener = $("editor").hidden || noteMode ? "r" : "e";
+  const isOpen = !$("reasons").hidden || !$("editor").hidden;
+  close();
+  if (isOpen) document.querySelector(`[data-key="${opener}"]`).focus();
 }
 
 function openReasons() {
@@ -175,7 +199,9 @@ function openReasons() {
     return button;
   }));
   $("reasons").hidden = false;
+  document.querySelector('[data-key="r"]').setAttribute("aria-expanded", "true");
   $("reasons").scrollIntoView({ block: "nearest" });
+  $("reasons").querySelector("button")?.focus({ preventScroll: true });
 }
 
 function reject(reason) {
@@ -239,7 +265,7 @@ function digit(event) {
 addEventListener("keydown", (event) => {
   if ($("help").open || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target === $("words")) {
-    if (event.key === "Escape") close();
+    if (event.key === "Escape") cancel();
     else if (event.key === "Enter" && !event.shiftKey) save();
     else return;
     event.preventDefault();
@@ -247,17 +273,20 @@ addEventListener("keydown", (event) => {
   }
   const onButton = event.target instanceof HTMLButtonElement && (event.key === " " || event.key === "Enter");
   if (event.repeat || onButton) return;
-  if (event.key === "Escape") close();
-  else if (event.target.role === "radio" && event.key === "Enter") event.target.click();
+  if (event.key === "Escape") cancel();
+  else if (event.target.role === "radio" && onText(event.target, event.key)) { /* chosen */ }
   else if (/^Digit[1-9]$/.test(event.code) && state?.item && !busy) digit(event);
   else if (!press(event.key.toLowerCase())) return;
   event.preventDefault();
 });
 
 for (const button of document.querySelectorAll("button[data-key]")) {
-  button.addEventListener("click", () => { button.blur(); press(button.dataset.key); });
+  button.addEventListener("click", (event) => {
+    if (event.detail) button.blur(); // of a pointer: by keyboard the focus stays where it is
+    press(button.dataset.key);
+  });
 }
 $("editor").addEventListener("submit", (event) => { event.preventDefault(); save(); });
-$("cancel").addEventListener("click", close);
+$("cancel").addEventListener("click", cancel);
 $("help-close").addEventListener("click", () => $("help").close());
 start();

@@ -2,8 +2,9 @@
 
 Source: CLIP-IQA, Wang, Chan and Loy, "Exploring CLIP for assessing the look and feel of images", 2023
 (https://arxiv.org/abs/2207.12396): the softmax of the cosines with two opposite texts. Needs --embeddings of an encoder
-whose texts and frames share a space, such as clip, siglip or blip; what a value means depends on it, so look at the
-histogram before you set the bound.
+whose texts and frames share a space, such as clip, siglip or blip, or the packaged ones with heads (`cvr fit-heads`)
+that saw captions with these two texts; what a value means depends on it, so look at the histogram before you set the
+bound.
 """
 
 # Shapes: B videos, T frames, D embedding.

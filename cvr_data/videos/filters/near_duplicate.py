@@ -10,6 +10,7 @@ found.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,8 @@ EXAMPLE = example_rows(COLUMN, [(0, "near_duplicate"), (11, "near_duplicate"), (
 
 
 def measure(seen: Seen) -> Mapping[str, Any]:
-    pictures_TSS = averaged(seen.luma[_thirds(len(seen.frames))], SIDE)
+    # The middle frame of each third; a clip of one frame has it three times.
+    pictures_TSS = averaged(seen.luma[((np.arange(3) + 0.5) / 3 * len(seen.frames)).astype(int)], SIDE)
     if (pictures_TSS.std(axis=(1, 2)) < FLAT).all():
         return {HASH: None}
     places = np.arange(SIDE)
@@ -66,11 +68,6 @@ def measure(seen: Seen) -> Mapping[str, Any]:
     found_TLL = np.einsum("ls,tsr,kr->tlk", waves, pictures_TSS.astype(np.float64), waves)
     middles = np.median(found_TLL, axis=(1, 2), keepdims=True)
     return {HASH: np.packbits(found_TLL > middles).tobytes()}
-
-
-def _thirds(count: int) -> np.ndarray:
-    """The middle frame of each third; a clip of one frame has it three times."""
-    return ((np.arange(3) + 0.5) / 3 * count).astype(int)
 
 
 def claims(config: Config, table: pa.Table) -> pa.Table:
@@ -117,7 +114,7 @@ def bits_to_better(config: Config, claims: pa.Table) -> pa.Table:
     keys = claims.column("key").to_numpy()
     starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.empty(0, np.int64)
     bits, is_near = np.full(claims.num_rows, NONE, np.int32), np.zeros(claims.num_rows, bool)
-    for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
+    for start, end in pairwise([*starts, len(keys)]):
         if end - start > 1:
             bits[start:end], is_near[start:end] = _bits_to_others(hashes_NB[start:end], config.high)
     kept = claims.drop_columns(["key", "hash", *ORDER]).append_column(COLUMN, pa.array(bits))
@@ -164,7 +161,7 @@ def bits_to_kept(config: Config, claims: pa.Table) -> pa.Table:
     starts = np.flatnonzero((np.diff(clips, axis=0, prepend=-1) != 0).any(axis=1))
     staying: dict[int, list[int]] = {}
     bits = []
-    for start, end in zip(starts, [*starts[1:], len(keys)], strict=True):
+    for start, end in pairwise([*starts, len(keys)]):
         met = [(place, staying[keys[place]]) for place in range(start, end) if keys[place] in staying]
         apart = (np.bitwise_count(hashes_NB[others] ^ hashes_NB[place]).sum(axis=1).min() for place, others in met)
         bits.append(min(map(int, apart), default=NONE))

@@ -13,92 +13,77 @@ from cvr_data.tables import query_id, triplet_id
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def folder(world, tmp_path, monkeypatch):
-    """A copy of the tiny world, which is the current folder."""
-    shutil.copytree(world.folder, tmp_path / "world")
-    monkeypatch.chdir(tmp_path / "world")
-    return tmp_path / "world"
-
-
 def written(path):
     return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
-def test_audits_come_with_every_run(cvr, folder):
-    outcome = cvr("bench", "--model", "sum", "--model", "text-only")
-    assert outcome.code == 0, outcome.err
+def test_audits_come_with_every_run(cvr, in_world):
+    outcome = cvr.done("bench", "--model", "sum", "--model", "text-only")
     lines = outcome.out.splitlines()
     columns = ["composition", "time"]
     heads = [next(row for row, line in enumerate(lines) if line.split()[:1] == [name]) for name in columns]
     assert [lines[row + 1].split()[0] for row in heads] == ["sum", "sum"]  # baselines are audited, and not shown
     assert "composition required @1" in lines[heads[0]]
     for name in ("sum", "text-only"):
-        audit = folder / "results" / f"{name}-tiny" / "audit"
+        audit = in_world / "results" / f"{name}-tiny" / "audit"
         assert sorted(open_artifact(audit).manifest["files"]) == [
             "audit.json", "composition.parquet", "temporal.parquet"
         ]  # fmt: skip
         assert verify(audit) == verify(audit.parent) == []
-    ranks = read_result(folder / "results/sum-tiny").ranks
-    table = pq.read_table(folder / "results/sum-tiny/audit/composition.parquet")
+    ranks = read_result(in_world / "results/sum-tiny").ranks
+    table = pq.read_table(in_world / "results/sum-tiny/audit/composition.parquet")
     assert table.column("query_id").to_pylist() == ranks.column("query_id").to_pylist()
     assert table.column("composed_rank").to_pylist() == ranks.column("rank").to_pylist()
-    text_only = read_result(folder / "results/text-only-tiny").ranks
+    text_only = read_result(in_world / "results/text-only-tiny").ranks
     assert table.column("text_only_masked_rank").to_pylist() == text_only.column("rank").to_pylist()
 
 
-def test_a_second_run_reads_the_audit_of_the_first(cvr, folder):
+def test_a_second_run_reads_the_audit_of_the_first(cvr, in_world):
     first = cvr("bench", "--model", "sum").out
-    before = written(folder / "results")
+    before = written(in_world / "results")
     assert cvr("bench", "--model", "sum").out == first
-    assert written(folder / "results") == before
+    assert written(in_world / "results") == before
 
 
-def test_a_run_without_an_audit_can_be_audited_later(cvr, folder):
-    outcome = cvr("bench", "--model", "sum", "--no-audit")
-    assert outcome.code == 0, outcome.err
-    assert "composition" not in outcome.out
-    assert not (folder / "results/sum-tiny/audit").exists()
-    result = written(folder / "results/sum-tiny")
-    outcome = cvr("audit", "results/sum-tiny")
-    assert outcome.code == 0, outcome.err
-    assert outcome.out.splitlines()[-1] == "results/sum-tiny/audit"
-    assert written(folder / "results/sum-tiny").items() >= result.items()
-    later = written(folder / "results/sum-tiny/audit")
-    shutil.rmtree(folder / "results")
-    assert cvr("bench", "--model", "sum").code == 0
-    at_once = written(folder / "results/sum-tiny/audit")
+def test_a_run_without_an_audit_can_be_audited_later(cvr, in_world):
+    assert "composition" not in cvr.done("bench", "--model", "sum", "--no-audit").out
+    assert not (in_world / "results/sum-tiny/audit").exists()
+    result = written(in_world / "results/sum-tiny")
+    assert cvr.done("audit", "results/sum-tiny").out.splitlines()[-1] == "results/sum-tiny/audit"
+    assert written(in_world / "results/sum-tiny").items() >= result.items()
+    later = written(in_world / "results/sum-tiny/audit")
+    shutil.rmtree(in_world / "results")
+    cvr.done("bench", "--model", "sum")
+    at_once = written(in_world / "results/sum-tiny/audit")
     assert {name: later[name] for name in later if name.endswith("parquet")} == {
         name: at_once[name] for name in at_once if name.endswith("parquet")
     }
 
 
-def test_another_k_needs_overwrite(cvr, one_line_error, folder):
-    assert cvr("bench", "--model", "sum").code == 0
+def test_another_k_needs_overwrite(cvr, one_line_error, in_world):
+    cvr.done("bench", "--model", "sum")
     assert "holds another artifact (k = 0, not 1)" in one_line_error("audit", "results/sum-tiny", "-k", "1")
-    outcome = cvr("audit", "results/sum-tiny", "-k", "1", "--overwrite", "--json")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("audit", "results/sum-tiny", "-k", "1", "--overwrite", "--json")
     record = json.loads(outcome.out)
     assert record["composition"]["labels"] == record["composition"]["labels_at"]["1"]
     assert sum(record["composition"]["labels"].values()) == record["queries"] == 18
 
 
-def test_options_of_triplets_do_not_belong_to_a_result(cvr, one_line_error, folder):
-    assert cvr("bench", "--model", "sum").code == 0
+def test_options_of_triplets_do_not_belong_to_a_result(cvr, one_line_error, in_world):
+    cvr.done("bench", "--model", "sum")
     assert "only -k and --seed belong to it" in one_line_error("audit", "results/sum-tiny", "--model", "sum")
 
 
-def test_triplets_are_audited_beside_themselves_by_scorers_of_one_input(cvr, folder):
-    before = written(folder / "annotations/tiny")
-    outcome = cvr("audit", "annotations/tiny")
-    assert outcome.code == 0, outcome.err
-    assert written(folder / "annotations/tiny") == before
-    files = open_artifact(folder / "annotations/tiny-audit").manifest["files"]
+def test_triplets_are_audited_beside_themselves_by_scorers_of_one_input(cvr, in_world):
+    before = written(in_world / "annotations/tiny")
+    outcome = cvr.done("audit", "annotations/tiny")
+    assert written(in_world / "annotations/tiny") == before
+    files = open_artifact(in_world / "annotations/tiny-audit").manifest["files"]
     assert sorted(files) == ["audit.json", "composition.parquet", "leaks.parquet"]
     assert (
         "Leaks, train to test (tiny): none of 10 videos has a near-duplicate in train; 0 of 0 captions" in outcome.out
     )
-    rows = pq.read_table(folder / "annotations/tiny-audit/leaks.parquet").to_pylist()
+    rows = pq.read_table(in_world / "annotations/tiny-audit/leaks.parquet").to_pylist()
     assert {(row["kind"], row["test"], row["train"]) for row in rows if "same" in row["reasons"]} == {
         ("modification", text, text)
         for word in ("red", "blue", "green", "small")
@@ -106,7 +91,7 @@ def test_triplets_are_audited_beside_themselves_by_scorers_of_one_input(cvr, fol
     }
     assert cvr("audit", "annotations/tiny").out == outcome.out
     found = json.loads(cvr("audit", "annotations/tiny", "--json").out)["composition"]
-    table = pq.read_table(folder / "annotations/tiny-audit/composition.parquet").to_pylist()
+    table = pq.read_table(in_world / "annotations/tiny-audit/composition.parquet").to_pylist()
     assert found["pool"] == ["text-video", "text-frame", "text-caption", "reference-video", "caption-caption"]
     assert found["labels"] == {name: sum(row["label"] == name for row in table) for name in found["labels"]}
     for name, held in found["held_out"].items():
@@ -115,30 +100,28 @@ def test_triplets_are_audited_beside_themselves_by_scorers_of_one_input(cvr, fol
         assert held["left"] == len(left)
         if name in found["pool"]:
             assert held["solved"] == sum(row[f"{name.replace('-', '_')}_rank"] <= found["k"] for row in left)
-    assert cvr("bench", "--model", "visual-only", "--no-audit").code == 0
-    ranks = read_result(folder / "results/visual-only-tiny").ranks.to_pylist()
+    cvr.done("bench", "--model", "visual-only", "--no-audit")
+    ranks = read_result(in_world / "results/visual-only-tiny").ranks.to_pylist()
     assert {row["query_id"]: row["reference_video_rank"] for row in table} == {
         row["query_id"]: row["rank"] for row in ranks
     }
 
 
-def test_a_model_that_is_named_is_asked_again(cvr, folder):
-    outcome = cvr("audit", "annotations/tiny", "--model", "sum", "--split", "val")
-    assert outcome.code == 0, outcome.err
-    assert "composition required @1" in outcome.out
-    files = open_artifact(folder / "annotations/tiny-audit").manifest["files"]
+def test_a_model_that_is_named_is_asked_again(cvr, in_world):
+    assert "composition required @1" in cvr.done("audit", "annotations/tiny", "--model", "sum", "--split", "val").out
+    files = open_artifact(in_world / "annotations/tiny-audit").manifest["files"]
     assert sorted(files) == ["audit.json", "composition.parquet", "leaks.parquet", "temporal.parquet"]
 
 
-def test_a_model_that_has_to_be_trained_is_audited_by_its_result(cvr, one_line_error, folder):
+def test_a_model_that_has_to_be_trained_is_audited_by_its_result(cvr, one_line_error, in_world):
     line = one_line_error("audit", "annotations/tiny", "--model", "combiner")
     assert "combiner has to be trained: audit its result instead" in line
-    assert not (folder / "annotations/tiny-audit").exists()
+    assert not (in_world / "annotations/tiny-audit").exists()
 
 
-def leak_a_video(folder):
+def leak_a_video(in_world):
     """Let a train triplet lead to a target of test."""
-    path = folder / "annotations/tiny/part-00000.parquet"
+    path = in_world / "annotations/tiny/part-00000.parquet"
     table = pq.read_table(path)
     rows = table.to_pylist()
     row = next(row for row in rows if row["split"] == "train")
@@ -151,24 +134,23 @@ def leak_a_video(folder):
     path.with_name("manifest.json").write_text(json.dumps(manifest))
 
 
-def test_a_result_trained_on_leaking_data_says_so(cvr, folder):
-    leak_a_video(folder)
+def test_a_result_trained_on_leaking_data_says_so(cvr, in_world):
+    leak_a_video(in_world)
     train = ("-t", "epochs=1", "-t", "batch_size=16")
-    outcome = cvr("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", *train)
-    assert outcome.code == 0, outcome.err
-    about = [row for row in read_result(folder / "results/combiner-tiny").ranks.to_pylist()
+    outcome = cvr.done("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", *train)
+    about = [row for row in read_result(in_world / "results/combiner-tiny").ranks.to_pylist()
              if "test01" in (row["reference_id"], *row["target_ids"])]  # fmt: skip
     said = f"1 of 10 videos have a near-duplicate in train, and {len(about)} of 18 queries are about these"
     assert f"Leaks, train to test (combiner): {said}" in outcome.out
-    result = read_result(folder / "results/combiner-tiny")
+    result = read_result(in_world / "results/combiner-tiny")
     assert result.record["training"]["leaks"]["leaking"]
     rows = pq.read_table(result.path / "leaks.parquet").to_pylist()
     assert [(row["test"], row["train"]) for row in rows if row["kind"] == "video"] == [("test01", "test01")]
     # its weights are found again when it is audited later
     before = pq.read_table(result.path / "audit/composition.parquet")
     shutil.rmtree(result.path / "audit")
-    assert cvr("audit", result.path).code == 0
+    cvr.done("audit", result.path)
     assert pq.read_table(result.path / "audit/composition.parquet").equals(before)
     shutil.rmtree(result.path / "audit")
-    assert cvr("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", *train).code == 0
+    cvr.done("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", *train)
     assert pq.read_table(result.path / "audit/composition.parquet").equals(before)

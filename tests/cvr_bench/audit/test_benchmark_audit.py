@@ -3,17 +3,15 @@
 import json
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.data.sources import sample_data_folder
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 SAMPLES = sample_data_folder() / "samples"
 
@@ -24,9 +22,7 @@ def features(tmp_path, monkeypatch):
 
     def write(names):
         rows = [{"video_id": name, "captions": ["x"], "source": "sample"} for name in names]
-        with ArtifactWriter(tmp_path / "videos", stage="import-sample") as writer:
-            writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "videos"))
-            writer.finish()
+        write_artifact(tmp_path / "videos", "import-sample", rows, VIDEOS)
         embed(tmp_path / "videos", "hash", ENCODERS.get("hash").Config(dim=16, frames=2), tmp_path / "embeddings")
 
     monkeypatch.chdir(tmp_path)
@@ -35,8 +31,7 @@ def features(tmp_path, monkeypatch):
 
 def bench(cvr, name, *words):
     data = ["--data", name, "-D", f"annotations={SAMPLES / name}", "-D", "counts=any", "-e", "embeddings"]
-    outcome = cvr("bench", "--model", "sum", *data, *words)
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("bench", "--model", "sum", *data, *words)
     return outcome.out
 
 
@@ -49,8 +44,7 @@ def test_a_benchmark_with_several_targets_is_audited_at_once_and_later(cvr, feat
     assert {len(targets) for targets in at_once.column("target_ids").to_pylist()} == {1, 2}
     assert "composition required @1" in printed
     assert json.loads((folder / "audit.json").read_text(encoding="utf-8"))["leaks"] is None
-    outcome = cvr("audit", "results/sum-circo", "--overwrite")
-    assert outcome.code == 0, outcome.err
+    cvr.done("audit", "results/sum-circo", "--overwrite")
     assert pq.read_table(folder / "composition.parquet").equals(at_once)
 
 

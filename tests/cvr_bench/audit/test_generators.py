@@ -9,21 +9,14 @@ import cli
 from cvr_bench.audit.generators import leaks_to_generators
 from cvr_bench.results.result import read_result
 from cvr_bench.tasks.task import Item, Query, Task
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
 from cvr_data.modifications.training.examples import EXAMPLES
+from tests.dataset_folders import write_artifact
 from tests.feature_folders import embed_ids
 from tests.triplet_tables import triplet, triplets
 
 TEST = [triplet(f"r{number}", "make it blue", f"t{number}", split="test") for number in range(4)]
-
-
-def write_artifact(folder, stage, table, **inputs):
-    with ArtifactWriter(folder, stage=stage, inputs=inputs) as writer:
-        writer.write_part(0, table)
-        writer.finish()
-    return folder
 
 
 def write_generator(folder, *examples):
@@ -33,7 +26,7 @@ def write_generator(folder, *examples):
          "target_caption": "", "modification": text, "source": "mine.jsonl", "used_for": "training"}
         for number, (reference, caption, text, target) in enumerate(examples)
     ]  # fmt: skip
-    return write_artifact(folder, "train-generator", pa.Table.from_pylist(rows, schema=EXAMPLES))
+    return write_artifact(folder, "train-generator", rows, EXAMPLES)
 
 
 def write_triplets(folder, generator):

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 def results(cvr, world, tmp_path, monkeypatch):
     shutil.copytree(world.folder, tmp_path / "world")
     monkeypatch.chdir(tmp_path / "world")
-    assert cvr("bench", "--model", "sum", "--model", "visual-only").code == 0
+    cvr.done("bench", "--model", "sum", "--model", "visual-only")
     return [tmp_path / "world/results" / name for name in ("sum-tiny", "visual-only-tiny")]
 
 
@@ -45,9 +45,9 @@ def test_a_report_of_results_without_audits_has_no_such_part(results):
 
 
 def test_audits_that_went_by_another_k_are_shown_by_the_usual_one(cvr, results):
-    assert cvr("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", "-t", "epochs=1").code == 0
+    cvr.done("bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", "-t", "epochs=1")
     combiner = results[0].with_name("combiner-tiny")
-    assert cvr("audit", results[0], "-k", "2", "--overwrite").code == 0
+    cvr.done("audit", results[0], "-k", "2", "--overwrite")
     part = build_report([*results, combiner]).groups[0].audit
     audit = json.loads((results[0] / "audit/audit.json").read_text(encoding="utf-8"))
     assert (part.k, audit["composition"]["k"]) == (10, 2)

@@ -9,8 +9,6 @@ import pytest
 
 from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.data.sources import sample_data_folder
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.core.files import read_table
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
@@ -18,6 +16,7 @@ from cvr_data.formats import FORMATS
 from cvr_data.tables import VIDEOS
 from cvr_data.triplets.import_triplets import ImportRequest, import_triplets
 from tests.benchmark_samples import sample_task
+from tests.dataset_folders import table_of, write_artifact
 from tests.triplet_tables import triplet, triplets
 
 IDS = [f"{number}" for number in range(100, 112)]
@@ -43,33 +42,27 @@ OF_OURS = sorted(set(FORMATS.names()) - set(BENCHMARKS.names()))
 def videos_of(split):
     rows = [{"video_id": name, "captions": [name], "description": f"clip {name}", "source": "test", "split": split}
             for name in IDS]  # fmt: skip
-    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
-
-
-def triplets_of(split):
-    """Four triplets: two texts for one reference, one of which two videos answer."""
-    return triplets(
-        triplet("100", "make it blue", "101", split=split),
-        triplet("100", "make it blue", "102", split=split),
-        triplet("100", "add snow, and say \"hi\"", "103", split=split),
-        triplet("104", "make it blue", "105", split=split),
-    )  # fmt: skip
+    return table_of(rows, VIDEOS)
 
 
 @pytest.fixture(scope="module")
 def embeddings(tmp_path_factory):
     """Features of all videos."""
     root = tmp_path_factory.mktemp("features")
-    with ArtifactWriter(root / "videos", stage="import-test") as writer:
-        writer.write_part(0, videos_of("train"))
-        writer.finish()
+    write_artifact(root / "videos", "import-test", videos_of("train"))
     return embed(root / "videos", "hash", hash.Config(dim=8, frames=2), root / "embeddings").path
 
 
 def export(name, split, folder, embeddings) -> pa.Table:
     """Write the triplets in a layout and return them."""
     given = {"cirr": {"embeddings": str(embeddings)}, "mteb-vt2v": {"media": "false"}}.get(name, {})
-    table = triplets_of(split)
+    # Two texts for one reference, one of which two videos answer.
+    table = triplets(
+        triplet("100", "make it blue", "101", split=split),
+        triplet("100", "make it blue", "102", split=split),
+        triplet("100", 'add snow, and say "hi"', "103", split=split),
+        triplet("104", "make it blue", "105", split=split),
+    )
     FORMATS.get(name).write(FORMATS.config(name, given), table, folder, videos_of(split))
     return table
 
@@ -147,9 +140,7 @@ def test_the_parquet_of_tf_covr_gives_the_task_of_its_csv(tmp_path):
 
 def test_an_export_is_benched_from_the_command_line(cvr, world, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    exported = cvr("export", world.triplets, "--format", "egocvr", "--out", "out")
-    assert exported.code == 0, exported.err
+    cvr.done("export", world.triplets, "--format", "egocvr", "--out", "out")
     words = ["--embeddings", world.embeddings, "-D", "annotations=out", "-D", "counts=any"]
-    outcome = cvr("bench", "--model", "constant", "--data", "egocvr", *words)
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("bench", "--model", "constant", "--data", "egocvr", *words)
     assert "egocvr-global (test): 18 queries" in outcome.out

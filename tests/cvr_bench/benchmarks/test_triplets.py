@@ -7,11 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from cvr_bench.benchmarks.triplets import Config, benchmark_training_set, load, read_benchmark_triplets
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.tables import DISTRACTORS, query_id
+from tests.dataset_folders import write_artifact
 
 CSV = "pth1,pth2,edit\n1/10,1/11,make it a cat\n1/10,1/12,make it snow\n"
 
@@ -51,9 +50,7 @@ def test_mined_distractors_join_the_gallery_and_the_protocol_says_so(world, tmp_
         {"query_id": "q", "video_id": name, "reference_id": "test00", "target_id": "test01"}
         for name in ("train00", "train01", "nowhere")
     ]
-    with ArtifactWriter(tmp_path / "distractors", stage="mine-distractors") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), DISTRACTORS, "test"))
-        writer.finish()
+    write_artifact(tmp_path / "distractors", "mine-distractors", rows, DISTRACTORS)
     config = Config(data=world.triplets, embeddings=world.embeddings, distractors=(tmp_path / "distractors",))
     task = load(config)
     assert {item.item_id for item in task.gallery} == {"train00", "train01", *(f"test{n:02d}" for n in range(10))}
@@ -69,9 +66,7 @@ def test_videos_without_features_are_left_out_and_counted(world, tmp_path):
     from cvr_data.features.encoders import ENCODERS
 
     rows = [row for row in world_videos(world) if row["video_id"] not in ("test03", "test11")]
-    with ArtifactWriter(tmp_path / "videos", stage="import-tiny") as writer:
-        writer.write_part(0, pa.Table.from_pylist(rows))
-        writer.finish()
+    write_artifact(tmp_path / "videos", "import-tiny", rows)
     embed(tmp_path / "videos", "hash", ENCODERS.get("hash").Config(dim=16, frames=2), tmp_path / "embeddings")
     task = load(Config(data=world.triplets, embeddings=tmp_path / "embeddings", videos=(world.videos,)))
     assert len(task.gallery) == 10

@@ -1,25 +1,17 @@
 """cvr bench, cvr compare: one table, result folders, and one line for every mistake."""
 
 import json
-import shutil
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import verify
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 
 PLAIN = ("random", "constant", "visual-only", "text-only", "sum")
-
-
-@pytest.fixture
-def in_world(world, tmp_path, monkeypatch):
-    """A copy of the tiny world as the current folder."""
-    shutil.copytree(world.folder, tmp_path / "world")
-    monkeypatch.chdir(tmp_path / "world")
 
 
 def models(*names):
@@ -27,8 +19,7 @@ def models(*names):
 
 
 def test_several_models_stand_in_one_table(cvr, in_world, tmp_path):
-    outcome = cvr("bench", *models(*PLAIN))
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("bench", *models(*PLAIN))
     lines = outcome.out.splitlines()
     assert lines[0] == "Scoring test of annotations/tiny (the triplets built last), features from embeddings"
     assert "tiny (test): 18 queries, gallery of 12 videos, references left out, ties count against the model" in lines
@@ -41,7 +32,7 @@ def test_several_models_stand_in_one_table(cvr, in_world, tmp_path):
 
 
 def test_a_constant_model_ranks_last_and_scores_nothing(cvr, in_world, tmp_path):
-    assert cvr("bench", "--model", "constant").code == 0
+    cvr.done("bench", "--model", "constant")
     result = read_result(tmp_path / "world/results/constant-tiny")
     ranks = result.ranks.to_pylist()
     assert {row["rank"] for row in ranks if len(row["target_ids"]) == 1} == {11}
@@ -57,11 +48,11 @@ def test_a_second_run_reads_the_first(cvr, in_world, tmp_path):
 
 
 def test_other_options_want_another_folder(cvr, one_line_error, in_world):
-    assert cvr("bench", "--model", "sum").code == 0
+    cvr.done("bench", "--model", "sum")
     line = one_line_error("bench", "--model", "sum", "-o", "text_weight=0.9")
     assert "results/sum-tiny holds another artifact (options" in line
-    assert cvr("bench", "--model", "sum", "-o", "text_weight=0.9", "--out", "other").code == 0
-    assert cvr("bench", "--model", "sum", "-o", "text_weight=0.9", "--overwrite").code == 0
+    cvr.done("bench", "--model", "sum", "-o", "text_weight=0.9", "--out", "other")
+    cvr.done("bench", "--model", "sum", "-o", "text_weight=0.9", "--overwrite")
 
 
 def test_json_holds_every_result(cvr, in_world):
@@ -73,8 +64,7 @@ def test_json_holds_every_result(cvr, in_world):
 
 def test_two_results_are_compared(cvr, in_world):
     cvr("bench", *models("sum", "constant"))
-    outcome = cvr("compare", "results/sum-tiny", "results/constant-tiny", "--by", "backend")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("compare", "results/sum-tiny", "results/constant-tiny", "--by", "backend")
     assert "18 queries" in outcome.out
     assert "rules" in outcome.out
     values = json.loads(cvr("compare", "results/sum-tiny", "results/constant-tiny", "--json").out)
@@ -83,21 +73,18 @@ def test_two_results_are_compared(cvr, in_world):
 
 def test_a_trained_model_is_chosen_on_val_and_scored_again_from_its_checkpoint(cvr, in_world, tmp_path):
     small = ["-o", "width=8", "-o", "heads=2"]
-    outcome = cvr("bench", "--model", "fdca", *small, "-t", "epochs=2", "-t", "batch_size=16")
-    assert outcome.code == 0, outcome.err
+    cvr.done("bench", "--model", "fdca", *small, "-t", "epochs=2", "-t", "batch_size=16")
     trained = read_result(tmp_path / "world/results/fdca-tiny")
     training = trained.record["training"]
     assert training["triplets"] == 43
     assert training["epochs"] == 2
     assert training["best"] == max(row["mean"] for row in training["history"])
     assert verify(trained.path) == []
-    again = cvr("bench", "--model", "fdca", *small, "--checkpoint", "results/fdca-tiny", "--out", "again")
-    assert again.code == 0, again.err
+    cvr.done("bench", "--model", "fdca", *small, "--checkpoint", "results/fdca-tiny", "--out", "again")
     scored = read_result(tmp_path / "world/again/fdca-tiny")
     assert scored.record["training"] is None
     assert scored.ranks.equals(trained.ranks)
-    weights = cvr("bench", "--model", "fdca", *small, "--checkpoint", "results/fdca-tiny/training", "--out", "third")
-    assert weights.code == 0, weights.err
+    cvr.done("bench", "--model", "fdca", *small, "--checkpoint", "results/fdca-tiny/training", "--out", "third")
 
 
 def test_the_seed_reaches_the_weights_and_the_training(cvr, in_world, tmp_path):
@@ -107,14 +94,11 @@ def test_the_seed_reaches_the_weights_and_the_training(cvr, in_world, tmp_path):
 
 
 def test_training_options_of_a_model_that_does_not_train_are_remarked(cvr, in_world):
-    outcome = cvr("bench", "--model", "sum", "-t", "epochs=2")
-    assert outcome.code == 0
-    assert "sum does not train; -t has no effect on it." in outcome.err
+    assert "sum does not train; -t has no effect on it." in cvr.done("bench", "--model", "sum", "-t", "epochs=2").err
 
 
 def test_training_options_are_not_remarked_where_one_of_the_models_trains(cvr, in_world):
-    outcome = cvr("bench", "--model", "sum", "--model", "combiner", "-t", "epochs=1", "--no-audit")
-    assert outcome.code == 0
+    outcome = cvr.done("bench", "--model", "sum", "--model", "combiner", "-t", "epochs=1", "--no-audit")
     assert "does not train" not in outcome.err
 
 
@@ -143,25 +127,20 @@ def test_a_mistake_is_one_line(one_line_error, in_world, words, message):
 
 def test_without_features_the_way_to_them_is_named(one_line_error, in_world, tmp_path):
     (tmp_path / "some_test.csv").write_text("pth1,pth2,edit\na,b,make it red\n")
-    line = one_line_error("bench", "--model", "sum", "--data", tmp_path / "some_test.csv")
-    assert "pass --embeddings" in line
+    assert "pass --embeddings" in one_line_error("bench", "--model", "sum", "--data", tmp_path / "some_test.csv")
 
 
 @pytest.fixture
 def in_samples(tmp_path, monkeypatch):
     """A current folder with features of the videos of some samples."""
     from cvr_bench.data.sources import sample_data_folder
-    from cvr_data.core.artifact_writer import ArtifactWriter
-    from cvr_data.core.columns import check_columns
     from cvr_data.features.embed import embed
     from cvr_data.features.encoders import ENCODERS
     from cvr_data.tables import VIDEOS
 
     names = [str(number) for number in range(101, 108)] + ["001/101", "001/102", "001/103", "002/104"]
     rows = [{"video_id": name, "captions": ["x"], "source": "sample"} for name in names]
-    with ArtifactWriter(tmp_path / "videos", stage="import-sample") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "videos"))
-        writer.finish()
+    write_artifact(tmp_path / "videos", "import-sample", rows, VIDEOS)
     embed(tmp_path / "videos", "hash", ENCODERS.get("hash").Config(dim=16, frames=2), tmp_path / "embeddings")
     monkeypatch.chdir(tmp_path)
     return sample_data_folder() / "samples"
@@ -169,8 +148,7 @@ def in_samples(tmp_path, monkeypatch):
 
 def test_a_benchmark_is_scored_by_name_within_the_features(cvr, in_samples):
     data = ["--data", "circo", "-D", f"annotations={in_samples / 'circo'}", "-D", "counts=any", "-e", "embeddings"]
-    outcome = cvr("bench", *models("constant", "sum"), *data)
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("bench", *models("constant", "sum"), *data)
     assert "circo-val (val): 2 queries, gallery of 7 videos, references left out" in outcome.out
     assert "left out: 1 gallery videos without features" in outcome.out
     assert "mAP@5" in outcome.out
@@ -188,8 +166,7 @@ def test_a_benchmark_is_scored_by_name_within_the_features(cvr, in_samples):
 
 def test_options_of_a_benchmark_name_its_results(cvr, in_samples):
     data = ["--data", "webvid-covr", "-D", f"annotations={in_samples / 'webvid-covr'}", "-D", "counts=any"]
-    outcome = cvr("bench", "-m", "random", *data, "-D", "gallery=named", "-e", "embeddings", "--json")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("bench", "-m", "random", *data, "-D", "gallery=named", "-e", "embeddings", "--json")
     (found,) = json.loads(outcome.out)
     assert found["path"] == "results/random-webvid-covr-named"
     assert found["task"]["left_out"]["queries about videos without features"] == 2

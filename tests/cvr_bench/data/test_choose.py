@@ -28,8 +28,7 @@ def machine(tmp_path, monkeypatch):
 
 def test_each_of_several_has_a_table_and_what_is_missing_costs_a_line(cvr, machine):
     words = ["-d", "webvid-covr", "-d", "dense-webvid-covr", "-d", "egocvr", "-D", "counts=any"]
-    outcome = cvr("bench", "-m", "sum", "-m", "constant", *words)
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("bench", "-m", "sum", "-m", "constant", *words)
     assert outcome.out.count("(chance)") == 1 and "webvid-covr-test (test): " in outcome.out
     lines = outcome.err.splitlines()
     assert any(line.startswith("dense-webvid-covr is not scored: ") and "pass --embeddings" in line for line in lines)
@@ -39,8 +38,7 @@ def test_each_of_several_has_a_table_and_what_is_missing_costs_a_line(cvr, machi
 
 
 def test_all_names_every_benchmark_and_test_is_another_name_of_data(cvr, machine):
-    outcome = cvr("bench", "-m", "sum", "--test", "all", "-D", "counts=any", "--json")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("bench", "-m", "sum", "--test", "all", "-D", "counts=any", "--json")
     assert [entry["task"]["name"] for entry in json.loads(outcome.out)] == ["webvid-covr-test"]
     missing = {line.split()[0] for line in outcome.err.splitlines() if "is not scored" in line}
     assert missing == set(benchmark_data_names()) - {"webvid-covr"}

@@ -41,12 +41,11 @@ def test_rows_have_the_weight_of_their_data_and_each_holds_some_out(files, world
 
 
 def test_a_model_is_trained_on_a_mixture(cvr, files, world, tmp_path):
-    outcome = cvr(
+    cvr.done(
         "bench", "-m", "combiner", "-o", "projection=4", "-o", "hidden=4", "-t", "epochs=1", "-t", "batch_size=4",
         "-d", world.triplets, "--train-data", files / "many_train.csv", "--train-data", f"{files / 'few_train.csv'}=2",
         "--no-audit", "--out", tmp_path / "results",
     )  # fmt: skip
-    assert outcome.code == 0, outcome.err
     record = read_result(tmp_path / "results/combiner-tiny").record
     assert record["training"]["triplets"] == 5  # of nine: two are held out, two share a video with those
     assert record["train_data"]["name"] == "many_train+few_train"

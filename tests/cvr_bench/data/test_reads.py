@@ -17,11 +17,10 @@ def test_imported_features_have_the_frames_they_have(cvr, world, tmp_path):
             np.random.default_rng(number).random((1 + number, 16), np.float32),
         )
     words = ("--layout", "npy", "--texts", world.embeddings, "--encoder", "hash", "--encoder-option", "dim=16")
-    made = cvr("import-embeddings", tmp_path / "frames", *words, "-O", tmp_path / "emb")
-    assert made.code == 0, made.err
+    cvr.done("import-embeddings", tmp_path / "frames", *words, "-O", tmp_path / "emb")
     own = ("--data", world.triplets, "--no-audit", "--out", tmp_path)
-    assert cvr("bench", "-m", "sum", *own, "-e", tmp_path / "emb", "--name", "imported").code == 0
-    assert cvr("bench", "-m", "sum", *own).code == 0
+    cvr.done("bench", "-m", "sum", *own, "-e", tmp_path / "emb", "--name", "imported")
+    cvr.done("bench", "-m", "sum", *own)
     found, embedded = reads(tmp_path / "imported-tiny"), reads(tmp_path / "sum-tiny")
     assert (found["frames"], found["sampler"]) == ("1 to 12", "as imported")
     assert (embedded["frames"], embedded["sampler"]) != ("1 to 12", "as imported")
@@ -33,7 +32,7 @@ def test_imported_features_have_the_frames_they_have(cvr, world, tmp_path):
 def test_a_result_on_the_split_that_chose_its_checkpoint_is_another_task(cvr, world, tmp_path, one_line_error):
     small = ("-o", "projection=4", "-o", "hidden=4", "-t", "epochs=1", "-t", "batch_size=8")
     own = ("--data", world.triplets, "--no-audit", "--split", "val", "--out", tmp_path)
-    assert cvr("bench", "-m", "combiner", *small, *own).code == 0
-    assert cvr("bench", "-m", "sum", *own).code == 0
+    cvr.done("bench", "-m", "combiner", *small, *own)
+    cvr.done("bench", "-m", "sum", *own)
     line = one_line_error("compare", tmp_path / "combiner-tiny", tmp_path / "sum-tiny")
     assert "they differ in checkpoint_chosen: on what is scored, not elsewhere" in line

@@ -11,11 +11,10 @@ from cvr_bench.data.sources import sample_data_folder
 from cvr_bench.data.training import find_training_data
 from cvr_bench.results.result import read_result
 from cvr_bench.tasks.composed import with_held_out
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import verify
-from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 from tests.triplet_tables import triplet, triplets
 
 
@@ -28,10 +27,8 @@ def in_folder(tmp_path, monkeypatch):
     images = [f"{shard}/{letter}0{number}" for shard, letter in ((1, "aa"), (2, "bb"), (3, "cc")) for number in (1, 2)]
     rows = [{"video_id": name, "captions": ["x"]} for name in [*images, *map(str, range(101, 109))]]
     rows += [{"video_id": f"{folder}/{number}", "captions": ["x"]} for folder, number in (("001", 101), ("001", 102))]
-    with ArtifactWriter(tmp_path / "videos", stage="import-sample") as writer:
-        table = pa.Table.from_pylist([{**row, "source": "sample"} for row in rows])
-        writer.write_part(0, check_columns(table, VIDEOS, "videos"))
-        writer.finish()
+    table = pa.Table.from_pylist([{**row, "source": "sample"} for row in rows])
+    write_artifact(tmp_path / "videos", "import-sample", table, VIDEOS)
     embed(tmp_path / "videos", "hash", ENCODERS.get("hash").Config(dim=16, frames=2), tmp_path / "embeddings")
     for name in ("circo", "cc-coir"):
         shutil.copytree(sample_data_folder() / "samples" / name, tmp_path / "data" / name)
@@ -73,11 +70,10 @@ def test_no_video_is_on_both_sides_of_what_is_held_out():
 
 
 def test_cc_coir_trains_a_model_that_circo_scores(cvr, in_folder):
-    outcome = cvr(
+    cvr.done(
         "bench", "--model", "combiner", "-o", "projection=4", "-o", "hidden=4", "-t", "epochs=1", "--train-data",
         "cc-coir", "--data", "circo", "-D", "counts=any", "-e", "embeddings",
     )  # fmt: skip
-    assert outcome.code == 0, outcome.err
     result = read_result(Path("results/combiner-circo"))
     assert verify(result.path) == []
     # one of six references is held out, and a triplet that has its target as the reference
@@ -89,8 +85,7 @@ def test_cc_coir_trains_a_model_that_circo_scores(cvr, in_folder):
 def test_a_file_of_triplets_is_trained_on(cvr, in_folder):
     words = ["--train-data", root("cc-coir") / "cc-coir_train.csv", "--data", "circo", "-D", "counts=any"]
     model = ["--model", "combiner", "-o", "projection=4", "-o", "hidden=4", "-t", "epochs=1"]
-    outcome = cvr("bench", *model, *words, "-e", "embeddings")
-    assert outcome.code == 0, outcome.err
+    cvr.done("bench", *model, *words, "-e", "embeddings")
 
 
 def test_webvid_covr_is_trained_on_with_its_own_val_split(tmp_path):

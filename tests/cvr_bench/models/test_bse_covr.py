@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from cvr_bench.models import bse_covr, covr_blip
-from tests.tiny_blip import TokenFeatures, batch, queries, save_blip
+from tests.tiny_blip import batch, queries, save_blip
 
 TOKENS = Path("tokens")
 TEXT, DESCRIPTION = "make it red", "a dog of snow"
@@ -20,11 +20,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("blip")
     save_blip(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def features():
-    return TokenFeatures()
 
 
 def load(module, features, folder=None, **options):

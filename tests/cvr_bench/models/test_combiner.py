@@ -7,12 +7,14 @@ from torch.testing import assert_close
 
 from cvr_bench.models import combiner
 from cvr_bench.models.combiner import Combiner
-from cvr_bench.models.parts.batches import TrainingSet
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import masked_feature_mean
+from tests.tiny_blip import batch
 
 DIM = 8
+TEXTS = ("red", "blue", "red", "green")
+TARGETS = ("t0", "t1", "t2", "t0")
 SHAPES = {  # of the published Combiner, in units of the embedding, the projection (4) and the hidden width (8)
     "text_projection_layer.weight": (32, 8),
     "image_projection_layer.weight": (32, 8),
@@ -26,17 +28,6 @@ SHAPES = {  # of the published Combiner, in units of the embedding, the projecti
 def encoder(**changes):
     module = ENCODERS.get("hash")
     return module.load(module.Config(**{"dim": DIM, "frames": 2, **changes}))
-
-
-def batch(encoder, texts=("red", "blue", "red", "green")):
-    rows = len(texts)
-    training_set = TrainingSet(
-        reference_ids=[f"r{row}" for row in range(rows)],
-        modifications=list(texts),
-        target_ids=[f"t{row % 3}" for row in range(rows)],
-        target_group_ids=[f"t{row % 3}" for row in range(rows)],
-    )
-    return training_set.batch(range(rows), encoder)
 
 
 def test_the_parameters_are_named_and_shaped_as_published():
@@ -61,7 +52,7 @@ def test_faithful_scales_by_100_and_masks_nothing():
     features = encoder()
     retriever = combiner.load(combiner.Config(mode="faithful"), features)
     retriever.module.eval()
-    triplets = batch(features)
+    triplets = batch(features, *TEXTS, targets=TARGETS)
     mean_BD = masked_feature_mean(triplets.reference.frames_BTD, triplets.reference.mask_BT)
     query = retriever.module(mean_BD, triplets.modification.own_BD())
     logits = 100 * query @ triplets.target.pooled_BD().T
@@ -72,7 +63,7 @@ def test_fixed_leaves_out_equal_targets_and_learns_its_temperature():
     features = encoder()
     retriever = combiner.load(combiner.Config(), features)
     retriever.module.eval()
-    triplets = batch(features)
+    triplets = batch(features, *TEXTS, targets=TARGETS)
     query = retriever.module(triplets.reference.pooled_BD(), triplets.modification.pooled_BD)
     logits = query @ triplets.target.pooled_BD().T / 0.07
     logits[0, 3] = logits[3, 0] = -torch.inf  # both have target t0

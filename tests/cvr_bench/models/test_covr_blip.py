@@ -12,11 +12,10 @@ from cvr_bench.models.networks.covr.blip import Built
 from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.networks.covr.inputs import Inputs
 from cvr_bench.models.networks.covr.objective import covr_pooled
-from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.losses import hn_nce, info_nce, loss_false_negatives
 from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import VideoFeatures
-from tests.tiny_blip import TokenFeatures, batch, queries, save_blip
+from tests.tiny_blip import TokenFeatures, batch, losses_of, queries, save_blip
 
 pytestmark = pytest.mark.slow
 
@@ -33,11 +32,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def blip(folder):
     return save_blip(folder)
-
-
-@pytest.fixture(scope="module")
-def features():
-    return TokenFeatures()
 
 
 def small(features, **options):
@@ -155,15 +149,7 @@ def test_targets_are_pooled_by_mean_middle_or_annotated_scores():
 @pytest.mark.slow
 def test_the_small_network_learns(features):
     model = small(features, width=16)
-    triplets: TripletBatch = batch(features, *TEXTS, "it", "of")
-    optimizer = torch.optim.Adam([each for each in model.module.parameters() if each.requires_grad], lr=1e-2)
-    losses = []
-    for _ in range(60):
-        optimizer.zero_grad()
-        loss = model.training_step(triplets)["loss"]
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+    losses = losses_of(model, batch(features, *TEXTS, "it", "of"), steps=60)
     assert losses[-1] < 0.2 * losses[0]
 
 

@@ -12,7 +12,7 @@ from cvr_bench.models.parts.losses import hn_nce
 from cvr_bench.tasks.task import Item
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
-from tests.tiny_blip import TokenFeatures, batch, queries, save_blip2
+from tests.tiny_blip import TokenFeatures, batch, losses_of, queries, save_blip2
 
 pytestmark = pytest.mark.slow
 
@@ -30,11 +30,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def blip2(folder):
     return save_blip2(folder)
-
-
-@pytest.fixture(scope="module")
-def features():
-    return TokenFeatures()
 
 
 def small(features, **options):
@@ -147,15 +142,7 @@ def test_losses_are_those_of_the_released_code(folder, features):
 @pytest.mark.slow
 def test_fixed_needs_no_captions_and_learns(features):
     model = small(features, width=16)
-    triplets = batch(features, *TEXTS, "it", "of")
-    optimizer = torch.optim.Adam([each for each in model.module.parameters() if each.requires_grad], lr=1e-2)
-    losses = []
-    for _ in range(60):
-        optimizer.zero_grad()
-        loss = model.training_step(triplets)["loss"]
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+    losses = losses_of(model, batch(features, *TEXTS, "it", "of"), steps=60)
     assert losses[-1] < 0.5 * losses[0]
 
 

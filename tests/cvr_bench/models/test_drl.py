@@ -17,6 +17,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, pad_features
 from cvr_data.media.video import Video
+from tests.tiny_blip import losses_of
 
 pytestmark = pytest.mark.slow
 
@@ -170,14 +171,7 @@ def test_every_parameter_learns(name):
 def test_training_lowers_the_loss(options):
     retriever = model(hash_encoder(16), temperature=0.1, **options)
     batch = triplets(24).batch(range(24), hash_encoder(16))
-    optimizer = torch.optim.Adam(retriever.module.parameters(), lr=3e-3)
-    losses = []
-    for _ in range(30):
-        optimizer.zero_grad()
-        loss = retriever.training_step(batch)["loss"]
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
+    losses = losses_of(retriever, batch, steps=30, lr=3e-3)
     assert losses[-1] < 0.8 * losses[0]
 
 

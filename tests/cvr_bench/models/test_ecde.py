@@ -24,11 +24,6 @@ TARGETS = ["a red dog", "snow", "a dog instead of a cat"]
 SMALL = {"width": 8, "layers": 1, "heads": 2, "dropout": 0.0}
 
 
-@pytest.fixture(scope="module")
-def features():
-    return TokenFeatures()
-
-
 def load(features, **options):
     return ecde.load(ecde.Config(**{**SMALL, **options}), features)
 

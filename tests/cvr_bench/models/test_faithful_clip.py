@@ -191,7 +191,7 @@ def test_features_of_another_length_than_released_weights_read_are_refused(
     one_line_error, cvr, filmed, clip_folder, tmp_path
 ):
     same = ["--encoder", "clip", "-o", f"model={clip_folder}", "-o", "frames=2", "-O", tmp_path / "features"]
-    assert cvr("embed", filmed.folder / "videos", *same).code == 0
+    cvr.done("embed", filmed.folder / "videos", *same)
     bench = ["bench", "--data", filmed.folder / "triplets.parquet", "-e", tmp_path / "features", "-O", tmp_path / "out"]
     for model in ("combiner", "tirg", "drl"):
         line = one_line_error(*bench, "-m", model, "-o", "mode=faithful", "--checkpoint", clip_folder)
@@ -204,7 +204,7 @@ def test_texts_stored_without_their_lengths_are_read_but_by_released_weights(tmp
     from cvr_data.features.store import FeatureStore
 
     same = ["--encoder", "clip", "-o", f"model={clip_folder}", "-o", "frames=2", "-O", tmp_path / "features"]
-    assert cvr("embed", filmed.folder / "videos", *same).code == 0
+    cvr.done("embed", filmed.folder / "videos", *same)
     texts = ["a dog, 1", "a dog, 2"]
     new = FeatureStore.open(tmp_path / "features").texts(texts)
     ends = torch.stack([rows[mask][-1] for rows, mask in zip(new.tokens_BLD, new.mask_BL, strict=True)])

@@ -1,6 +1,5 @@
 """hud: the description's formulas, written out plainly; its noise; what `fixed` corrects. No released numbers exist."""
 
-import pytest
 import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
@@ -10,26 +9,15 @@ from cvr_bench.models.networks.covr.blip import Built
 from cvr_bench.models.networks.covr.hud import NO_NOISE, Noise
 from cvr_bench.models.networks.covr.inputs import Inputs
 from cvr_bench.tasks.task import task_modifications, task_references
-from tests.tiny_blip import TokenFeatures, batch, queries
+from tests.tiny_blip import batch, disturbed, queries
 
 SMALL = {"width": 8, "layers": 1, "heads": 2, "dropout": 0.0, "queries": 3, "samples": 2}
 WHOLE = ("probabilistic_cross", "uncertain_net_cross")
 TEXTS = ("make it red", "a dog instead of a cat", "snow", "it")
 
 
-@pytest.fixture(scope="module")
-def features():
-    return TokenFeatures()
-
-
 def model(features, **options):
-    torch.manual_seed(1)
-    found = hud.load(hud.Config(**{**SMALL, **options}), features)
-    with torch.no_grad():
-        for parameter in found.module.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    found.module.eval()
-    return found
+    return disturbed(hud, features, **{**SMALL, **options})
 
 
 def unit(rows):

@@ -1,7 +1,6 @@
 """mteb: stored features added as MTEB adds them, and joint encoders given frames with their text."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,13 +8,12 @@ from torch.testing import assert_close
 
 from cvr_bench.models import mteb
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.trust import naming
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.media.video import Video, write_mp4
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 DIM = 4
 GREYS = {"dark": 40, "bright": 200}
@@ -63,10 +61,7 @@ def videos(tmp_path):
         write_mp4(tmp_path / f"{name}.mp4", np.full((6, 32, 32, 3), grey, np.uint8))
         rows.append({"video_id": name, "captions": [name], "source": "grey", "path": f"../{name}.mp4"})
     rows.append({"video_id": "gone", "captions": ["gone"], "source": "grey"})
-    with ArtifactWriter(tmp_path / "videos", stage="import-grey") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "videos"))
-        writer.finish()
-    return tmp_path / "videos"
+    return write_artifact(tmp_path / "videos", "import-grey", rows, VIDEOS)
 
 
 def test_stored_features_are_added():

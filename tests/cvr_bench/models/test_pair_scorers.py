@@ -82,9 +82,9 @@ def test_it_puts_a_shortlist_in_order(idefics, videos, cvr, tmp_path):
     from tests.native_embedders import write_film_triplets
 
     data = write_film_triplets(videos.parent)
-    assert cvr("embed", videos, "--encoder", "hash", "-O", tmp_path / "hash").code == 0
+    cvr.done("embed", videos, "--encoder", "hash", "-O", tmp_path / "hash")
     told = f"model={idefics},videos={videos},yes=red,no=blue,frames=2,dtype=float32"
-    done = cvr("bench", "--model", "rerank", "-o", "first=sum", "-o", "second=yes-no", "-o", f"second_options={told}",
-               "-o", "top=2", "--data", data, "-e", tmp_path / "hash", "--no-audit", "-O", tmp_path)  # fmt: skip
-    assert done.code == 0, done.err
+    done = cvr.done("bench", "--model", "rerank", "-o", "first=sum", "-o", "second=yes-no", "-o",
+                    f"second_options={told}", "-o", "top=2", "--data", data, "-e", tmp_path / "hash", "--no-audit",
+                    "-O", tmp_path)  # fmt: skip
     assert "ms" in done.out or " s " in done.out  # what a query costs

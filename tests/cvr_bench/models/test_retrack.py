@@ -10,7 +10,7 @@ from cvr_bench.models import retrack
 from cvr_bench.models.networks.covr.late import best_matches, learned_pool
 from cvr_bench.models.parts.losses import loss_false_negatives
 from cvr_data.core.errors import CvrError
-from tests.tiny_blip import TokenFeatures, batch, queries
+from tests.tiny_blip import batch, disturbed, queries
 
 SMALL = {"width": 8, "layers": 1, "heads": 2, "dropout": 0.0, "queries": 3}
 LAST_LAYER_OF_TEXTS = {
@@ -25,19 +25,8 @@ LAST_LAYER_OF_TEXTS = {
 TEXTS = ("make it red", "a dog instead of a cat", "snow", "it", "of")
 
 
-@pytest.fixture(scope="module")
-def features():
-    return TokenFeatures()
-
-
 def model(features, **options):
-    torch.manual_seed(1)
-    found = retrack.load(retrack.Config(**{**SMALL, **options}), features)
-    with torch.no_grad():  # matrices that are not the identity
-        for parameter in found.module.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    found.module.eval()
-    return found
+    return disturbed(retrack, features, **{**SMALL, **options})
 
 
 def in_order(whole, order):

@@ -6,28 +6,20 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from cvr_bench.models import tirg
-from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.models.tirg import Tirg
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import masked_feature_mean
+from tests.tiny_blip import batch, losses_of
 
 DIM = 8
+TEXTS = ("red", "blue", "green", "small")
+TARGETS = ("t0", "t1", "t2", "t0")
 
 
 def encoder():
     module = ENCODERS.get("hash")
     return module.load(module.Config(dim=DIM, frames=2))
-
-
-def batch(encoder, targets=("t0", "t1", "t2", "t0")):
-    training_set = TrainingSet(
-        reference_ids=[f"r{row}" for row in range(len(targets))],
-        modifications=["red", "blue", "green", "small"],
-        target_ids=list(targets),
-        target_group_ids=list(targets),
-    )
-    return training_set.batch(range(len(targets)), encoder)
 
 
 def test_matches_the_formula_row_by_row():
@@ -52,7 +44,7 @@ def test_faithful_scales_by_four_and_masks_nothing():
     features = encoder()
     retriever = tirg.load(tirg.Config(mode="faithful"), features)
     retriever.module.eval()
-    triplets = batch(features)
+    triplets = batch(features, *TEXTS, targets=TARGETS)
     mean_BD = masked_feature_mean(triplets.reference.frames_BTD, triplets.reference.mask_BT)
     query = retriever.module(mean_BD, triplets.modification.own_BD())
     logits = 4 * query @ triplets.target.pooled_BD().T
@@ -63,7 +55,7 @@ def test_fixed_goes_both_ways_and_leaves_out_equal_targets():
     features = encoder()
     retriever = tirg.load(tirg.Config(temperature=0.5), features)
     retriever.module.eval()
-    triplets = batch(features)
+    triplets = batch(features, *TEXTS, targets=TARGETS)
     query = retriever.module(triplets.reference.pooled_BD(), triplets.modification.pooled_BD)
     logits = 2 * query @ triplets.target.pooled_BD().T
     logits[0, 3] = logits[3, 0] = -torch.inf
@@ -74,16 +66,9 @@ def test_fixed_goes_both_ways_and_leaves_out_equal_targets():
 def test_learns_and_its_gradients_reach_every_weight():
     features = encoder()
     retriever = tirg.load(tirg.Config(), features)
-    optimizer = torch.optim.Adam(retriever.module.parameters(), lr=1e-2)
-    losses = []
-    for _ in range(30):
-        optimizer.zero_grad()
-        loss = retriever.training_step(batch(features))["loss"]
-        loss.backward()
-        assert all(weight.grad is not None for weight in retriever.module.parameters())
-        optimizer.step()
-        losses.append(loss.item())
+    losses = losses_of(retriever, batch(features, *TEXTS, targets=TARGETS), steps=30)
     assert losses[-1] < losses[0] / 2
+    assert all(weight.grad is not None for weight in retriever.module.parameters())
 
 
 def test_needs_one_space():

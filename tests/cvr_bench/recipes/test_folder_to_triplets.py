@@ -49,7 +49,7 @@ def test_an_unlabelled_folder_becomes_triplets_in_one_recipe(cvr, tmp_path):
         out = cvr(
             "run", "folder-to-triplets", "--in", home, "-o", f"folder={tmp_path / 'clips'}",
             "-o", f"seeing=--llm openai -o base_url={server.url} -o model=tiny --cache requests.sqlite",
-            "-o", "filters=-f -size -f +duration:low=1 -f -near-duplicate", "-o", "encoder=--encoder hash -o dim=8",
+            "-o", "filters=-f -size -f +duration:low=1 -f -near-duplicate", "-o", "encoder=-o size=96",
             "-o", "mining=-f -text-similarity",
         )  # fmt: skip
     assert out.code == 0, out.err[-2000:]
@@ -65,4 +65,4 @@ def test_an_unlabelled_folder_becomes_triplets_in_one_recipe(cvr, tmp_path):
         [new] = ends[1] - ends[0]
         assert len(ends[0] & ends[1]) == 1 and new in row["modification"]
     assert (home / "histograms.html").is_file()
-    assert len(json.loads((home / "timings.json").read_text())) == 8
+    assert len(json.loads((home / "timings.json").read_text())) == 9

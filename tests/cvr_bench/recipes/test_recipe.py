@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cvr_bench.recipes import RECIPE_FOLDERS
-from cvr_bench.recipes.recipe import built_in_recipes, load_recipe, recipe_totals, run_recipe
+from cvr_bench.recipes.recipe import SHARED, built_in_recipes, load_recipe, recipe_files, recipe_totals, run_recipe
 from cvr_data.core.errors import CvrError
 
 GOOD = """
@@ -78,18 +78,48 @@ def test_a_default_moves_with_the_variable_it_is_made_of(recipe_file):
     assert load_recipe(path, {"features": "x"}).steps == (("embed", "FineCVR", "--out", "x"),)
 
 
-def test_the_folder_of_published_files_moves_all_of_them():
-    for name, folder in (
-        ("fdca-finecvr-clip", "finecvr"),
-        ("fdca-finecvr-blip", "finecvr"),
-        ("bse-dense-webvid-covr", "folder"),
-    ):
-        path = built_in_recipes(RECIPE_FOLDERS)[name]
-        moved = load_recipe(path, {folder: "elsewhere/data"}).steps
-        before = load_recipe(path).steps
-        default = {"finecvr": "FineCVR", "folder": "Dense-WebVid-CoVR"}[folder]
-        assert any(default in word for step in before for word in step)
-        assert not any(word.startswith(default) or f"={default}" in word for step in moved for word in step)
+def test_a_step_that_is_a_variable_may_be_left_out(recipe_file):
+    path = recipe_file("variables: {heads: cvr fit-heads e}\nsteps: [cvr list, $heads]")
+    assert load_recipe(path).steps == (("list",), ("fit-heads", "e"))
+    assert load_recipe(path, {"heads": ""}).steps == (("list",),)
+
+
+def test_a_base_gives_variables_and_first_steps_and_the_recipes_own_words_count(recipe_file, one_line_error):
+    path = recipe_file(
+        "base: [webvid-covr-test]\nneeds: my own\nvariables: {videos: mine}\nsteps: ['cvr embed $videos --out f']"
+    )
+    loaded = load_recipe(path)
+    table = "data/webvid-covr/webvid8m-covr_test.csv"
+    assert loaded.steps == (
+        ("download", "annotations", "webvid-covr", "--split", "test"),
+        ("download", "videos", "webvid-covr", "--split", "test", "--only-ids", table),
+        ("import", "webvid-covr", table, "-o", "media=data/webvid-covr/videos", "--out", "mine"),
+        ("embed", "mine", "--out", "f"),
+    )
+    assert loaded.about == {"needs": "my own"}
+    line = one_line_error("run", recipe_file("base: [webvid]\nsteps: [cvr list]"), "--dry-run")
+    assert "base should be a list of" in line and "webvid-covr" in line
+
+
+def test_every_base_is_used_and_shown_with_its_recipe(cvr):
+    used = {file for path in built_in_recipes(RECIPE_FOLDERS).values() for file in recipe_files(path)[:-1]}
+    assert used == {*built_in_recipes([SHARED]).values()}
+    shown = cvr("show", "drl-vatex").out
+    assert shown.startswith("# cvr run drl-vatex") and "cvr download annotations $data" in shown
+
+
+def test_data_sets_lie_where_this_machine_has_them(recipe_file, cvr, tmp_path, monkeypatch):
+    path = recipe_file("variables: {folder: $root_tf_covr}\nsteps: ['cvr embed $folder/x $root_cirr']")
+    assert load_recipe(path).steps == (("embed", "data/tf-covr/x", "data/cirr"),)
+    monkeypatch.setenv("CVR_DATA", "/scratch")
+    assert cvr("run", path, "--dry-run").out == "cvr embed /scratch/tf-covr/x /scratch/cirr\n"
+
+
+def test_a_step_that_may_get_more_another_time_stops_the_rest(recipe_file, cvr, tmp_path):
+    (tmp_path / "urls.csv").write_text("id,url\na,http://127.0.0.1:9/a.mp4\n")
+    text = "steps: ['cvr download videos mine --urls ../urls.csv --out mine --attempts 1', 'cvr list models']"
+    out = cvr("run", recipe_file(text), "--in", tmp_path / "run")
+    assert out.code == 2 and "That step ended with 1" in out.err and "[2/2]" not in out.err
 
 
 def test_every_step_runs_in_the_folder_and_is_timed(recipe_file, tmp_path):

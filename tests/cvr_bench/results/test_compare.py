@@ -13,7 +13,7 @@ from cvr_bench.scoring.intervals import p_text
 @pytest.fixture
 def two(cvr, world, tmp_path):
     words = ["--data", world.triplets, "--out", tmp_path]
-    assert cvr("bench", "--model", "sum", "--model", "constant", *words).code == 0
+    cvr.done("bench", "--model", "sum", "--model", "constant", *words)
     return read_result(tmp_path / "sum-tiny"), read_result(tmp_path / "constant-tiny")
 
 

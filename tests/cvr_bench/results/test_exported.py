@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import pytrec_eval
-import torch
 
 from cvr_bench.results.exported import MTEB_KS, mteb_result
 from cvr_bench.results.result import read_result, write_result
@@ -16,6 +15,7 @@ from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Query, Task
 from cvr_data.core.artifact_writer import ArtifactWriter
 from tests.cvr_bench.scoring.test_beside import drawn_task, retriever
+from tests.scored_by import ScoredBy
 
 MEASURES = {"ndcg": "ndcg_cut", "map": "map_cut", "recall": "recall", "precision": "P", "hit_rate": "success"}
 
@@ -49,7 +49,7 @@ def test_the_scores_are_those_of_trec_eval(result):
 
 def test_the_file_is_as_mteb_reads_it(result, cvr, one_line_error, tmp_path):
     words = ("export-result", result.path, "--format", "mteb", "--revision", "abc", "-O", tmp_path / "made.json")
-    assert cvr(*words, "--main-score", "hit_rate_at_5").code == 0
+    cvr.done(*words, "--main-score", "hit_rate_at_5")
     made = json.loads((tmp_path / "made.json").read_text())
     assert (made["dataset_revision"], made["task_name"], made["evaluation_time"]) == ("abc", "drawn", 1.5)
     (entry,) = made["scores"]["test"]
@@ -64,7 +64,7 @@ def test_mtebs_rules_rank_the_reference_and_break_ties_by_id(result, tmp_path, c
     scored = {"b": 0.9, "c": 0.5, "d": 0.5, "a": 0.1}
     for target, ties_against, by_id in (("c", 2, 3), ("d", 2, 2)):
         task = Task(name="ties", queries=[query], gallery=items, targets={"q": frozenset(target)}, protocol=Protocol())
-        model = Fixed(scored)
+        model = ScoredBy(lambda _, name: scored[name])
         about = {"model": "fixed", "data": {"path": "p", "split": "test"}, "training": None,
                  "features": {"options": {"sampler": "mteb@2", "frames": 64}}}  # fmt: skip
         with ArtifactWriter(tmp_path / target, stage="bench") as writer:
@@ -77,19 +77,6 @@ def test_mtebs_rules_rank_the_reference_and_break_ties_by_id(result, tmp_path, c
             assert entry["cvr"]["sampler"] == "mteb@2"
         assert entry["cvr"]["ties"] == "by id, last first" and entry["cvr"]["reference"] == "keep"
     words = ("export-result", tmp_path / "c", "--format", "mteb", "-O", tmp_path / "made.json")
-    assert cvr(*words, "--rules", "mteb").code == 0
+    cvr.done(*words, "--rules", "mteb")
     words = ("export-result", result.path, "--format", "mteb", "--rules", "mteb", "-O", tmp_path / "none.json")
     assert "holds no score matrix; make it again with cvr bench --save-scores" in one_line_error(*words)
-
-
-class Fixed:
-    """A model that has its scores."""
-
-    def __init__(self, scored):
-        self.scored = scored
-
-    def index(self, gallery):
-        self.names = [item.item_id for item in gallery]
-
-    def score(self, queries):
-        return torch.tensor([[self.scored[name] for name in self.names]] * len(queries))

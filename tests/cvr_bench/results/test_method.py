@@ -62,13 +62,13 @@ def test_the_command_takes_folders_of_seeds(trained, cvr, one_line_error, world)
     out, _ = trained
     found = json.loads(cvr("compare", out / "random-tiny", out / "combiner-tiny", "--json").out)
     assert found["second"] == "combiner (3 seeds)"
-    assert cvr("report", out / "random-tiny", out / "sum-tiny", "-O", out / "page.md").code == 0
+    cvr.done("report", out / "random-tiny", out / "sum-tiny", "-O", out / "page.md")
     page = (out / "page.md").read_text()
     assert "random-tiny/seed-2" in page and "| random (3 seeds) |" in page
     again = ["bench", "-m", "random", "--data", world.triplets, "--no-audit", "--out", out / "one"]
-    assert cvr(*again).code == 0
+    cvr.done(*again)
     assert "holds the result of one seed; pass --name" in one_line_error(*again, "--seeds", "2")
-    assert cvr(*again, "--seeds", "2", "--name", "dice").code == 0
+    cvr.done(*again, "--seeds", "2", "--name", "dice")
     assert sorted(path.name for path in (out / "one").iterdir()) == ["dice-tiny", "random-tiny"]
     assert read_method(out / "one" / "dice-tiny").label == "dice (2 seeds)"
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def result(cvr, world, tmp_path):
     words = ["bench", "-m", "sum", "--save-scores", "--no-audit", "--data", world.triplets, "--out", tmp_path]
-    assert cvr(*words).code == 0
+    cvr.done(*words)
     return tmp_path / "sum-tiny"
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def result(cvr, world, tmp_path):
     words = ["bench", "-m", "sum", "-m", "text-only", "--data", world.triplets, "--out", tmp_path]
-    assert cvr(*words).code == 0
+    cvr.done(*words)
     return read_result(tmp_path / "sum-tiny")
 
 

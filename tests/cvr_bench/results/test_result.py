@@ -19,6 +19,7 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import verify
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
+from tests.dataset_folders import write_artifact
 
 SIZE = 40
 
@@ -175,9 +176,7 @@ def test_a_damaged_result_is_one_line(good, tmp_path):
     (good.path / "protocol.json").unlink()
     with pytest.raises(CvrError, match=r"protocol\.json is missing; make it again"):
         read_result(good.path)
-    with ArtifactWriter(tmp_path / "pairs", stage="mine-pairs") as writer:
-        writer.write_part(0, pa.table({"x": [1]}))
-        writer.finish()
+    write_artifact(tmp_path / "pairs", "mine-pairs", pa.table({"x": [1]}))
     with pytest.raises(CvrError, match="was made by 'mine-pairs', where 'bench' is needed"):
         read_result(tmp_path / "pairs")
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shutil
 from itertools import permutations
 from pathlib import Path
 
@@ -17,23 +16,16 @@ from cvr_bench.results.result import read_result
 from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
 from cvr_bench.results.under_protocols import BANK_SCALE, DUAL_SCALE, MatrixRanks, protocol_presets, result_ranks_under
 from cvr_bench.tasks.protocol import Protocol
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.media.video import Video
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "covr_metrics_a.npz"
 TIES = ("against", "in-favour", "random")
-
-
-@pytest.fixture
-def in_world(world, tmp_path, monkeypatch):
-    """A copy of the tiny world as the current folder."""
-    shutil.copytree(world.folder, tmp_path / "world")
-    monkeypatch.chdir(tmp_path / "world")
 
 
 @st.composite
@@ -145,7 +137,7 @@ def test_the_published_evaluation_of_covr_is_the_protocol_of_its_name():
 
 
 def test_the_streamed_ranks_are_those_of_the_strict_protocol(cvr, in_world):
-    assert cvr("bench", "-m", "sum", "-m", "constant", "--save-scores").code == 0
+    cvr.done("bench", "-m", "sum", "-m", "constant", "--save-scores")
     for name in ("sum", "constant"):
         result = read_result(Path(f"results/{name}-tiny"))
         matrix = read_result_scores(result.path)
@@ -157,9 +149,8 @@ def test_the_streamed_ranks_are_those_of_the_strict_protocol(cvr, in_world):
 
 
 def test_protocols_stand_side_by_side(cvr, in_world):
-    assert cvr("bench", "-m", "sum", "--save-scores").code == 0
-    shown = cvr("compare", "--protocols", "results/sum-tiny")
-    assert shown.code == 0, shown.err
+    cvr.done("bench", "-m", "sum", "--save-scores")
+    shown = cvr.done("compare", "--protocols", "results/sum-tiny")
     assert "sum on tiny: the same scores of 18 queries" in shown.out
     assert "strict + QB-Norm" in shown.out
     assert "reference-code: CoVR: the benchmark's files hold no scores of target frames." in shown.out
@@ -173,19 +164,19 @@ def test_protocols_stand_side_by_side(cvr, in_world):
 def test_results_of_other_coverage_are_compared_on_what_they_share(cvr, in_world, one_line_error):
     few = [f"test{number:02d}" for number in range(8)]
     table = open_artifact("videos").read()
-    with ArtifactWriter(Path("some-videos"), stage="import-some") as writer:
-        writer.write_part(0, table.filter(pa.array([name in few for name in table["video_id"].to_pylist()])))
-        writer.finish()
+    write_artifact(
+        Path("some-videos"),
+        "import-some",
+        table.filter(pa.array([name in few for name in table["video_id"].to_pylist()])),
+    )
     for videos, features in (("videos", "more"), ("some-videos", "less")):
         embed(Path(videos), "hash", hash.Config(dim=64), Path(features))
-        assert cvr("bench", "-m", "sum", "-e", features, "-O", f"results-{features}").code == 0
+        cvr.done("bench", "-m", "sum", "-e", features, "-O", f"results-{features}")
     line = one_line_error("compare", "results-more/sum-tiny", "results-less/sum-tiny")
     assert "Score both with --save-scores" in line
     for features in ("more", "less"):
-        again = cvr("bench", "-m", "sum", "-e", features, "-O", f"results-{features}", "--save-scores", "--overwrite")
-        assert again.code == 0, again.err
-    outcome = cvr("compare", "results-more/sum-tiny", "results-less/sum-tiny", "--json")
-    assert outcome.code == 0, outcome.err
+        cvr.done("bench", "-m", "sum", "-e", features, "-O", f"results-{features}", "--save-scores", "--overwrite")
+    outcome = cvr.done("compare", "results-more/sum-tiny", "results-less/sum-tiny", "--json")
     found = json.loads(outcome.out)
     assert found["gallery"] == len(few)
     assert found["difference"]["R@1"]["value"] == 0  # the same features on the same videos
@@ -216,5 +207,5 @@ def test_frames_are_pooled_by_the_scores_of_their_query():
     ],
 )
 def test_a_mistake_is_one_line(cvr, one_line_error, in_world, words, message):
-    assert cvr("bench", "-m", "sum").code == 0
+    cvr.done("bench", "-m", "sum")
     assert message in one_line_error(*words)

@@ -117,7 +117,7 @@ def test_copies_of_targets_are_named_and_counted(cvr, tmp_path):
     (tmp_path / "features").mkdir()
     for name, frames in rows.items():
         np.save(tmp_path / "features" / f"{name}.npy", np.array(frames, np.float32))
-    assert cvr("import-embeddings", tmp_path / "features", "--layout", "npy", "-O", tmp_path / "out").code == 0
+    cvr.done("import-embeddings", tmp_path / "features", "--layout", "npy", "-O", tmp_path / "out")
     store = FeatureStore.open(tmp_path / "out", space="raw")
     gallery = [Item(name, Video(name)) for name in rows]
     twins = stored_twins(gallery, store)

@@ -12,27 +12,13 @@ from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
+from tests.scored_by import ScoredBy
 
 pytestmark = pytest.mark.slow
 
 
 def item(number: int) -> Item:
     return Item(f"v{number:03d}", Video(f"v{number:03d}"))
-
-
-class MatrixRetriever:
-    """Scores that are given, by query and video id."""
-
-    def __init__(self, scores: dict[tuple[str, str], float]):
-        self.scores = scores
-        self.gallery: list[Item] = []
-
-    def index(self, gallery):
-        self.gallery = list(gallery)
-
-    def score(self, queries):
-        rows = [[self.scores[query.query_id, it.item_id] for it in self.gallery] for query in queries]
-        return torch.tensor(rows, dtype=torch.float32)
 
 
 def slow_ranks(task: Task, scores: dict[tuple[str, str], float]):
@@ -139,7 +125,7 @@ def test_ranks_are_those_of_the_definition(task, data):
     few_values = st.integers(0, 3)  # so that many scores are equal
     cells = [(query.query_id, it.item_id) for query in task.queries for it in task.gallery]
     scores = {cell: float(data.draw(few_values)) for cell in cells}
-    ranks = evaluate(MatrixRetriever(scores), task, chunk=data.draw(st.integers(1, 4)))
+    ranks = evaluate(ScoredBy(lambda query, name: scores[query, name]), task, chunk=data.draw(st.integers(1, 4)))
     assert ranks.query_ids == [query.query_id for query in task.queries]
     assert as_tuples(ranks) == slow_ranks(task, scores)
     assert beside(task, ranks) == slow_beside(task, scores)
@@ -248,7 +234,7 @@ def test_a_score_that_is_no_number_is_an_error(value):
     scores = {(query.query_id, it.item_id): 0.0 for query in task.queries for it in task.gallery}
     scores["q001", "v002"] = value
     with pytest.raises(CvrError, match="A score of query q001 is NaN or infinite"):
-        evaluate(MatrixRetriever(scores), task)
+        evaluate(ScoredBy(lambda query, name: scores[query, name]), task)
     broken = DenseRetriever(
         lambda queries: torch.ones(len(queries), 2),
         lambda videos: torch.tensor([[1.0, value if video.video_id == "v002" else 1.0] for video in videos]),
@@ -260,12 +246,12 @@ def test_a_score_that_is_no_number_is_an_error(value):
 def test_scores_of_another_shape_are_an_error():
     task = random_task(3, 5)
 
-    class Narrow(MatrixRetriever):
+    class Narrow(ScoredBy):
         def score(self, queries):
             return torch.zeros(len(queries), 2)
 
     with pytest.raises(ValueError, match=r"Expected scores of shape \(3, 5\), got \(3, 2\)"):
-        evaluate(Narrow({}), task)
+        evaluate(Narrow(lambda *_: 0.0), task)
 
 
 def test_a_module_is_in_eval_mode_while_it_scores_and_as_before_after():

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 import pytrec_eval
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import average_precision, chance_recall, mean_recall, recall, recall_hits
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.media.video import Video
+from tests.scored_by import ScoredBy
 
 RANKS = np.array([1, 2, 5, 6, 11, 60])
 
@@ -54,7 +54,7 @@ def test_chance_is_the_share_of_orders_that_hit():
 
 def test_average_precision_and_recall_are_those_of_trec_eval():
     task, scores = random_scores(queries=40, size=60)
-    ranks = evaluate(GivenScores(scores), task)
+    ranks = evaluate(ScoredBy(lambda query, name: scores[query][int(name[1:])]), task)
     judged = {query_id: {name: 1 for name in names} for query_id, names in task.targets.items()}
     run = {
         query_id: {item.item_id: float(score) for item, score in zip(task.gallery, row, strict=True)}
@@ -73,19 +73,6 @@ def test_average_precision_and_recall_are_those_of_trec_eval():
             assert average_precision(places, k) == pytest.approx(100 * found[query_id][f"map_cut_{k}"])
         for k in (1, 5, 10):
             assert 100 * found[query_id][f"success_{k}"] == recall_hits(ranks.rank[[row]], k)[0]
-
-
-class GivenScores:
-    """Scores that are given, one row per query, in the order of the item ids."""
-
-    def __init__(self, scores):
-        self.scores = scores
-
-    def index(self, gallery):
-        assert [item.item_id for item in gallery] == sorted(item.item_id for item in gallery)
-
-    def score(self, queries):
-        return torch.from_numpy(np.stack([self.scores[query.query_id] for query in queries]))
 
 
 def random_scores(queries, size):

@@ -3,23 +3,14 @@
 import dataclasses
 
 import numpy as np
-import torch
 
 from cvr_bench.scoring.evaluate import Ranks, evaluate
 from cvr_bench.scoring.spread import joined_ranks
 from cvr_bench.tasks.task import Item, Query, Task, part_of_task
 from cvr_data.media.video import Video
+from tests.scored_by import ScoredBy
 
-
-class Table:
-    """Scores by numbers in ids."""
-
-    def index(self, gallery):
-        self.items = [int(item.item_id[1:]) for item in gallery]
-
-    def score(self, queries):
-        numbers = [int(query.query_id[1:]) for query in queries]
-        return torch.tensor([[float((number * 7 + item * 5) % 11) for item in self.items] for number in numbers])
+TABLE = ScoredBy(lambda query, name: (int(query[1:]) * 7 + int(name[1:]) * 5) % 11)
 
 
 def task():
@@ -39,9 +30,9 @@ def task():
 
 def test_shares_join_to_the_ranks_of_the_whole_task():
     whole = task()
-    expected = evaluate(Table(), whole)
+    expected = evaluate(TABLE, whole)
     shares = [whole.queries[0::2], [*whole.queries[1::2], whole.queries[0]]]  # the second is filled up
-    parts = [evaluate(Table(), part_of_task(whole, share)) for share in shares]
+    parts = [evaluate(TABLE, part_of_task(whole, share)) for share in shares]
     found = joined_ranks(parts, [query.query_id for query in whole.queries])
     for field in dataclasses.fields(Ranks):
         first, second = getattr(found, field.name), getattr(expected, field.name)
@@ -54,6 +45,6 @@ def test_shares_join_to_the_ranks_of_the_whole_task():
 def test_a_share_without_copies_joins_one_with_copies():
     whole = dataclasses.replace(task(), twins={"g1": frozenset({"g7"}), "g7": frozenset({"g1"})})
     shares = [whole.queries[2:3], [*whole.queries[:2], *whole.queries[3:]]]  # g1 and g7 answer none of the first
-    parts = [evaluate(Table(), part_of_task(whole, share)) for share in shares]
+    parts = [evaluate(TABLE, part_of_task(whole, share)) for share in shares]
     found = joined_ranks(parts, [query.query_id for query in whole.queries])
-    assert found.twin_rank.tolist() == evaluate(Table(), whole).twin_rank.tolist() != found.rank.tolist()
+    assert found.twin_rank.tolist() == evaluate(TABLE, whole).twin_rank.tolist() != found.rank.tolist()

@@ -1,6 +1,8 @@
 """The search's HTTP side on loopback: the answers of the command, only files of the library, only what makes sense."""
 
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -116,10 +118,7 @@ def test_marks_are_stored_taken_back_and_become_triplets(server, cvr, monkeypatc
     }
     marks = {hit["video"]: hit["mark"] for hit in server.post("/api/search", asked).json["results"]}
     assert marks == {"b1": "right", "g1": "wrong", "r2": None, "b2": None}
-    videos = server.desk.sources.videos
-    written = cvr(
-        "export-judgments", tmp_path / "marks.sqlite", "-O", "judgments", "--texts", "texts", "--videos", videos
-    )
+    written = cvr("export-judgments", tmp_path / "marks.sqlite", "-O", "judgments", "--texts", "texts")
     assert written.code == 0, written.err
     assert cvr("build-triplets", "texts", "--judgments", "judgments", "--name", "searched").code == 0
     built = {(row["reference_id"], row["modification"], row["target_id"]): row
@@ -138,6 +137,22 @@ def test_marks_outlive_a_restart_and_belong_to_their_videos(sources, tmp_path, c
         assert second.post("/api/marks", {**asked, "mark": None}).json["marks"] == {"right": 0, "wrong": 0}
     empty = cvr("export-judgments", tmp_path / "marks.sqlite", "-O", tmp_path / "judgments")
     assert empty.code == 2
+
+
+def test_marks_know_their_videos_until_these_move(sources, tmp_path, cvr, one_line_error):
+    export = ("export-judgments", tmp_path / "marks.sqlite", "-O", tmp_path / "judgments", "--texts", tmp_path / "new")
+    home = tmp_path / "home"
+    shutil.copytree(sources.videos, home)
+    with served(replace(sources, videos=home), tmp_path / "marks.sqlite") as server:
+        server.post("/api/marks", {**ASKED, "video": "b1", "mark": "right"})
+    home.rename(tmp_path / "moved")
+    assert f"({home} is gone); pass their folder with --videos" in one_line_error(*export)
+    moved = cvr(*export, "--videos", tmp_path / "moved")
+    assert moved.code == 0, moved.err
+    with sqlite3.connect(tmp_path / "marks.sqlite") as older:
+        older.execute("DELETE FROM settings WHERE name = 'videos'")
+    assert "it does not say which" in one_line_error(*export, "--overwrite")
+    assert cvr(*export, "--videos", tmp_path / "moved").out == moved.out
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Search: exact, explained by half, and never the clip it starts from."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -80,6 +81,8 @@ def test_a_trained_model_ranks_with_its_checkpoint(library, world, cvr, tmp_path
     assert cvr("bench", "-m", "fdca", "--data", world.triplets, "-e", world.embeddings, *words).code == 0
     searcher = Searcher(library, SearchModel(name="fdca", checkpoint=next(tmp_path.glob("fdca-*"))), small=small)
     question = Question(like="test03", texts=("make it red", "make it blue"), without=("a cat",))
+    searcher.find(replace(question, without=()), 7)
+    assert searcher.nearest is not None and searcher.nearest.far is None  # read for what should not be true only
     found = searcher.find(question, 7)
     item = Item("test03", Video("test03"))
     scores = searcher.retriever.score([Query(text, item, text) for text in question.texts]).mean(0)

@@ -34,8 +34,7 @@ def golden(tmp_path_factory):
 )
 def test_recalls_are_those_of_the_reference(cvr, golden, words, name, key):
     arrays, folder = golden
-    outcome = cvr("score", folder, "-d", "webvid-covr", "-D", f"annotations={folder}", "-D", "counts=any", *words)
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("score", folder, "-d", "webvid-covr", "-D", f"annotations={folder}", "-D", "counts=any", *words)
     found = json.loads((folder / name).read_text())
     assert found == {**json.loads(str(arrays[key])), "annotation": "webvid8m-covr_test.csv"}
     assert "150 of 150 queries, gallery of 150" in outcome.out
@@ -55,8 +54,7 @@ def encoded(world, tmp_path_factory):
 
 
 def test_a_model_scored_in_two_steps_has_the_recalls_of_one(cvr, world, encoded):
-    outcome = cvr("score", encoded / "features", "-d", world.triplets)
-    assert outcome.code == 0, outcome.err
+    cvr.done("score", encoded / "features", "-d", world.triplets)
     found = json.loads((encoded / "features" / "recalls.json").read_text())
     metrics = read_result(encoded / "results" / "fdca-tiny").record["metrics"]
     assert {name: found[name.replace("@", "")] for name in ("R@1", "R@5", "R@10", "R@50")} == {
@@ -65,7 +63,7 @@ def test_a_model_scored_in_two_steps_has_the_recalls_of_one(cvr, world, encoded)
     assert found["meanR4"] == round(metrics["mean"]["value"], 2)
     assert found["annotation"] == "tiny"
     assert json.loads((encoded / "features" / "recalls_txt_only.json").read_text()).keys() == found.keys()
-    assert cvr("verify", encoded / "features").code == 0
+    cvr.done("verify", encoded / "features")
 
 
 def test_the_text_only_features_do_not_depend_on_the_reference(world, encoded):

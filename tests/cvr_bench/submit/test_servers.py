@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import torch
 
 from cvr_bench.benchmarks import cirr
 from cvr_bench.data.sources import sample_data_folder
@@ -19,22 +18,11 @@ from cvr_bench.submit.submit import submission_answers
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
+from tests.scored_by import ScoredBy
 
 GALLERY = [Item(str(number), Video(str(number))) for number in range(60)]
 QUERIES = [Query("0", GALLERY[7], "x"), Query("1", GALLERY[9], "y")]
-
-
-class ByNumber:
-    """Scores an item by its number."""
-
-    def __init__(self, score=float):
-        self.value = score
-
-    def index(self, gallery):
-        self.row = torch.tensor([self.value(int(item.item_id)) for item in gallery])
-
-    def score(self, queries):
-        return self.row.repeat(len(queries), 1)
+BY_NUMBER = ScoredBy(lambda _, name: int(name))
 
 
 def blind(**changes):
@@ -47,31 +35,31 @@ def random_model():
 
 
 def test_the_best_items_come_first_without_the_reference():
-    best = submission_answers(ByNumber(), blind(), 55, chunk=1)
+    best = submission_answers(BY_NUMBER, blind(), 55, chunk=1)
     assert best["0"] == [str(number) for number in range(59, 3, -1) if number != 7]
     assert "9" not in best["1"]
 
 
 def test_of_equal_scores_the_smaller_id_comes_first():
-    best = submission_answers(ByNumber(lambda number: 0.0), blind(), 3)
+    best = submission_answers(ScoredBy(lambda *_: 0.0), blind(), 3)
     assert best == {"0": ["0", "1", "10"], "1": ["0", "1", "10"]}
 
 
 def test_candidates_bound_what_is_ranked():
     candidates = {"0": frozenset({"7", "3", "5"}), "1": frozenset({"9", "1", "2"})}
-    assert submission_answers(ByNumber(), blind(candidates=candidates), 2) == {"0": ["5", "3"], "1": ["2", "1"]}
+    assert submission_answers(BY_NUMBER, blind(candidates=candidates), 2) == {"0": ["5", "3"], "1": ["2", "1"]}
     with pytest.raises(CvrError, match="query 0, 1 has fewer than 3 items"):
-        submission_answers(ByNumber(), blind(candidates=candidates), 3)
+        submission_answers(BY_NUMBER, blind(candidates=candidates), 3)
 
 
 def test_a_gallery_that_a_server_keeps_cannot_be_ranked():
     with pytest.raises(CvrError, match="its gallery is not published"):
-        submission_answers(ByNumber(), blind(gallery=()), 1)
+        submission_answers(BY_NUMBER, blind(gallery=()), 1)
 
 
 def test_nan_scores_are_an_error():
     with pytest.raises(CvrError, match="A score of query 0, 1 is NaN or infinite"):
-        submission_answers(ByNumber(lambda number: float("nan")), blind(), 1)
+        submission_answers(ScoredBy(lambda *_: float("nan")), blind(), 1)
 
 
 def test_a_circo_submission_holds_fifty_numbers_per_query(tmp_path):

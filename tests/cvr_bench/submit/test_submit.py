@@ -35,8 +35,7 @@ def cirr(tmp_path):
 
 
 def test_cirr_gets_two_files_that_pass_its_checks(cvr, features, cirr, tmp_path):
-    outcome = cvr("submit", "cirr", "-m", "sum", "-e", features, *cirr, "-O", tmp_path / "cirr.json")
-    assert outcome.code == 0, outcome.err
+    cvr.done("submit", "cirr", "-m", "sum", "-e", features, *cirr, "-O", tmp_path / "cirr.json")
     whole, subset = (json.loads((tmp_path / name).read_text()) for name in ("cirr.json", "cirr_subset.json"))
     assert (whole["metric"], subset["metric"]) == ("recall", "recall_subset")
     assert {len(ids) for name, ids in whole.items() if name not in ("version", "metric")} == {50}
@@ -60,8 +59,7 @@ def test_a_file_that_the_server_would_refuse_is_refused(cvr, one_line_error, fea
 def test_the_challenge_gets_one_row_of_256_numbers_per_query(cvr, one_line_error, features, tmp_path):
     words = ["-D", f"annotations={SAMPLES / 'dense-webvid-covr'}", "-D", "counts=any", "-D", "split=challenge-val"]
     path = tmp_path / "challenge.npy"
-    outcome = cvr("submit", "dense-webvid-covr", "-m", "sum", "-e", features, *words, "-O", path)
-    assert outcome.code == 0, outcome.err
+    cvr.done("submit", "dense-webvid-covr", "-m", "sum", "-e", features, *words, "-O", path)
     rows = np.load(path)
     count = len((SAMPLES / "dense-webvid-covr" / "validation_set.csv").read_text().splitlines()) - 1
     assert (rows.shape, rows.dtype) == ((count, 256), np.float32)
@@ -85,9 +83,7 @@ def test_covr_r_gets_fifty_videos_of_the_querys_own_source(cvr, one_line_error, 
     path, run = tmp_path / "answers.json", ["submit", "covr-r", "-m", "sum", "-e", features, *words]
     assert "pass -D videos=FOLDER" in one_line_error(*run, "-O", path)
     videos = ["-D", f"videos={tmp_path / 'videos'}"]
-    outcome = cvr(*run, *videos, "-O", path)
-    assert outcome.code == 0, outcome.err
-    assert "2 queries, 50 videos each" in outcome.out
+    assert "2 queries, 50 videos each" in cvr.done(*run, *videos, "-O", path).out
     assert "the checker of a participant would take it" in cvr("submit", "covr-r", "--check", path, *words, *videos).out
     content = json.loads(path.read_text())
     webvid, ss2 = content[0]["webvid"], content[1]["ss2"]

@@ -1,7 +1,6 @@
 """trec: a run gives the result that its scores gave, qrels their grades, and every odd line is one line of refusal."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def scored(cvr, world, tmp_path, monkeypatch):
+def scored(cvr, in_world):
     """A copy of the tiny world as the current folder, with a result whose scores were saved and its run and qrels."""
-    shutil.copytree(world.folder, tmp_path / "world")
-    monkeypatch.chdir(tmp_path / "world")
-    assert cvr("bench", "-m", "sum", "--save-scores", "--no-audit").code == 0
-    assert cvr("export-result", "results/sum-tiny", "--format", "trec", "--out", "trec").code == 0
+    cvr.done("bench", "-m", "sum", "--save-scores", "--no-audit")
+    cvr.done("export-result", "results/sum-tiny", "--format", "trec", "--out", "trec")
     return read_result(Path("results/sum-tiny"))
 
 
@@ -30,15 +27,14 @@ def numbers(path):
 
 
 def test_a_run_that_is_written_and_read_gives_the_same_ranks(cvr, scored):
-    outcome = cvr("score", "trec/run.trec", "--data", "annotations/tiny", "--name", "other", "--out", "again")
-    assert outcome.code == 0, outcome.err
+    cvr.done("score", "trec/run.trec", "--data", "annotations/tiny", "--name", "other", "--out", "again")
     again = read_result(Path("again"))
     assert again.name == "other" and again.task_key == scored.task_key
     for column in ("query_id", "rank", "ties", "allowed", "target_ranks"):
         assert again.ranks.column(column).to_pylist() == scored.ranks.column(column).to_pylist(), column
     assert set(again.ranks.column("reference_rank").to_pylist()) == {None}  # the run does not list references
     assert compare_results(again, scored).whole.intervals["mean"].value == 0
-    assert cvr("verify", "again").code == 0
+    cvr.done("verify", "again")
 
 
 def test_files_for_trec_eval_are_read_by_trec_eval(scored):
@@ -55,8 +51,7 @@ def test_files_for_trec_eval_are_read_by_trec_eval(scored):
 def test_qrels_give_targets_and_grades_and_what_they_leave_out_is_counted(cvr, scored):
     name = query_id("test00", "make it red")
     Path("qrels").write_text(f"{name} 0 test05 2\n{name} 0 test01 1\n{name} 0 test02 0\n")
-    outcome = cvr("score", "trec/run.trec", "--data", "annotations/tiny", "--qrels", "qrels", "-O", "graded")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("score", "trec/run.trec", "--data", "annotations/tiny", "--qrels", "qrels", "-O", "graded")
     graded = read_result(Path("graded"))
     assert "17 queries without a relevant item in the qrels" in outcome.out
     row = graded.ranks.to_pylist()[0]
@@ -67,8 +62,7 @@ def test_what_a_run_does_not_list_comes_last_and_is_told(cvr, scored):
     names = scored.ranks.column("query_id").to_pylist()
     targets = scored.ranks.column("target_ids").to_pylist()
     Path("short").write_text(f"{names[0]} Q0 {targets[0][0]} 1 3.5 mine\n")
-    outcome = cvr("score", "short", "--data", "annotations/tiny", "-O", "short-result")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("score", "short", "--data", "annotations/tiny", "-O", "short-result")
     assert f"{len(names) - 1} queries that the run does not list, which find nothing" in outcome.out
     ranks = read_result(Path("short-result")).ranks
     assert ranks.column("rank").to_pylist()[0] == 1

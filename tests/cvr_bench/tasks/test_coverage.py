@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from cvr_bench.tasks.task import Item, Mean, Query, Task, part_of_task
 from cvr_data.core.errors import CvrError
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import Video
+from tests.scored_by import ScoredBy
 
 
 def item(name):
@@ -103,19 +103,10 @@ def drawn_task(draw, *, is_listed: bool) -> Task:
     )
 
 
-class Drawn:
+def drawn_scores(seed):
     """Few distinct scores, by query and item, whatever else is ranked."""
-
-    def __init__(self, seed: int):
-        self.seed = seed
-
-    def index(self, gallery):
-        self.names = [found.item_id for found in gallery]
-
-    def score(self, queries):
-        whole = np.random.default_rng(self.seed).integers(0, 5, (6, 10))
-        columns = [int(name[1:]) for name in self.names]
-        return torch.tensor(whole[[int(query.query_id[1:]) for query in queries]][:, columns], dtype=torch.float32)
+    whole = np.random.default_rng(seed).integers(0, 5, (6, 10))
+    return ScoredBy(lambda query, name: whole[int(query[1:]), int(name[1:])])
 
 
 @settings(deadline=None)
@@ -128,7 +119,7 @@ def test_bounds_of_every_metric_hold_whatever_the_missing_videos_would_score(see
         return
     missing = missing_from_task(whole, scored, there)
     part = dataclasses.replace(part_of_task(whole, scored, there), missing=missing)
-    tables = [result_ranks_table(task, evaluate(Drawn(seed), task)) for task in (part, whole)]
+    tables = [result_ranks_table(task, evaluate(drawn_scores(seed), task)) for task in (part, whole)]
     measures = Measures.of_task(whole)
     bounds = metric_bounds(tables[0], measures, Lost(missing.queries, missing.slices))
     assert set(bounds) == set(measures.names()) >= {"R_sub@1", "Avg", "by kind", "mAP@5", "mean"}
@@ -139,7 +130,7 @@ def test_bounds_of_every_metric_hold_whatever_the_missing_videos_would_score(see
 
 def test_nothing_missing_leaves_no_room():
     task = drawn_task(np.random.default_rng(3), is_listed=False)
-    table, measures = result_ranks_table(task, evaluate(Drawn(3), task)), Measures.of_task(task)
+    table, measures = result_ranks_table(task, evaluate(drawn_scores(3), task)), Measures.of_task(task)
     for name, (low, high) in metric_bounds(table, measures, Lost()).items():
         assert low == pytest.approx(high) == pytest.approx(float(measures.values(table, name).mean()))
 

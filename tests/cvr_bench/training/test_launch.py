@@ -55,9 +55,8 @@ def test_two_devices_train_and_score_as_one_does(cvr, world, tmp_path):
         "bench", "-m", "combiner", "-d", world.triplets, "--no-audit", "--log-every", "2", "-t", "batch_size=8",
         "-t", "epochs=2", "-o", "projection=8", "-o", "hidden=8", "-o", "dropout=0",
     ]  # fmt: skip
-    assert cvr(*words, "--out", tmp_path / "one").code == 0
-    spread = cvr(*words, "--out", tmp_path / "two", "--devices", "2", "-t", "chunk_size=2")
-    assert spread.code == 0, spread.err
+    cvr.done(*words, "--out", tmp_path / "one")
+    cvr.done(*words, "--out", tmp_path / "two", "--devices", "2", "-t", "chunk_size=2")
     one, two = (tmp_path / name / "combiner-tiny" for name in ("one", "two"))
     expected = load_file(one / "training/model.safetensors")
     for name, tensor in load_file(two / "training/model.safetensors").items():

@@ -9,6 +9,7 @@ import torch
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.training.config import TrainConfig
 from cvr_bench.training.sampling import Sampler, mine_hard_rows, next_to_hard_rows
+from tests.scored_by import ScoredBy
 
 
 def triplets(targets, weights=()):
@@ -77,19 +78,6 @@ def test_hard_rows_follow_their_row_and_nothing_is_visited_more_often():
     assert next_to_hard_rows([0, 0, 3, 4, 1], hard) == [0, 3, 4, 0, 1]
 
 
-class Confusing:
-    """Scores each query by a table."""
-
-    def __init__(self, scores):
-        self.scores = torch.tensor(scores)
-
-    def index(self, gallery):
-        self.columns = [{"a": 0, "b": 1, "c": 2, "d": 3}[item.item_id] for item in gallery]
-
-    def score(self, queries):
-        return self.scores[[int(query.query_id) for query in queries]][:, self.columns]
-
-
 class Described:
     """Takes the description for the query, as models that read it do."""
 
@@ -118,5 +106,6 @@ def test_hard_rows_are_of_the_targets_ranked_highest_by_mistake():
         target_group_ids=["a", "b", "cd", "cd"],
     )
     scores = [[9.0, 1, 8, 7], [3, 9, 1, 2], [1, 2, 9, 8], [5, 4, 3, 9]]
-    assert mine_hard_rows(Confusing(scores), found, 1) == [[1], [0], [1], [1]]
-    assert mine_hard_rows(Confusing(scores), found, 3) == [[1], [0, 3, 2], [1, 0], [1]]
+    confusing = ScoredBy(lambda query, name: scores[int(query)]["abcd".index(name)])
+    assert mine_hard_rows(confusing, found, 1) == [[1], [0], [1], [1]]
+    assert mine_hard_rows(confusing, found, 3) == [[1], [0, 3, 2], [1, 0], [1]]

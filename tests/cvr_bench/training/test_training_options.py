@@ -11,19 +11,17 @@ from torch.testing import assert_close
 
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.batches import TrainingSet
-from cvr_bench.tasks.task import Item, Query, Task
 from cvr_bench.training.loop import set_training
 from cvr_bench.training.optimizers import BertAdam, lr_share, make_optimizer, set_lr
 from cvr_bench.training.state import MovingAverage
-from cvr_bench.training.train import MadeBy, TrainConfig, train
+from cvr_bench.training.train import TrainConfig, train
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.media.video import Video
+from tests.cvr_bench.training.test_train import MADE_BY, task_of, weights
 
 pytestmark = pytest.mark.slow
 
 QUICK = TrainConfig(epochs=3, batch_size=8, patience=0)
-MADE_BY = MadeBy(model="combiner", options={}, source="", features={})
 
 
 @functools.cache
@@ -42,17 +40,6 @@ def triplets():
     )
 
 
-def task():
-    found = triplets()
-    rows = list(zip(found.reference_ids, found.modifications, found.target_ids, strict=True))
-    return Task(
-        name="numbers",
-        queries=[Query(f"q{row}", Item(video, Video(video)), text) for row, (video, text, _) in enumerate(rows)],
-        gallery=[Item(name, Video(name)) for name in sorted(set(found.target_ids))],
-        targets={f"q{row}": frozenset({target}) for row, (_, _, target) in enumerate(rows)},
-    )
-
-
 def model():
     component = MODELS.get("combiner")
     return component.load(component.Config(projection=8, hidden=8, dropout=0.2), encoder())
@@ -61,12 +48,14 @@ def model():
 def run(out, retriever=None, **options):
     retriever = retriever or model()
     return retriever, train(
-        retriever, triplets(), task(), dataclasses.replace(QUICK, **options), encoder(), out, made_by=MADE_BY
+        retriever,
+        triplets(),
+        task_of(triplets()),
+        dataclasses.replace(QUICK, **options),
+        encoder(),
+        out,
+        made_by=MADE_BY,
     )
-
-
-def weights(retriever):
-    return {name: tensor.clone() for name, tensor in retriever.module.state_dict().items()}
 
 
 ALL = {

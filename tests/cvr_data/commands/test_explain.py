@@ -4,27 +4,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.columns import check_columns
-from cvr_data.tables import JUDGMENTS, PAIRS, pair_id
+from cvr_data.tables import JUDGMENTS, PAIRS
+from tests.dataset_folders import mined_pair, write_artifact
 
 PROMPT = """{summary: s, source: s, style: short, changes: CHANGES, user: '$before $after',
 lint: {lint-empty: {}, lint-too-long: {short: 4}}}"""
 
 
-def write_pairs(folder, *rows, inputs=None):
+def write_pairs(folder, *rows, **inputs):
     """Write pairs of red balls, each of (reference, target, its colour, further columns)."""
-    pairs = []
-    for reference, target, after, columns in rows:
-        captions = ("a red ball bounces", f"a {after} ball bounces")
-        change = {"kind": "static", "slot": "attribute", "before": "red", "after": after}
-        pairs.append({"pair_id": pair_id(reference, target, *captions), "reference_id": reference, "target_id": target,
-                      "reference_caption": captions[0], "target_caption": captions[1], "strategy": "one-word",
-                      "changes": [change], **columns})  # fmt: skip
-    with ArtifactWriter(folder, stage="mine-pairs", inputs=inputs) as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(pairs, schema=PAIRS), PAIRS, "test"))
-        writer.finish()
+    pairs = [mined_pair((reference, target), ("a red ball bounces", f"a {after} ball bounces"), **columns)
+             for reference, target, after, columns in rows]  # fmt: skip
+    write_artifact(folder, "mine-pairs", pairs, PAIRS, **inputs)
     return [row["pair_id"] for row in pairs]
 
 
@@ -33,8 +25,7 @@ def told(cvr):
     """Run a command that has to succeed and return what it prints."""
 
     def run(*words):
-        outcome = cvr(*words)
-        assert outcome.code == 0, outcome.err
+        outcome = cvr.done(*words)
         return outcome.out
 
     return run
@@ -191,7 +182,7 @@ def test_what_test_sources_drop_is_told_with_the_test_triplet(tmp_path, told, wr
     path = tmp_path / "c.csv"
     path.write_text("video_id,caption\n" + "".join(f"{name},a ball\n" for name in "abcde"), encoding="utf-8")
     told("import", "table", path, "--out", tmp_path / "videos")
-    made_of = {"inputs": {"videos": tmp_path / "videos"}}
+    made_of = {"videos": tmp_path / "videos"}
     pairs = [("a", "b", "blue", {"split": "train"}), ("c", "d", "blue", {"split": "test"})]
     write_pairs(tmp_path / "pairs", *pairs, **made_of)
     write_pairs(tmp_path / "other", ("b", "e", "green", {"split": "train"}), **made_of)
@@ -228,9 +219,7 @@ def test_what_people_dropped_is_told_with_what_they_said(tmp_path, told, write_t
         {**judged, "judgment_id": "2", "annotator": "y", "decision": "reject", "reason": "wrong_change"},
         {**judged, "judgment_id": "3", "annotator": "z", "decision": "skip"},
     ]
-    with ArtifactWriter(tmp_path / "judgments", stage="export-judgments") as writer:
-        writer.write_part(0, pa.Table.from_pylist(rows, schema=JUDGMENTS))
-        writer.finish()
+    write_artifact(tmp_path / "judgments", "export-judgments", rows, JUDGMENTS)
     told("build-triplets", tmp_path / "texts", "--judgments", tmp_path / "judgments", "-O", tmp_path / "triplets")
     (row,) = dropped_triplets(tmp_path / "triplets")
     shown = told("explain", row["triplet_id"], "--in", tmp_path / "triplets").splitlines()

@@ -11,6 +11,7 @@ from cvr_data.features import frame_scores
 from cvr_data.features.encoders import hash
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import TRIPLETS, VIDEOS
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 
@@ -29,16 +30,13 @@ def write_triplets(folder, rows, size=100):
 
 
 def test_each_frame_of_a_stored_target_gets_the_cosine(cvr, tmp_path):
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        rows = [{"video_id": "v1", "captions": ["a dog"], "source": "test"}]
-        writer.write_part(0, pa.Table.from_pylist(rows, schema=VIDEOS))
-        writer.finish()
+    rows = [{"video_id": "v1", "captions": ["a dog"], "source": "test"}]
+    write_artifact(tmp_path / "videos", "import-test", rows, VIDEOS)
     options = ("--encoder", "hash", "-o", "dim=8", "-O", tmp_path / "embeddings")
-    assert cvr("embed", tmp_path / "videos", *options).code == 0
+    cvr.done("embed", tmp_path / "videos", *options)
     edits = [{"target_id": "v1", "modification": "make it red"}, {"target_id": "v2", "modification": "make it red"}]
     triplets = write_triplets(tmp_path / "triplets", edits)
-    outcome = cvr("frame-scores", triplets, "--embeddings", tmp_path / "embeddings", "-O", tmp_path / "scored")
-    assert outcome.code == 0, outcome
+    outcome = cvr.done("frame-scores", triplets, "--embeddings", tmp_path / "embeddings", "-O", tmp_path / "scored")
     assert "1 of 2 triplets have frame scores" in outcome.out
     scores = open_artifact(tmp_path / "scored").read().column("frame_scores").to_pylist()
     frames_TD = FeatureStore.open(tmp_path / "embeddings").frames(["v1"]).frames_BTD[0]
@@ -50,11 +48,9 @@ def test_each_frame_of_a_stored_target_gets_the_cosine(cvr, tmp_path):
 def test_the_scores_are_the_same_for_any_cut_and_number_of_processes(tmp_path, cvr, monkeypatch):
     monkeypatch.setattr(frame_scores, "ROWS", 4)
     names = ["v1", "v2", "v3"]
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        rows = [{"video_id": name, "captions": ["a dog"], "source": "test"} for name in names]
-        writer.write_part(0, pa.Table.from_pylist(rows, schema=VIDEOS))
-        writer.finish()
-    assert cvr("embed", tmp_path / "videos", "--encoder", "hash", "-O", tmp_path / "embeddings").code == 0
+    rows = [{"video_id": name, "captions": ["a dog"], "source": "test"} for name in names]
+    write_artifact(tmp_path / "videos", "import-test", rows, VIDEOS)
+    cvr.done("embed", tmp_path / "videos", "--encoder", "hash", "-O", tmp_path / "embeddings")
     edits = [{"target_id": [*names, "gone"][n % 4], "modification": f"make it {n % 3}"} for n in range(11)]
     files = []
     for name, size, workers in (("one", 99, 1), ("cut", 3, 1), ("two", 3, 2)):

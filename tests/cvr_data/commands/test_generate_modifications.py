@@ -2,32 +2,22 @@
 
 import json
 
-import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
-from cvr_data.tables import PAIRS, pair_id
+from cvr_data.tables import PAIRS
+from tests.dataset_folders import mined_pair, write_artifact
 
 
 @pytest.fixture
 def pairs(tmp_path):
-    rows = []
-    for number, after in enumerate(["blue", "green", "black"]):
-        captions = ("a red ball bounces", f"a {after} ball bounces")
-        change = {"kind": "static", "slot": "attribute", "before": "red", "after": after}
-        rows.append({"pair_id": pair_id(f"r{number}", f"t{number}", *captions), "reference_id": f"r{number}",
-                     "target_id": f"t{number}", "reference_caption": captions[0], "target_caption": captions[1],
-                     "strategy": "one-word", "changes": [change]})  # fmt: skip
-    with ArtifactWriter(tmp_path / "pairs", stage="mine-pairs") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), PAIRS, "test"))
-        return writer.finish().path
+    rows = [mined_pair((f"r{number}", f"t{number}"), ("a red ball bounces", f"a {after} ball bounces"))
+            for number, after in enumerate(["blue", "green", "black"])]  # fmt: skip
+    return write_artifact(tmp_path / "pairs", "mine-pairs", rows, PAIRS)
 
 
 def test_the_default_folder_tells_style_and_backend(cvr, pairs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    outcome = cvr("generate-modifications", "pairs", "--llm", "rules")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("generate-modifications", "pairs", "--llm", "rules")
     assert outcome.out.startswith("modifications/short-rules: 3 texts by rules")
     assert (tmp_path / "modifications" / "short-rules" / "manifest.json").exists()
 
@@ -42,8 +32,7 @@ def test_a_prompt_of_your_own(cvr, pairs, tmp_path):
 
 def test_a_dry_run_shows_prompts_and_writes_nothing(cvr, pairs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    outcome = cvr("generate-modifications", "pairs", "--dry-run", "--cache", tmp_path / "none.sqlite")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("generate-modifications", "pairs", "--dry-run", "--cache", tmp_path / "none.sqlite")
     assert "Instead of red, show blue." in outcome.out
     assert "3 pairs, 3 texts: 0 cannot be asked for, 0 answered by the cache, 3 requests to ask" in outcome.out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pairs"]

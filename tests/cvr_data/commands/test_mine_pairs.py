@@ -3,18 +3,16 @@
 import json
 from itertools import pairwise
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
-from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, choose_filters
 from cvr_data.tables import PAIRS, VIDEOS
 from tests.attack.damage import sealed
-from tests.dataset_folders import write_texts
+from tests.dataset_folders import table_of, write_texts
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +29,7 @@ def write_videos(folder, captions=CAPTIONS, splits=None, size=5):
         {"video_id": key, "captions": [text], "source": "test", "split": (splits or {}).get(key, "train")}
         for key, text in captions.items()
     ]
-    table = check_columns(pa.Table.from_pylist(rows), VIDEOS, "test") if rows else VIDEOS.empty_table()
+    table = table_of(rows, VIDEOS) if rows else VIDEOS.empty_table()
     with ArtifactWriter(folder, stage="import-test") as writer:
         for index, start in enumerate(range(0, max(len(rows), 1), size)):
             writer.write_part(index, table.slice(start, size))
@@ -46,8 +44,7 @@ def mine(cvr, tmp_path):
     def run(*words, videos=None, out="pairs"):
         options = {"min-words": "min-words:min_words=3"}
         chosen = [word for name in CHEAP for word in ("--filter", options.get(name, name))]
-        outcome = cvr("mine-pairs", videos or tmp_path / "videos", "-O", tmp_path / out, *chosen, *words)
-        assert outcome.code == 0, outcome.err
+        cvr.done("mine-pairs", videos or tmp_path / "videos", "-O", tmp_path / out, *chosen, *words)
         return open_artifact(tmp_path / out)
 
     return run
@@ -108,8 +105,7 @@ def test_the_band_is_applied_to_pairs_beside_a_dropped_group(cvr, tmp_path):
     write_videos(tmp_path / "videos")
     band = "text-similarity:low=0.99,high=1"
     words = ("-o", "max_group=2", "--filter", band)
-    outcome = cvr("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", *words)
-    assert outcome.code == 0, outcome.err
+    cvr.done("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", *words)
     made = open_artifact(tmp_path / "pairs")
     assert made.manifest["dropped"]["template_group"] == 2
     assert made.manifest["dropped"]["text_too_different"] > 0
@@ -196,8 +192,7 @@ def test_why_not_names_an_unknown_video(mine, one_line_error, tmp_path):
 
 def test_explain_tells_where_a_triplet_comes_from(cvr, one_line_error, tmp_path):
     write_texts(tmp_path)
-    built = cvr("build-triplets", tmp_path / "short", "-O", tmp_path / "data")
-    assert built.code == 0, built.err
+    cvr.done("build-triplets", tmp_path / "short", "-O", tmp_path / "data")
     row = open_artifact(tmp_path / "data").read().to_pylist()[0]
     told = cvr("explain", row["triplet_id"][:10], "--in", tmp_path / "data").out
     assert f"triplet {row['triplet_id']}: kept, split {row['split']}" in told
@@ -214,7 +209,7 @@ def test_explain_tells_where_a_triplet_comes_from(cvr, one_line_error, tmp_path)
 
 def test_explain_says_which_column_a_table_of_others_lacks(cvr, one_line_error, tmp_path):
     write_texts(tmp_path)
-    assert cvr("build-triplets", tmp_path / "short", "-O", tmp_path / "data").code == 0
+    cvr.done("build-triplets", tmp_path / "short", "-O", tmp_path / "data")
     triplet_id = open_artifact(tmp_path / "data").read().column("triplet_id")[0].as_py()
     for folder, column in (("pairs", "pair_id"), ("short", "status"), ("data", "query_id")):
         [part] = open_artifact(tmp_path / folder).part_paths
@@ -234,8 +229,7 @@ def test_explain_does_without_the_inputs(cvr, tmp_path):
     triplet = open_artifact(tmp_path / "data").read()["triplet_id"][0].as_py()
     shutil.rmtree(tmp_path / "short")
     shutil.rmtree(tmp_path / "pairs")
-    told = cvr("explain", triplet, "--in", tmp_path / "data")
-    assert told.code == 0
+    told = cvr.done("explain", triplet, "--in", tmp_path / "data")
     assert "its table is not here" in told.out
     assert "no table of pairs that is here has it" in told.out
 
@@ -260,8 +254,7 @@ def test_filters_get_the_columns_they_ask_for_and_why_not_tells_what_they_saw(cv
     del several["v5b"]  # a word that is in the corpus once
     write_videos(tmp_path / "videos", several)
     chosen = [word for name in WORD_FILTERS for word in ("-f", name)]
-    made = cvr("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", *chosen, "-f", "-straddling")
-    assert made.code == 0, made.err
+    cvr.done("mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", *chosen, "-f", "-straddling")
     artifact = open_artifact(tmp_path / "pairs")
     funnel = artifact.manifest["funnel"]
     assert [step["step"] for step in funnel] == ["one-word", *(name.partition(":")[0] for name in WORD_FILTERS)]
@@ -309,10 +302,9 @@ def test_filters_get_the_columns_they_ask_for_and_why_not_tells_what_they_saw(cv
 )  # fmt: skip
 def test_why_not_asks_the_strategy_about_a_pair_it_never_proposed(cvr, tmp_path, strategy, options, expected):
     write_videos(tmp_path / "videos")
-    made = cvr(
+    cvr.done(
         "mine-pairs", tmp_path / "videos", "-O", tmp_path / "pairs", "--strategy", strategy, *options, "-f", "none"
     )
-    assert made.code == 0, made.err
     assert expected in cvr("why-not", "v1", "x", "--in", tmp_path / "pairs").out
 
 

@@ -20,8 +20,7 @@ def empty(tmp_path, cvr):
         ("embed", tmp_path / "videos", "--encoder", "hash", "-O", tmp_path / "features"),
         ("build-triplets", tmp_path / "texts", "-O", tmp_path / "triplets"),
     ):
-        outcome = cvr(*words)
-        assert outcome.code == 0, outcome.err
+        outcome = cvr.done(*words)
     assert "nothing is left" in outcome.out
     return tmp_path
 
@@ -44,8 +43,7 @@ def empty(tmp_path, cvr):
 )
 def test_what_shows_or_writes_says_that_there_is_nothing_and_ends_with_0(words, said, empty, cvr, monkeypatch):
     monkeypatch.chdir(empty)
-    outcome = cvr(*words)
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done(*words)
     assert said in outcome.out + outcome.err
 
 

@@ -1,6 +1,8 @@
-"""Folders of an S3 server on this machine."""
+"""Folders of an S3 server, and a Ray, on this machine."""
 
 import pytest
+
+from cvr_data.core.engine import Engine
 
 
 @pytest.fixture(scope="module")
@@ -18,3 +20,14 @@ def folder(s3, request):
     from tests.s3_server import BUCKET
 
     return place_of(f"{BUCKET}/{request.node.name.translate(str.maketrans('[]', '--'))}")
+
+
+@pytest.fixture(scope="module")
+def ray_of_two():
+    """A local Ray that the tests of a file share, so that it starts once."""
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    from cvr_data.core.ray_jobs import connected
+
+    engine = Engine("ray", workers=2)
+    with connected(engine):
+        yield engine

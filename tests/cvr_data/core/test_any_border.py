@@ -8,17 +8,11 @@ from itertools import pairwise, product
 import pytest
 
 import cli
-from cvr_data.core import files, parts, runner, stage_jobs
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.features import frame_scores, similarities
-from cvr_data.modifications import asked, describe_videos, lookup
-from cvr_data.modifications.checking import score
 from cvr_data.pairs import distractors, judged_candidates
-from cvr_data.pairs.search import neighbour_jobs, statement_search
-from cvr_data.pairs.strategies import concept, given, neighbors, one_phrase, one_word
-from cvr_data.triplets import judgments
-from cvr_data.videos import entries, import_videos, repeated
+from cvr_data.pairs.strategies import given, one_phrase
+from tests.small_jobs import SMALL
 
 pytestmark = [pytest.mark.slow, pytest.mark.engine]
 
@@ -43,16 +37,6 @@ STAGES = {
     "distractors": ("mine-distractors", "IN/triplets", "IN/videos"),
 }
 """`IN/` is the folder of what earlier ones wrote, whole or cut."""
-SIZES = (
-    (parts, "PART_VALUES"), (runner, "CLAIMS"), (runner, "BUCKET_VALUES"), (stage_jobs, "PART_ROWS"),
-    (one_word, "BUCKET_VALUES"), (one_phrase, "BUCKET_VALUES"), (neighbors, "CAPTIONS"),
-    (neighbors, "FOUND"), (concept, "CAPTIONS"), (concept, "FOUND"), (neighbour_jobs, "QUERIES"),
-    (statement_search, "STATEMENTS"), (statement_search, "VIDEOS"), (neighbour_jobs, "KEYS"), (given, "SLICES"),
-    (files, "SLICE"),
-    (similarities, "CHUNK"), (entries, "SLICE"), (import_videos, "PART_ROWS"), (asked, "ROWS"), (score, "ROWS"),
-    (lookup, "BUCKET"), (describe_videos, "ROWS"), (frame_scores, "ROWS"), (distractors, "BUCKET_VALUES"),
-    (judged_candidates, "ROWS"), (judgments, "BUCKET"), (repeated, "_BUCKET"),
-)  # fmt: skip
 SLOW = (distractors, given, judged_candidates, one_phrase)
 """Smaller ones would be very many jobs."""
 TOLD = ("rows", "dropped", "status", "reasons", "splits", "groups", "largest_group", "cycle_gain")
@@ -123,7 +107,7 @@ def test_borders_change_no_row_no_verdict_and_no_count(name, world, tmp_path, mo
     monkeypatch.chdir(world)
     for word in {word[3:] for word in STAGES[name] if word.startswith("IN/")}:
         cut(world / word, tmp_path / word, at)
-    for module, size in SIZES:
+    for module, size, _ in SMALL:
         monkeypatch.setattr(module, size, at.choice([6, 13]) * (20 if module in SLOW else 1))
     run(STAGES[name], tmp_path, tmp_path / "out")
     whole, made = open_artifact(world / name), open_artifact(tmp_path / "out")

@@ -11,6 +11,7 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import write_parquet
+from tests.dataset_folders import write_artifact
 
 
 def write(path: Path, rows: int = 3, *, stage: str = "made", config: dict | None = None, overwrite: bool = False):
@@ -135,20 +136,18 @@ def test_an_input_that_changed_afterwards_is_refused(tmp_path):
 
 def test_a_folder_can_be_moved_with_its_inputs(tmp_path):
     write(tmp_path / "work" / "in")
-    with ArtifactWriter(tmp_path / "work" / "out", stage="next", inputs={"videos": tmp_path / "work" / "in"}) as writer:
-        writer.write_part(0, pa.table({"x": [1]}))
-        writer.finish()
+    write_artifact(tmp_path / "work" / "out", "next", pa.table({"x": [1]}), videos=tmp_path / "work" / "in")
     (tmp_path / "work").rename(tmp_path / "moved")
     assert open_artifact(tmp_path / "moved" / "out").input_path("videos") == tmp_path / "moved" / "in"
 
 
-def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path):
+def test_a_full_disk_is_one_line_and_leaves_nothing_where_nothing_was_done(tmp_path):
     with (
         pytest.raises(CvrError, match=r"The disk is full, .*cannot write"),
         ArtifactWriter(tmp_path / "a", stage="made"),
     ):
         raise OSError(28, "No space left on device")
-    assert not [path for path in (tmp_path / "a").iterdir() if path.suffix == ".tmp"]
+    assert not (tmp_path / "a").exists()
 
 
 def test_a_file_that_is_gone_or_was_changed_is_refused_with_what_makes_it_again(tmp_path):
@@ -221,6 +220,29 @@ def test_a_run_that_finished_nothing_does_not_block_its_own_correction(tmp_path)
     with ArtifactWriter(tmp_path / "a", stage="made", config={"rows": 3}) as writer:
         (writer.path / ".work").mkdir()
     assert write(tmp_path / "a", 4).manifest["rows"] == 4
+
+
+@pytest.mark.parametrize("stands", ["nothing", "an empty folder", "an artifact"])
+def test_a_run_that_fails_before_it_made_anything_leaves_what_stood_there(tmp_path, stands):
+    out = tmp_path / "a"
+    if stands == "an artifact":
+        write(out)
+    elif stands != "nothing":
+        out.mkdir()
+    before = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")}
+    with pytest.raises(CvrError, match="no server"), ArtifactWriter(out, stage="other", overwrite=True) as writer:
+        (writer.path / ".work" / "01-asked").mkdir(parents=True)
+        raise CvrError("There is no server.")
+    assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*")} == before
+    assert stands != "an artifact" or verify(out) == []
+
+
+def test_what_a_pass_left_is_kept_for_the_run_that_goes_on(tmp_path):
+    with pytest.raises(RuntimeError), ArtifactWriter(tmp_path / "a", stage="made") as writer:
+        (writer.path / ".work").mkdir()
+        (writer.path / ".work" / "00000.parquet").write_bytes(b"rows")
+        raise RuntimeError
+    assert (tmp_path / "a/.work/00000.parquet").exists()
 
 
 def test_a_run_that_finished_a_part_is_not_thrown_away_unasked(tmp_path):

@@ -16,6 +16,7 @@ import pytest
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import bytes_of
 
 DRIVER = """
 import sys
@@ -72,10 +73,6 @@ def workers_at_a_job():
         except psutil.Error:
             continue
     return found
-
-
-def bytes_of(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
 
 
 @pytest.mark.engine

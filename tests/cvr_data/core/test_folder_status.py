@@ -1,10 +1,12 @@
 """What `cvr status` says of a working folder."""
 
 import json
+import shlex
 
 import pyarrow as pa
 
 from cvr_data.core.artifact_writer import ArtifactWriter
+from cvr_data.core.command_line import command
 from cvr_data.core.folder_status import folder_status
 from tests.cvr_data.core.test_next_steps import made
 
@@ -43,3 +45,14 @@ def test_the_command_prints_it(cvr, tmp_path, one_line_error):
     assert cvr("status", tmp_path).out.splitlines()[-1] == f"next: cvr embed {tmp_path}/videos"
     assert json.loads(cvr("status", tmp_path, "--json").out)[0]["stage"] == "import-table"
     assert "does not exist" in one_line_error("status", tmp_path / "nowhere")
+
+
+def test_a_command_that_was_run_here_is_not_what_comes_next(tmp_path):
+    videos = made(tmp_path / "videos", "split", rows=3)
+    embeddings = made(tmp_path / "embeddings", "embed", rows=3, videos=videos)
+    made(tmp_path / "embeddings" / "heads", "fit-heads", embeddings=embeddings, videos=videos)
+    [heads] = [each for each in folder_status(tmp_path) if each["stage"] == "fit-heads"]
+    assert heads["next"] == f"cvr mine-pairs {videos} --embeddings {embeddings}"
+    with command(shlex.split(heads["next"])[1:]):
+        made(tmp_path / "pairs", "mine-pairs", rows=2, videos=videos, embeddings=embeddings)
+    assert [each["next"] for each in folder_status(tmp_path) if each["stage"] == "fit-heads"] == [None]

@@ -29,17 +29,6 @@ EXPECTED = {index: 3 * sum(job[0]) for index, job in enumerate(JOBS)}
 POOL = Engine("local", workers=2)
 
 
-@pytest.fixture(scope="module")
-def ray_of_two():
-    """A local Ray that all tests here share, so that it starts once."""
-    pytest.importorskip("ray", reason="the extra `ray` is not installed")
-    from cvr_data.core.ray_jobs import connected
-
-    engine = Engine("ray", workers=2)
-    with connected(engine):
-        yield engine
-
-
 def results(engine, function, jobs, shared=()):
     with use_engine(engine):
         return dict(map_jobs(function, jobs, shared=shared))
@@ -52,30 +41,24 @@ def test_no_cluster_is_one_line():  # before the Ray of the other tests starts
         results(Engine("ray", workers=2, address="127.0.0.1:1"), scaled_sum, JOBS, (3,))
 
 
-@pytest.mark.parametrize("engine", [Engine(), POOL], ids=["here", "pool"])
-def test_every_job_is_done_once(engine):
-    found = results(engine, scaled_sum, JOBS, (3,))
-    assert {index: value for index, (value, _) in found.items()} == EXPECTED
-    assert ({pid for _, pid in found.values()} == {os.getpid()}) == engine.is_here
+@pytest.fixture(params=["pool", pytest.param("ray", marks=pytest.mark.engine)])
+def workers(request):
+    return POOL if request.param == "pool" else request.getfixturevalue("ray_of_two")
 
 
-@pytest.mark.engine
-def test_ray_does_every_job_once_in_other_processes(ray_of_two):
-    found = results(ray_of_two, scaled_sum, JOBS, (3,))
+def test_here_every_job_is_done_once():
+    assert results(Engine(), scaled_sum, JOBS, (3,)) == {index: (sum_, os.getpid()) for index, sum_ in EXPECTED.items()}
+
+
+def test_every_job_is_done_once_in_other_processes(workers):
+    found = results(workers, scaled_sum, JOBS, (3,))
     assert {index: value for index, (value, _) in found.items()} == EXPECTED
     assert os.getpid() not in {pid for _, pid in found.values()}
 
 
-def test_a_killed_worker_loses_nothing(tmp_path):
+def test_a_killed_worker_loses_nothing(workers, tmp_path):
     numbers = [(number,) for number in range(6)]
-    assert results(POOL, die_once, numbers, (str(tmp_path),)) == {n: n * n for n in range(6)}
-    assert (tmp_path / "killed").exists()
-
-
-@pytest.mark.engine
-def test_a_killed_worker_of_ray_loses_nothing(ray_of_two, tmp_path):
-    numbers = [(number,) for number in range(6)]
-    assert results(ray_of_two, die_once, numbers, (str(tmp_path),)) == {n: n * n for n in range(6)}
+    assert results(workers, die_once, numbers, (str(tmp_path),)) == {n: n * n for n in range(6)}
     assert (tmp_path / "killed").exists()
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -24,6 +23,7 @@ from cvr_data.tables import VIDEOS
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.near_duplicates import Config as SplitConfig
 from cvr_data.videos.split import split_video_artifact
+from tests.dataset_folders import write_artifact
 
 ROWS = [("here", "here.mp4"), ("came", "came.mp4"), ("none", None)]
 
@@ -37,9 +37,7 @@ def write_clip(path):
 def videos(tmp_path):
     """Three videos: one with its file, one whose file is missing, one without."""
     rows = [{"video_id": name, "captions": [f"a {name}"], "path": path, "source": "test"} for name, path in ROWS]
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, pa.Table.from_pylist(rows, schema=VIDEOS))
-        writer.finish()
+    write_artifact(tmp_path / "videos", "import-test", rows, VIDEOS)
     write_clip(tmp_path / "videos" / "here.mp4")
     return tmp_path / "videos"
 
@@ -93,7 +91,7 @@ def test_a_table_that_was_edited_makes_another_artifact(cvr, one_line_error, tmp
     Path("clips.csv").write_text("id,caption\na,a dog runs\nb,a cat runs\n")
     Path("pairs.csv").write_text("reference_id,target_id\na,b\n")
     mine = ["mine-pairs", "videos", "--strategy", "given", "-o", "path=pairs.csv", "--filter", "none", "-O", "pairs"]
-    assert cvr("import", "table", "clips.csv", "-o", "id=id").code == 0
+    cvr.done("import", "table", "clips.csv", "-o", "id=id")
     assert cvr(*mine).code == cvr(*mine).code == 0
     Path("pairs.csv").write_text("reference_id,target_id\nb,a\n")
     assert "made with another given" in one_line_error(*mine)

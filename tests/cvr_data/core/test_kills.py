@@ -22,7 +22,7 @@ KILLS = Path(__file__).parents[3] / "speed" / "kills.py"
 @pytest.mark.parametrize(
     ("kills", "words"),
     [
-        (8, ["--kills", "2", "--stages", "import", "given", "neighbors", "build-triplets"]),
+        (12, ["--kills", "2", "--stages", "import", "embed", "split", "given", "neighbors", "build-triplets"]),
         (4, ["--kills", "4", "--on", "two", "--stages", "mine-pairs", "--seed", "1"]),
     ],
     ids=["here", "two"],

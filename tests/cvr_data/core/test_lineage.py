@@ -72,6 +72,6 @@ def test_all_that_an_artifact_was_made_from_is_checked_by_its_hashes(tmp_path, c
     assert deep_problems(texts.path) == found
     outcome = cvr("verify", "--deep", texts.path)
     assert outcome.code == 2 and all(problem in outcome.out for problem in found)
-    assert cvr("verify", texts.path).code == 0
+    cvr.done("verify", texts.path)
     (tmp_path / "list.txt").unlink()
     assert f"{tmp_path / 'list.txt'} does not exist." in deep_problems(texts.path)

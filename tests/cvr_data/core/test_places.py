@@ -180,8 +180,7 @@ def test_a_writer_that_lost_its_folder_meanwhile_writes_no_manifest(folder):
 
 
 def test_a_bucket_that_is_not_there_is_one_line_and_is_not_made(s3, one_line_error):
-    line = one_line_error("import", "table", "t.csv", "-O", "s3://nobucket/videos")
-    assert "no such file" in line
+    assert "no such file" in one_line_error("import", "table", "t.csv", "-O", "s3://nobucket/videos")
     with pytest.raises(CvrError, match=r"s3://nobucket/n cannot be reached: The specified bucket does not exist"):
         ArtifactWriter(place_of("s3://nobucket/n"), stage="numbers").__enter__()
     assert [bucket.rstrip("/") for bucket in place_of(BUCKET).fs.ls("")] == ["bucket"]

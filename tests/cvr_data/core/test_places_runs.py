@@ -100,8 +100,7 @@ def test_the_commands_write_and_read_addresses(cvr, folder, tmp_path):
             ("generate-modifications", home / "pairs", "--llm", "rules", "-O", home / "texts"),
             ("build-triplets", home / "texts", "-O", home / "triplets", "--name", "tiny"),
         ):
-            outcome = cvr(*words)
-            assert outcome.code == 0, outcome.err
+            cvr.done(*words)
         looks = [("verify", home / "pairs"), ("stats", home / "triplets"), ("sample", home / "texts")]
         looks += [("trace", home / "triplets")]
         told = [cvr(*words) for words in looks]
@@ -129,8 +128,7 @@ def test_stages_with_media_and_features_read_and_write_addresses(cvr, tmp_path):
             ("mine-distractors", home / "set", home / "split", "--embeddings", home / "features", "-O", home / "more"),
         ):
             options = ["-o", "workers=1"] if words[0] == "import" else []
-            outcome = cvr(*words, *options)
-            assert outcome.code == 0, outcome.err
+            cvr.done(*words, *options)
         names = ("videos", "features", "split", "pairs", "texts", "set", "scored", "more")
         made.append({name: files_of(home / name, without=("README.md",)) for name in names})
     assert made[0] == made[1]

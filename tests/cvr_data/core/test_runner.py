@@ -143,22 +143,15 @@ def test_a_bucket_of_crowded_keys_is_shared_by_several_jobs(tmp_path):
     assert len(made.part_paths) > 60  # one for each row, and more where buckets were shared
 
 
-def test_two_processes_write_the_same_bytes(tmp_path):
+@pytest.mark.parametrize("kind", ["local", pytest.param("ray", marks=pytest.mark.engine)])
+def test_two_processes_write_the_same_bytes(kind, tmp_path):
+    if kind == "ray":
+        pytest.importorskip("ray", reason="the extra `ray` is not installed")
     source = write(tmp_path / "in", rows_of(2), 20)
     run(tmp_path / "here", source)
-    with use_engine(Engine("local", 2)):
+    with use_engine(Engine(kind, 2)):
         run(tmp_path / "pool", source)
     assert files_of(tmp_path / "pool") == files_of(tmp_path / "here")
-
-
-@pytest.mark.engine
-def test_ray_writes_the_same_bytes(tmp_path):
-    pytest.importorskip("ray", reason="the extra `ray` is not installed")
-    source = write(tmp_path / "in", rows_of(2), 20)
-    run(tmp_path / "here", source)
-    with use_engine(Engine("ray", 2)):
-        run(tmp_path / "ray", source)
-    assert files_of(tmp_path / "ray") == files_of(tmp_path / "here")
 
 
 def test_a_worker_that_is_killed_loses_nothing(tmp_path):

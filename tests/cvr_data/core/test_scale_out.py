@@ -15,8 +15,7 @@ import pytest
 from cvr_data.core import parts, runner
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import identity_of, open_artifact
-from cvr_data.core.columns import check_columns, with_column
-from cvr_data.core.engine import Engine
+from cvr_data.core.columns import with_column
 from cvr_data.core.stages import split_dropped
 from cvr_data.core.whole_files import json_bytes
 from cvr_data.features import embed_source
@@ -27,6 +26,8 @@ from cvr_data.pairs.search.halves import captions_with_halves, halves, shared_ha
 from cvr_data.pairs.search.nearest import Band, nearest
 from cvr_data.pairs.strategies import concept, neighbors, one_phrase, one_word
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import bytes_of, write_artifact
+from tests.mined_pairs import captioned
 
 WORDS = (["a", "one"], ["red", "blue", "old"], ["dog", "cat", "man"], ["runs", "sits"], ["on the beach", "in a park"])
 CAPTIONS = [" ".join(words) for words in itertools.product(*WORDS)]
@@ -39,16 +40,6 @@ SMALL = (
 """What makes several jobs of a small corpus; the driver alone cuts jobs."""
 
 
-@pytest.fixture(scope="module")
-def ray_of_two():
-    """A local Ray that the tests with a killed worker share, so that it starts once."""
-    pytest.importorskip("ray", reason="the extra `ray` is not installed")
-    from cvr_data.core.ray_jobs import connected
-
-    with connected(Engine("ray", workers=2)):
-        yield
-
-
 @pytest.fixture(autouse=True)
 def small_jobs(monkeypatch):
     for module, name, value in SMALL:
@@ -56,8 +47,7 @@ def small_jobs(monkeypatch):
 
 
 def videos_table():
-    rows = [{"video_id": f"v{n:03d}", "captions": [text], "source": "test"} for n, text in enumerate(CAPTIONS)]
-    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+    return captioned({f"v{n:03d}": [text] for n, text in enumerate(CAPTIONS)})
 
 
 @pytest.fixture
@@ -100,10 +90,6 @@ def _is_at_a_job(process):
         return False
 
 
-def bytes_of(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
-
-
 @pytest.mark.engine
 @pytest.mark.usefixtures("ray_of_two")
 @pytest.mark.parametrize(
@@ -119,8 +105,7 @@ def bytes_of(folder):
 )  # fmt: skip
 def test_ray_makes_the_same_bytes_though_a_worker_is_killed(words, videos, cvr, tmp_path):
     command, *options = words
-    outcome = cvr(command, videos, *options, "-O", tmp_path / "here")
-    assert outcome.code == 0, outcome.err
+    cvr.done(command, videos, *options, "-O", tmp_path / "here")
     with one_worker_killed():
         outcome = cvr(command, videos, *options, "-O", tmp_path / "ray", "--engine", "ray", "--workers", "2")
     assert outcome.code == 0, outcome.err
@@ -208,9 +193,7 @@ def test_random_captions_in_buckets_are_paired_as_in_one_search(seed, tmp_path, 
         for _ in CAPTIONS
     ]
     table = videos_table().set_column(1, VIDEOS.field("captions"), pa.array(said, VIDEOS.field("captions").type))
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, table)
-        writer.finish()
+    write_artifact(tmp_path / "videos", "import-test", table)
     config = one_word.Config(max_group=3, max_videos_per_caption=1)
     whole = one_word.run(config, table).to_pylist()
     expected = [
@@ -244,9 +227,7 @@ def test_phrases_in_buckets_are_paired_as_in_one_search(options, values, tmp_pat
     if options is None:
         said = [[text] for text in CAPTIONS[:-1]] + [CAPTIONS[:2]]
     table = videos_table().set_column(1, VIDEOS.field("captions"), pa.array(said, VIDEOS.field("captions").type))
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, table)
-        writer.finish()
+    write_artifact(tmp_path / "videos", "import-test", table)
     options = {} if options is None else {"phrases": "any", "max_group": 3, **options}
     config = one_phrase.Config(max_videos_per_caption=1, **options)
     strategy = Strategy("one-phrase", one_phrase, config)
@@ -300,6 +281,5 @@ def test_an_unfinished_run_resumes_in_a_pool_with_the_same_bytes(videos, cvr, tm
     (tmp_path / "pool" / "part-00002.parquet").unlink()
     running = json_bytes(identity_of(open_artifact(tmp_path / "here").manifest))
     (tmp_path / "pool" / "running.json").write_bytes(running)
-    outcome = cvr("embed", videos, "--encoder", "hash", "-O", tmp_path / "pool", "--workers", "2")
-    assert outcome.code == 0, outcome.err
+    cvr.done("embed", videos, "--encoder", "hash", "-O", tmp_path / "pool", "--workers", "2")
     assert bytes_of(tmp_path / "pool") == bytes_of(tmp_path / "here")

@@ -9,8 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.download.items import (
     WantedFile,
@@ -21,6 +19,7 @@ from cvr_data.download.items import (
     suffix_of_address,
 )
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 
 @pytest.mark.parametrize(
@@ -88,9 +87,7 @@ def test_lists_of_every_published_kind_give_the_same_items(tmp_path):
     (tmp_path / "a.txt").write_text(f"112/7\t {url}\n\n")
     pq.write_table(pa.table({"id": ["112/7"], "url": [url]}), tmp_path / "a.parquet")
     rows = [{"video_id": "112/7", "captions": ["x"], "source": "webvid", "url": url}]
-    with ArtifactWriter(tmp_path / "videos", stage="import-webvid") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "x"))
-        writer.finish()
+    write_artifact(tmp_path / "videos", "import-webvid", rows, VIDEOS)
     expected = [WantedFile(item_id="112/7", url=url, file="112/7.mp4", is_media=True)]
     for name in ("a.csv", "a.tsv", "webvid.csv", "a.json", "covr.json", "a.txt", "a.parquet", "videos"):
         assert read_items_to_fetch(tmp_path / name, "videos") == expected, name

@@ -21,6 +21,7 @@ from cvr_data.features.store import EMBEDDINGS, FeatureStore
 from cvr_data.media.video import Video, write_mp4
 from cvr_data.tables import VIDEOS
 from tests.attack.damage import sealed
+from tests.dataset_folders import write_artifact
 
 CONFIG = hash.Config(dim=8)
 
@@ -31,10 +32,7 @@ def write_videos(folder: Path, rows) -> Path:
         [{"video_id": name, "captions": captions, "path": path, "source": "test"} for name, captions, path in rows],
         schema=VIDEOS,
     )
-    with ArtifactWriter(folder, stage="import-test") as writer:
-        writer.write_part(0, table)
-        writer.finish()
-    return folder
+    return write_artifact(folder, "import-test", table)
 
 
 @pytest.fixture
@@ -158,9 +156,9 @@ def test_a_missing_array_is_one_line(embeddings):
 
 def test_a_column_of_any_table_is_embedded(tmp_path):
     texts = ["make it red", None, "make it blue", "make it red"]
-    with ArtifactWriter(tmp_path / "texts", stage="generate-modifications") as writer:
-        writer.write_part(0, pa.table({"modification": texts, "seed": [1, 2, 3, 4]}))
-        writer.finish()
+    write_artifact(
+        tmp_path / "texts", "generate-modifications", pa.table({"modification": texts, "seed": [1, 2, 3, 4]})
+    )
     artifact = embed(tmp_path / "texts", "hash", CONFIG, tmp_path / "out", selection=Selection(column="modification"))
     store = FeatureStore(artifact, None)
     assert artifact.manifest["texts"] == 2
@@ -197,8 +195,7 @@ def test_two_spaces_without_heads_name_the_command(tmp_path):
 
 
 def test_the_command_says_what_it_did_and_what_it_could_not(cvr, one_line_error, videos, tmp_path):
-    outcome = cvr("embed", videos, "--encoder", "hash", "-o", "dim=8", "-O", tmp_path / "out")
-    assert outcome.code == 0, outcome
+    outcome = cvr.done("embed", videos, "--encoder", "hash", "-o", "dim=8", "-O", tmp_path / "out")
     assert "5 videos, 7 texts" in outcome.out
     assert "dropped 2: unreadable_video" in outcome.out
     assert "Did you mean: captions" in one_line_error("embed", videos, "--column", "caption", "-O", tmp_path / "x")

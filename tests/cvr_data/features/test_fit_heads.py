@@ -1,19 +1,17 @@
 """fit-heads: frames and captions meet in one space, repeatably, on the train split alone; and heads are lent."""
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from torch.testing import assert_close
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
-from cvr_data.core.columns import check_columns
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.features.fit_heads import Config, copy_heads, fit_heads, heads_contrastive_loss
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 
@@ -36,9 +34,7 @@ def write_corpus(root, shades=SHADES):
             split = "val" if shade == shades - 1 else "train"
             rows.append({"video_id": path.stem, "captions": [f"a {name} wall"], "source": "test", "path": str(path),
                          "split": split})  # fmt: skip
-    with ArtifactWriter(root / "videos", stage="import-test") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "test"))
-        writer.finish()
+    write_artifact(root / "videos", "import-test", rows, VIDEOS)
     return root / "videos", embed(root / "videos", "hash", hash.Config(dim=32, frames=2), root / "embeddings").path
 
 
@@ -49,8 +45,9 @@ def corpus(tmp_path_factory):
 
 def test_captions_find_videos_that_were_not_fitted(corpus, cvr, tmp_path):
     videos, embeddings = corpus
-    outcome = cvr("fit-heads", embeddings, "--videos", videos, "-o", "dim=16", "-o", "epochs=60", "-o", "batch-size=16")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done(
+        "fit-heads", embeddings, "--videos", videos, "-o", "dim=16", "-o", "epochs=60", "-o", "batch-size=16"
+    )
     assert "fitted on 40 train videos" in outcome.out
     report = open_artifact(embeddings / "heads").manifest["report"]
     assert (report["split"], report["queries"], report["gallery"]) == ("val", 8, 8)
@@ -71,8 +68,7 @@ def test_a_small_corpus_borrows_the_heads_of_a_large_one(corpus, tmp_path, cvr):
     videos, embeddings = corpus
     fit_heads(embeddings, videos, CONFIG, overwrite=True)
     _, small = write_corpus(tmp_path, shades=1)
-    outcome = cvr("fit-heads", small, "--from", embeddings)
-    assert outcome.code == 0, outcome.err
+    cvr.done("fit-heads", small, "--from", embeddings)
     texts = ["a red wall", "a blue wall"]
     assert_close(FeatureStore.open(small).texts(texts).pooled_BD, FeatureStore.open(embeddings).texts(texts).pooled_BD)
     assert copy_heads(small, embeddings).manifest["inputs"]["heads"]["key"] == open_artifact(embeddings / "heads").key
@@ -82,8 +78,7 @@ def test_heads_of_other_widths_are_not_borrowed(corpus, tmp_path, one_line_error
     videos, embeddings = corpus
     fit_heads(embeddings, videos, CONFIG, overwrite=True)
     other = embed(videos, "hash", hash.Config(dim=8, frames=2), tmp_path / "narrow").path
-    line = one_line_error("fit-heads", other, "--from", embeddings)
-    assert "reads frames and tokens of widths (32, 32)" in line
+    assert "reads frames and tokens of widths (32, 32)" in one_line_error("fit-heads", other, "--from", embeddings)
     assert "--videos and -o belong to fitting" in one_line_error(
         "fit-heads", other, "--from", embeddings, "-o", "dim=4"
     )

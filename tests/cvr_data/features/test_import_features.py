@@ -5,31 +5,23 @@ import subprocess
 import sys
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from torch.testing import assert_close
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features import import_features
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import bytes_of, write_artifact
 
 OPTIONS = ("--encoder", "hash", "-o", "dim=8")
 
 
 def write_videos(folder, rows):
-    with ArtifactWriter(folder, stage="import-test") as writer:
-        filled = [{"video_id": name, "captions": [f"a {name}"], "path": path, "source": "test"} for name, path in rows]
-        writer.write_part(0, pa.Table.from_pylist(filled, schema=VIDEOS))
-        writer.finish()
-    return folder
-
-
-def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
+    filled = [{"video_id": name, "captions": [f"a {name}"], "path": path, "source": "test"} for name, path in rows]
+    return write_artifact(folder, "import-test", filled, VIDEOS)
 
 
 @pytest.fixture
@@ -43,7 +35,7 @@ def features(tmp_path):
 
 def test_texts_of_another_folder_come_with_imported_videos(cvr, one_line_error, features, tmp_path):
     videos = write_videos(tmp_path / "videos", [("dog", None)])
-    assert cvr("embed", videos, *OPTIONS, "-O", tmp_path / "texts").code == 0
+    cvr.done("embed", videos, *OPTIONS, "-O", tmp_path / "texts")
     options = ("--layout", "npy", "--texts", tmp_path / "texts")
     outcome = cvr("import-embeddings", features, *options, "-O", tmp_path / "out")
     assert "5 videos, 1 texts, 8 wide, texts 8" in outcome.out, outcome
@@ -61,27 +53,26 @@ def test_texts_of_another_folder_come_with_imported_videos(cvr, one_line_error, 
 
 def test_a_killed_import_is_resumed_to_the_same_bytes(cvr, features, tmp_path, monkeypatch):
     monkeypatch.setattr(import_features, "VIDEOS_PER_PART", 2)
-    assert cvr("import-embeddings", features, "--layout", "npy", "-O", tmp_path / "whole").code == 0
+    cvr.done("import-embeddings", features, "--layout", "npy", "-O", tmp_path / "whole")
     again = tmp_path / "again"
     shutil.copytree(tmp_path / "whole", again)
     (again / "manifest.json").rename(again / "running.json")
     for name in ("part-00001.parquet", "part-00002.npy"):
         (again / name).unlink()
-    assert cvr("import-embeddings", features, "--layout", "npy", "-O", again).code == 0
-    assert files(again) == files(tmp_path / "whole")
+    cvr.done("import-embeddings", features, "--layout", "npy", "-O", again)
+    assert bytes_of(again) == bytes_of(tmp_path / "whole")
 
 
 @pytest.mark.slow
 def test_a_run_on_two_devices_resumes_what_a_killed_one_left(cvr, tmp_path):
     videos = write_videos(tmp_path / "videos", [("dog", None), ("cat", None)])
-    assert cvr("embed", videos, *OPTIONS, "-O", tmp_path / "one").code == 0
+    cvr.done("embed", videos, *OPTIONS, "-O", tmp_path / "one")
     left = tmp_path / ".two-shard-0-of-2"
     share = ("--num-shards", "2", "--shard-id", "0")
-    assert cvr("embed", videos, *OPTIONS, *share, "-O", left).code == 0
+    cvr.done("embed", videos, *OPTIONS, *share, "-O", left)
     (left / "manifest.json").rename(left / "running.json")
-    outcome = cvr("embed", videos, *OPTIONS, "--device", "cpu:0,cpu:1", "-O", tmp_path / "two")
-    assert outcome.code == 0, outcome
-    assert files(tmp_path / "two") == files(tmp_path / "one")
+    cvr.done("embed", videos, *OPTIONS, "--device", "cpu:0,cpu:1", "-O", tmp_path / "two")
+    assert bytes_of(tmp_path / "two") == bytes_of(tmp_path / "one")
     assert not left.exists()
 
 
@@ -116,7 +107,7 @@ def test_a_video_without_a_path_is_dropped_as_no_media(cvr, tmp_path):
 
 def test_frame_scores_refuse_what_is_no_triplets_or_no_embeddings(cvr, one_line_error, tmp_path):
     videos = write_videos(tmp_path / "videos", [("dog", None)])
-    assert cvr("embed", videos, *OPTIONS, "-O", tmp_path / "embeddings").code == 0
+    cvr.done("embed", videos, *OPTIONS, "-O", tmp_path / "embeddings")
     out = ("-O", tmp_path / "out")
     message = one_line_error("frame-scores", videos, "--embeddings", tmp_path / "embeddings", *out)
     assert str(videos) in message

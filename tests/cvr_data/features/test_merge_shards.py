@@ -11,6 +11,7 @@ from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.features import embed_source
 from cvr_data.media.video import write_mp4
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import bytes_of
 
 OPTIONS = ("--encoder", "hash", "-o", "dim=8")
 
@@ -33,27 +34,22 @@ def videos(tmp_path, monkeypatch):
     return tmp_path / "videos"
 
 
-def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
-
-
 def embed_shards(cvr, videos, count):
     folders = [videos.parent / f"shard{number}" for number in range(count)]
     for number, folder in enumerate(folders):
         share = ("--num-shards", str(count), "--shard-id", str(number))
-        assert cvr("embed", videos, *OPTIONS, *share, "-O", folder).code == 0
+        cvr.done("embed", videos, *OPTIONS, *share, "-O", folder)
     return folders
 
 
 @pytest.mark.parametrize("count", [2, 3, 6])
 def test_merged_shards_are_one_run_byte_for_byte(cvr, videos, tmp_path, count):
-    assert cvr("embed", videos, *OPTIONS, "-O", tmp_path / "whole").code == 0
+    cvr.done("embed", videos, *OPTIONS, "-O", tmp_path / "whole")
     folders = embed_shards(cvr, videos, count)
-    outcome = cvr("merge", *reversed(folders), "-O", tmp_path / "merged")
-    assert outcome.code == 0, outcome
+    outcome = cvr.done("merge", *reversed(folders), "-O", tmp_path / "merged")
     assert "4 videos, 5 texts" in outcome.out
     assert "dropped 1: unreadable_video" in outcome.out
-    assert files(tmp_path / "merged") == files(tmp_path / "whole")
+    assert bytes_of(tmp_path / "merged") == bytes_of(tmp_path / "whole")
     merged, whole = (open_artifact(tmp_path / name).manifest for name in ("merged", "whole"))
     same = set(whole) - {"command", "finished", "seconds"}
     assert {name: merged[name] for name in same} == {name: whole[name] for name in same}
@@ -66,9 +62,9 @@ def test_missing_and_repeated_and_foreign_shards_are_named(cvr, one_line_error, 
     shutil.copytree(first, tmp_path / "copy")
     assert "are both shard 0" in one_line_error("merge", first, tmp_path / "copy", "-O", tmp_path / "out")
     other = ("--encoder", "hash", "-o", "dim=9", "--num-shards", "2", "--shard-id", "1", "-O", tmp_path / "other")
-    assert cvr("embed", videos, *other).code == 0
+    cvr.done("embed", videos, *other)
     assert "different runs" in one_line_error("merge", first, tmp_path / "other", "-O", tmp_path / "out")
-    assert cvr("embed", videos, *OPTIONS, "-O", tmp_path / "whole").code == 0
+    cvr.done("embed", videos, *OPTIONS, "-O", tmp_path / "whole")
     assert "is no shard" in one_line_error("merge", tmp_path / "whole", second, "-O", tmp_path / "out")
     assert "--shard-id" in one_line_error("embed", videos, "--num-shards", "2", "--shard-id", "2")
 
@@ -83,10 +79,9 @@ def test_a_shard_without_a_part_is_refused(cvr, one_line_error, videos, tmp_path
 @pytest.mark.slow
 def test_two_devices_write_what_one_does(cvr, one_line_error, videos, tmp_path, monkeypatch):
     monkeypatch.undo()  # the processes know of no small parts
-    assert cvr("embed", videos, *OPTIONS, "-O", tmp_path / "one").code == 0
-    outcome = cvr("embed", videos, *OPTIONS, "--device", "cpu:0,cpu:1", "-O", tmp_path / "two")
-    assert outcome.code == 0, outcome
-    assert files(tmp_path / "two") == files(tmp_path / "one")
+    cvr.done("embed", videos, *OPTIONS, "-O", tmp_path / "one")
+    cvr.done("embed", videos, *OPTIONS, "--device", "cpu:0,cpu:1", "-O", tmp_path / "two")
+    assert bytes_of(tmp_path / "two") == bytes_of(tmp_path / "one")
     assert not list(tmp_path.glob(".two*"))
     assert "cuda:0" in one_line_error("embed", videos, *OPTIONS, "--device", "cpu:0,gpu", "-O", tmp_path / "x")
 
@@ -102,8 +97,7 @@ def test_only_the_videos_of_a_list_are_embedded(cvr, one_line_error, videos, tmp
 
 
 def test_options_of_the_encoder_have_names_of_their_own(cvr, one_line_error, videos, tmp_path):
-    outcome = cvr("embed", videos, *OPTIONS, "--frames", "2", "-O", tmp_path / "out")
-    assert outcome.code == 0, outcome
+    cvr.done("embed", videos, *OPTIONS, "--frames", "2", "-O", tmp_path / "out")
     assert json.loads((tmp_path / "out" / "manifest.json").read_text())["config"]["options"]["frames"] == 2
     assert "unknown option 'sampler'" in one_line_error("embed", videos, *OPTIONS, "--sampler", "middle")
     assert "gives no frame tokens" in one_line_error("embed", videos, *OPTIONS, "--all-tokens", "-O", tmp_path / "x")

@@ -60,8 +60,7 @@ def test_a_band_holds_the_share_of_pairs_that_it_is_asked_for(tmp_path, cvr, one
     words = ["red", "blue", "small", "big", "old", "new", "wet", "dry"]
     rows = [f"a {words[k % 8]} ball {k},a {words[k % 7]} ball {k}\n" for k in range(200)]
     path.write_text("reference_caption,target_caption\n" + "".join(rows))
-    outcome = cvr("calibrate", path, "--encoder", "hash", "--share", "0.9")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("calibrate", path, "--encoder", "hash", "--share", "0.9")
     low, high = (float(word) for word in outcome.out.split()[:3:2])
     columns = zip(*(row.strip().split(",") for row in rows), strict=True)
     pairs = pa.table(list(columns), ["reference_caption", "target_caption"])

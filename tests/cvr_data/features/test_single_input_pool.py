@@ -7,8 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.features import single_input_pool
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash as hash_encoder
@@ -30,6 +28,7 @@ from cvr_data.features.single_inputs import (
 )
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 
@@ -93,9 +92,7 @@ def world(tmp_path):
          "description": f"One {COLOURS[n % 4]} ball lies there." if n % 2 else None}
         for n in range(12)
     ]  # fmt: skip
-    with ArtifactWriter(tmp_path / "videos", stage="import-tiny") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows, schema=VIDEOS), VIDEOS, "videos"))
-        writer.finish()
+    write_artifact(tmp_path / "videos", "import-tiny", rows, VIDEOS)
     embed(tmp_path / "videos", "hash", hash_encoder.Config(dim=16, frames=3), tmp_path / "embeddings")
     queries = [
         PoolQuery(

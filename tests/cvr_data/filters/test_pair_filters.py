@@ -3,40 +3,17 @@
 from collections import Counter
 from itertools import combinations
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvr_data.core.errors import CvrError
 from cvr_data.filters import FILTERS
-from cvr_data.tables import CHANGE, pair_id
-
-NAMES = ("min-words", "max-words", "digits", "templates", "straddling", "text-similarity", "visual-similarity",
-         "caption-pair-cap")  # fmt: skip
-FLOATS = ("text_similarity", "visual_similarity")
-
-
-def pair(reference="a red ball rolls", target="a blue ball rolls", *, ids=("v1", "v2"), **columns):
-    words = zip(reference.lower().split(), target.lower().split(), strict=False)
-    changes = [{"before": before, "after": after} for before, after in words if before != after]
-    return {
-        "pair_id": pair_id(*ids, reference, target), "reference_id": ids[0], "target_id": ids[1],
-        "reference_caption": reference, "target_caption": target, "changes": changes,
-        "reference_split": "train", "target_split": "train", "reference_group_id": ids[0],
-        "target_group_id": ids[1], "text_similarity": 0.8, "visual_similarity": 0.5, **columns,
-    }  # fmt: skip
-
-
-def table(*rows):
-    names = pair().keys()
-    kinds = {name: pa.float32() for name in FLOATS} | {"changes": pa.list_(CHANGE)}
-    return pa.table({name: pa.array([row[name] for row in rows], kinds.get(name, pa.string())) for name in names})
+from tests.pair_tables import pair, pair_table
 
 
 def reasons(name, rows, *options):
-    checked = FILTERS.get(name).run(FILTERS.config(name, options), rows)
-    return checked.column("drop_reason").to_pylist()
+    return FILTERS.get(name).run(FILTERS.config(name, options), rows)["drop_reason"].to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -72,29 +49,7 @@ def reasons(name, rows, *options):
     ],
 )
 def test_a_filter_drops_what_it_says(name, row, options, expected):
-    assert reasons(name, table(row), *options) == [expected]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_reason_that_stands_is_left(name):
-    rows = table(pair("a 1", "a 2", target_split="test", text_similarity=0.1, visual_similarity=1.0))
-    marked = rows.append_column("drop_reason", pa.array(["earlier"]))
-    assert reasons(name, marked) == ["earlier"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_no_rows_are_no_error(name):
-    assert reasons(name, table(pair()).slice(0, 0)) == []
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_slices_and_chunks_do_not_matter(name):
-    rows = table(
-        pair("a 1", "a 2"), pair(target_split="test"), pair(text_similarity=0.1), pair("flag of b", "flag of c")
-    )
-    whole = reasons(name, rows)
-    assert reasons(name, rows.slice(1)) == whole[1:]
-    assert reasons(name, pa.concat_tables([rows.slice(0, 3), rows.slice(3)])) == whole
+    assert reasons(name, pair_table(row), *options) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +76,9 @@ def many(count, similarity=lambda number: None):
 def test_the_most_similar_pairs_of_a_caption_pair_are_kept_however_it_is_written():
     rows = many(30, lambda number: number / 100)
     kept = [
-        row for row, reason in zip(rows, reasons("caption-pair-cap", table(*rows), "most=4"), strict=True) if not reason
+        row
+        for row, reason in zip(rows, reasons("caption-pair-cap", pair_table(*rows), "most=4"), strict=True)
+        if not reason
     ]
     assert sorted({row["visual_similarity"] for row in kept}) == [0.26, 0.27, 0.28, 0.29]
     assert Counter(row["reference_id"][0] for row in kept) == {"r": 4, "t": 4}
@@ -129,18 +86,18 @@ def test_the_most_similar_pairs_of_a_caption_pair_are_kept_however_it_is_written
 
 def test_a_pair_without_similarity_comes_last():
     rows = [pair(ids=("a", "b"), visual_similarity=None), pair(ids=("c", "d"), visual_similarity=-0.9)]
-    assert reasons("caption-pair-cap", table(*rows), "most=1") == ["caption_pair_cap", None]
+    assert reasons("caption-pair-cap", pair_table(*rows), "most=1") == ["caption_pair_cap", None]
 
 
 @given(st.permutations(range(24)), st.integers(1, 5))
 def test_the_cap_keeps_a_pair_with_its_reverse_in_any_order_of_the_rows(order, most):
     rows = many(12)
     shuffled = [rows[place] for place in order]
-    found = reasons("caption-pair-cap", table(*shuffled), f"most={most}")
+    found = reasons("caption-pair-cap", pair_table(*shuffled), f"most={most}")
     kept = {(row["reference_id"], row["target_id"]) for row, reason in zip(shuffled, found, strict=True) if not reason}
     assert len(kept) == 2 * most
     assert kept == {(target, reference) for reference, target in kept}
-    again = reasons("caption-pair-cap", table(*rows), f"most={most}")
+    again = reasons("caption-pair-cap", pair_table(*rows), f"most={most}")
     assert kept == {
         (row["reference_id"], row["target_id"]) for row, reason in zip(rows, again, strict=True) if not reason
     }
@@ -172,8 +129,8 @@ GROUPS = {
 def test_of_equal_pairs_of_two_videos_a_cap_keeps_the_same_and_their_reverses_in_any_order(name, order, most):
     rows = several_captions()
     shuffled = [rows[place] for place in order]
-    found = dict(zip(order, reasons(name, table(*shuffled), f"most={most}"), strict=True))
-    assert [found[place] for place in range(90)] == reasons(name, table(*rows), f"most={most}")
+    found = dict(zip(order, reasons(name, pair_table(*shuffled), f"most={most}"), strict=True))
+    assert [found[place] for place in range(90)] == reasons(name, pair_table(*rows), f"most={most}")
     assert all(found[place] == found[place ^ 1] for place in range(90))
     kept = Counter(group for place, row in enumerate(rows) if not found[place] for group in GROUPS[name](row))
     assert max(kept.values()) <= most

@@ -6,13 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.columns import check_columns
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.similarities import SEEN_AS, seen_differences
 from cvr_data.filters import FILTERS
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 PLAIN, WITH_DOG = "a man sings a song on a stage", "a man sings a song on a stage with a dog"
@@ -30,19 +29,15 @@ def embeddings(cvr, tmp_path):
     for name, thing in SHOWN.items():
         feature_1D = encoder.encode_texts([SEEN_AS.format(thing)]).pooled_BD.numpy()
         np.save(tmp_path / "features" / f"{name}.npy", np.repeat(feature_1D, 2, axis=0))
-    made = cvr("import-embeddings", tmp_path / "features", "--layout", "npy", "--encoder", "hash",
-               "-O", tmp_path / "embeddings")  # fmt: skip
-    assert made.code == 0, made.err
+    cvr.done("import-embeddings", tmp_path / "features", "--layout", "npy", "--encoder", "hash",
+             "-O", tmp_path / "embeddings")  # fmt: skip
     return tmp_path / "embeddings"
 
 
 @pytest.fixture
 def videos(tmp_path):
     rows = [{"video_id": key, "captions": [text], "source": "test", "split": "train"} for key, text in CAPTIONS.items()]
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "test"))
-        writer.finish()
-    return tmp_path / "videos"
+    return write_artifact(tmp_path / "videos", "import-test", rows, VIDEOS)
 
 
 @pytest.mark.engine
@@ -50,7 +45,7 @@ def test_an_addition_is_kept_that_the_frames_of_the_one_video_show_and_not_those
     cvr, videos, embeddings, tmp_path
 ):
     words = ("mine-pairs", videos, "--embeddings", embeddings, "-O", tmp_path / "pairs", *CONCEPT)
-    outcome = cvr(
+    cvr.done(
         *words,
         "-f",
         "seen-addition:margin=0.1",
@@ -59,7 +54,6 @@ def test_an_addition_is_kept_that_the_frames_of_the_one_video_show_and_not_those
         "-f",
         "+text-similarity:encoder=hash,low=-1,high=1",
     )
-    assert outcome.code == 0, outcome.err
     kept, dropped = (open_artifact(tmp_path / "pairs").read(), open_artifact(tmp_path / "pairs").dropped())
     found = {(row["reference_id"], row["target_id"]): row["seen_changes"] for row in kept.to_pylist()}
     assert {pair for pair in found if "v3" not in pair} == {("v0", "v1"), ("v1", "v0")}

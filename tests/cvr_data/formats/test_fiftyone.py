@@ -6,10 +6,10 @@ import re
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import FORMATS
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import table_of
 from tests.triplet_tables import triplet, triplets
 
 MODULE = FORMATS.get("fiftyone")
@@ -34,7 +34,7 @@ def videos(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(name.encode())
         rows.append({"video_id": name, "captions": ["a clip"], "source": "test", "path": str(path)})
-    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+    return table_of(rows, VIDEOS)
 
 
 def written(tmp_path, table, videos, **options):

@@ -3,17 +3,15 @@
 import dataclasses
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.formats import FORMATS
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import table_of, write_artifact
 from tests.triplet_tables import triplet, triplets
 
 pytestmark = pytest.mark.slow
@@ -29,9 +27,7 @@ texts = st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1, max
 def embeddings(tmp_path_factory):
     """Features of all videos."""
     root = tmp_path_factory.mktemp("features")
-    with ArtifactWriter(root / "videos", stage="import-test") as writer:
-        writer.write_part(0, videos_of("train"))
-        writer.finish()
+    write_artifact(root / "videos", "import-test", videos_of("train"))
     return embed(root / "videos", "hash", hash.Config(dim=8, frames=2), root / "embeddings").path
 
 
@@ -41,7 +37,7 @@ def videos_of(split):
          "split": split}
         for name in IDS
     ]  # fmt: skip
-    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+    return table_of(rows, VIDEOS)
 
 
 @st.composite

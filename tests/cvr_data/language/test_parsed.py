@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pytest
 
+from cvr_data.core import kept_rows
 from cvr_data.core.model_packages import cache_folder
 from cvr_data.language import parsed as kept
 from cvr_data.language.parse import parse, sentences
@@ -29,11 +30,11 @@ def own_cache(tmp_path, monkeypatch):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "models").symlink_to(cache_folder() / "models")
     monkeypatch.setenv("CVR_CACHE", str(tmp_path / "cache"))
-    kept._tell.cache_clear()
+    kept_rows._tell.cache_clear()
 
 
 def files():
-    return sorted(kept._folder().glob("*.arrow"))
+    return sorted(kept._kept().folder.glob("*.arrow"))
 
 
 def test_what_is_kept_is_what_the_parser_says_in_the_order_asked_for():
@@ -41,7 +42,7 @@ def test_what_is_kept_is_what_the_parser_says_in_the_order_asked_for():
     assert list(parsed(TEXTS)) == expected
     assert list(parsed(TEXTS[::-1])) == expected[::-1]
     assert list(parsed([])) == []
-    assert [path.suffix for path in kept._folder().iterdir()] == [".arrow"]
+    assert [path.suffix for path in kept._kept().folder.iterdir()] == [".arrow"]
 
 
 def test_another_process_parses_only_what_is_new():
@@ -51,13 +52,13 @@ def test_another_process_parses_only_what_is_new():
     assert json.loads(done.stdout) == [lemmas, False]
     [first] = files()
     assert [sentence.lemmas for sentence in parsed(["rain", "snow falls"])] == [("rain",), ("snow", "fall")]
-    assert [kept._mapped(path).num_rows for path in files() if path != first] == [1]
+    assert [kept_rows.mapped_rows(path, kept._kept()).num_rows for path in files() if path != first] == [1]
 
 
 def test_small_files_become_one_and_lose_nothing():
-    texts = [f"{number} dogs run" for number in range(kept.MANY + 3)]
+    texts = [f"{number} dogs run" for number in range(kept_rows.MANY + 3)]
     together = {text: sentence for text in texts for sentence in parsed([text])}
-    assert sorted(kept._mapped(path).num_rows for path in files()) == [1, 1, 1, kept.MANY]
+    assert sorted(kept_rows.mapped_rows(path, kept._kept()).num_rows for path in files()) == [1, 1, 1, kept_rows.MANY]
     assert list(parsed(texts)) == [together[text] for text in texts]
     assert len(files()) == 4
 
@@ -81,14 +82,14 @@ def test_what_cannot_be_read_is_parsed_again_and_said(harm, caplog):
     elif harm == "gone":
         path.unlink()
     else:
-        table = kept._mapped(path)
+        table = kept_rows.mapped_rows(path, kept._kept())
         heads = table.column("heads").combine_chunks()
         far = pa.ListArray.from_arrays(heads.offsets, pa.array([9] * len(heads.flatten()), pa.int16()))
         place = table.schema.get_field_index("heads")
         table = table.set_column(place, "heads", far) if harm == "heads" else table.drop_columns(["tags"])
         with pa.ipc.new_file(str(path), table.schema) as writer:
             writer.write_table(table)
-    kept._mapped.cache_clear()
+    kept_rows.mapped_rows.cache_clear()
     assert list(parsed(TEXTS)) == expected
     assert (f"{path} cannot be read" in caplog.text) == (harm != "gone")
 

@@ -8,15 +8,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 import yaml
 
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config
-from cvr_data.tables import PAIRS, pair_id
+from cvr_data.tables import PAIRS
+from tests.dataset_folders import mined_pair, write_artifact
 
 pytestmark = pytest.mark.slow
 
@@ -25,17 +23,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def write_pairs(folder, count):
-    rows = []
-    for number in range(count):
-        captions = (f"a red ball number{number} bounces", f"a blue ball number{number} bounces")
-        ids = (f"r{number}", f"t{number}")
-        change = {"kind": "static", "slot": "attribute", "before": "red", "after": "blue"}
-        rows.append({"pair_id": pair_id(*ids, *captions), "reference_id": ids[0], "target_id": ids[1],
-                     "reference_caption": captions[0], "target_caption": captions[1], "strategy": "one-word",
-                     "changes": [change]})  # fmt: skip
-    with ArtifactWriter(folder, stage="mine-pairs") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), PAIRS, "test"))
-        return writer.finish().path
+    rows = [mined_pair((f"r{n}", f"t{n}"), (f"a red ball number{n} bounces", f"a blue ball number{n} bounces"))
+            for n in range(count)]  # fmt: skip
+    return write_artifact(folder, "mine-pairs", rows, PAIRS)
 
 
 @pytest.fixture

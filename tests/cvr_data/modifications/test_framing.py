@@ -8,14 +8,14 @@ import pytest
 import cli
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.columns import check_columns
 from cvr_data.core.runner import StageRun
 from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.request import Answer, request_key
 from cvr_data.modifications.framing import FRAMES, Config, FrameWriter, Written
 from cvr_data.pairs.frames_by import FewFrames, frames_side
-from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 from tests.llm_server import Fault, LLMServer
+from tests.mined_pairs import captioned
 from tests.tiny_language_models import save_language_model
 
 CAPTIONS = {"v0": "a red car drives down a road", "v1": "a blue car drives down a road",
@@ -54,12 +54,8 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def videos(tmp_path):
-    rows = [{"video_id": name, "captions": [said], "source": "test"} for name, said in CAPTIONS.items()]
-    table = check_columns(pa.Table.from_pylist(rows, schema=pa.schema(list(VIDEOS)[:3])), VIDEOS, "test")
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, table)
-        writer.finish()
-    return tmp_path / "videos"
+    table = captioned({name: [said] for name, said in CAPTIONS.items()})
+    return write_artifact(tmp_path / "videos", "import-test", table)
 
 
 def mine(videos, *words):

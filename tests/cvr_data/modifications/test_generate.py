@@ -15,7 +15,8 @@ from cvr_data.core.errors import CvrError
 from cvr_data.modifications.asking.request import Answer, Request
 from cvr_data.modifications.dry_run import dry_run
 from cvr_data.modifications.generate import Config, generate_modifications
-from cvr_data.tables import MODIFICATIONS, PAIRS, modification_id, pair_id
+from cvr_data.tables import MODIFICATIONS, PAIRS, modification_id
+from tests.dataset_folders import mined_pair
 
 WORDS = ["blue", "green", "black", "white", "pink", "grey"]
 
@@ -25,19 +26,9 @@ def write_pairs(folder, count=12, kind="static"):
     for number in range(count):
         after = WORDS[number % len(WORDS)]
         captions = ("a red ball bounces on a beach", f"a {after} ball bounces on a beach")
-        videos = (f"r{number}", f"t{number}")
-        rows.append(
-            {
-                "pair_id": pair_id(*videos, *captions),
-                "reference_id": videos[0],
-                "target_id": videos[1],
-                "reference_caption": captions[0],
-                "target_caption": captions[1],
-                "strategy": "one-word",
-                "changes": [{"kind": kind, "slot": "attribute", "before": "red", "after": after}],
-                "split": "test" if number % 3 == 0 else "train",
-            }
-        )
+        change = {"kind": kind, "slot": "attribute", "before": "red", "after": after}
+        split = "test" if number % 3 == 0 else "train"
+        rows.append(mined_pair((f"r{number}", f"t{number}"), captions, changes=[change], split=split))
     with ArtifactWriter(folder, stage="mine-pairs", overwrite=True) as writer:
         writer.write_part(0, check_columns(pa.Table.from_pylist(rows, schema=PAIRS), PAIRS, "test"))
         return writer.finish().path

@@ -24,7 +24,8 @@ from cvr_data.modifications.checking import score
 from cvr_data.modifications.checking.judge import JudgeConfig
 from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config
-from cvr_data.tables import PAIRS, VIDEOS, pair_id
+from cvr_data.tables import PAIRS, VIDEOS
+from tests.dataset_folders import mined_pair
 
 pytestmark = pytest.mark.slow
 
@@ -75,10 +76,8 @@ def corpus(folder, size):
         captions = (one["captions"][0], other["captions"][0])
         before, after = (caption.split()[1] for caption in captions)
         change = {"kind": "static", "slot": "attribute", "before": before, "after": after}
-        rows.append({"pair_id": pair_id(one["video_id"], other["video_id"], *captions), "strategy": "one-word",
-                     "reference_id": one["video_id"], "target_id": other["video_id"], "reference_caption": captions[0],
-                     "target_caption": captions[1], "changes": [change] if before != after else [],
-                     "split": ["train", "test"][number % 2]})  # fmt: skip
+        about = {"changes": [change] if before != after else [], "split": ["train", "test"][number % 2]}
+        rows.append(mined_pair((one["video_id"], other["video_id"]), captions, **about))
     write(folder / "videos", videos, VIDEOS, size, "import-test")
     return write(folder / "pairs", rows, PAIRS, size, "mine-pairs", {"videos": folder / "videos"})
 

@@ -1,15 +1,13 @@
 """Several texts per pair, texts about texts, and texts over descriptions."""
 
-import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.dry_run import Prices, dry_run
 from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config
 from cvr_data.tables import PAIRS, VIDEOS, modification_id, pair_id
+from tests.dataset_folders import mined_pair, write_artifact
 
 CAPTIONS = {"v1": "a red ball bounces", "v2": "a blue ball bounces", "v3": "a green ball bounces"}
 WAYS = [("v1", "v2"), ("v2", "v1"), ("v1", "v3")]
@@ -22,20 +20,9 @@ def pairs(tmp_path):
                  "v3": "A green ball bounces on dry sand. Two children watch from a wall."}  # fmt: skip
     videos = [{"video_id": name, "captions": [text], "source": "test", "description": described[name]}
               for name, text in CAPTIONS.items()]  # fmt: skip
-    rows = []
-    for reference, target in WAYS:
-        captions = (CAPTIONS[reference], CAPTIONS[target])
-        change = {"kind": "static", "slot": "attribute", "before": captions[0].split()[1],
-                  "after": captions[1].split()[1]}  # fmt: skip
-        rows.append({"pair_id": pair_id(reference, target, *captions), "reference_id": reference, "target_id": target,
-                     "reference_caption": captions[0], "target_caption": captions[1], "strategy": "one-word",
-                     "changes": [change]})  # fmt: skip
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(videos), VIDEOS, "test"))
-        writer.finish()
-    with ArtifactWriter(tmp_path / "pairs", stage="mine-pairs", inputs={"videos": tmp_path / "videos"}) as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), PAIRS, "test"))
-        return writer.finish().path
+    rows = [mined_pair(ids, (CAPTIONS[ids[0]], CAPTIONS[ids[1]])) for ids in WAYS]
+    write_artifact(tmp_path / "videos", "import-test", videos, VIDEOS)
+    return write_artifact(tmp_path / "pairs", "mine-pairs", rows, PAIRS, videos=tmp_path / "videos")
 
 
 @pytest.fixture
@@ -149,13 +136,12 @@ def test_mistakes_are_told_in_one_line(generate, config, message):
 
 def test_the_commands_take_and_show_them(cvr, pairs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cvr("generate-modifications", pairs, "--llm", "rules", "--num-texts", "2").code == 0
+    cvr.done("generate-modifications", pairs, "--llm", "rules", "--num-texts", "2")
     shown = cvr("sample", "modifications/short-rules", "-n", "1").out
     assert shown.count("reference") == 1 and shown.count("text  ") == 2
-    outcome = cvr(
+    outcome = cvr.done(
         "generate-modifications", "--from", "modifications/short-rules", "--style", "reverse", "--llm", "rules"
     )
-    assert outcome.code == 0, outcome.err
     assert "modifications/reverse-rules: 6 texts" in outcome.out and "pair_not_mined" in outcome.out
     told = cvr("generate-modifications", pairs, "--llm", "echo", "--dry-run", "--price-in", "1", "--tokens-per-s", "10")
     assert "time    about 6 s" in told.out and "cost    about 0.00" in told.out

@@ -47,8 +47,10 @@ def test_where_the_realiser_has_few_ways_paraphrases_take_the_captions_words_and
     captions = {"reference_caption": "there is a white spotted butterfly drifting left at the bookshelf",
                 "target_caption": "there is a pink spotted butterfly drifting left at the bookshelf"}  # fmt: skip
     found = text_variants({"modification": "make it pink", "changes": [change], **captions}, OTHERS)
-    paraphrases = [variant.text for variant in found if variant.kind == "paraphrase"]
-    assert len(paraphrases) == PARAPHRASES and "pink instead of white" in paraphrases
+    counted = {"modification": "show three dogs", "changes": [{**change, "before": "two", "after": "three"}],
+               "reference_caption": "one walks two dogs", "target_caption": "one walks three dogs"}  # fmt: skip
+    paraphrases = [variant.text for variant in text_variants(counted, OTHERS) if variant.kind == "paraphrase"]
+    assert len(paraphrases) == PARAPHRASES and paraphrases[-2:] == ["three instead of two", "three rather than two"]
     assert [variant.text for variant in found if variant.kind == "contradiction"] == ["white instead of pink"]
     removal = {**change, "after": ""}
     assert not [each for each in text_variants({"modification": "remove it", "changes": [removal], **captions}, [])

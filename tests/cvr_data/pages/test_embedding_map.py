@@ -89,8 +89,7 @@ def test_what_the_script_reads_is_what_was_placed(page):
 def test_the_page_holds_as_many_clips_as_are_asked_for(page, world, cvr, tmp_path):
     assert len(page.shown) == len(page.clips.uris) == 5
     out = tmp_path / "deep" / "map.html"
-    found = cvr("map", world / "videos", "-e", world / "embeddings", "--clips", "2", "--out", out)
-    assert found.code == 0, found.err
+    found = cvr.done("map", world / "videos", "-e", world / "embeddings", "--clips", "2", "--out", out)
     assert re.search(r"map.html: [\d.]+ MB, \d+ points of videos, 2 clips", found.out)
     assert [layer["name"] for layer in data_of(out.read_text())["layers"]] == ["Videos"]
 

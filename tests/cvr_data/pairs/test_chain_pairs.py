@@ -4,18 +4,16 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.tables import PAIRS, VIDEOS, pair_id
-from tests.dataset_folders import write_artifact
+from tests.dataset_folders import mined_pair, write_artifact
 
 CAPTIONS = {"a": "a red car in a city", "b": "a blue car in a city", "c": "a blue car in a forest",
             "d": "a green car in a city", "e": "a blue car in a desert"}  # fmt: skip
 
 
 def pair(reference, target, slot, **fields):
-    captions = (CAPTIONS[reference], CAPTIONS[target])
-    return {"pair_id": pair_id(reference, target, *captions), "reference_id": reference, "target_id": target,
-            "reference_caption": captions[0], "target_caption": captions[1], "strategy": "one-word", "split": "test",
-            "changes": [{"kind": "static", "slot": slot, "before": reference, "after": target}],
-            "visual_similarity": 0.5, **fields}  # fmt: skip
+    changes = [{"kind": "static", "slot": slot, "before": reference, "after": target}]
+    columns = {"split": "test", "changes": changes, "visual_similarity": 0.5, **fields}
+    return mined_pair((reference, target), (CAPTIONS[reference], CAPTIONS[target]), **columns)
 
 
 @pytest.fixture
@@ -26,8 +24,7 @@ def chain(tmp_path, cvr):
         videos = [{"video_id": name, "captions": [text], "source": "x"} for name, text in CAPTIONS.items()]
         made = write_artifact(tmp_path / "videos", "import-tiny", videos, VIDEOS)
         write_artifact(tmp_path / "pairs", "mine-pairs", list(pairs), PAIRS, videos=made)
-        outcome = cvr("chain-pairs", tmp_path / "pairs", "-O", tmp_path / "out", *options)
-        assert outcome.code == 0, outcome.err
+        cvr.done("chain-pairs", tmp_path / "pairs", "-O", tmp_path / "out", *options)
         artifact = open_artifact(tmp_path / "out")
         assert verify(artifact.path) == []
         return artifact.read().to_pylist(), artifact.manifest["dropped"]

@@ -3,15 +3,14 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.columns import check_columns
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.language.entailment import said_in
 from cvr_data.language.frames import frames_of
 from cvr_data.pairs.distractor_types import missing_types, proof_of
 from cvr_data.pairs.distractors import Config, distractors_by_type, mine_distractors
 from cvr_data.tables import TRIPLETS, VIDEOS
+from tests.dataset_folders import write_artifact
 
 REFERENCE, TARGET = "a red car drives in a kitchen", "a blue car drives in a kitchen"
 
@@ -64,17 +63,14 @@ def corpus(tmp_path):
             "modification": "make it red"}  # fmt: skip
     for name, stage, rows, schema in (("videos", "import-test", videos, VIDEOS),
                                       ("triplets", "build-triplets", [query, back], TRIPLETS)):  # fmt: skip
-        with ArtifactWriter(tmp_path / name, stage=stage) as writer:
-            writer.write_part(0, check_columns(pa.Table.from_pylist(rows), schema, "test"))
-            writer.finish()
+        write_artifact(tmp_path / name, stage, rows, schema)
     return tmp_path
 
 
 @pytest.mark.engine
 def test_each_row_says_kind_words_and_who_and_what_is_missing_why(corpus, cvr):
-    outcome = cvr("mine-distractors", corpus / "triplets", corpus / "videos", "-o", "used=take", "-o", "text_ceiling=1",
-                  "-O", corpus / "out")  # fmt: skip
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("mine-distractors", corpus / "triplets", corpus / "videos", "-o", "used=take", "-o",
+                       "text_ceiling=1", "-O", corpus / "out")  # fmt: skip
     assert "same_recording      1 queries; without: no_recording 1" in outcome.out
     artifact = open_artifact(corpus / "out")
     rows = {row["video_id"]: row for row in artifact.read().to_pylist() if row["query_id"] == "q"}

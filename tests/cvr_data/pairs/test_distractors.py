@@ -4,14 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
-from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.pairs.distractors import Config, gallery_videos, mine_distractors
 from cvr_data.pairs.search.shared_words import CaptionWords, best_candidates, candidates, caption_words
 from cvr_data.tables import TRIPLETS, VIDEOS
+from tests.dataset_folders import write_artifact
 
 QUERY = {
     "triplet_id": "t", "query_id": "q", "reference_id": "r", "target_id": "t", "modification": "make it a cat",
@@ -31,10 +30,7 @@ POOL = {
 def write(folder, stage, rows, schema):
     names = {name: None for row in rows for name in row}
     table = pa.table({name: pa.array([row.get(name) for row in rows], schema.field(name).type) for name in names})
-    with ArtifactWriter(folder, stage=stage) as writer:
-        writer.write_part(0, check_columns(table, schema, "test"))
-        writer.finish()
-    return folder
+    return write_artifact(folder, stage, table, schema)
 
 
 @pytest.fixture

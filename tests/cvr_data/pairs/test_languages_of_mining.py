@@ -44,8 +44,7 @@ def test_captions_that_are_not_english_are_refused_with_their_share_and_what_goe
     assert "100.0% of 24 captions" in line
     assert "mining reads en alone: --language fr" in line
     assert not (videos.parent / "pairs").exists()
-    outcome = cvr("mine-pairs", videos, "-O", videos.parent / "pairs", "--language", "en", "-f", "min-words")
-    assert outcome.code == 0, outcome.err
+    cvr.done("mine-pairs", videos, "-O", videos.parent / "pairs", "--language", "en", "-f", "min-words")
 
 
 def test_a_handful_of_captions_is_refused_where_most_are_of_another_language(tmp_path, cvr, one_line_error):
@@ -54,7 +53,7 @@ def test_a_handful_of_captions_is_refused_where_most_are_of_another_language(tmp
         for number, caption in enumerate(("一只狗在跑", "一只猫在跑", "一只鸟在飞", "他们在跑"))
     )
     (tmp_path / "zh.csv").write_text(f"video_id,caption\n{rows}e,a dog runs\n", encoding="utf-8")
-    assert cvr("import", "table", tmp_path / "zh.csv", "-O", tmp_path / "videos").code == 0
+    cvr.done("import", "table", tmp_path / "zh.csv", "-O", tmp_path / "videos")
     line = one_line_error("mine-pairs", tmp_path / "videos", "--strategy", "concept", "-O", tmp_path / "pairs")
     assert "80.0% of 5 captions" in line
 
@@ -64,14 +63,13 @@ def test_a_model_of_the_language_tells_the_slots_and_default_filters_that_know_e
 ):
     folder = videos.parent / "pairs"
     words = ["-f", "part-of-speech:allowed=NOUN,VERB", "-f", "min-words"]
-    outcome = cvr("mine-pairs", videos, "-O", folder, "--language", german, *words)
-    assert outcome.code == 0, outcome.err
+    cvr.done("mine-pairs", videos, "-O", folder, "--language", german, *words)
     pairs = open_artifact(folder)
     assert pairs.manifest["config"]["language"] == "de_pipeline-0.0.0"
     slots = {(change["before"], change["slot"]) for row in pairs.read().column("changes").to_pylist() for change in row}
     assert {("hund", "object"), ("rennt", "action")} <= slots
     assert {before for before, _ in slots} == {word.lower() for word in (*NOUNS, *VERBS)}
-    outcome = cvr("mine-pairs", videos, "-O", videos.parent / "default", "--language", german)
+    cvr.done("mine-pairs", videos, "-O", videos.parent / "default", "--language", german)
     names = [step["step"] for step in open_artifact(videos.parent / "default").manifest["funnel"]]
     assert names == ["one-word", "straddling", "min-words", "max-words", "digits", "templates", "caption-pair-cap"]
 
@@ -84,8 +82,7 @@ def test_a_filter_that_knows_english_alone_refuses_another_language(chosen, vide
 
 def test_stop_words_are_read_in_any_language_where_they_are_named(videos, german, cvr):
     words = ("--language", german, "-f", "stop-words:words=hund,ball,mann")
-    outcome = cvr("mine-pairs", videos, "-O", videos.parent / "p", *words)
-    assert outcome.code == 0, outcome.err
+    cvr.done("mine-pairs", videos, "-O", videos.parent / "p", *words)
     dropped = open_artifact(videos.parent / "p").dropped()
     stopped = [row["changes"] for row in dropped.to_pylist() if row["drop_reason"] == "stop_word"]
     assert len(stopped) == 2 * 3 * 8  # ordered pairs of three nouns, in eight frames
@@ -99,8 +96,7 @@ def test_one_phrase_takes_phrases_by_english_tags_alone_and_any_words_in_any_lan
     line = one_line_error(*mine)
     assert "one-phrase reads en alone" in line
     assert "its phrases are by English tags" in line
-    outcome = cvr(*mine, "-o", "phrases=any")
-    assert outcome.code == 0, outcome.err
+    cvr.done(*mine, "-o", "phrases=any")
     changes = open_artifact(videos.parent / "p").read().column("changes").to_pylist()
     assert "am strand" in {change["before"] for row in changes for change in row}
 
@@ -115,8 +111,7 @@ def test_a_prompt_refuses_captions_and_lint_that_are_not_in_its_languages(videos
     folder = videos.parent
     cvr("mine-pairs", videos, "-O", folder / "pairs", "--language", german)
     ask = ("generate-modifications", folder / "pairs", "--llm", "rules", "-O", folder / "texts", "--limit", "4")
-    line = one_line_error(*ask)
-    assert "the prompt 'short' reads en alone" in line
+    assert "the prompt 'short' reads en alone" in one_line_error(*ask)
     assert not (folder / "texts").exists()
     prompt = folder / "kurz.yaml"
     text = "summary: kurz\nsource: eigene\nlanguages: de\nstyle: short\nchanges: any\nuser: '{before} -> {after}'\n"
@@ -124,5 +119,5 @@ def test_a_prompt_refuses_captions_and_lint_that_are_not_in_its_languages(videos
     assert "lint-change reads en alone" in one_line_error(*ask, "--prompt", prompt)
     prompt.write_text(text + "lint: {lint-empty: {}}\n")
     assert "reads de alone, not 'en'" in one_line_error(*ask, "--prompt", prompt, "--language", "en")
-    assert cvr(*ask, "--prompt", prompt).code == 0
+    cvr.done(*ask, "--prompt", prompt)
     assert open_artifact(folder / "texts").manifest["rows"] == 4

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import ENCODERS
@@ -14,6 +13,7 @@ from cvr_data.pairs.distractors import Config, mine_distractors
 from cvr_data.pairs.needs_both import _taken, chosen_distractors
 from cvr_data.tables import TRIPLETS, VIDEOS
 from tests.cvr_data.pairs.test_distractors import POOL, QUERY, write
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 
@@ -69,13 +69,10 @@ def test_only_distractors_that_are_needed_are_kept_and_the_curve_is_told(tmp_pat
     pool = write(tmp_path / "videos", "import-test", [*rows, target], VIDEOS)
     triplets = tmp_path / "triplets"
     write(tmp_path / "plain", "build-triplets", [QUERY], TRIPLETS)
-    with ArtifactWriter(triplets, stage="build-triplets", inputs={"videos": own}) as writer:
-        writer.write_part(0, open_artifact(tmp_path / "plain").read())
-        writer.finish()
+    write_artifact(triplets, "build-triplets", open_artifact(tmp_path / "plain").read(), videos=own)
     embed(pool, "hash", ENCODERS.config("hash", {"dim": 16, "frames": 2}), tmp_path / "embeddings")
     made = ("mine-distractors", triplets, pool, "--embeddings", tmp_path / "embeddings")
-    outcome = cvr(*made, "-o", "needs_both=0.9", "-O", tmp_path / "out")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done(*made, "-o", "needs_both=0.9", "-O", tmp_path / "out")
     artifact = open_artifact(tmp_path / "out")
     told = artifact.manifest["needs_both"]
     kept = {row["video_id"] for row in artifact.read().to_pylist()}

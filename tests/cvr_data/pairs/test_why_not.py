@@ -36,10 +36,9 @@ def test_what_a_search_did_not_look_at_is_told_by_how_far_it_reached(tmp_path, c
     ]
     lines = [f"v{number},{caption}\n" for number, caption in enumerate(captions)]
     (tmp_path / "t.csv").write_text("video_id,caption\n" + "".join(lines))
-    assert cvr("import", "table", tmp_path / "t.csv", "-O", tmp_path / "videos").code == 0
+    cvr.done("import", "table", tmp_path / "t.csv", "-O", tmp_path / "videos")
     options = ["-o", "text_encoder=hash", "-o", "low=-0.9", "-o", "k=1", "--filter", "none"]
-    mined = cvr("mine-pairs", tmp_path / "videos", "--strategy", "neighbors", *options, "-O", tmp_path / "pairs")
-    assert mined.code == 0, mined.err
+    cvr.done("mine-pairs", tmp_path / "videos", "--strategy", "neighbors", *options, "-O", tmp_path / "pairs")
     found = verdicts(tmp_path / "pairs", "v0", "v3")
     assert len(found) == 2
     assert found[0].startswith("never compared by neighbors: v3 is not among the 1 nearest of v0; ")
@@ -51,13 +50,10 @@ def test_of_triplets_from_two_corpora_the_one_that_has_the_videos_answers(tmp_pa
     for name, (one, other) in {"a": ("dog", "cat"), "b": ("car", "bus")}.items():
         rows = f"{name}1,a red {one} is here now\n{name}2,a red {other} is here now\n"
         (tmp_path / f"{name}.csv").write_text(f"video_id,caption\n{rows}")
-        assert cvr("import", "table", tmp_path / f"{name}.csv", "-O", tmp_path / f"videos-{name}").code == 0
-        mined = cvr("mine-pairs", tmp_path / f"videos-{name}", "-f", "min-words", "-O", tmp_path / f"pairs-{name}")
-        assert mined.code == 0, mined.err
-        texts = cvr("generate-modifications", tmp_path / f"pairs-{name}", "--llm", "rules", "-O", tmp_path / name)
-        assert texts.code == 0, texts.err
-    made = cvr("build-triplets", tmp_path / "a", "--test-from", tmp_path / "b", "-O", tmp_path / "set")
-    assert made.code == 0, made.err
+        cvr.done("import", "table", tmp_path / f"{name}.csv", "-O", tmp_path / f"videos-{name}")
+        cvr.done("mine-pairs", tmp_path / f"videos-{name}", "-f", "min-words", "-O", tmp_path / f"pairs-{name}")
+        cvr.done("generate-modifications", tmp_path / f"pairs-{name}", "--llm", "rules", "-O", tmp_path / name)
+    cvr.done("build-triplets", tmp_path / "a", "--test-from", tmp_path / "b", "-O", tmp_path / "set")
     outcome = cvr("why-not", "b1", "b2", "--in", tmp_path / "set")
     assert (outcome.code, outcome.out.count("\n")) == (0, 1)
     assert outcome.out.startswith("kept: 'a red car is here now' -> 'a red bus is here now'")

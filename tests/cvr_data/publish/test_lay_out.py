@@ -140,8 +140,7 @@ def test_staging_twice_gives_the_same_bytes(built, tmp_path):
 
 def test_a_dry_run_says_what_would_go_out_and_asks_no_server(built, tmp_path, cvr, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    outcome = cvr("publish", built, "--repo", "user/tiny", "--dry-run", "--staging", tmp_path / "staged")
-    assert outcome.code == 0
+    outcome = cvr.done("publish", built, "--repo", "user/tiny", "--dry-run", "--staging", tmp_path / "staged")
     assert "data/short/train-00000-of-00001.parquet" in outcome.out
     assert "1 videos are published as ids and urls only" in outcome.err
     assert (tmp_path / "staged" / "README.md").exists()

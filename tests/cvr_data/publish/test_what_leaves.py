@@ -66,8 +66,7 @@ def test_media_of_a_folder_that_is_named_leave_and_every_file_is_listed(built, c
     write_mp4(tmp_path / "own" / "r1.mp4", np.zeros((2, 16, 16, 3), np.uint8))
     rename(built, "r1", str(tmp_path / "own" / "r1.mp4"))
     folders = ("--media", tmp_path / "own", "--media", built.parent / "media")
-    outcome = cvr("publish", built, *DRY, *folders, "--staging", tmp_path / "staged")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("publish", built, *DRY, *folders, "--staging", tmp_path / "staged")
     size = (tmp_path / "own" / "r1.mp4").stat().st_size
     assert f"{size:>12}  videos/r1.mp4" in outcome.out.splitlines()
     listed = {line.split()[1] for line in outcome.out.splitlines() if line[:12].strip().isdigit()}
@@ -79,9 +78,7 @@ def test_no_picture_of_a_file_elsewhere_is_in_the_card(built, cvr, tmp_path):
     write_mp4(tmp_path / "elsewhere.mp4", np.zeros((2, 16, 16, 3), np.uint8))
     rename(built, "r1", "../elsewhere.mp4")
     words = ("publish", built, "--repo", "user/tiny", "--dry-run", "--staging", tmp_path / "staged")
-    outcome = cvr(*words, "--media", built.parent / "media")
-    assert outcome.code == 0
-    assert "1 videos lie outside the dataset's folders" in outcome.err
+    assert "1 videos lie outside the dataset's folders" in cvr.done(*words, "--media", built.parent / "media").err
     assert len(list((tmp_path / "staged" / "thumbnails").iterdir())) == 3
 
 

@@ -86,7 +86,7 @@ def test_gold_rows_keep_their_answers(tmp_path):
 
 
 def media(path, *allowed):
-    return Media(["v"], {"v": Clip(path)}, {"v": [path.parent]}, allowed)
+    return Media({"v": 0}, {"v": Clip(path)}, {"v": [path.parent]}, allowed)
 
 
 def test_what_browsers_do_not_play_is_made_into_mp4_once(tmp_path):

@@ -4,12 +4,12 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.core.artifacts import open_artifact, verify
-from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, modification_id, pair_id
+from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS
 from cvr_data.triplets.answers import AnswersConfig, add_answers, videos_by_caption
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.join import Config
 from cvr_data.triplets.judgments import Verdict
-from tests.dataset_folders import write_artifact
+from tests.dataset_folders import mined_pair, ruled_text, write_artifact
 
 RED, BLUE, GREEN = "a red ball", "a blue ball", "a green ball"
 CORPUS = [
@@ -24,15 +24,12 @@ def write_world(folder, ends, *, style="short", groups=(), texts=("make it blue"
     captions = {name: caption for name, caption, _ in CORPUS}
     videos = [{"video_id": name, "captions": [caption], "source": "x", "split": split,
                "group_id": "g" if name in groups else name} for name, caption, split in CORPUS]  # fmt: skip
-    pairs = [{"pair_id": pair_id(a, b, captions[a], captions[b]), "reference_id": a, "target_id": b,
-              "reference_caption": captions[a], "target_caption": captions[b], "strategy": "one-word", "changes": [],
-              "split": SPLIT_OF[a], "reference_group_id": "g" if a in groups else a, "visual_similarity": 0.5,
-              "target_group_id": "g" if b in groups else b} for a, b in ends]  # fmt: skip
-    rows = [{"modification_id": modification_id(pair_id=pair["pair_id"], style=style, backend="rules", model="rules",
-                                                prompt_sha256="0", seed=seed),
-             "pair_id": pair["pair_id"], "modification": text, "style": style, "backend": "rules", "model": "rules",
-             "prompt": style, "prompt_sha256": "0", "seed": seed, "status": "ok", "reasons": []}
-            for pair in pairs for seed, text in enumerate(texts)]  # fmt: skip
+    pairs = [mined_pair((a, b), (captions[a], captions[b]), changes=[], split=SPLIT_OF[a], visual_similarity=0.5,
+                        reference_group_id="g" if a in groups else a, target_group_id="g" if b in groups else b)
+             for a, b in ends]  # fmt: skip
+    rows = [
+        ruled_text(pair["pair_id"], text, style=style, seed=seed) for pair in pairs for seed, text in enumerate(texts)
+    ]
     made = write_artifact(folder / "videos", "import-tiny", videos, VIDEOS)
     made = write_artifact(folder / "pairs", "mine-pairs", pairs, PAIRS, videos=made)
     return write_artifact(folder / "texts", "generate-modifications", rows, MODIFICATIONS, pairs=made)

@@ -1,13 +1,7 @@
-"""build-triplets: whatever its inputs are cut into, wherever it runs and wherever it is killed, the same bytes."""
+"""build-triplets: whatever its inputs are cut into and wherever it runs, the same bytes."""
 
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from itertools import pairwise
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -75,11 +69,8 @@ def write_corpus(folder, seed, size, prefix="v"):
 def build(folder, out, size, seed=0):
     sources = find_triplet_parts(write_corpus(folder / "corpus", seed, size))
     tests = write_corpus(folder / "tests", seed + 100, size, prefix="v1")
-    return build_from(triplets_with_tests(sources, tests), out)
-
-
-def build_from(sources, out):
-    return build_triplets(sources, out, Config(max_per_target=9, max_per_text=7, max_answers=5), name="tiny")
+    config = Config(max_per_target=9, max_per_text=7, max_answers=5)
+    return build_triplets(triplets_with_tests(sources, tests), out, config, name="tiny")
 
 
 def contents(folder):
@@ -157,35 +148,3 @@ def test_two_processes_write_the_same_bytes(tmp_path):
     with use_engine(Engine("local", 2)):
         build(tmp_path / "b", tmp_path / "pool", 20)
     assert contents(tmp_path / "pool") == contents(tmp_path / "here")
-
-
-COMMAND = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-from tests.cvr_data.triplets.test_any_cut import SMALL, build_from, find_triplet_parts, triplets_with_tests
-for name, (module, value) in SMALL.items():
-    setattr(module, name, value)
-if __name__ == "__main__":
-    folders = [Path(word) for word in sys.argv[2:]]
-    build_from(triplets_with_tests(find_triplet_parts(folders[:2]), folders[2:]), Path(sys.argv[1]))
-"""
-
-
-@pytest.mark.parametrize("files", [3, 50])
-def test_a_run_that_is_killed_anywhere_goes_on_to_the_same_bytes(files, tmp_path):
-    corpus = write_corpus(tmp_path / "corpus", 0, 20)
-    tests = write_corpus(tmp_path / "tests", 100, 20, prefix="v1")
-    sources = triplets_with_tests(find_triplet_parts(corpus), tests)
-    build_from(sources, tmp_path / "whole")
-    root = str(Path(__file__).parents[3])
-    command = [sys.executable, "-c", COMMAND.format(root=root), tmp_path / "out", *corpus, *tests]
-    process = subprocess.Popen(list(map(str, command)))
-    while process.poll() is None and len([*(tmp_path / "out").rglob("0*.json")]) < files:
-        time.sleep(0.0005)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "out" / "manifest.json").exists()
-    build_from(sources, tmp_path / "out")
-    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
-    assert verify(tmp_path / "out") == []

@@ -8,9 +8,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
-from cvr_data.core.columns import check_columns, with_column
+from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import hash as hash_encoder
 from cvr_data.features.frame_scores import with_frame_scores
@@ -19,7 +18,7 @@ from cvr_data.media.video import Video
 from cvr_data.tables import CHANGE_PHRASES
 from cvr_data.triplets.build import build_triplets, default_dataset_name, find_triplet_parts, triplets_with_tests
 from cvr_data.triplets.join import Config
-from tests.dataset_folders import MODIFICATIONS, PAIRS, VIDEOS, write_artifact, write_texts
+from tests.dataset_folders import MODIFICATIONS, PAIRS, VIDEOS, mined_pair, ruled_text, write_artifact, write_texts
 from tests.triplet_tables import triplets
 
 
@@ -140,9 +139,8 @@ def test_frame_scores_are_cosines_of_text_and_frames():
 
 
 def test_embeddings_give_frame_scores(texts, tmp_path, cvr):
-    assert cvr("embed", tmp_path / "videos", "--encoder", "hash", "-O", tmp_path / "embeddings").code == 0
-    outcome = cvr("build-triplets", texts, "--embeddings", tmp_path / "embeddings", "-O", tmp_path / "out")
-    assert outcome.code == 0, outcome.err
+    cvr.done("embed", tmp_path / "videos", "--encoder", "hash", "-O", tmp_path / "embeddings")
+    cvr.done("build-triplets", texts, "--embeddings", tmp_path / "embeddings", "-O", tmp_path / "out")
     artifact = open_artifact(tmp_path / "out")
     assert artifact.input_path("embeddings").resolve() == (tmp_path / "embeddings").resolve()
     encoder = hash_encoder.load(hash_encoder.Config())
@@ -156,12 +154,9 @@ def test_embeddings_give_frame_scores(texts, tmp_path, cvr):
 
 def write_test_corpus(folder, *, group=None, **about):
     """Write a corpus of two videos and a text for their pair; both are in its train split."""
-    pair = {"reference_id": "t1", "target_id": "r2", "reference_caption": "a tin box", "target_caption": "a red box",
-            "pair_id": "p" * 16, "strategy": "given", "split": "train", "reference_group_id": group or "t1",
-            "changes": [{"kind": "static", "slot": "attribute", "before": "tin", "after": "red"}]}  # fmt: skip
-    text = {"modification_id": "m" * 16, "pair_id": "p" * 16, "modification": "make it red", "style": "short",
-            "backend": "rules", "model": "rules", "prompt": "short", "prompt_sha256": "0", "seed": 0, "status": "ok",
-            "reasons": []}  # fmt: skip
+    about_pair = {"pair_id": "p" * 16, "strategy": "given", "split": "train", "reference_group_id": group or "t1"}
+    pair = mined_pair(("t1", "r2"), ("a tin box", "a red box"), **about_pair)
+    text = ruled_text("p" * 16, "make it red", modification_id="m" * 16)
     rows = [{"video_id": name, "captions": ["a box"], "source": "other", **about} for name in ("t1", "r2")]
     videos = write_artifact(folder / "videos", "import-other", rows, VIDEOS)
     pairs = write_artifact(folder / "pairs", "mine-pairs", [pair], PAIRS, videos=videos)
@@ -233,9 +228,7 @@ def test_phrases_of_changes_go_from_pairs_to_triplets_and_their_exports(texts, t
     changes = [[{**change, "before_phrase": phrase, "after_phrase": None} for change in row]
                for row in table["changes"].to_pylist()]  # fmt: skip
     table = with_column(table, pa.field("changes", pa.list_(CHANGE_PHRASES)), changes)
-    with ArtifactWriter(tmp_path / "typed", stage="mine-pairs", inputs={"videos": texts.parent / "videos"}) as writer:
-        writer.write_part(0, check_columns(table, PAIRS, "test"))
-        writer.finish()
+    write_artifact(tmp_path / "typed", "mine-pairs", table, PAIRS, videos=texts.parent / "videos")
     parts = replace(find_triplet_parts([texts]), pairs=(tmp_path / "typed",))
     built = build_triplets(parts, tmp_path / "out", Config(), name="tiny").read()
     assert {row[0]["before_phrase"]["head"] for row in built["changes"].to_pylist()} == {"ball"}

@@ -53,9 +53,8 @@ def world(tmp_path):
 @pytest.mark.engine
 def test_the_build_drops_what_one_input_solves_and_keeps_ranks_and_label_of_the_others(world, cvr):
     folder, texts = world
-    outcome = cvr("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition",
-                  "-O", folder / "out")  # fmt: skip
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition",
+                       "-O", folder / "out")  # fmt: skip
     assert "test queries: text_shortcut" in outcome.out
     artifact = open_artifact(folder / "out")
     assert verify(artifact.path) == []
@@ -106,9 +105,8 @@ def test_distractors_join_the_gallery_of_their_split_and_k_stays(world, cvr):
     folder, texts = world
     mined = mined_of(folder / "mined", ["b3", "b4", "b1"], folder / "videos")  # b1 is there anyway
     made = ("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition")
-    assert cvr(*made, "-O", folder / "plain").code == 0
-    outcome = cvr(*made, "--distractors", mined, "-O", folder / "hard")
-    assert outcome.code == 0, outcome.err
+    cvr.done(*made, "-O", folder / "plain")
+    cvr.done(*made, "--distractors", mined, "-O", folder / "hard")
     ranks = []
     for name in ("plain", "hard"):
         artifact = open_artifact(folder / name)
@@ -149,8 +147,8 @@ def test_k_of_the_gallery_stays_with_distractors_of_the_own_folder_and_of_anothe
     made = ("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition")
     for name, pool in (("own", folder / "videos"), ("other", other)):
         mined = mined_of(folder / f"mined-{name}", ["b3", "b4", "b1"], pool)
-        assert cvr(*made, "--distractors", mined, "-O", folder / name).code == 0
-    assert cvr(*made, "-O", folder / "plain").code == 0
+        cvr.done(*made, "--distractors", mined, "-O", folder / name)
+    cvr.done(*made, "-O", folder / "plain")
     counts = len(asked) // 3
     assert counts and asked[:counts] == asked[counts : 2 * counts] == asked[2 * counts :]
 
@@ -159,8 +157,7 @@ def test_distractors_that_are_none_are_one_line(world, one_line_error):
     folder, texts = world
     words = ("build-triplets", texts, "--embeddings", folder / "embeddings", "-O", folder / "out")
     assert "--require composition" in one_line_error(*words, "--distractors", folder / "videos")
-    line = one_line_error(*words, "--require", "composition", "--distractors", folder / "videos")
-    assert "mine-distractors" in line
+    assert "mine-distractors" in one_line_error(*words, "--require", "composition", "--distractors", folder / "videos")
 
 
 @pytest.mark.engine
@@ -169,8 +166,7 @@ def test_what_cannot_be_asked_is_told(world, cvr):
     other = write_artifact(
         folder / "other", "import-tiny", [{"video_id": "z", "captions": ["a"], "source": "x"}], VIDEOS
     )
-    outcome = cvr("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition",
-                  "--videos", other, "-O", folder / "out")  # fmt: skip
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition",
+                       "--videos", other, "-O", folder / "out")  # fmt: skip
     asked = {row["query_id"] for row in open_artifact(folder / "out").read().to_pylist() if row["split"] == "test"}
     assert f"{len(asked)} test queries were not asked what they need" in outcome.out

@@ -33,8 +33,7 @@ GROUPED = "cirr"
 
 @pytest.mark.parametrize("name", [name for name in FORMATS.names() if name != GROUPED])
 def test_an_exported_layout_is_read_back_with_the_same_triplets(built, tmp_path, cvr, name):
-    outcome = cvr("export", built, "--format", name, *OPTIONS.get(name, ()), "-O", tmp_path / "out")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("export", built, "--format", name, *OPTIONS.get(name, ()), "-O", tmp_path / "out")
     assert str(tmp_path / "out") in outcome.out
     config = FORMATS.config(name, {"split": ONE_SPLIT[name]} if name in ONE_SPLIT else {})
     read = FORMATS.get(name).read(config, tmp_path / "out")
@@ -46,7 +45,7 @@ def test_an_exported_layout_is_read_back_with_the_same_triplets(built, tmp_path,
 def test_exported_rows_hold_the_videos(built, tmp_path, cvr):
     from datasets import load_from_disk
 
-    assert cvr("export", built, "-f", "huggingface", "-O", tmp_path / "out").code == 0
+    cvr.done("export", built, "-f", "huggingface", "-O", tmp_path / "out")
     [row] = load_from_disk(str(tmp_path / "out"))["test"]
     assert row["reference_video"] == {"path": "r2.mp4", "bytes": (tmp_path / "media" / "r2.mp4").read_bytes()}
 

@@ -18,8 +18,7 @@ def test_what_was_exported_is_imported(tmp_path, cvr, name):
     module, config = FORMATS.get(name), FORMATS.config(name, {})
     module.write(config, ROWS, tmp_path / "published")
     out = tmp_path / "annotations" / "mine"
-    outcome = cvr("import", "triplets", tmp_path / "published", "-o", f"format={name}", "-O", out)
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("import", "triplets", tmp_path / "published", "-o", f"format={name}", "-O", out)
     assert "mine: 3 triplets" in outcome.out
     assert open_artifact(out).stage in STAGES
     assert verify(out) == []
@@ -30,7 +29,7 @@ def test_what_was_exported_is_imported(tmp_path, cvr, name):
 def test_videos_that_the_layout_lists_come_along(tmp_path, cvr):
     FORMATS.get("finecvr").write(FORMATS.config("finecvr", {}), ROWS, tmp_path / "published")
     out = tmp_path / "mine"
-    assert cvr("import", "triplets", tmp_path / "published", "-o", "format=finecvr", "-O", out).code == 0
+    cvr.done("import", "triplets", tmp_path / "published", "-o", "format=finecvr", "-O", out)
     videos = open_dataset(out).videos
     assert videos is not None and set(videos["video_id"].to_pylist()) == {"a", "b", "c"}
 
@@ -38,7 +37,7 @@ def test_videos_that_the_layout_lists_come_along(tmp_path, cvr):
 def test_texts_are_stored_as_those_of_our_own_are(tmp_path, cvr):
     (tmp_path / "some_test.csv").write_text("pth1,pth2,edit\na,b,make it a cafe\u0301\u200b\n", encoding="utf-8")
     out = tmp_path / "mine"
-    assert cvr("import", "triplets", tmp_path / "some_test.csv", "-o", "format=webvid-covr", "-O", out).code == 0
+    cvr.done("import", "triplets", tmp_path / "some_test.csv", "-o", "format=webvid-covr", "-O", out)
     expected = triplets(("a", "make it a café", "b"))
     for name in ("modification", "triplet_id", "query_id"):
         assert open_artifact(out).read()[name].to_pylist() == expected[name].to_pylist()

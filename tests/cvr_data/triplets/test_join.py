@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.stages import split_dropped
-from cvr_data.tables import MODIFICATIONS, PAIRS, TRIPLETS, pair_id, query_id, triplet_id
+from cvr_data.tables import MODIFICATIONS, PAIRS, TRIPLETS, query_id, triplet_id
 from cvr_data.triplets.join import ORDER, Config, SourceFolder, pairs_to_join, texts_to_join, triplet_steps
+from tests.dataset_folders import mined_pair, ruled_text, table_of
 from tests.stage_tables import apply_steps
 
 CHANGES = [{"kind": "static", "slot": "attribute", "before": "red", "after": "blue"}]
@@ -19,32 +20,18 @@ CHANGES = [{"kind": "static", "slot": "attribute", "before": "red", "after": "bl
 
 def pair(reference_id, target_id, **columns):
     captions = (f"caption of {reference_id}", f"caption of {target_id}")
-    fixed = {"pair_id": pair_id(reference_id, target_id, *captions), "reference_id": reference_id,
-             "target_id": target_id, "reference_caption": captions[0], "target_caption": captions[1],
-             "strategy": "one-word", "changes": CHANGES, "split": "train"}  # fmt: skip
-    return {**fixed, **columns}
+    return mined_pair((reference_id, target_id), captions, **{"changes": CHANGES, "split": "train", **columns})
 
 
 def text(of, modification, **columns):
-    fixed = {"modification_id": f"{of['pair_id']} {modification}", "pair_id": of["pair_id"],
-             "modification": modification, "style": "short", "backend": "rules", "model": "rules", "prompt": "short",
-             "prompt_sha256": "0", "seed": 0, "status": "ok", "reasons": []}  # fmt: skip
-    return {**fixed, **columns}
-
-
-def table(rows, schema):
-    if not rows:
-        return schema.empty_table()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    kinds = {name: schema.field(name).type for name in names if name in schema.names}
-    columns = {name: pa.array([row.get(name) for row in rows], kinds.get(name)) for name in names}
-    return check_columns(pa.table(columns), schema, "test")
+    columns = {"modification_id": f"{of['pair_id']} {modification}", **columns}
+    return {**ruled_text(of["pair_id"], modification), **columns}
 
 
 def join(pairs, texts, **options):
     """Rows in the order in which they are written."""
     source = SourceFolder(path="test", number=0)
-    read = [texts_to_join(source, table(texts, MODIFICATIONS)), pairs_to_join(source, table(pairs, PAIRS))]
+    read = [texts_to_join(source, table_of(texts, MODIFICATIONS)), pairs_to_join(source, table_of(pairs, PAIRS))]
     rows = apply_steps(
         triplet_steps(Config(**options), tests_kin=None), pa.concat_tables(read, promote_options="permissive")
     )

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.tables import PAIRS, VIDEOS, pair_id
+from cvr_data.tables import PAIRS, VIDEOS
 from cvr_data.videos.deal import PairGraph, deal_pairs
-from tests.dataset_folders import write_artifact
+from tests.dataset_folders import mined_pair, write_artifact
 
 
 def graph(edges, strength=None):
@@ -75,9 +75,7 @@ def world(tmp_path):
     videos = [{"video_id": f"{colour}{n}", "captions": [f"a {colour} {n}"], "source": "x"}
               for n in range(40) for colour in COLOURS] + [
               {"video_id": f"alone{n}", "captions": ["rain"], "source": "x"} for n in range(2)]  # fmt: skip
-    pairs = [{"pair_id": pair_id(f"{a}{n}", f"{b}{n}", f"a {a} {n}", f"a {b} {n}"), "reference_id": f"{a}{n}",
-              "target_id": f"{b}{n}", "reference_caption": f"a {a} {n}", "target_caption": f"a {b} {n}",
-              "strategy": "one-word", "changes": []}
+    pairs = [mined_pair((f"{a}{n}", f"{b}{n}"), (f"a {a} {n}", f"a {b} {n}"), changes=[])
              for n in range(40) for a in COLOURS for b in COLOURS if a != b]  # fmt: skip
     made = write_artifact(tmp_path / "videos", "import-tiny", videos, VIDEOS)
     write_artifact(tmp_path / "pairs", "mine-pairs", pairs, PAIRS, videos=made)
@@ -86,8 +84,7 @@ def world(tmp_path):
 
 def test_the_command_deals_so_many_queries_and_says_what_it_cost(world, cvr):
     words = ("split", world / "videos", "--pairs", world / "pairs", "--test-queries", 120, "--val-queries", 24)
-    outcome = cvr(*words, "-O", world / "out")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done(*words, "-O", world / "out")
     assert "queries: 336 train, 24 val, 120 test; 0 of 480 (0.0 %) straddle and are lost" in outcome.out
     artifact = open_artifact(world / "out")
     split_of = {row["video_id"]: row["split"] for row in artifact.read().to_pylist()}

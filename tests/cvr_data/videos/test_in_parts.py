@@ -1,11 +1,4 @@
-"""Import, split and embed in parts: the same whatever the rows are cut into, whoever works, whatever was killed."""
-
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
+"""Import, split and embed in parts: the same whatever the rows are cut into and whoever works."""
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +6,10 @@ import pytest
 
 from cvr_data.core import parts, runner
 from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.artifacts import open_artifact, verify
+from cvr_data.core.artifacts import verify
 from cvr_data.core.columns import check_columns
 from cvr_data.core.engine import Engine
 from cvr_data.core.jobs import use_engine
-from cvr_data.features import embed_source
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.tables import VIDEOS
@@ -110,25 +102,6 @@ def test_two_processes_write_what_one_does(stage, tmp_path):
     assert files_of(tmp_path / "two") == files_of(tmp_path / "one")
 
 
-COMMAND = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-from tests.cvr_data.videos.test_in_parts import STAGES, small
-if __name__ == "__main__":
-    small(setattr)
-    STAGES[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))
-"""
-
-
-def small(set_value):
-    for module, name, value in (
-        (parts, "PART_VALUES", 8), (runner, "BUCKET_VALUES", 40), (embed_source, "VIDEOS_PER_PART", 8),
-        (embed_source, "TEXTS_PER_PART", 8), (entries, "SLICE", 8), (import_videos, "PART_ROWS", 8),
-    ):  # fmt: skip
-        set_value(module, name, value)
-
-
 def import_ids(source, out):
     """Import the ids and captions of an artifact's own files."""
     options = [f"path={source / 'part-00000.parquet'}", "caption=captions", "recording=recording_id"]
@@ -140,22 +113,3 @@ STAGES = {
     "split": lambda source, out: split_video_artifact(source, None, near_duplicates.Config(), out),
     "embed": lambda source, out: embed(source, "hash", CONFIG, out),
 }
-
-
-@pytest.mark.parametrize(("stage", "notes"), [("import", 6), ("split", 20), ("embed", 12)])
-def test_a_stage_that_is_killed_goes_on_to_the_same_bytes(stage, notes, tmp_path, monkeypatch):
-    small(monkeypatch.setattr)
-    source = write(tmp_path / "in", ROWS if stage == "import" else 9)
-    STAGES[stage](source, tmp_path / "whole")
-    command = [sys.executable, "-c", COMMAND.format(root=str(Path(__file__).parents[3]))]
-    process = subprocess.Popen([*command, stage, source, tmp_path / "out"])
-    while process.poll() is None and len([*(tmp_path / "out").rglob("*.json")]) < notes:
-        time.sleep(0.0005)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    done = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / ".work").rglob("*.json")}
-    assert done
-    assert not (tmp_path / "out" / "manifest.json").exists()
-    STAGES[stage](source, tmp_path / "out")
-    assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
-    assert open_artifact(tmp_path / "out").manifest["funnel"] == open_artifact(tmp_path / "whole").manifest["funnel"]

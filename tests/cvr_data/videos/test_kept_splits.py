@@ -10,6 +10,7 @@ from cvr_data.core.columns import check_columns
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.near_duplicates import Config, split_videos
 from cvr_data.videos.split import keep_video_splits
+from tests.dataset_folders import table_of
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +21,7 @@ def placed(groups, given=None):
     """Split videos by computed group (video -> group), and keep what was; return video -> (split, group, reason)."""
     given = given or {}
     rows = [{"video_id": name, "captions": ["x"], "source": "s", "split": given.get(name)} for name in groups]
-    videos = check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+    videos = table_of(rows, VIDEOS)
     earlier = [{"video_id": name, "captions": ["x"], "source": "s", "split": split, "group_id": group}
                for name, (split, group) in EARLIER.items()]  # fmt: skip
     assigned = split_videos(Config(val=0.0, test=0.0), videos, list(groups.values()))
@@ -88,6 +89,5 @@ def build(cvr, root, captions, keep):
         ["generate-modifications", root / "pairs", "--style", "short", "--llm", "rules", "-O", root / "texts"],
         ["build-triplets", root / "texts", "-O", root / "set"],
     ):
-        outcome = cvr(*words)
-        assert outcome.code == 0, outcome.err
+        cvr.done(*words)
     return open_artifact(root / "set").read(["triplet_id", "split"]).to_pylist()

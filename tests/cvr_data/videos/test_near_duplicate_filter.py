@@ -56,6 +56,12 @@ def test_videos_of_one_group_are_near_duplicates_without_a_hash():
     assert found == {"a": 0, "b": None, "c": None}
 
 
+def test_where_no_clip_is_near_another_none_is_dropped():
+    other = np.random.default_rng(0)
+    assert bits_of([other.bytes(BYTES) for _ in range(3)]) == {"a": None, "b": None, "c": None}
+    assert bits_of([None, None]) == {"a": None, "b": None}
+
+
 EIGHT = range(8)
 
 

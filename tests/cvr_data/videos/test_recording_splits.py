@@ -12,6 +12,7 @@ from cvr_data.tables import VIDEOS
 from cvr_data.videos.kin import video_kin_components, video_kin_names
 from cvr_data.videos.near_duplicates import Config, split_videos
 from cvr_data.videos.split import keep_video_splits, kept_together
+from tests.dataset_folders import table_of
 
 NOT_COMPARED = "; near-duplicates were not looked for, as there are no media and no --embeddings"
 SPLITS = st.sampled_from(["train", "val", "test", None])
@@ -59,7 +60,7 @@ def test_the_reason_says_whether_it_is_a_near_duplicate_or_of_the_same_recording
 def test_a_new_clip_joins_the_kept_split_of_its_recording():
     rows = [{"video_id": name, "captions": ["x"], "source": "s", "split": given}
             for name, given in (("old", None), ("new", None), ("other", "test"))]  # fmt: skip
-    table = check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+    table = table_of(rows, VIDEOS)
     kin = ["k", "k", "k"]
     earlier = check_columns(pa.Table.from_pylist([{**rows[0], "split": "val", "group_id": "g"}]), VIDEOS, "test")
     assigned = split_videos(Config(), table, ["1", "2", "3"], kin)
@@ -79,8 +80,8 @@ def test_split_keeps_the_clips_of_a_recording_together(cvr, tmp_path, monkeypatc
         for part in range(4)
     ]
     (tmp_path / "t.csv").write_text("video_id,caption,film\n" + "".join(lines))
-    assert cvr("import", "table", "t.csv", *option, "-O", "videos").code == 0
-    assert cvr("split", "videos", "-o", "test=0.3", "-o", "val=0.3", "-O", "split").code == 0
+    cvr.done("import", "table", "t.csv", *option, "-O", "videos")
+    cvr.done("split", "videos", "-o", "test=0.3", "-o", "val=0.3", "-O", "split")
     rows = open_artifact("split").read().to_pylist()
     assert len(rows) == len({row["group_id"] for row in rows}) == 80
     films = {(row["video_id"].rsplit("_", 2)[0], row["split"]) for row in rows}
@@ -100,9 +101,8 @@ def test_a_split_says_what_it_kept_together_and_nothing_of_what_is_not_there(row
     lines = "".join(f"{video_id},a dog runs {video_id},{recording}\n" for video_id, recording in rows)
     (tmp_path / "t.csv").write_text(f"video_id,caption,tape\n{lines}")
     options = ["-o", "recording=tape", "-O", tmp_path / "videos"]
-    assert cvr("import", "table", tmp_path / "t.csv", *options).code == 0
-    outcome = cvr("split", tmp_path / "videos", "-O", tmp_path / "split")
-    assert outcome.code == 0, outcome.err
+    cvr.done("import", "table", tmp_path / "t.csv", *options)
+    outcome = cvr.done("split", tmp_path / "videos", "-O", tmp_path / "split")
     assert outcome.out.splitlines()[0].endswith(f" videos{told}")
 
 

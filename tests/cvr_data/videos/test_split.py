@@ -1,14 +1,12 @@
 """split: videos without features leave when they are not needed, and what it needs is one line."""
 
-import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.columns import check_columns
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 
 @pytest.fixture
@@ -17,21 +15,15 @@ def videos(tmp_path):
         {"video_id": f"v{number}", "captions": ["x"], "source": "test", "split": "test" if number > 7 else "train"}
         for number in range(10)
     ]
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "test"))
-        writer.finish()
-    return tmp_path / "videos"
+    return write_artifact(tmp_path / "videos", "import-test", rows, VIDEOS)
 
 
 def test_videos_without_features_are_dropped_with_a_reason(videos, tmp_path, cvr):
     table = open_artifact(videos).read()
-    with ArtifactWriter(tmp_path / "some", stage="import-test") as writer:
-        writer.write_part(0, table.slice(0, 6))
-        writer.finish()
+    write_artifact(tmp_path / "some", "import-test", table.slice(0, 6))
     embed(tmp_path / "some", "hash", hash.Config(dim=8), tmp_path / "embeddings")
     out = tmp_path / "split"
-    outcome = cvr("split", videos, "--embeddings", tmp_path / "embeddings", "-o", "need_features=true", "-O", out)
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("split", videos, "--embeddings", tmp_path / "embeddings", "-o", "need_features=true", "-O", out)
     assert "dropped 4: no_features" in outcome.out
     split = open_artifact(out)
     assert split.read()["video_id"].to_pylist() == [f"v{number}" for number in range(6)]

@@ -3,17 +3,22 @@
 import json
 import random
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
+from cvr_data.core.engine import Engine
+from cvr_data.core.jobs import use_engine
 from cvr_data.core.stages import split_dropped
 from cvr_data.media.clip import Clip
 from cvr_data.media.video import VideoInfo, write_mp4
-from cvr_data.videos.filter_videos import DEFAULT_VIDEO_FILTERS, choose_video_filters
+from cvr_data.tables import VIDEOS
+from cvr_data.videos.filter_videos import DEFAULT_VIDEO_FILTERS, choose_video_filters, filter_videos
 from cvr_data.videos.filters import VIDEO_FILTERS, Compares, Judges, Learns, Measures
 from cvr_data.videos.filters.aesthetic import Config as Aesthetic
 from cvr_data.videos.filters.aesthetic import judge
@@ -91,8 +96,7 @@ def labelled(tmp_path_factory):
 @pytest.mark.parametrize("name", MADE)
 def test_on_labelled_clips_a_filter_drops_those_with_its_fault_and_no_others(name, labelled, cvr):
     home, labels = labelled
-    out = cvr("filter-videos", home / "videos", "-f", OPTIONS.get(name, name), "--out", home / name)
-    assert out.code == 0, out.err
+    out = cvr.done("filter-videos", home / "videos", "-f", OPTIONS.get(name, name), "--out", home / name)
     dropped = set(open_artifact(home / name).dropped().column("video_id").to_pylist())
     wanted = {file for file, by in labels.items() if name in by}
     assert precision_and_recall(dropped, wanted) == (1.0, 1.0), (sorted(dropped - wanted), sorted(wanted - dropped))
@@ -112,7 +116,7 @@ def dropped_text(folder: Path) -> list[str]:
 def test_clips_are_measured_once_and_other_bounds_look_at_columns_alone(labelled, cvr):
     home, labels = labelled
     asked = ("filter-videos", home / "videos", "--measures", home / "again")
-    assert cvr(*asked, "-f", "blur", "--out", home / "one").code == 0
+    cvr.done(*asked, "-f", "blur", "--out", home / "one")
     manifest = (home / "again" / "manifest.json").read_bytes()
     first = open_artifact(home / "one").manifest["rows"]
     for path in (home / "clips").glob("blurred-*"):  # a clip that is read again would be dropped as unreadable
@@ -133,9 +137,8 @@ def test_clips_are_measured_once_and_other_bounds_look_at_columns_alone(labelled
 def test_a_page_shows_each_filter_with_its_bounds_and_the_clips_at_them(labelled, cvr, tmp_path):
     home, _ = labelled
     page = tmp_path / "histograms.html"
-    out = cvr("filter-videos", home / "videos", "-f", "blur", "-f", "still", "--out", tmp_path / "out", "--html", page,
-              "--measures", home / "again")  # fmt: skip
-    assert out.code == 0, out.err
+    out = cvr.done("filter-videos", home / "videos", "-f", "blur", "-f", "still", "--out", tmp_path / "out", "--html",
+                   page, "--measures", home / "again")  # fmt: skip
     text = page.read_text()
     assert "at most 0.6" in text and "blur: 50 kept, 4 left out" in text and "data:video/mp4;base64" in text
     assert "blurred-0" in text and "is above 0.6" in text and "http:" not in text and "https:" not in text
@@ -153,6 +156,33 @@ def test_bad_choices_end_in_one_line(one_line_error, tmp_path):
     assert [each.name for each in choose_video_filters(["-size"])] == [n for n in DEFAULT_VIDEO_FILTERS if n != "size"]
 
 
+def write_measured(folder: Path, cuts: list[int]) -> None:
+    """Forty clips of a source, of which half bear one mark, in so many parts."""
+    generator = np.random.default_rng(0)
+    edges_NDSS = generator.random((40, 4, 64, 64)) < 0.02
+    edges_NDSS[::2, :, 4:10, 50:58] = True
+    rows = [{"video_id": f"v{number:02d}", "captions": ["a clip"], "source": "station",
+             "still_edges": np.packbits(edges).tobytes()} for number, edges in enumerate(edges_NDSS)]  # fmt: skip
+    with ArtifactWriter(folder, stage="measure-videos") as writer:
+        for place, (start, end) in enumerate(pairwise([0, *cuts, 40])):
+            schema = pa.schema([*VIDEOS, pa.field("still_edges", pa.binary())])
+            writer.write_part(place, pa.Table.from_pylist(rows[start:end], schema=schema))
+        writer.finish()
+
+
+def test_a_recurring_mark_is_the_same_however_many_look_and_however_the_videos_are_cut(tmp_path):
+    filters = choose_video_filters(["watermark"])
+    found = []
+    for number, (workers, cuts) in enumerate(((1, []), (1, [7, 11, 30]), (2, [7, 11, 30]), (2, [1]))):
+        write_measured(tmp_path / f"measured-{number}", cuts)
+        with use_engine(Engine("local", workers)):
+            made = filter_videos(tmp_path / f"measured-{number}", filters, tmp_path / f"out-{number}")
+        found.append({row["video_id"]: row["watermark"] for row in [*made.read().to_pylist(),
+                      *made.dropped().to_pylist()]})  # fmt: skip
+        assert {row["video_id"] for row in made.dropped().to_pylist()} == {f"v{place:02d}" for place in range(0, 40, 2)}
+    assert all(each == found[0] for each in found)
+
+
 def test_runs_of_frames_lie_in_the_middle_of_equal_parts_and_a_short_clip_is_one():
     assert runs_of_frames(16, 12.0) == [range(0, 16)]
     runs = runs_of_frames(300, 30.0)
@@ -168,14 +198,10 @@ def test_a_clip_of_a_longer_file_is_seen_between_its_times(tmp_path):
     assert see_clip(Clip(tmp_path / "both.mp4", None, 2.0)).luma.mean() < 30
 
 
-def seen_of(frames: np.ndarray) -> Seen:
-    info = VideoInfo(len(frames) / FPS, FPS, len(frames), frames.shape[2], frames.shape[1])
-    return Seen(info, frames, (slice(0, len(frames)),))
-
-
 def value(name: str, frames: np.ndarray):
     module = VIDEO_FILTERS.get(name)
-    return module.measure(seen_of(frames))[module.COLUMN]
+    info = VideoInfo(len(frames) / FPS, FPS, len(frames), frames.shape[2], frames.shape[1])
+    return module.measure(Seen(info, frames, (slice(0, len(frames)),)))[module.COLUMN]
 
 
 def test_measures_follow_what_is_done_to_a_clip():
@@ -241,10 +267,9 @@ def test_the_look_needs_embeddings(one_line_error, one_video):
 
 
 def test_the_look_is_asked_of_stored_features(cvr, one_video, tmp_path):
-    assert cvr("embed", one_video, "--encoder", "hash", "--out", tmp_path / "features").code == 0
+    cvr.done("embed", one_video, "--encoder", "hash", "--out", tmp_path / "features")
     words = ("filter-videos", one_video, "--embeddings", tmp_path / "features", "--out", tmp_path / "kept")
-    out = cvr(*words, "-f", "aesthetic:low=0")
-    assert out.code == 0, out.err
+    cvr.done(*words, "-f", "aesthetic:low=0")
     (row,) = open_artifact(tmp_path / "kept").read().to_pylist()
     assert 0 <= row["aesthetic"] <= 1
 
@@ -255,7 +280,7 @@ def one_video(tmp_path, cvr):
     (tmp_path / "clips").mkdir()
     write_mp4(tmp_path / "clips" / "a.mp4", scene(1, frames=12), fps=FPS)
     (tmp_path / "clips" / "captions.csv").write_text("file,caption\na.mp4,a disc moves\n")
-    assert cvr("import", "folder", tmp_path / "clips", "--out", tmp_path / "videos").code == 0
+    cvr.done("import", "folder", tmp_path / "clips", "--out", tmp_path / "videos")
     return tmp_path / "videos"
 
 
@@ -284,7 +309,6 @@ def test_a_filter_of_ones_own_is_named_by_its_dotted_path(one_video, cvr, tmp_pa
     (tmp_path / "mine" / "glow.py").write_text(source)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    out = cvr("filter-videos", one_video, "-f", "mine.glow:low=250,high=none", "--out", "kept")
-    assert out.code == 0, out.err
+    out = cvr.done("filter-videos", one_video, "-f", "mine.glow:low=250,high=none", "--out", "kept")
     assert "1 too_dark" in out.out and "glow" in out.out
     assert (tmp_path / "videos-measures-mine-glow").is_dir()

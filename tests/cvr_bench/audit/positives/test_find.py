@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from cvr_bench.audit.positives.captions import GalleryCaptions
+from cvr_bench.audit.positives.estimate import estimate_of
 from cvr_bench.audit.positives.find import Config, find_positives
-from cvr_bench.audit.positives.sampling import estimate_of
 from cvr_bench.results.result import write_result
 from cvr_bench.scoring.evaluate import Ranks
 from cvr_data.core.annotation_files import read_json
@@ -114,8 +114,7 @@ def test_nothing_to_judge_makes_an_empty_queue(found):
 def test_the_command_pools_a_result_and_makes_a_queue_that_people_can_review(world, tmp_path, cvr):
     folder, concepts = world
     result = _ranked(folder, tmp_path / "result", concepts)
-    outcome = cvr("find-positives", folder / "triplets", "-r", result, "-o", "sample=5", "-O", tmp_path / "out")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("find-positives", folder / "triplets", "-r", result, "-o", "sample=5", "-O", tmp_path / "out")
     assert "how many are not found yet is not known" in outcome.out
     assert "R@1 R@5 R@10 plain" in outcome.out
     assert "need --save-scores" in outcome.out

@@ -23,7 +23,7 @@ def tokens(tmp_path, cvr):
     drawn = {name: torch.randn(count, 5, 4).half().float() for name, count in (("a", 3), ("b", 2))}
     for name, rows in drawn.items():
         torch.save(rows, tmp_path / "files" / f"{name}.pth")
-    assert cvr("import-embeddings", tmp_path / "files", "--layout", "pth", "-O", tmp_path / "emb").code == 0
+    cvr.done("import-embeddings", tmp_path / "files", "--layout", "pth", "-O", tmp_path / "emb")
     return drawn
 
 

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from cvr_data.core.trust import naming
 
 MERGES = ["t h", "th e</w>", "d o", "do g</w>", "c a", "ca t</w>", "r e", "re d</w>", "' s</w>", "a n", "an d</w>"]
 LENGTH = 16
+TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+VISION = {**TOWER, "image_size": 32, "patch_size": 8}
 TEXTS = [
     "a red dog",
     "The cat's 12 dogs, and... the RED one!",
@@ -62,16 +66,12 @@ def clip_folder(tmp_path_factory, merges) -> Path:
     tower = {"num_hidden_layers": 2, "hidden_act": "quick_gelu", "hidden_size": 128, "intermediate_size": 512}
     text = {"vocab_size": len(words), "max_position_embeddings": LENGTH, "eos_token_id": len(words) - 1}
     ends = {"bos_token_id": len(words) - 2, "pad_token_id": len(words) - 1}
-    torch.manual_seed(0)
-    model = CLIPModel(
-        CLIPConfig(
-            text_config={**tower, **text, **ends, "num_attention_heads": 2},
-            vision_config={**tower, "num_attention_heads": 2, "image_size": 32, "patch_size": 8},
-            projection_dim=24,
-        )
+    config = CLIPConfig(
+        text_config={**tower, **text, **ends, "num_attention_heads": 2},
+        vision_config={**tower, "num_attention_heads": 2, "image_size": 32, "patch_size": 8},
+        projection_dim=24,
     )
-    _roughen(model)
-    model.save_pretrained(folder)
+    _save_roughened(CLIPModel, config, folder)
     CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}).save_pretrained(folder)
     return folder
 
@@ -83,16 +83,8 @@ def siglip_folder(tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("siglip")
     size = _save_word_tokenizer(folder, pad="</s>", end="</s>")
-    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    torch.manual_seed(0)
-    model = SiglipModel(
-        SiglipConfig(
-            text_config={**tower, "vocab_size": size, "max_position_embeddings": LENGTH, "projection_size": 32},
-            vision_config={**tower, "image_size": 32, "patch_size": 8},
-        )
-    )
-    _roughen(model)
-    model.save_pretrained(folder)
+    text = {**TOWER, "vocab_size": size, "max_position_embeddings": LENGTH, "projection_size": 32}
+    _save_roughened(SiglipModel, SiglipConfig(text_config=text, vision_config=VISION), folder)
     SiglipImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
     return folder
 
@@ -104,13 +96,9 @@ def blip_folder(tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("blip")
     size = _save_word_tokenizer(folder, pad="[PAD]", start="[CLS]", end="[SEP]")
-    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    text = {**tower, "vocab_size": size, "max_position_embeddings": 40, "is_decoder": True, "encoder_hidden_size": 32}
-    torch.manual_seed(0)
-    vision = {**tower, "image_size": 32, "patch_size": 8}
-    model = BlipForImageTextRetrieval(BlipConfig(text_config=text, vision_config=vision, image_text_hidden_size=20))
-    _roughen(model)
-    model.save_pretrained(folder)
+    text = {**TOWER, "vocab_size": size, "max_position_embeddings": 40, "is_decoder": True, "encoder_hidden_size": 32}
+    config = BlipConfig(text_config=text, vision_config=VISION, image_text_hidden_size=20)
+    _save_roughened(BlipForImageTextRetrieval, config, folder)
     BlipImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
     return folder
 
@@ -122,23 +110,15 @@ def blip2_folder(tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("blip2")
     size = _save_word_tokenizer(folder, pad="[PAD]", start="[CLS]", end="[SEP]")
-    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     qformer = {
         "vocab_size": size,
         "encoder_hidden_size": 32,
         "use_qformer_text_input": True,
         "cross_attention_frequency": 1,
     }
-    torch.manual_seed(0)
-    config = Blip2Config(
-        vision_config={**tower, "image_size": 32, "patch_size": 8},
-        qformer_config={**tower, **qformer},
-        num_query_tokens=4,
-        image_text_hidden_size=20,
-    )
-    model = Blip2ForImageTextRetrieval(config)
-    _roughen(model)
-    model.save_pretrained(folder)
+    qformer = {**TOWER, **qformer}
+    config = Blip2Config(vision_config=VISION, qformer_config=qformer, num_query_tokens=4, image_text_hidden_size=20)
+    _save_roughened(Blip2ForImageTextRetrieval, config, folder)
     BlipImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
     return folder
 
@@ -153,8 +133,7 @@ def sentence_folder(tmp_path_factory, clip_folder):
     bert = tmp_path_factory.mktemp("bert")
     AutoTokenizer.from_pretrained(clip_folder).save_pretrained(bert)
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    BertModel(BertConfig(vocab_size=600, max_position_embeddings=40, **sizes)).save_pretrained(bert)
+    BertModel(BertConfig(vocab_size=600, max_position_embeddings=40, **TOWER)).save_pretrained(bert)
     folder = tmp_path_factory.mktemp("sentences")
     network = Transformer(str(bert))
     SentenceTransformer(modules=[network, Pooling(32)], device="cpu").save(str(folder))
@@ -184,10 +163,13 @@ def openai_file(vit_state, tmp_path_factory):
     return path
 
 
-def _roughen(model: torch.nn.Module) -> None:
+def _save_roughened(kind: Callable[[Any], Any], config: Any, folder: Path) -> None:
     """Fresh checkpoints have biases of 0 and norms of 1, which would hide a mistake in their names."""
+    torch.manual_seed(0)
+    model = kind(config)
     for parameter in model.parameters():
         parameter.data.add_(torch.randn_like(parameter) * 0.05)
+    model.save_pretrained(folder)
 
 
 def _save_word_tokenizer(folder: Path, *, pad: str, end: str, start: str | None = None) -> int:

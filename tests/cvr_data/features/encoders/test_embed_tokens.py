@@ -22,8 +22,7 @@ def test_every_token_of_a_frame_is_stored(cvr, clip_folder, tmp_path):
         writer.finish()
     model = f"model={clip_folder}"
     options = ("--encoder", "clip", "-o", model, "--dtype", "float32", "--all-tokens", "-O", tmp_path / "out")
-    outcome = cvr("embed", tmp_path / "videos", *options)
-    assert outcome.code == 0, outcome
+    cvr.done("embed", tmp_path / "videos", *options)
     tokens_BTPD, mask_BT = FeatureStore.open(tmp_path / "out", "raw").frame_tokens(["a", "b"])
     encoder = ENCODERS.get("clip").load(ENCODERS.config("clip", [model, "dtype=float32"]))
     expected_NPD = encoder.encode_frame_tokens(encoder.read_video(Video("a", tmp_path / "videos" / "a.mp4")))

@@ -8,6 +8,7 @@ from torch.testing import assert_close
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import FrameEncoder
 from cvr_data.media.video import Video, write_mp4
+from tests.dataset_folders import write_artifact
 
 TEXTS = ["a red dog", "the cat and the dog", "red"]
 FOLDERS = {"blip", "blip2", "clip", "siglip"}
@@ -46,10 +47,6 @@ def options_of(name, request):
 
 def stored_features(videos, folder):
     """An artifact of `cvr embed` with the features of the clips and texts."""
-    import pyarrow as pa
-
-    from cvr_data.core.artifact_writer import ArtifactWriter
-    from cvr_data.core.columns import check_columns
     from cvr_data.features.embed import embed
     from cvr_data.tables import VIDEOS
 
@@ -57,9 +54,7 @@ def stored_features(videos, folder):
         {"video_id": video.video_id, "captions": [text], "source": "test", "path": str(video.path)}
         for video, text in zip(videos, TEXTS, strict=True)
     ]
-    with ArtifactWriter(folder / "videos", stage="import-test") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), VIDEOS, "test"))
-        writer.finish()
+    write_artifact(folder / "videos", "import-test", rows, VIDEOS)
     return embed(folder / "videos", "hash", ENCODERS.config("hash"), folder / "embeddings").path
 
 

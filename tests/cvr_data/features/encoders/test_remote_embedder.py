@@ -53,8 +53,7 @@ def expected(name, text=""):
 
 def test_each_item_is_asked_for_once_and_the_vectors_are_the_servers(cvr, server, words, tmp_path):
     videos = write_films(tmp_path)
-    made = cvr("embed", videos, "--encoder", "embedder", *words, "--out", tmp_path / "features")
-    assert made.code == 0, made.err
+    cvr.done("embed", videos, "--encoder", "embedder", *words, "--out", tmp_path / "features")
     asked = len(server.bodies)
     assert asked == 2 * len(FILMS) + 1, "a probe, each film, and its caption"
     store = FeatureStore.open(tmp_path / "features")
@@ -84,7 +83,7 @@ def test_a_dry_run_tells_the_price_and_asks_nothing(cvr, server, words, tmp_path
     guessed = cvr(*command)
     assert "10 requests at most, about 32007 tokens (800 a frame), 3.20 at 100 a million" in guessed.out, guessed
     assert not server.bodies
-    assert cvr("embed", videos, "--encoder", "embedder", *words, "--out", tmp_path / "features").code == 0
+    cvr.done("embed", videos, "--encoder", "embedder", *words, "--out", tmp_path / "features")
     asked = len(server.bodies)
     assert f"about {5 * 10 + 5 * 18} tokens (as earlier requests had them)" in cvr(*command).out
     assert len(server.bodies) == asked
@@ -182,7 +181,7 @@ def test_one_bad_item_is_a_row_and_not_the_run(cvr, server, words, tmp_path):
         assert row @ expected(name) == pytest.approx(1, abs=2e-3), "no row took another one's place"
     server.refuses = lambda greys, text: False
     asked = len(server.bodies)
-    assert cvr("embed", tmp_path / "videos", "--encoder", "embedder", *words, "--out", out, "--overwrite").code == 0
+    cvr.done("embed", tmp_path / "videos", "--encoder", "embedder", *words, "--out", out, "--overwrite")
     assert len(server.bodies) == asked + 2, "a refusal is no answer: it is asked again"
 
 
@@ -202,10 +201,9 @@ def test_reference_and_text_are_one_input_and_audits_embed_anew(cvr, server, tmp
     options = [f"api={api}", "model=grey", f"frames={FRAMES}", "sampler=uniform"]
     words = [word for option in options for word in ("-o", option)]
     out = tmp_path / "features"
-    assert cvr("embed", write_films(tmp_path), "--encoder", "embedder", *words, "--out", out).code == 0
+    cvr.done("embed", write_films(tmp_path), "--encoder", "embedder", *words, "--out", out)
     bench = ["bench", "--model", "embedder", "--data", write_film_triplets(tmp_path), "-e", out, "--json"]
-    found = cvr(*bench, "--out", tmp_path / "results")
-    assert found.code == 0, found.err
+    found = cvr.done(*bench, "--out", tmp_path / "results")
     texts = {text for body in server.bodies for pictures, text in [pieces_of(body)] if pictures and text}
     assert texts >= {"turn it round", "darker", "brighter"}
     sides = {body.get("input_type") for body in server.bodies}
@@ -223,15 +221,14 @@ def test_distractors_join_the_gallery_and_its_audits(cvr, server, words, tmp_pat
     monkeypatch.setenv("CVR_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     out, videos = tmp_path / "features", write_films(tmp_path)
-    assert cvr("embed", videos, "--encoder", "embedder", *words, "--out", out).code == 0
+    cvr.done("embed", videos, "--encoder", "embedder", *words, "--out", out)
     triplets = write_film_triplets(tmp_path, 2)
     row = {"query_id": "q", "video_id": "bright", "reference_id": "grey", "target_id": "dark"}
     with ArtifactWriter(tmp_path / "distractors", stage="mine-distractors") as writer:
         writer.write_part(0, pa.Table.from_pylist([row], schema=DISTRACTORS))
         writer.finish()
     bench = ["bench", "--model", "embedder", "--data", triplets, "-e", out, "--json", "--out", tmp_path / "results"]
-    found = cvr(*bench, "--distractors", tmp_path / "distractors")
-    assert found.code == 0, found.err
+    found = cvr.done(*bench, "--distractors", tmp_path / "distractors")
     (run,) = json.loads(found.out)
     assert run["metrics"]["R@1"]["value"] == 100.0
     assert run["chance"]["R@1"] == 25.0, "among three named videos and the distractor"

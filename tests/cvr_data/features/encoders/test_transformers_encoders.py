@@ -240,15 +240,13 @@ def test_embed_encodes_videos_and_captions_from_a_folder(cvr, request, tmp_path,
         write_mp4(clips / f"v{index}.mp4", frames[: index + 2, : shape[0], : shape[1]])
     rows = [f"v{index},a red dog {index},v{index}.mp4" for index in range(3)]
     (clips / "captions.csv").write_text("\n".join(["video_id,caption,file", *rows, ""]))
-    imported = cvr("import", "table", clips / "captions.csv", "-o", "video=file", "--out", tmp_path / "videos")
-    assert imported.code == 0, imported.err
+    cvr.done("import", "table", clips / "captions.csv", "-o", "video=file", "--out", tmp_path / "videos")
     model = request.getfixturevalue(f"{name.split('-')[0]}_folder")
     options = ["-o", f"model={model}"]
     if name == "clip-openai":
         model = request.getfixturevalue("openai_file")
         options = ["-o", f"model={model}", "-o", f"tokenizer={merges}"]
-    outcome = cvr("embed", tmp_path / "videos", "--encoder", name, *options, "--out", tmp_path / "embeddings")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("embed", tmp_path / "videos", "--encoder", name, *options, "--out", tmp_path / "embeddings")
     assert "3 videos, 3 texts" in outcome.out
     store = FeatureStore.open(tmp_path / "embeddings")
     encoder = ENCODERS.get(name).load(ENCODERS.config(name, dict(word.split("=", 1) for word in options[1::2])))

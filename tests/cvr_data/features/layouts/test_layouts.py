@@ -5,27 +5,24 @@ import os
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from torch.testing import assert_close
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.layouts import LAYOUTS
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import VIDEOS
+from tests.dataset_folders import write_artifact
 
 
 @pytest.fixture
 def embeddings(cvr, tmp_path):
     """Three videos without media, one with a slash in its id, of the hash encoder."""
     rows = [{"video_id": name, "captions": [f"a {name}"], "source": "test"} for name in ("v1", "d/v2", "v3")]
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, pa.Table.from_pylist(rows, schema=VIDEOS))
-        writer.finish()
+    write_artifact(tmp_path / "videos", "import-test", rows, VIDEOS)
     options = ("--encoder", "hash", "-o", "dim=8", "-O", tmp_path / "embeddings")
-    assert cvr("embed", tmp_path / "videos", *options).code == 0
+    cvr.done("embed", tmp_path / "videos", *options)
     return tmp_path / "embeddings"
 
 
@@ -35,10 +32,8 @@ def frames(folder, video_id):
 
 @pytest.mark.parametrize("layout", LAYOUTS.names())
 def test_what_is_exported_comes_back(cvr, embeddings, tmp_path, layout):
-    outcome = cvr("export-embeddings", embeddings, "--layout", layout, "-O", tmp_path / "features")
-    assert outcome.code == 0, outcome
-    outcome = cvr("import-embeddings", tmp_path / "features", "--layout", layout, "-O", tmp_path / "back")
-    assert outcome.code == 0, outcome
+    cvr.done("export-embeddings", embeddings, "--layout", layout, "-O", tmp_path / "features")
+    outcome = cvr.done("import-embeddings", tmp_path / "features", "--layout", layout, "-O", tmp_path / "back")
     assert "3 videos, 0 texts, 8 wide" in outcome.out
     for video_id in ("v1", "d/v2", "v3"):
         expected, found = frames(embeddings, video_id), frames(tmp_path / "back", video_id)
@@ -48,7 +43,7 @@ def test_what_is_exported_comes_back(cvr, embeddings, tmp_path, layout):
 
 def test_texts_travel_as_covrs_dictionary(cvr, one_line_error, embeddings, tmp_path):
     videos = ("--texts", tmp_path / "videos")
-    assert cvr("export-embeddings", embeddings, "--layout", "pth", *videos, "-O", tmp_path / "f").code == 0
+    cvr.done("export-embeddings", embeddings, "--layout", "pth", *videos, "-O", tmp_path / "f")
     saved = torch.load(tmp_path / "f" / "txt2_texts.pth", weights_only=True)
     assert saved["texts"] == ["a d/v2", "a v1", "a v3"]
     assert saved["feats"].shape == (3, 8)
@@ -70,7 +65,7 @@ def test_finecvrs_folder_is_found_in_both_spellings(cvr, tmp_path, spelling):
     np.save(folder / "a.npy", np.ones((8, 640), np.float32))
     np.save(folder / "b.npy", np.ones((7, 640), np.float32))
     options = ("--layout", "npy", "-o", "frames=8", "-O", tmp_path / "out")
-    assert cvr("import-embeddings", tmp_path / "FineCVR", *options).code == 0
+    cvr.done("import-embeddings", tmp_path / "FineCVR", *options)
     assert open_artifact(tmp_path / "out").manifest["dropped"] == {"unreadable_features": 1}
     assert frames(tmp_path / "out", "a").shape == (8, 640)
 
@@ -99,7 +94,7 @@ def test_blip2s_query_tokens_are_kept_beside_their_mean(cvr, tmp_path):
     (tmp_path / "features").mkdir()
     tokens_TPD = torch.arange(24.0).view(2, 3, 4)
     torch.save(tokens_TPD, tmp_path / "features" / "a.pth")
-    assert cvr("import-embeddings", tmp_path / "features", "--layout", "pth", "-O", tmp_path / "out").code == 0
+    cvr.done("import-embeddings", tmp_path / "features", "--layout", "pth", "-O", tmp_path / "out")
     store = FeatureStore.open(tmp_path / "out", "raw")
     assert_close(store.frame_tokens(["a"])[0][0], tokens_TPD)
     assert_close(frames(tmp_path / "out", "a"), tokens_TPD.mean(dim=1))
@@ -126,7 +121,7 @@ def test_a_wrong_source_is_one_line(one_line_error, tmp_path):
 
 
 def test_an_archive_that_was_cut_is_one_line_and_closed(cvr, one_line_error, embeddings, tmp_path):
-    assert cvr("export-embeddings", embeddings, "--layout", "npz", "-O", tmp_path / "features").code == 0
+    cvr.done("export-embeddings", embeddings, "--layout", "npz", "-O", tmp_path / "features")
     path = tmp_path / "features" / "features.npz"
     path.write_bytes(path.read_bytes()[:200])
     words = ("import-embeddings", path, "--layout", "npz", "-O", tmp_path / "out")
@@ -140,7 +135,7 @@ def test_real_features_of_msrvtt_are_read(cvr, real_data, tmp_path):
     (tmp_path / "ids.csv").write_text("video_id\nvideo1\nvideo2\nvideo9999\n")
     source = real_data / "msrvtt_features"
     options = ("-o", "prefix=video", "--only", tmp_path / "ids.csv", "-O", tmp_path / "out")
-    assert cvr("import-embeddings", source, "--layout", "npz", *options).code == 0
+    cvr.done("import-embeddings", source, "--layout", "npz", *options)
     manifest = open_artifact(tmp_path / "out").manifest
     assert manifest["dim"] == 1280
     assert manifest["dropped"]["no_features"] >= 1

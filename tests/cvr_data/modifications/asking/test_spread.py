@@ -27,11 +27,8 @@ def test_the_rows_are_those_of_one_engine(cvr, tmp_path, ray_of_two):
     pairs = write_ball_pairs(tmp_path / "pairs", 40)
     with LLMServer() as server:
         words = ("generate-modifications", pairs, "--llm", "openai", "-o", "model=tiny", "-o", f"base_url={server.url}")
-        assert cvr(*words, "-O", tmp_path / "here", "--cache", tmp_path / "here.sqlite").code == 0
-        there = cvr(
-            *words, "-O", tmp_path / "there", "--cache", tmp_path / "there.sqlite", "--engine", "ray", "-w", "2"
-        )
-        assert there.code == 0, there.err
+        cvr.done(*words, "-O", tmp_path / "here", "--cache", tmp_path / "here.sqlite")
+        cvr.done(*words, "-O", tmp_path / "there", "--cache", tmp_path / "there.sqlite", "--engine", "ray", "-w", "2")
         assert all(times == 2 for times in server.asked.values()) and len(server.asked) == 40
     here, there = (open_artifact(tmp_path / name) for name in ("here", "there"))
     assert [path.read_bytes() for path in here.part_paths] == [path.read_bytes() for path in there.part_paths]

@@ -152,6 +152,13 @@ def test_pairs_of_the_same_two_captions_get_the_same_text():
          {"replace the juice with coffee"}),
         ("Man picks fruit pineapple in the supermarket", "Man picks fruit kiwi in the supermarket",
          ("object", "pineapple", "kiwi"), {"make it kiwi"}),
+        ("person H kicks the ball", "person H sets the ball", ("action", "kicks", "sets"),
+         {"have the person h set the ball"}),
+        ("Man using tablet computer", "Woman using tablet computer", ("object", "man", "woman"),
+         {"become a woman", "change man to woman", "the man becomes a woman", "a woman instead",
+          "let's see a woman using the computer"}),
+        ("the lemons lie there", "the oranges lie there", ("object", "lemons", "oranges"),
+         {"the lemons become oranges", "swap lemons for oranges"}),
         ("rain weather and stars", "sun weather and stars", ("scene", "rain", "sun"), {"make it sun weather"}),
     ],
 )  # fmt: skip

@@ -4,19 +4,17 @@ import json
 import random
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.checking.cycle import cycle_scores, rewritten
 from cvr_data.modifications.checking.judge import Judge, JudgeConfig
 from cvr_data.modifications.checking.score import Config, score_modifications
 from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config as GenerateConfig
-from cvr_data.tables import PAIRS, pair_id
+from cvr_data.tables import PAIRS
+from tests.dataset_folders import mined_pair, write_artifact
 
 ROWS = [
     ("a man plays a guitar", "a man plays a piano", "object", "guitar", "piano"),
@@ -47,13 +45,8 @@ def texts(tmp_path):
     rows = []
     for number, (reference, target, slot, before, after) in enumerate(ROWS):
         change = {"kind": "static", "slot": slot, "before": before, "after": after}
-        ids = (f"r{number}", f"t{number}")
-        rows.append({"pair_id": pair_id(*ids, reference, target), "reference_id": ids[0], "target_id": ids[1],
-                     "reference_caption": reference, "target_caption": target, "strategy": "one-word",
-                     "changes": [change]})  # fmt: skip
-    with ArtifactWriter(tmp_path / "pairs", stage="mine-pairs") as writer:
-        writer.write_part(0, check_columns(pa.Table.from_pylist(rows), PAIRS, "test"))
-        writer.finish()
+        rows.append(mined_pair((f"r{number}", f"t{number}"), (reference, target), changes=[change]))
+    write_artifact(tmp_path / "pairs", "mine-pairs", rows, PAIRS)
     config = GenerateConfig(backend="echo", options=("text=$after instead of $before", "fail=cat"))
     return generate_modifications(tmp_path / "pairs", tmp_path / "mods", config, cache=tmp_path / "c.sqlite").path
 
@@ -120,8 +113,7 @@ def test_an_option_of_no_judge_is_refused(texts, one_line_error):
 
 
 def test_the_command_prints_counts_and_the_sample_shows_the_scores(cvr, texts):
-    outcome = cvr("score-modifications", texts, "--min-gain", "0.9")
-    assert outcome.code == 0, outcome.err
+    outcome = cvr.done("score-modifications", texts, "--min-gain", "0.9")
     assert outcome.out.startswith(f"{texts}-scored: 3 texts") and "low_cycle_gain" in outcome.out
     assert "cycle_gain" in cvr("sample", f"{texts}-scored").out
 

@@ -7,14 +7,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.stages import split_dropped
 from cvr_data.pairs.strategies import given
 from cvr_data.pairs.strategies.given import Config
-from cvr_data.tables import PAIRS, VIDEOS, pair_id
-from tests.mined_pairs import mined
+from cvr_data.tables import PAIRS, pair_id
+from tests.dataset_folders import write_artifact
+from tests.mined_pairs import captioned, mined
 
 CAPTIONS = {"v1": ["A red ball", "a ball"], "v2": ["a blue ball"], "v3": ["two red cubes fall"], "v4": []}
 ROWS = [
@@ -33,8 +33,7 @@ NAMES = ("reference_id", "target_id", "reference_caption")
 
 @pytest.fixture
 def videos():
-    rows = [{"video_id": key, "captions": captions, "source": "test"} for key, captions in CAPTIONS.items()]
-    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test")
+    return captioned(CAPTIONS)
 
 
 @pytest.fixture(params=["csv", "tsv", "jsonl", "parquet"])
@@ -105,10 +104,7 @@ def test_changes_are_the_words_that_differ_unless_the_file_tells_them(tmp_path, 
 
 @pytest.fixture
 def folder(tmp_path, videos):
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, videos)
-        writer.finish()
-    return tmp_path / "videos"
+    return write_artifact(tmp_path / "videos", "import-test", videos)
 
 
 def test_a_missing_column_or_file_is_one_line(folder, tmp_path, one_line_error):
@@ -124,8 +120,7 @@ def test_a_missing_column_or_file_is_one_line(folder, tmp_path, one_line_error):
 def test_the_command_types_the_changes_counts_the_rows_and_explains(folder, tmp_path, cvr):
     file = write(tmp_path / "pairs.csv", ROWS)
     words = ("mine-pairs", folder, "-O", tmp_path / "pairs", "--strategy", "given", "-o", f"path={file}")
-    outcome = cvr(*words, "--filter", "min-words")
-    assert outcome.code == 0, outcome.err
+    cvr.done(*words, "--filter", "min-words")
     made = open_artifact(tmp_path / "pairs")
     assert made.read().column_names[: len(PAIRS)] == PAIRS.names
     assert made.manifest["funnel"][0]["dropped"]["unknown_target"] == 1

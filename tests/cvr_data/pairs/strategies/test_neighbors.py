@@ -11,9 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.mapped_rows import vectors_of
 from cvr_data.core.stages import split_dropped
@@ -27,8 +25,9 @@ from cvr_data.pairs.search.inverted_file import InvertedFile
 from cvr_data.pairs.search.nearest import Band, nearest
 from cvr_data.pairs.strategies import neighbors
 from cvr_data.pairs.strategies.neighbors import Config, explain
-from cvr_data.tables import PAIRS, VIDEOS
+from cvr_data.tables import PAIRS
 from tests import mined_pairs
+from tests.dataset_folders import write_artifact
 
 pytestmark = pytest.mark.slow
 
@@ -46,13 +45,8 @@ ROW = ("reference_id", "target_id", "reference_caption", "target_caption")
 HASH = ENCODERS.get("hash").load(ENCODERS.config("hash"))
 
 
-def table(corpus):
-    rows = [{"video_id": key, "captions": captions, "source": "test"} for key, captions in corpus.items()]
-    return check_columns(pa.Table.from_pylist(rows, schema=pa.schema(list(VIDEOS)[:3])), VIDEOS, "test")
-
-
 def mined(corpus, config):
-    return split_dropped(run(config, table(corpus)))
+    return split_dropped(run(config, mined_pairs.captioned(corpus)))
 
 
 def run(config, videos, embeddings=None):
@@ -115,8 +109,8 @@ def test_pairs_are_those_of_the_quadratic_reading(corpus, config):
 def test_the_order_of_the_videos_does_not_matter_and_pairs_go_both_ways(corpus, config, random):
     items = list(corpus.items())
     random.shuffle(items)
-    kept = run(config, table(dict(items)))
-    assert kept.equals(run(config, table(corpus)))
+    kept = run(config, mined_pairs.captioned(dict(items)))
+    assert kept.equals(run(config, mined_pairs.captioned(corpus)))
     changes = {
         tuple(row[name] for name in ROW): {(change["before"], change["after"]) for change in row["changes"]}
         for row in kept.to_pylist()
@@ -193,22 +187,22 @@ def test_every_span_that_differs_is_a_change(before, after, expected):
 def test_stored_captions_are_read_and_a_missing_one_is_named(tmp_path, cvr):
     corpus = {"v1": ["a dog runs"], "v2": ["a cat runs"], "v3": ["rain falls down"]}
     config = Config(text_encoder="hash", low=-1, k=2)
-    with ArtifactWriter(tmp_path / "videos", stage="import-test") as writer:
-        writer.write_part(0, table(corpus).append_column("caption", pa.array([said[0] for said in corpus.values()])))
-        writer.finish()
+    write_artifact(
+        tmp_path / "videos",
+        "import-test",
+        mined_pairs.captioned(corpus).append_column("caption", pa.array([said[0] for said in corpus.values()])),
+    )
     words = ("embed", tmp_path / "videos", "-O", tmp_path / "texts", "--column", "caption", "--encoder", "hash")
-    outcome = cvr(*words)
-    assert outcome.code == 0, outcome.err
-    stored = run(config, table(corpus), tmp_path / "texts")
-    encoded = run(config, table(corpus))
+    cvr.done(*words)
+    stored = run(config, mined_pairs.captioned(corpus), tmp_path / "texts")
+    encoded = run(config, mined_pairs.captioned(corpus))
     similarities = [pairs.column("text_similarity").to_pylist() for pairs in (stored, encoded)]
     assert similarities[0] == pytest.approx(similarities[1], abs=1e-3)  # stored as float16
     assert stored.drop_columns("text_similarity").equals(encoded.drop_columns("text_similarity"))
     with pytest.raises(CvrError, match=r"has no features of 'a dog sits'\."):
-        run(config, table({**corpus, "v4": ["a dog sits"]}), tmp_path / "texts")
+        run(config, mined_pairs.captioned({**corpus, "v4": ["a dog sits"]}), tmp_path / "texts")
     words = ("mine-pairs", tmp_path / "videos", "--strategy", "neighbors", "--embeddings", tmp_path / "texts")
-    outcome = cvr(*words, "-O", tmp_path / "pairs", "-o", "low=-1", "-o", "k=1", "--filter", "min-words")
-    assert outcome.code == 0, outcome.err
+    cvr.done(*words, "-O", tmp_path / "pairs", "-o", "low=-1", "-o", "k=1", "--filter", "min-words")
     assert set(open_artifact(tmp_path / "pairs").read().column_names) >= set(PAIRS.names)
 
 
@@ -218,18 +212,6 @@ def test_explain_tells_the_similarity_and_the_band():
     assert explain(config, "dog", "a cat") == "not a pair: a caption has fewer than 2 words"
     assert "outside 0.5 to 0.976" in explain(config, "a dog runs", "rain falls down")
     assert explain(Config(text_encoder="hash", low=-1), "a dog", "a cat").startswith("a pair if one is among the 10")
-
-
-def test_an_empty_corpus_gives_an_empty_table():
-    kept, _ = mined({}, Config(text_encoder="hash"))
-    check_columns(kept, PAIRS, "test")
-    assert kept.num_rows == 0
-
-
-@pytest.mark.parametrize("options", [{"k": 0}, {"low": 0.9, "high": 0.5}, {"low": -2}])
-def test_options_that_make_no_sense_are_refused(options):
-    with pytest.raises(ValueError, match=r"at least|below high"):
-        Config(**options)
 
 
 def vectors(seed, count):
@@ -275,12 +257,12 @@ CORPUS = {f"v{n}": [" ".join(words)] for n, words in enumerate(product("abcd", "
 def test_jobs_of_few_captions_and_other_cuts_give_the_pairs_of_one_search(exact_up_to, monkeypatch):
     pytest.importorskip("faiss", reason="the extra `faiss` is not installed")
     config = Config(k=3, low=-1, text_encoder="hash", exact_up_to=exact_up_to, probes=64)
-    whole = run(Config(k=3, low=-1, text_encoder="hash"), table(CORPUS))
+    whole = run(Config(k=3, low=-1, text_encoder="hash"), mined_pairs.captioned(CORPUS))
     for module, name, value in ((neighbors, "CAPTIONS", 5), (neighbors, "FOUND", 20), (neighbour_jobs, "QUERIES", 7),
                                 (neighbour_jobs, "KEYS", 9), (neighbour_jobs, "PROBING", 11)):  # fmt: skip
         monkeypatch.setattr(module, name, value)
     for rows_per_part in (3, 40):
-        found = mined_pairs.mined(neighbors, config, table(CORPUS), rows_per_part=rows_per_part)
+        found = mined_pairs.mined(neighbors, config, mined_pairs.captioned(CORPUS), rows_per_part=rows_per_part)
         assert found.sort_by(mined_pairs.ORDER).to_pylist() == whole.to_pylist()
     assert whole.num_rows > 3 * len(CORPUS)
 
@@ -289,4 +271,4 @@ def test_more_captions_without_faiss_are_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)  # as where it is not installed
     line = r"neighbors of 32 captions needs FAISS: pip install 'cvr\[faiss\]', or -o exact_up_to=32"
     with pytest.raises(CvrError, match=line):
-        run(Config(text_encoder="hash", exact_up_to=31), table(CORPUS))
+        run(Config(text_encoder="hash", exact_up_to=31), mined_pairs.captioned(CORPUS))

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvr_data.core.columns import check_columns
 from cvr_data.core.stages import split_dropped
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search import spans as _spans
 from cvr_data.pairs.strategies import one_phrase, one_word
 from cvr_data.pairs.strategies.one_phrase import Config, explain, group_texts
-from cvr_data.tables import PAIRS, VIDEOS, pair_id
+from cvr_data.tables import pair_id
+from tests.mined_pairs import captioned, first_of_each
 
 words = cache(words_of)
 COLUMNS = ["pair_id", "reference_id", "target_id", "reference_caption", "target_caption"]
@@ -42,13 +42,8 @@ def search(request, monkeypatch):
         monkeypatch.setattr(_spans, "CHECKED", 2)
 
 
-def table(corpus):
-    rows = [{"video_id": key, "captions": captions, "source": "test"} for key, captions in corpus.items()]
-    return check_columns(pa.Table.from_pylist(rows, schema=pa.schema(list(VIDEOS)[:3])), VIDEOS, "test")
-
-
 def mined(corpus, config):
-    return split_dropped(one_phrase.run(config, table(corpus)))
+    return split_dropped(one_phrase.run(config, captioned(corpus)))
 
 
 def rows_of(pairs):
@@ -91,13 +86,6 @@ def quadratic(corpus, config):
     return sorted(found)
 
 
-def first_of_each(captions):
-    seen = {}
-    for caption in captions:
-        seen.setdefault(tuple(words(caption)), caption)
-    return seen.values()
-
-
 def test_pairs_are_those_of_the_quadratic_reading(search):
     @settings(max_examples=60)
     @given(CORPORA, st.integers(2, 4), st.integers(1, 3), st.booleans())
@@ -113,7 +101,9 @@ def test_pairs_are_those_of_the_quadratic_reading(search):
 @given(CORPORA)
 def test_spans_of_one_word_are_the_pairs_of_one_word(corpus):
     kept, _ = mined(corpus, Config(max_span=1, **NO_CAP))
-    other, _ = split_dropped(one_word.run(one_word.Config(max_group=1000, max_videos_per_caption=1000), table(corpus)))
+    other, _ = split_dropped(
+        one_word.run(one_word.Config(max_group=1000, max_videos_per_caption=1000), captioned(corpus))
+    )
     assert kept.drop_columns("strategy").equals(other.drop_columns("strategy"))
 
 
@@ -127,10 +117,10 @@ def test_every_pair_has_its_reverse_with_the_spans_swapped(corpus, config):
 def test_the_order_and_chunks_of_the_videos_do_not_matter(corpus, config, random):
     items = list(corpus.items())
     random.shuffle(items)
-    shuffled = table(dict(items))
+    shuffled = captioned(dict(items))
     cut = random.randint(0, len(items))
     chunked = pa.concat_tables([shuffled.slice(0, cut), shuffled.slice(cut)])
-    assert one_phrase.run(config, chunked).equals(one_phrase.run(config, table(corpus)))
+    assert one_phrase.run(config, chunked).equals(one_phrase.run(config, captioned(corpus)))
 
 
 @given(CORPORA, CONFIGS)
@@ -204,17 +194,3 @@ def test_spans_that_are_no_phrases_are_dropped_with_the_reason():
     for row in [*kept.to_pylist(), *dropped.to_pylist()]:
         told = explain(Config(), row["reference_caption"], row["target_caption"])
         assert told.startswith("a pair") == (row["drop_reason"] is None if "drop_reason" in row else True), told
-
-
-def test_an_empty_corpus_gives_an_empty_table():
-    kept, dropped = mined({}, Config())
-    assert (kept.num_rows, dropped.num_rows) == (0, 0)
-    check_columns(kept, PAIRS, "test")
-
-
-@pytest.mark.parametrize(
-    "options", [{"max_span": 0}, {"min_shared_words": 0}, {"max_group": 1}, {"max_span": 1, "one_word": False}]
-)
-def test_options_that_make_no_sense_are_refused(options):
-    with pytest.raises(ValueError, match="at least"):
-        Config(**options)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvr_data.core.columns import check_columns
 from cvr_data.core.stages import split_dropped
 from cvr_data.language.words import words_of
 from cvr_data.pairs.strategies import one_word
 from cvr_data.pairs.strategies.one_word import Config, explain
-from cvr_data.tables import PAIRS, VIDEOS, pair_id
+from cvr_data.tables import pair_id
+from tests.mined_pairs import captioned, first_of_each
 
 words = cache(words_of)
 COLUMNS = ["pair_id", "reference_id", "target_id", "reference_caption", "target_caption"]
@@ -26,13 +26,8 @@ CORPORA = st.lists(st.lists(CAPTIONS, min_size=1, max_size=3), max_size=9).map(
 )
 
 
-def table(corpus):
-    rows = [{"video_id": key, "captions": captions, "source": "test"} for key, captions in corpus.items()]
-    return check_columns(pa.Table.from_pylist(rows, schema=pa.schema(list(VIDEOS)[:3])), VIDEOS, "test")
-
-
 def mined(corpus, config=NO_CAP):
-    return split_dropped(one_word.run(config, table(corpus)))
+    return split_dropped(one_word.run(config, captioned(corpus)))
 
 
 def rows_of(pairs):
@@ -52,13 +47,6 @@ def quadratic(corpus, min_words=2):
                         key = pair_id(reference, target, before, after)
                         found.add((key, reference, target, before, after))
     return sorted(found)
-
-
-def first_of_each(captions):
-    seen = {}
-    for caption in captions:
-        seen.setdefault(tuple(words(caption)), caption)
-    return seen.values()
 
 
 @settings(max_examples=100, deadline=None)
@@ -86,10 +74,10 @@ def test_the_order_and_chunks_of_the_videos_do_not_matter(corpus, random):
     config = Config(max_group=2, max_videos_per_caption=2)
     items = list(corpus.items())
     random.shuffle(items)
-    shuffled = table(dict(items))
+    shuffled = captioned(dict(items))
     cut = random.randint(0, len(items))
     chunked = pa.concat_tables([shuffled.slice(0, cut), shuffled.slice(cut)])
-    assert one_word.run(config, chunked).equals(one_word.run(config, table(corpus)))
+    assert one_word.run(config, chunked).equals(one_word.run(config, captioned(corpus)))
 
 
 @given(CORPORA)
@@ -145,18 +133,6 @@ def test_min_words_counts_words_and_not_signs():
     corpus = {"v1": ["a - dog"], "v2": ["a - cat"]}
     assert mined(corpus, Config(min_words=2, max_group=9))[0].num_rows == 2
     assert mined(corpus, Config(min_words=3, max_group=9))[0].num_rows == 0
-
-
-def test_an_empty_corpus_gives_an_empty_table():
-    kept, dropped = mined({})
-    assert (kept.num_rows, dropped.num_rows) == (0, 0)
-    check_columns(kept, PAIRS, "test")
-
-
-@pytest.mark.parametrize("options", [{"min_words": 1}, {"max_group": 1}, {"max_videos_per_caption": 0}])
-def test_options_that_make_no_sense_are_refused(options):
-    with pytest.raises(ValueError, match="at least"):
-        Config(**options)
 
 
 def test_pair_ids_are_those_of_the_tables_for_awkward_texts():

@@ -11,10 +11,17 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.stages import split_dropped
 from cvr_data.pairs.strategies import STRATEGIES, DropsGroups
 from cvr_data.tables import PAIRS, VIDEOS
+from tests.dataset_folders import table_of
 from tests.mined_pairs import mined
 
 OF_ENGINES = {"concept", "neighbors", "one-phrase"}
 """They tag or encode captions."""
+NONSENSE = {
+    "one-word": [{"min_words": 1}, {"max_group": 1}, {"max_videos_per_caption": 0}],
+    "one-phrase": [{"max_span": 0}, {"min_shared_words": 0}, {"max_group": 1}, {"max_span": 1, "one_word": False}],
+    "neighbors": [{"k": 0}, {"low": 0.9, "high": 0.5}, {"low": -2}],
+    "concept": [{"targets": 0}, {"max_changes": 0}, {"max_group": 1}, {"caption_share": 1.5}, {"min_common": -0.1}],
+}
 
 
 @pytest.fixture(
@@ -31,7 +38,7 @@ def example_of(module):
     ]
     pairs = sorted((one, other) for one, others in module.EXAMPLE.items() for other in others)
     assert pairs and not all(module.EXAMPLE.values())
-    return check_columns(pa.Table.from_pylist(rows), VIDEOS, "test"), pairs
+    return table_of(rows, VIDEOS), pairs
 
 
 def config_of(module, pairs, folder):
@@ -71,6 +78,19 @@ def test_a_strategy_says_what_it_is_and_what_it_can_do(module):
     assert STRATEGIES.get(name) is module
     assert STRATEGIES.summary(name).endswith(".")
     assert "Options (-o key=value):" in STRATEGIES.describe(name)
+
+
+def test_no_videos_are_no_pairs(module, tmp_path):
+    videos, pairs = example_of(module)
+    kept, _ = split_dropped(mined(module, config_of(module, pairs, tmp_path), videos.slice(0, 0)))
+    assert kept.num_rows == 0
+    check_columns(kept, PAIRS, module.NAME)
+
+
+@pytest.mark.parametrize(("name", "options"), [(name, each) for name, listed in NONSENSE.items() for each in listed])
+def test_options_that_make_no_sense_are_refused(name, options):
+    with pytest.raises(ValueError, match=r"at least|below high|must be in"):
+        STRATEGIES.get(name).Config(**options)
 
 
 def test_a_strategy_without_an_example_fails():

@@ -5,7 +5,6 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.core.annotation_files import read_json
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config as TextsConfig
@@ -18,6 +17,7 @@ from cvr_data.triplets.planning.pilot import Stages, run_pilot
 from cvr_data.triplets.planning.plan import Config, plan_build
 from cvr_data.triplets.planning.shares import share_of
 from cvr_data.videos.synthetic.truth import read_truth
+from tests.dataset_folders import write_artifact
 from tests.truth_measures import text_is_correct
 
 pytestmark = pytest.mark.slow
@@ -55,9 +55,7 @@ def write_truth_judgments(triplets, videos, out):
                      "style", "split")}, "decision": "accept" if is_right else "reject",
                      "reason": None if is_right else "wrong_change", "chosen": text if is_right else None,
                      "modification": text if is_right else None})  # fmt: skip
-    with ArtifactWriter(out, stage="export-judgments") as writer:
-        writer.write_part(0, pa.Table.from_pylist(rows, schema=JUDGMENTS))
-        writer.finish()
+    write_artifact(out, "export-judgments", rows, JUDGMENTS)
     return [row["decision"] == "accept" for row in rows]
 
 
@@ -117,10 +115,8 @@ def test_a_larger_pilot_begins_with_the_smaller_and_one_from_the_end_shares_noth
 def test_judgments_of_other_texts_and_bad_numbers_are_one_line(world, tmp_path, one_line_error):
     write_truth_judgments(world / "triplets", world / "videos", tmp_path / "judgments")
     table = open_artifact(tmp_path / "judgments").read()
-    with ArtifactWriter(tmp_path / "others", stage="export-judgments") as writer:
-        other = table.set_column(table.column_names.index("style"), "style", pa.array(["dense"] * table.num_rows))
-        writer.write_part(0, other)
-        writer.finish()
+    other = table.set_column(table.column_names.index("style"), "style", pa.array(["dense"] * table.num_rows))
+    write_artifact(tmp_path / "others", "export-judgments", other)
     words = ["plan", world / "pairs", "--llm", "rules", "--style", "static", "-n", "5", "--out", tmp_path / "plan"]
     assert "judges no text of" in one_line_error(*words, "--judgments", tmp_path / "others")
     assert "belongs to --judge-backend" in one_line_error(*words, "--judge-option", "nope=1")

@@ -56,8 +56,7 @@ def videos(film, cvr):
         "a,a red ball,film,0.5,2,T\nb,a blue ball,film,2,00:00:04,T\nall,balls,film,,,\n"
     )
     options = [f"-o{name}" for name in ("video=file", "media=media", "start=from", "end=to", "recording=tape")]
-    outcome = cvr("import", "table", "t.csv", *options, "-O", "videos")
-    assert outcome.code == 0, outcome.err
+    cvr.done("import", "table", "t.csv", *options, "-O", "videos")
     return Path("videos")
 
 
@@ -73,7 +72,7 @@ def test_a_clip_is_path_start_and_end(videos, film):
 def test_rows_without_usable_times_are_dropped(film, cvr):
     Path("t.csv").write_text("video_id,caption,f,s,e\na,x,film,3,2\nb,x,film,noon,2\nc,x,film,9,11\nd,x,film,5,11\n")
     options = [f"-o{name}" for name in ("video=f", "media=media", "start=s", "end=e")]
-    assert cvr("import", "table", "t.csv", *options, "-O", "videos").code == 0
+    cvr.done("import", "table", "t.csv", *options, "-O", "videos")
     found = open_artifact("videos")
     assert found.manifest["dropped"] == {"bad_times": 2, "unreadable_video": 1}
     assert found.read()["duration_s"].to_pylist() == [1.0]  # the film is over after six seconds
@@ -97,7 +96,7 @@ def test_a_clip_has_the_features_and_hash_of_its_frames_alone(videos, film, tmp_
 
 
 def test_check_media_looks_at_each_clip(videos, cvr):
-    assert cvr("check-media", videos, "-O", "check").code == 0
+    cvr.done("check-media", videos, "-O", "check")
     rows = pq.read_table("check/media.parquet").to_pylist()
     assert [(row["video_id"], row["status"], row["duration_s"]) for row in rows] == [
         ("a", "ok", 1.5), ("all", "ok", 6.0), ("b", "ok", 2.0),
@@ -157,8 +156,9 @@ def test_a_layout_that_would_hold_whole_recordings_refuses_clips(videos, layout,
 
 
 def test_an_export_says_that_times_are_lost(videos, cvr):
-    outcome = cvr("export", dataset(videos).artifact.path, "--format", "webvid-covr", "--videos", videos, "-O", "csv")
-    assert outcome.code == 0
+    outcome = cvr.done(
+        "export", dataset(videos).artifact.path, "--format", "webvid-covr", "--videos", videos, "-O", "csv"
+    )
     assert "2 videos are clips of longer files, and the layout has no place for their times" in outcome.err
 
 
@@ -194,7 +194,7 @@ def test_clips_are_read_from_their_recordings_unless_they_were_cut(name, files, 
             Path(f"media/{stem}.mp4").write_bytes(film.read_bytes())
     options = ["-o", "unit=segment"] if name == "activitynet" else []
     options += ["-o", "media=media"] if files != "none" else []
-    assert cvr("import", name, corpus.file, *options, "-O", "videos").code == 0
+    cvr.done("import", name, corpus.file, *options, "-O", "videos")
     [row] = open_artifact("videos").read().to_pylist()
     assert (row["video_id"], row["recording_id"], row["group_id"]) == (corpus.clip, corpus.recording, None)
     is_cut = files in ("cut", "both")

@@ -44,9 +44,7 @@ def reasons_by_id(path: Path) -> dict[str, str]:
 
 def test_a_csv_becomes_a_videos_table(cvr, folder):
     (folder / "captions.csv").write_text(TABLE)
-    outcome = cvr("import", "table", "captions.csv")
-    assert outcome.code == 0, outcome.err
-    assert "videos: 2 videos" in outcome.out
+    assert "videos: 2 videos" in cvr.done("import", "table", "captions.csv").out
     assert captions_by_id(Path("videos")) == {"v1": ["a dog runs"], "v2": ["a cat sleeps"]}
     assert verify(Path("videos")) == []
 
@@ -63,26 +61,26 @@ def test_every_kind_of_table_gives_the_same_videos(cvr, folder, suffix):
         delimiter = "\t" if suffix == "tsv" else ","
         lines = [delimiter.join(['"{}"'.format(value.replace('"', '""')) for value in row.values()]) for row in rows]
         path.write_text("\n".join([delimiter.join(rows[0]), *lines]) + "\n", encoding="utf-8-sig")
-    assert cvr("import", "table", path, "-o", "id=clip", "-o", "caption=text").code == 0
+    cvr.done("import", "table", path, "-o", "id=clip", "-o", "caption=text")
     assert captions_by_id(Path("videos")) == {"v1": ['says "hi",\nthen goes'], "v2": ["un café"]}
 
 
 def test_optional_columns_are_read_by_name(cvr, folder):
     (folder / "t.csv").write_text("video_id,caption,secs,where,part\nv1,a dog runs,2.5,http://x/1,test\n")
-    assert cvr("import", "table", "t.csv", "-o", "duration=secs", "-o", "url=where", "-o", "split=part").code == 0
+    cvr.done("import", "table", "t.csv", "-o", "duration=secs", "-o", "url=where", "-o", "split=part")
     row = open_artifact("videos").read().to_pylist()[0]
     assert (row["duration_s"], row["url"], row["split"], row["path"]) == (2.5, "http://x/1", "test", None)
 
 
 def test_a_list_column_holds_several_captions(cvr, folder):
     (folder / "t.jsonl").write_text('{"video_id": "v1", "caption": ["a dog runs", "a dog is running"]}\n')
-    assert cvr("import", "table", "t.jsonl").code == 0
+    cvr.done("import", "table", "t.jsonl")
     assert captions_by_id(Path("videos")) == {"v1": ["a dog runs", "a dog is running"]}
 
 
 def test_more_rows_than_one_slice_keep_their_order(cvr, folder):
     (folder / "t.csv").write_text("video_id,caption\n" + "".join(f"v{row},clip {row}\n" for row in range(9000)))
-    assert cvr("import", "table", "t.csv").code == 0
+    cvr.done("import", "table", "t.csv")
     assert open_artifact("videos").read(["video_id"]).column(0).to_pylist() == [f"v{row}" for row in range(9000)]
 
 
@@ -124,14 +122,13 @@ def test_repeated_ids_are_an_error_that_names_three(one_line_error, folder):
 
 def test_repeated_ids_can_be_captions(cvr, folder):
     (folder / "t.csv").write_text("video_id,caption\nv1,a dog\nv2,a cat\nv1,a hound\nv1,a dog\n")
-    assert cvr("import", "table", "t.csv", "-o", "repeated=captions").code == 0
+    cvr.done("import", "table", "t.csv", "-o", "repeated=captions")
     assert captions_by_id(Path("videos")) == {"v1": ["a dog", "a hound"], "v2": ["a cat"]}
 
 
 def test_repeated_ids_can_be_dropped_and_counted(cvr, folder):
     (folder / "t.csv").write_text("video_id,caption\nv1,a dog\nv2,a cat\nv1,a hound\n")
-    outcome = cvr("import", "table", "t.csv", "-o", "repeated=drop")
-    assert "dropped 1 duplicate_id" in outcome.out
+    assert "dropped 1 duplicate_id" in cvr("import", "table", "t.csv", "-o", "repeated=drop").out
     assert captions_by_id(Path("videos")) == {"v1": ["a dog"], "v2": ["a cat"]}
 
 
@@ -146,15 +143,14 @@ def test_a_caption_that_is_not_utf8_is_a_dropped_row(cvr, folder, suffix):
     else:
         strings = pa.array([b"a dog", bad], pa.binary()).view(pa.string())
         pq.write_table(pa.table({"video_id": ["v1", "v2"], "caption": strings}), folder / "t.parquet")
-    outcome = cvr("import", "table", f"t.{suffix}")
-    assert outcome.code == 0, outcome.err
+    cvr.done("import", "table", f"t.{suffix}")
     assert list(reasons_by_id(Path("videos")).values()) == ["not_utf8"]
     assert captions_by_id(Path("videos")) == {"v1": ["a dog"]}
 
 
 def test_rows_without_a_value_or_with_too_many_are_dropped_with_their_reason(cvr, folder):
     (folder / "t.csv").write_text("video_id,caption\nv1,a dog\nv2,\n,a cat\nv4,a,b,c\n")
-    assert cvr("import", "table", "t.csv").code == 0
+    cvr.done("import", "table", "t.csv")
     assert open_artifact("videos").manifest["dropped"] == {"bad_row": 1, "no_caption": 1, "no_id": 1}
 
 
@@ -167,8 +163,7 @@ def test_an_unreadable_video_among_many_is_a_dropped_row(cvr, folder):
     (folder / "t.csv").write_text(
         "video_id,caption,f\n" + "".join(f"{name},a {name} clip,{name}.mp4\n" for name in names)
     )
-    outcome = cvr("import", "table", "t.csv", "-o", "video=f")
-    assert outcome.code == 0, outcome.err
+    cvr.done("import", "table", "t.csv", "-o", "video=f")
     assert reasons_by_id(Path("videos")) == {
         "broken": "unreadable_video",
         "cut": "unreadable_video",
@@ -189,7 +184,7 @@ def test_a_video_stream_without_a_frame_is_a_dropped_row(cvr, folder):
         stream.width = stream.height = 32
         container.start_encoding()
     (folder / "captions.csv").write_text("file,caption\ngood.mp4,a dog\nnone.mp4,a cat\n")
-    assert cvr("import", "folder", ".").code == 0
+    cvr.done("import", "folder", ".")
     assert reasons_by_id(Path("videos")) == {"none.mp4": "unreadable_video"}
 
 
@@ -199,7 +194,7 @@ def test_a_folder_gives_relative_paths_as_ids_and_drops_what_has_no_caption(cvr,
     (folder / "clips" / "captions.csv").write_text(
         "file,caption\na.mp4,a dog\na.mp4,a hound\ndeep/b.mp4,a cat\nc.mp4,x\n"
     )
-    assert cvr("import", "folder", "clips").code == 0
+    cvr.done("import", "folder", "clips")
     assert captions_by_id(Path("videos")) == {"a.mp4": ["a dog", "a hound"], "deep/b.mp4": ["a cat"]}
     assert reasons_by_id(Path("videos")) == {"c.mp4": "missing_file", "silent.mp4": "no_caption"}
 
@@ -213,10 +208,10 @@ def test_a_folder_without_captions_says_how_to_name_them(one_line_error, folder)
 def test_another_corpus_is_not_written_over(cvr, one_line_error, folder):
     (folder / "t.csv").write_text(TABLE)
     (folder / "other.csv").write_text(TABLE + "v3,rain\n")
-    assert cvr("import", "table", "t.csv").code == 0
+    cvr.done("import", "table", "t.csv")
     assert "--overwrite" in one_line_error("import", "table", "other.csv")
     assert len(captions_by_id(Path("videos"))) == 2
-    assert cvr("import", "table", "other.csv", "--overwrite").code == 0
+    cvr.done("import", "table", "other.csv", "--overwrite")
     assert len(captions_by_id(Path("videos"))) == 3
 
 
@@ -224,7 +219,7 @@ def test_importing_again_only_reads(cvr, folder):
     (folder / "t.csv").write_text(TABLE)
     cvr("import", "table", "t.csv")
     before = Path("videos/part-00000.parquet").stat().st_mtime_ns
-    assert cvr("import", "table", "t.csv").code == 0
+    cvr.done("import", "table", "t.csv")
     assert Path("videos/part-00000.parquet").stat().st_mtime_ns == before
 
 
@@ -232,8 +227,7 @@ def test_a_media_file_may_be_named_without_its_ending(cvr, folder):
     write_clip(folder / "clips" / "v1.mp4")
     (folder / "captions.csv").write_text("clip,text\nv1,a dog runs\nv2,a cat sleeps\n")
     words = ["-o", "id=clip", "-o", "caption=text", "-o", "video=clip", "-o", "media=clips"]
-    outcome = cvr("import", "table", "captions.csv", *words)
-    assert outcome.code == 0, outcome.err
+    cvr.done("import", "table", "captions.csv", *words)
     assert captions_by_id(Path("videos")) == {"v1": ["a dog runs"]}
     assert reasons_by_id(Path("videos")) == {"v2": "missing_file"}
 
@@ -256,21 +250,21 @@ def test_media_that_arrived_since_make_another_import(cvr, one_line_error, folde
     (folder / "vatex.json").write_text(json.dumps([{"videoID": name, "enCap": ["a dog"]} for name in "ab"]))
     source, options = CORPUS_OPTIONS[corpus]
     command = ["import", corpus, source, *(part for option in options for part in ("-o", option))]
-    assert cvr(*command).code == 0
+    cvr.done(*command)
     manifest = Path("videos/manifest.json").read_bytes()
     os.utime(folder / "clips" / f"a.{suffix}", (1, 1))  # a copy on another machine has other times
     (folder / "clips" / "notes.txt").write_text("no media")
-    assert cvr(*command).code == 0
+    cvr.done(*command)
     assert Path("videos/manifest.json").read_bytes() == manifest
     write_clip(folder / "clips" / f"b.{suffix}")
     assert "media_files = '1 of listing" in one_line_error(*command)
-    assert cvr(*command, "--overwrite").code == 0
+    cvr.done(*command, "--overwrite")
     files = [row["path"] for row in open_artifact("videos").read(["path"]).to_pylist()]
     assert [Path(path).name for path in files] == [f"a.{suffix}", f"b.{suffix}"]
 
 
 def test_media_are_not_looked_for_in_the_folder_that_is_replaced(cvr, one_line_error, folder):
-    assert cvr("import", "synthetic", "-o", "train=2", "-o", "val=1", "-o", "test=1", "-o", "size=32").code == 0
+    cvr.done("import", "synthetic", "-o", "train=2", "-o", "val=1", "-o", "test=1", "-o", "size=32")
     before = sorted(Path("videos").rglob("*"))
     (folder / "captions.csv").write_text("file,caption\ntrain-00000.mp4,a dog\n")
     command = ["import", "folder", "videos/media", "-o", f"captions={folder / 'captions.csv'}", "--overwrite"]
@@ -285,7 +279,7 @@ def test_captions_are_stored_in_nfc_without_what_cannot_be_seen(cvr, folder):
         {"video_id": "v3", "caption": "\u200b\0"},
     ]
     (folder / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert cvr("import", "table", "captions.jsonl").code == 0
+    cvr.done("import", "table", "captions.jsonl")
     assert captions_by_id(Path("videos")) == {"v1": ["un café, שלום"], "v2": ["A DOG runs \u2764\ufe0f"]}
     assert reasons_by_id(Path("videos")) == {"v3": "no_caption"}
 
@@ -296,7 +290,7 @@ def test_an_import_of_other_media_rows_or_options_is_another_artifact(change, cv
     for name in ("v1", "v2"):
         write_clip(folder / "clips" / f"{name}.mp4")
     words = ["import", "table", "t.csv", "-o", "video=file", "-o", "media=clips"]
-    assert cvr(*words).code == 0
+    cvr.done(*words)
     if change == "a medium less":
         (folder / "clips" / "v2.mp4").unlink()
     elif change == "another medium":
@@ -309,7 +303,7 @@ def test_an_import_of_other_media_rows_or_options_is_another_artifact(change, cv
         words += ["-o", "check=false"]
     assert "videos holds another artifact" in one_line_error(*words)
     assert captions_by_id(Path("videos")) == {"v1": ["a dog runs"], "v2": ["a cat sleeps"]}
-    assert cvr(*words, "--overwrite").code == 0
+    cvr.done(*words, "--overwrite")
 
 
 def test_no_address_keeps_a_password(cvr, tmp_path):
@@ -321,8 +315,7 @@ def test_no_address_keeps_a_password(cvr, tmp_path):
     )
     (tmp_path / "clips.csv").write_text("\n".join(lines))
     words = ("import", "table", tmp_path / "clips.csv", "-o", "id=id", "-o", "caption=caption", "-o", "url=url")
-    outcome = cvr(*words, "--out", tmp_path / "videos")
-    assert outcome.code == 0
+    cvr.done(*words, "--out", tmp_path / "videos")
     videos = open_artifact(tmp_path / "videos")
     assert videos.read()["url"].to_pylist() == ["https://host/a.mp4", "https://host/b@c.mp4", None]
     assert videos.manifest["addresses_with_password"] == 1

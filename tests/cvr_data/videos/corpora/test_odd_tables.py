@@ -208,7 +208,7 @@ def test_a_published_test_file_is_test_and_one_of_another_name_is_asked_for(tmp_
 def test_a_column_that_would_keep_videos_apart_is_not_left_out_unseen(tmp_path, cvr, caplog):
     path = tmp_path / "t.csv"
     path.write_text("video_id,caption,split,recording\na,a dog runs,train,tape\n", encoding="utf-8")
-    assert cvr("import", "table", path, "--out", tmp_path / "videos").code == 0
+    cvr.done("import", "table", path, "--out", tmp_path / "videos")
     for name in ("split", "recording"):
         assert caplog.text.count(f"{path}: its column {name!r} is not read; -o {name}={name} takes it.") == 1
     caplog.clear()

@@ -1,6 +1,7 @@
 """Published sources: every corpus reads its tiny sample; wrong files are one line, wrong rows are dropped."""
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -25,8 +26,7 @@ def run(cvr, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def imported(*words: str | Path) -> tuple[list[dict], dict[str, int]]:
-        outcome = cvr("import", *words, "--overwrite")
-        assert outcome.code == 0, outcome.err
+        cvr.done("import", *words, "--overwrite")
         artifact = open_artifact("videos")
         return artifact.read().to_pylist(), artifact.manifest["dropped"]
 
@@ -74,8 +74,38 @@ def test_every_corpus_reads_its_sample_at_an_address(name, tmp_path, monkeypatch
 
 @pytest.mark.parametrize("name", ["huggingface", "vt2v"])
 def test_the_hubs_own_reader_is_given_no_address(one_line_error, name):
-    line = one_line_error("import", name, "memory://bucket/data", "-O", "memory://bucket/videos")
-    assert "USER/NAME" in line
+    assert "USER/NAME" in one_line_error("import", name, "memory://bucket/data", "-O", "memory://bucket/videos")
+
+
+def test_clips_of_didemo_are_found_by_their_names_whatever_their_endings(run, tmp_path):
+    names = [row["video_id"] for row in expected_rows("didemo")]
+    for place, name in enumerate(names[:2]):
+        path = tmp_path / "clips" / str(place) / f"{name.partition('.')[0]}.mp4"
+        path.parent.mkdir(parents=True)
+        write_mp4(path, np.zeros((2, 16, 16, 3), np.uint8))
+    rows, _ = run("didemo", SAMPLES / "didemo", "-o", "media=clips")
+    assert [bool(row["path"]) for row in rows] == [True, True, False]
+
+
+def test_a_folder_that_was_downloaded_is_read_as_a_whole(run, tmp_path):
+    from cvr_data.download.status import StatusRow, StatusTable
+
+    shutil.copytree(SAMPLES / "webvid-covr", tmp_path / "webvid-covr")
+    table = StatusTable(tmp_path / "webvid-covr")
+    table.add(StatusRow(item_id="a", url="https://example.org/a", file="a", status="ok"))
+    table.flush()
+    rows, _ = run("webvid-covr", "webvid-covr")
+    assert len(rows) == len(expected_rows("webvid-covr")) and list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_list_of_triplets_without_captions_gives_its_videos(run, tmp_path):
+    (tmp_path / "dense_test.csv").write_text("pth1,pth2,txt1,edit\n1/a,1/b,a dog,make it a cat\n1/b,1/c,,again\n")
+    (tmp_path / "pictures" / "1").mkdir(parents=True)
+    Image.new("RGB", (16, 16)).save(tmp_path / "pictures" / "1" / "b.jpg")
+    rows, dropped = run("webvid-covr", "dense_test.csv", "-o", "media=pictures")
+    assert [row["video_id"] for row in rows if row["path"]] == ["1/b"]
+    assert {row["video_id"]: row["captions"] for row in rows} == {"1/a": ["a dog"], "1/b": [], "1/c": []}
+    assert dropped == {"no_caption": 1}  # of a column that has captions
 
 
 def test_a_corpus_without_a_sample_fails():
@@ -83,7 +113,7 @@ def test_a_corpus_without_a_sample_fails():
         expected_rows("without")
 
 
-@pytest.mark.parametrize("name", ["msrvtt", "vatex", "activitynet"])
+@pytest.mark.parametrize("name", ["msrvtt", "vatex", "activitynet", "didemo"])
 @pytest.mark.parametrize("content", ["", "nonsense", "{}", "[]", "[1]", '{"a": 1}', "3"])
 def test_a_json_of_another_shape_is_one_line(name, content, one_line_error, tmp_path):
     (tmp_path / "x.json").write_text(content)

@@ -233,7 +233,7 @@ def test_clips_that_an_interrupted_run_rendered_are_kept(videos, tmp_path):
 def test_without_rendering_captions_and_truth_are_the_same(videos, cvr, tmp_path):
     out = tmp_path / "videos"
     options = ["-o", "train=6", "-o", "val=2", "-o", "test=4", "-o", "render=false"]
-    assert cvr("import", "synthetic", "-O", out, *options).code == 0
+    cvr.done("import", "synthetic", "-O", out, *options)
     columns = ["video_id", "captions", "description", "split"]
     assert open_artifact(out).read(columns) == open_artifact(videos).read(columns)
     assert (out / "truth.parquet").read_bytes() == (videos / "truth.parquet").read_bytes()
@@ -266,6 +266,6 @@ def test_ctrl_c_is_one_line_and_the_next_run_resumes(tmp_path, cvr):
     assert "Traceback" not in errors
     assert "run the same command again to resume" in errors
     assert not (tmp_path / "videos" / "manifest.json").exists()
-    assert cvr(*words).code == 0
+    cvr.done(*words)
     assert verify(tmp_path / "videos") == []
     assert open_artifact(tmp_path / "videos").manifest["rows"] == 400

@@ -24,7 +24,7 @@ def test_durations_are_read_as_seconds(text, expected):
 
 def test_without_media_there_are_captions_and_addresses(cvr, tmp_path):
     (tmp_path / "w.csv").write_text(HEADER + '1,http://x/1.mp4,PT00H00M17S,01_02,"Horse, grazing"\n')
-    assert cvr("import", "webvid", tmp_path / "w.csv", "-O", tmp_path / "videos").code == 0
+    cvr.done("import", "webvid", tmp_path / "w.csv", "-O", tmp_path / "videos")
     row = open_artifact(tmp_path / "videos").read().to_pylist()[0]
     assert (row["video_id"], row["captions"], row["duration_s"]) == ("1", ["Horse, grazing"], 17.0)
     assert (row["url"], row["path"]) == ("http://x/1.mp4", None)
@@ -35,7 +35,7 @@ def test_media_lie_at_page_dir_and_id(cvr, tmp_path):
     (tmp_path / "media" / "01_02").mkdir(parents=True)
     write_mp4(tmp_path / "media" / "01_02" / "1.mp4", np.zeros((4, 32, 32, 3), np.uint8))
     media = f"media={tmp_path / 'media'}"
-    assert cvr("import", "webvid", tmp_path / "w.csv", "-o", media, "-O", tmp_path / "videos").code == 0
+    cvr.done("import", "webvid", tmp_path / "w.csv", "-o", media, "-O", tmp_path / "videos")
     artifact = open_artifact(tmp_path / "videos")
     first, second = artifact.read().to_pylist()
     assert Path(first["path"]).name == "1.mp4"
@@ -48,7 +48,7 @@ def test_a_folder_is_read_as_all_its_partitions(cvr, tmp_path):
     (tmp_path / "parts" / "0.csv").write_text(HEADER + "1,u,PT00H00M01S,p,a dog\n")
     row = {"videoid": 2, "contentUrl": "u", "duration": "PT5S", "page_dir": "p", "name": "a cat"}
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "parts" / "deep" / "1.parquet")
-    assert cvr("import", "webvid", tmp_path / "parts", "-O", tmp_path / "videos").code == 0
+    cvr.done("import", "webvid", tmp_path / "parts", "-O", tmp_path / "videos")
     assert open_artifact(tmp_path / "videos").read(["video_id"]).column(0).to_pylist() == ["1", "2"]
 
 
@@ -62,7 +62,7 @@ def test_a_missing_column_is_named(one_line_error, tmp_path):
 @pytest.mark.data
 def test_the_nine_published_rows_are_read(cvr, real_data, tmp_path):
     source = real_data / "webvid" / "results_2M_val.9rows.csv"
-    assert cvr("import", "webvid", source, "-O", tmp_path / "videos").code == 0
+    cvr.done("import", "webvid", source, "-O", tmp_path / "videos")
     rows = open_artifact(tmp_path / "videos").read().to_pylist()
     assert len(rows) == 9
     assert rows[1]["captions"] == ["Horse grazing - seperated on green screen"]
@@ -72,7 +72,7 @@ def test_the_nine_published_rows_are_read(cvr, real_data, tmp_path):
 @pytest.mark.data
 def test_real_clips_of_many_containers_are_readable(cvr, real_data, tmp_path):
     out = tmp_path / "videos"
-    assert cvr("import", "folder", real_data / "clips", "-o", "captions=clips.csv", "-O", out).code == 0
+    cvr.done("import", "folder", real_data / "clips", "-o", "captions=clips.csv", "-O", out)
     artifact = open_artifact(out)
     assert {Path(name).suffix for name in artifact.read(["video_id"]).column(0).to_pylist()} >= {
         ".mp4",

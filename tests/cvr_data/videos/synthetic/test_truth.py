@@ -3,14 +3,14 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.truth_texts import TEST_PATTERNS, TRAIN_PATTERNS, true_text, truth_modifications
-from cvr_data.tables import MODIFICATIONS, PAIRS, pair_id
+from cvr_data.tables import MODIFICATIONS, PAIRS
 from cvr_data.videos.synthetic.concepts import Concept
 from cvr_data.videos.synthetic.truth import Truth, read_truth
 from cvr_data.videos.synthetic.world import sample_synthetic_world
+from tests.dataset_folders import mined_pair, write_artifact
 from tests.truth_measures import described_slots, mining_quality, text_is_correct, true_changes, valid_targets
 
 
@@ -36,21 +36,8 @@ def change(slot: str, before: str, after: str, kind: str = "static") -> dict[str
 
 
 def pairs_of(*rows: tuple[str, str, dict[str, str]]) -> pa.Table:
-    return pa.Table.from_pylist(
-        [
-            {
-                "pair_id": pair_id(reference, target, reference, target),
-                "reference_id": reference,
-                "target_id": target,
-                "reference_caption": reference,
-                "target_caption": target,
-                "strategy": "hand",
-                "changes": [made],
-            }
-            for reference, target, made in rows
-        ],
-        schema=PAIRS,
-    )
+    made = [mined_pair(ends, ends, strategy="hand", changes=[change]) for *ends, change in rows]
+    return pa.Table.from_pylist(made, schema=PAIRS)
 
 
 @pytest.mark.parametrize(
@@ -180,16 +167,13 @@ def test_truth_modifications_follow_the_pairs_and_reject_what_does_not_change():
 def test_the_command_writes_modifications_beside_those_of_the_backends(cvr, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = ["-o", "train=40", "-o", "val=0", "-o", "test=0", "-o", "render=false"]
-    assert cvr("import", "synthetic", *options).code == 0
+    cvr.done("import", "synthetic", *options)
     clips = [
         clip for clip in sample_synthetic_world({"train": 40, "val": 0, "test": 0}, seed=0) if clip.role == "family"
     ]
     pairs = pairs_of((clips[0].video_id, clips[1].video_id, change("object", "a", "b")))
-    with ArtifactWriter(tmp_path / "pairs", stage="mine-pairs", inputs={"videos": tmp_path / "videos"}) as writer:
-        writer.write_part(0, pairs)
-        writer.finish()
-    outcome = cvr("truth-modifications", "pairs")
-    assert outcome.code == 0, outcome.err
+    write_artifact(tmp_path / "pairs", "mine-pairs", pairs, videos=tmp_path / "videos")
+    cvr.done("truth-modifications", "pairs")
     table = open_artifact("modifications/truth").read()
     assert table.schema.names == MODIFICATIONS.names
     truth = read_truth(tmp_path / "videos")
