@@ -47,7 +47,8 @@ print("FOUND" + json.dumps(found))
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rerankers")
-    save_vision_language_model(folder / "model", *"0 1 2 3 4 5 6 7 8 9".split(), head_width=32)
+    ratings = [str(number / 10) for number in range(100)]  # most of its words, so that it writes one
+    save_vision_language_model(folder / "model", *ratings, head_width=32)
     write_films(folder)
     return folder
 
