@@ -18,8 +18,8 @@ from cvr_data.core.errors import CvrError
 from cvr_data.modifications.asking.request import Answer
 
 LIKELIEST = 20
-"""Tokens of which servers and vLLM tell how likely they are, at most; a word that is not among them counts as the least
-likely of these."""
+"""Tokens of which servers tell how likely they are, at most; a word that is not among them counts as the least likely
+of these."""
 NO_LOGPROBS = "the server tells no log-probabilities"
 
 
