@@ -80,6 +80,7 @@ def _numbers(counts: Counts, scope: str, with_videos: bool) -> dict[str, Any]:
         return _distinct(counts, scope, name)
 
     queries = listed("query.spread")
+    alike = {name: listed("change_slot" if name == "slots" else name) for name in LIKENESSES}
     return {
         "triplets": total("triplets"),
         "queries": distinct("query"),
@@ -102,7 +103,7 @@ def _numbers(counts: Counts, scope: str, with_videos: bool) -> dict[str, Any]:
         "text_similarity": _summary(listed("text_similarity"), STEPS),
         "visual_similarity": _summary(listed("visual_similarity"), STEPS),
         "with_frame_scores": total("with_frame_scores"),
-        "likeness": likeness_of({name: listed("change_slot" if name == "slots" else name) for name in LIKENESSES}),
+        "likeness": likeness_of(alike),
         "generic": generic_share(listed("text.spread"), total("vague"), total("triplets")),
         "composition": listed("composition") or None,
         "top_texts": _top(listed("text.top")),
