@@ -1,4 +1,4 @@
-"""Re-rankers on the real vLLM, with a tiny vision-language model: its logits are transformers'."""
+"""Re-rankers and a judge on the real vLLM, with a tiny vision-language model: its logits are transformers'."""
 
 import importlib.util
 import json
@@ -14,6 +14,7 @@ if importlib.util.find_spec("vllm") is None:
         "vLLM is not installed here; `make test-engines` makes an environment that has it", allow_module_level=True
     )
 
+from cvr_data.core.artifacts import open_artifact
 from tests.engines.vllm_server import ENVIRONMENT
 from tests.native_embedders import FILMS, write_film_triplets, write_films
 from tests.tiny_language_models import save_vision_language_model
@@ -44,9 +45,18 @@ print("FOUND" + json.dumps(found))
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rerankers")
-    save_vision_language_model(folder / "model", head_width=32)
+    save_vision_language_model(folder / "model", "yes", "no", head_width=32)
     write_films(folder)
+    write_film_triplets(folder)
     return folder
+
+
+def run(*words, **settings) -> str:
+    """Run the command in a process of its own and return what it prints."""
+    command = list(map(str, [Path(sys.executable).with_name("cvr"), *words]))
+    done = subprocess.run(command, env={**ENVIRONMENT, **settings}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 def test_logits_of_vllm_are_those_of_transformers(folder):
@@ -62,18 +72,34 @@ def test_logits_of_vllm_are_those_of_transformers(folder):
 
 def test_a_shortlist_is_put_in_the_order_of_vllms_logits(folder):
     """`rerank` with `yes-no` on both engines: one and the same ranks."""
-    cvr, data = [Path(sys.executable).with_name("cvr")], write_film_triplets(folder)
-    run = {"env": ENVIRONMENT, "capture_output": True, "text": True, "check": False}
-    done = subprocess.run([*cvr, "embed", folder / "videos", "--encoder", "hash", "-O", folder / "hash"], **run)
-    assert done.returncode == 0, done.stderr
+    run("embed", folder / "videos", "--encoder", "hash", "-O", folder / "hash")
     ranks = {}
     for engine in ("transformers", "vllm"):
         about = f"model={folder / 'model'},videos={folder / 'videos'},yes=red,no=blue,frames=2"
         told = f"{about},dtype=float32,engine={engine}"
         words = ["--model", "rerank", "-o", "first=sum", "-o", "second=yes-no", "-o", f"second_options={told}",
-                 "-o", "top=4", "--data", data, "-e", folder / "hash", "--no-audit", "-O", folder / engine]  # fmt: skip
-        done = subprocess.run([*cvr, "bench", *words], **run)
-        assert done.returncode == 0, done.stderr[-3000:]
+                 "-o", "top=4", "--data", folder / "triplets", "-e", folder / "hash", "--no-audit",
+                 "-O", folder / engine]  # fmt: skip
+        run("bench", *words)
         (table,) = (folder / engine).rglob("ranks.parquet")
         ranks[engine] = pq.read_table(table).column("target_ranks").to_pylist()
     assert ranks["vllm"] == ranks["transformers"] and len(ranks["vllm"]) == 3
+
+
+def test_a_judge_grades_by_vllms_log_odds_of_frames_and_stored_ones_need_no_engine(folder):
+    """`find-positives` with both engines, each with a request cache of its own."""
+
+    def judged(engine: str, *options: str) -> dict[tuple[str, str], float]:
+        told = [f"model={folder / 'model'}", "form=chat", "dtype=float32", *options]
+        words = [word for each in told for word in ("--judge-option", each)]
+        words += ["-o", "sample=9", "-o", "frames=2", "-O", folder / "positives", "--overwrite"]
+        cache = str(folder / f"{engine}-cache")
+        run("find-positives", folder / "triplets", "--judge", engine, *words, CVR_CACHE=cache)
+        rows = [row for row in open_artifact(folder / "positives").read().to_pylist() if row["judged_by"] == "judge"]
+        assert all(row["grade"] == (row["log_odds"] > 0) for row in rows)
+        return {(row["query_id"], row["video_id"]): row["log_odds"] for row in rows}
+
+    ours, theirs = judged("vllm", "max_model_len=4096"), judged("transformers")
+    assert ours == pytest.approx(theirs, abs=1e-4) and len(ours) == 9
+    assert len({round(odds, 3) for odds in ours.values()}) == 7, "of two films as seen from grey, by a text of no words"
+    assert judged("vllm", "tensor_parallel=64") == ours, "an engine of 64 processors would not start"

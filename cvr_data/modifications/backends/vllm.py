@@ -14,7 +14,7 @@ from typing import Any, Literal
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.reading import reading
-from cvr_data.modifications.asking.choices import NO_LOGPROBS, ChoiceTokens, weigh_tokens, weighed_answer
+from cvr_data.modifications.asking.choices import EACH, NO_LOGPROBS, ChoiceTokens, weigh_tokens, weighed_answer
 from cvr_data.modifications.asking.request import (
     Answer,
     Backend,
@@ -88,7 +88,7 @@ class VllmBackend:
     """Writes with vLLM in this process, or in processes that it starts."""
 
     is_pure = False
-    tells_choices = True
+    tells_choices = EACH
 
     def __init__(self, config: Config):
         self.config = with_type(config)
