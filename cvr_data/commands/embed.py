@@ -15,6 +15,7 @@ from cvr_data.commands.options import (
     overwrite_option,
 )
 from cvr_data.core.errors import CvrError
+from cvr_data.core.nothing_left import first_detail
 
 if TYPE_CHECKING:
     from cvr_data.features.embed import Selection
@@ -83,7 +84,7 @@ def embed_command(
     manifest = artifact.manifest
     click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts, {manifest['seconds']:.1f} s")
     for reason, count in manifest["dropped"].items():
-        click.echo(f"  dropped {count}: {reason}")
+        click.echo(f"  dropped {count}: {reason}{first_detail(out, reason)}")
 
 
 def _show_price(

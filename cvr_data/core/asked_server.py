@@ -55,6 +55,8 @@ class ServerLimits:
     """A server's address and how hard it may be asked."""
 
     base_url: str
+    said_by: str = "-o base_url="
+    """What says where the server is, for who finds none there."""
     key: str = field(default="", repr=False)
     connections: int = 16
     retries: int = 8
@@ -181,7 +183,8 @@ class Server:
                 await self._try("GET", "/models", None)
             except Failure as error:
                 if number + 1 == CHECKS:
-                    raise CvrError(f"No server answers at {self.limits.base_url} ({error}).") from None
+                    where = f"{self.limits.base_url} ({error}); {self.limits.said_by} says where it is"
+                    raise CvrError(f"No server answers at {where}.") from None
                 await self._wait(number, error)
             except Refused as error:
                 if str(error).startswith(("401", "403")):

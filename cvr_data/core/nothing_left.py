@@ -37,7 +37,7 @@ def nothing_left_lines(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
         told = f"no text can be used ({_listed_reasons(manifest['reasons'])})"
     elif at is not None and at["dropped"]:
         count = sum(at["dropped"].values())
-        why = f"{_listed_reasons(at['dropped'])}{_first_detail(folder)}"
+        why = f"{_listed_reasons(at['dropped'])}{first_detail(folder)}"
         told = f"{at['step']!r} dropped all {count} rows that it got ({why})"
     elif at is not None and at["in"] is None:
         told, hint = f"{at['step']!r} found none", PROPOSES
@@ -50,10 +50,14 @@ def _listed_reasons(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in reasons.items())
 
 
-def _first_detail(folder: Path) -> str:
-    """Return what the first dropped row says of itself."""
+def first_detail(folder: Path, reason: str | None = None) -> str:
+    """Return what the first dropped row, or the first of that reason, says of itself, after a colon; "" if nothing."""
     for path in sorted(folder.glob("dropped-*.parquet")):
         table = read_parquet(path)
+        if reason is not None:
+            import pyarrow.compute as pc  # not for those who only look something up
+
+            table = table.filter(pc.field("drop_reason") == reason)
         for value in table.column("detail").slice(0, 100).to_pylist() if "detail" in table.column_names else ():
             if value:
                 return f": {shortened(str(value), LONGEST_DETAIL)}"

@@ -8,9 +8,9 @@ import pytest
 
 import cli
 from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.folder_status import NEXT, next_command
+from cvr_data.core.folder_status import NEXT, OF_A_SET, next_command
 
-TEMPLATES = [template for templates in NEXT.values() for template in templates]
+TEMPLATES = [template for templates in NEXT.values() for template in templates] + [OF_A_SET]
 
 
 def made(folder, stage, rows=1, **inputs):
@@ -49,6 +49,13 @@ def test_features_of_videos_that_have_splits_lead_to_pairs(tmp_path):
     split = made(tmp_path / "of a split", "split")
     embeddings = made(tmp_path / "embeddings", "embed", videos=split)
     assert next_command(embeddings) == f"cvr mine-pairs '{split}' --embeddings {embeddings}"
+
+
+def test_videos_of_a_benchmark_lead_to_its_scores(tmp_path):
+    videos = made(tmp_path / "videos", "import-vt2v")
+    embeddings = made(tmp_path / "embeddings", "embed", videos=videos)
+    assert next_command(videos) == f"cvr embed {videos}"
+    assert next_command(embeddings) == f"cvr bench --model MODEL --data SET -e {embeddings}"
 
 
 def test_of_nothing_and_of_the_last_thing_nothing_is_said(tmp_path):

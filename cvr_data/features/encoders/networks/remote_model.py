@@ -215,7 +215,9 @@ class RemoteModel:
         return (self.remote.url or os.environ.get(URL_VARIABLES[api]) or URLS[api]).rstrip("/")
 
     def _limits(self) -> ServerLimits:
-        return self.remote.limits_of(self._url(), self.remote.key_variable or KEYS[self.remote.api])
+        api, key_variable = self.remote.api, self.remote.key_variable
+        said_by = f"${URL_VARIABLES[api]}, or -o url= of cvr embed,"
+        return self.remote.limits_of(self._url(), key_variable or KEYS[api], said_by)
 
 
 def remote_body(
