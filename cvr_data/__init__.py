@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from cvr_data.core.frames import Frame
 
 __all__ = [
-    "build_triplets", "check_text", "embed", "export", "load_triplets", "mine_pairs", "publish", "read_videos",
-    "score_modifications", "split", "write_modifications",
+    "build_triplets", "check_text", "embed", "export", "fit_heads", "load_triplets", "mine_pairs", "publish",
+    "read_videos", "score_modifications", "split", "write_modifications",
 ]  # fmt: skip
 
 
@@ -67,6 +67,23 @@ def embed(videos: "Frame", encoder: str = "embedded", out: Path | str | None = N
     source = _videos(videos)
     config = ENCODERS.config(encoder, _told(options))
     return embed_videos(source, encoder, config, Path(out or new_folder("embeddings", source, encoder, config))).path
+
+
+def fit_heads(embeddings: Path | str, videos: "Frame", **options: Any) -> dict[str, Any]:
+    """Learn the space in which images and texts of stored features meet, keep it beside them, and return its recall.
+
+    Of an encoder whose images and texts have spaces of their own, such as the default one; `videos` are those that
+    `split` gave.
+
+    Raises:
+        CvrError: the videos have no split or no features, or an option is unknown.
+    """
+    from cvr_data.core.registry import parse_config
+    from cvr_data.features.fit_heads import Config
+    from cvr_data.features.fit_heads import fit_heads as fit
+
+    config = parse_config(Config, _told(options), where="fit-heads")
+    return dict(fit(Path(embeddings), _videos(videos), config).manifest["report"])
 
 
 def split(videos: "Frame", embeddings: Path | str | None = None, **options: Any) -> "DataFrame":

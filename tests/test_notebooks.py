@@ -167,6 +167,18 @@ def test_what_is_dropped_is_said_and_a_file_that_changed_is_read_again(tmp_path,
     assert "nothing is left" in caplog.messages[-1]
 
 
+def test_features_of_the_default_encoder_lead_to_triplets_and_to_found_videos():
+    videos = cvr_data.read_videos(corpus="synthetic", train=24, val=4, test=12, seed=1)
+    features = cvr_data.embed(videos, size=96)
+    with pytest.raises(CvrError, match="two spaces"):
+        cvr_bench.search(videos, features, texts=["a red cube"])
+    told = cvr_data.fit_heads(features, videos)
+    assert told["split"] == "val" and told["queries"] > 0
+    texts = cvr_data.write_modifications(cvr_data.mine_pairs(videos, embeddings=features))
+    assert len(cvr_data.build_triplets(texts, embeddings=features)) > 0
+    assert len(cvr_bench.search(videos, features, texts=["a red cube"], count=3)) == 3
+
+
 def test_both_packages_are_imported_without_what_they_will_need():
     code = "import cvr_data, cvr_bench, sys; print([m for m in ('torch', 'pandas', 'pyarrow') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.strip() == "[]"

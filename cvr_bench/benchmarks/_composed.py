@@ -10,6 +10,9 @@ from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import Counts
 
+OTHER_TEXTS = {"fine": "https://github.com/SDU-L/FineCIR", "multi": "https://github.com/iLearn-Lab/ACL26-TEMA"}
+"""Whose texts ask, where they are not the benchmark's own -> where they are had."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Composed:

@@ -18,7 +18,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cvr_bench.benchmarks._composed import Counted
+from cvr_bench.benchmarks._composed import OTHER_TEXTS, Counted
 from cvr_bench.tasks.composed import QueryRow, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Mean, Task
@@ -46,11 +46,6 @@ class Config(Counted):
 
 
 EXAMPLE = {"": (3, 8), "gallery=subset": (3, 8), "texts=fine": (2, 8), "texts=multi": (2, 8)}
-ORIGINS = {
-    "published": ORIGIN,
-    "fine": "https://github.com/SDU-L/FineCIR",
-    "multi": "https://github.com/iLearn-Lab/ACL26-TEMA",
-}
 
 
 def files(config: Config) -> list[Path]:
@@ -59,7 +54,7 @@ def files(config: Config) -> list[Path]:
     folders = ("image_splits", "mcirr/image_splits", "fine-cirr/image_splits")
     splits = [f"{folder}/split.rc2.{config.split}.json" for folder in folders]
     return [
-        find(config.annotations, *captions, origin=ORIGINS[config.texts]),
+        find(config.annotations, *captions, origin=OTHER_TEXTS.get(config.texts, ORIGIN)),
         find(config.annotations, *splits, origin=ORIGIN),
     ]
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.benchmarks._retrieval_set import set_files, set_task
+from cvr_bench.benchmarks._retrieval_set import is_copy, published_or_copy, set_task
 from cvr_bench.tasks.composed import QueryRow, composed_task, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import KS, Mean, Task
@@ -57,17 +57,14 @@ def files(config: Config) -> list[Path]:
     """Return the file of the split, or the parts of MTEB's copy."""
     if config.split == "challenge-test":
         return [find(config.annotations, *BLIND_FILES, origin=CHALLENGE)]
-    copy = RetrievalSet(folder=config.annotations)
-    if copy.has("queries"):
-        return set_files(copy, ORIGIN)
-    return [find(config.annotations, *FILES, origin=ORIGIN)]
+    return published_or_copy(config.annotations, FILES, origin=ORIGIN)
 
 
 def load(config: Config) -> Task:
     if config.split == "challenge-test":
         raise CvrError("covr-r: the targets of challenge-test are not published; its server scores it.")
-    path, *others = files(config)
-    if others:
+    path, *_ = paths = files(config)
+    if is_copy(paths):
         task = set_task("covr-r-test", RetrievalSet(folder=config.annotations), config.reference, ks=KS)
     else:
         rows = _rows(path, has_targets=True)

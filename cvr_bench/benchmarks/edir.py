@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Composed
-from cvr_bench.benchmarks._retrieval_set import set_files, set_task
+from cvr_bench.benchmarks._retrieval_set import is_copy, published_or_copy, set_task
 from cvr_bench.tasks.composed import QueryRow, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
@@ -45,15 +45,14 @@ EXAMPLE = {"": (3, 5), "gallery=instance": (3, 5)}
 
 def files(config: Config) -> list[Path]:
     """Return the three files, or the parts of MTEB's copy."""
-    copy = RetrievalSet(folder=config.annotations)
-    if config.gallery == "corpus" and copy.has("queries"):
-        return set_files(copy, ORIGIN)
-    return [find(config.annotations, name, origin=ORIGIN) for name in FILES]
+    if config.gallery == "instance":
+        return [find(config.annotations, name, origin=ORIGIN) for name in FILES]
+    return published_or_copy(config.annotations, *([name] for name in FILES), origin=ORIGIN)
 
 
 def load(config: Config) -> Task:
     paths = files(config)
-    if paths[0].suffix == ".parquet":
+    if is_copy(paths):
         return set_task("edir-corpus", RetrievalSet(folder=config.annotations), config.reference, ks=KS)
     queries, corpus, instances = paths
     images = [_id(row, "id", corpus) for row in read_table(corpus, ("id",), ("id",)).to_pylist()]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.benchmarks._composed import Counted
+from cvr_bench.benchmarks._composed import OTHER_TEXTS, Counted
 from cvr_bench.tasks.composed import QueryRow, composed_task, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Mean, Task
@@ -59,11 +59,6 @@ EXAMPLE = {
     "category=toptee order=swapped": (3, 6),
     "category=dress texts=fine": (2, 6),
     "category=dress texts=multi": (2, 6),
-}
-ORIGINS = {
-    "published": ORIGIN,
-    "fine": "https://github.com/SDU-L/FineCIR",
-    "multi": "https://github.com/iLearn-Lab/ACL26-TEMA",
 }
 
 
@@ -115,7 +110,7 @@ def _files(config: Config, category: str) -> list[Path]:
     captions = layout.fashioniq_caption_files(category, "val", config.texts)
     images = layout.fashioniq_image_file(category, "val")
     return [
-        find(config.annotations, *captions, origin=ORIGINS[config.texts]),
+        find(config.annotations, *captions, origin=OTHER_TEXTS.get(config.texts, ORIGIN)),
         find(config.annotations, images, origin=ORIGIN),
     ]
 

@@ -20,7 +20,7 @@ def features_read(store: FeatureStore, encoder: Encoder, task: Task) -> dict[str
     sampler = "as imported" if store.is_imported else store.encoder.get("sampler", "")
     found: dict[str, Any] = {"frames": "none" if counts is None else _span(int(counts.min()), int(counts.max()))}
     found["sampler"] = str(sampler)
-    texts = sorted({query.modification for query in task.queries if query.modification})
+    texts = sorted({query.modification for query in task.queries if query.modification}) if encoder.text_dim else []
     lengths = [
         length
         for start in range(0, len(texts), TEXTS)

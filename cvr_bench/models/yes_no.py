@@ -29,8 +29,6 @@ SYSTEM = (
     "Judge whether the candidate video is what the instruction makes of the reference video. "
     'Note that the answer can only be "yes" or "no".'
 )
-LIKELIEST = 20
-"""Tokens whose log-probabilities vLLM tells; one that is not among them counts as the least likely of these."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,14 +115,13 @@ def _by_transformers(config: Config) -> Score:
 
 def _by_vllm(config: Config) -> Score:
     """Return what scores pairs by the log-probabilities of the first token that would be written."""
-    try:
-        from vllm import LLM, SamplingParams
-    except ImportError:
-        raise CvrError("yes-no -o engine=vllm needs vLLM: pip install 'cvr[vllm]'.") from None
-    model: Any = LLM(model=config.model, dtype=config.dtype, limit_mm_per_prompt={"image": 2 * config.frames}, seed=0)
+    from cvr_data.modifications.engines.vllm_engine import first_token, vllm_engine
+
+    assert config.model is not None
+    model = vllm_engine(config.model, config.dtype, limit_mm_per_prompt={"image": 2 * config.frames})
     tokenizer = model.get_tokenizer()
     yes, no = _token_ids(tokenizer, config)
-    asked = SamplingParams(max_tokens=1, temperature=0.0, logprobs=LIKELIEST)
+    asked = first_token((yes, no))
 
     def score(pairs: Sequence[ClipPair]) -> list[float]:
         prompts = [
@@ -138,9 +135,8 @@ def _by_vllm(config: Config) -> Score:
         ]
         found = []
         for answer in model.generate(prompts, asked, use_tqdm=False):
-            told = {token: each.logprob for token, each in answer.outputs[0].logprobs[0].items()}
-            least = min(told.values())
-            found.append(told.get(yes, least) - told.get(no, least))
+            told = answer.outputs[0].logprobs[0]
+            found.append(told[yes].logprob - told[no].logprob)
         return found
 
     return score

@@ -21,31 +21,49 @@ from cvr_data.core.nothing_left import nothing_left_lines
 
 @click.command()
 @click.argument("corpus", type=NameOf("corpora"))
-@click.argument("source", required=False, type=PLACE)
+@click.argument("sources", nargs=-1, type=PLACE)
 @option_option
 @engine_options
 @out_option("videos", anywhere=True)
 @overwrite_option
 @json_option
 def import_command(
-    corpus: str, source: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool
+    corpus: str, sources: tuple[Path, ...], options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool
 ) -> None:
-    """Read the videos of CORPUS (see `cvr list corpora`) from the file or folder SOURCE, which is `-o path=SOURCE`.
+    """Read the videos of CORPUS (see `cvr list corpora`) from the file or folder SOURCES, which is `-o path=SOURCES`.
+
+    Several are read to OUT-1, OUT-2 and so on and brought together in OUT; one more, with --overwrite, joins them.
 
     `cvr import triplets SOURCE -o format=NAME` reads published triplets instead (see `cvr list formats`).
 
     Example: cvr import synthetic --out videos -o train=400
     """
     if corpus == "triplets":
-        _import_triplets(source, options, out, overwrite, as_json)
+        if len(sources) > 1:
+            raise click.UsageError(
+                "triplets are read from one place; `cvr build-triplets` takes several folders of texts."
+            )
+        _import_triplets(sources[0] if sources else None, options, out, overwrite, as_json)
         return
+    if len(sources) < 2:
+        _import_videos(corpus, [f"path={source}" for source in sources], options, out, overwrite, as_json)
+        return
+    from cvr_data.videos.merge_videos import merge_videos
+
+    parts = [out.with_name(f"{out.name}-{number}") for number in range(1, len(sources) + 1)]
+    for source, part in zip(sources, parts, strict=True):
+        _import_videos(corpus, [f"path={source}"], options, part, overwrite, as_json)
+    _tell_import(out, merge_videos(parts, out, overwrite=overwrite).manifest, "videos", as_json)
+
+
+def _import_videos(
+    corpus: str, source: list[str], options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool
+) -> None:
     from cvr_data.core.whole_files import read_parquet
     from cvr_data.videos.corpora import CORPORA
     from cvr_data.videos.import_videos import import_videos
 
-    if source is not None:
-        options = (f"path={source}", *options)
-    options = options_with_machine(CORPORA.get(corpus).Config, options)
+    options = options_with_machine(CORPORA.get(corpus).Config, (*source, *options))
     artifact = import_videos(CORPORA.get(corpus), CORPORA.config(corpus, options), out, overwrite=overwrite)
     manifest = artifact.manifest
     _tell_import(out, manifest, "videos", as_json)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +21,10 @@ from cvr_data.tables import QUERY_NUMBER, SPLITS, TRIPLETS, VIDEOS, query_id, tr
 MARKS = ',"\r\n'
 STORED_VIDEO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """What rows hold of a video, as `datasets` stores it."""
+Texts = Literal["published", "fine", "multi"]
+"""Whose texts ask for pairs of images: the set's own, FineCIR's, or TEMA's."""
+OTHER_TEXTS = {"fine": "finemt", "multi": "mmt"}
+"""Whose texts -> the key that they are under."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,13 +32,12 @@ from cvr_data.core.annotation_files import read_entries, read_json
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import _rows
-from cvr_data.formats._rows import OfSplits
+from cvr_data.formats._rows import OfSplits, Texts
 from cvr_data.tables import QUERY_NUMBER
 
 SUBSETS = {"train": "train", "val": "val", "test": "test1"}
 """Our split -> what CIRR calls it."""
-Texts = Literal["published", "fine", "multi"]
-TEXTS = {"published": "caption", "fine": "finemt", "multi": "mmt"}
+TEXTS = {"published": "caption", **_rows.OTHER_TEXTS}
 """Whose texts -> the key that they are under."""
 SOFT = pa.list_(pa.struct([("video_id", pa.string()), ("score", pa.float64())]))
 KINDS = {

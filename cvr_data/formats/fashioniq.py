@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,17 +28,16 @@ import pyarrow.compute as pc
 from cvr_data.core.annotation_files import read_entries, read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import _rows
-from cvr_data.formats._rows import OfSplits
+from cvr_data.formats._rows import OfSplits, Texts
 from cvr_data.tables import SPLITS
 
 KINDS = {"relative_captions": pa.list_(pa.string()), "category": pa.string()}
-Texts = Literal["published", "fine", "multi"]
 FILE_NAMES = {
     "published": re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.json"),
     "fine": re.compile(r"fiq\.fine\.(?P<category>.+)\.(?P<split>train|val|test)\.jsonl?"),
     "multi": re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.mmt\.json"),
 }
-KEYS = {"published": "captions", "fine": "finemt", "multi": "mmt"}
+KEYS = {"published": "captions", **_rows.OTHER_TEXTS}
 """Whose texts -> the key that they are under."""
 FOLDERS = {"published": ("captions",), "fine": ("captions", "FineMT"), "multi": ("captions", "mmt_captions")}
 

@@ -33,9 +33,7 @@ def changes_of(pair: Pair, kind: str) -> tuple[Change, ...]:
 
     A pair whose changes were never typed is read as CoVR's rules read it: the first word that differs.
     """
-    words = zip(words_of(pair["reference_caption"]), words_of(pair["target_caption"]), strict=False)
-    before, after = next(((one, other) for one, other in words if one != other), ("", ""))
-    changes = pair["changes"] or ([{"kind": "", "slot": "", "before": before, "after": after}] if kind == "any" else [])
+    changes = pair["changes"] or ([_first_difference(pair)] if kind == "any" else [])
     alike = [change for change in changes if kind in ("any", change["kind"])]
     sides = [{name: change[name] or "" for name in ("kind", "slot", "before", "after")} for change in alike]
     return tuple(Change(**change) for change in sides if change["before"] or change["after"])
@@ -93,3 +91,9 @@ def shown_by(pair: Pair, side: str) -> str:
 def videos_of(pairs: Artifact, videos: Path | None) -> Path | None:
     """Return the videos that a pairs artifact was made from, or those given; None if it was made from none."""
     return videos or (pairs.input_path("videos") if "videos" in pairs.manifest["inputs"] else None)
+
+
+def _first_difference(pair: Pair) -> dict[str, str]:
+    words = zip(words_of(pair["reference_caption"]), words_of(pair["target_caption"]), strict=False)
+    before, after = next(((one, other) for one, other in words if one != other), ("", ""))
+    return {"kind": "", "slot": "", "before": before, "after": after}

@@ -7,7 +7,7 @@ Anything that the tables do not say is None.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -102,14 +102,22 @@ def _numbers(counts: Counts, scope: str, with_videos: bool) -> dict[str, Any]:
         "text_similarity": _summary(listed("text_similarity"), STEPS),
         "visual_similarity": _summary(listed("visual_similarity"), STEPS),
         "with_frame_scores": total("with_frame_scores"),
-        "likeness": likeness_of({name: listed("change_slot" if name == "slots" else name) for name in LIKENESSES}),
-        "generic": generic_share(listed("text.spread"), total("vague"), total("triplets")),
+        **_like_people(listed, total),
         "composition": listed("composition") or None,
         "top_texts": _top(listed("text.top")),
         "duration_s": _summary(listed(SECONDS), STEPS),
         "sources": _part_of(listed(SOURCE), 0) if with_videos else None,
         "licences": _part_of(listed(SOURCE), 1) if with_videos else None,
     }  # fmt: skip
+
+
+def _like_people(listed: Callable[[str], dict[str, int]], total: Callable[[str], int]) -> dict[str, Any]:
+    """Return how like people's the texts are, and how many of them are generic."""
+    alike = {name: listed("change_slot" if name == "slots" else name) for name in LIKENESSES}
+    return {
+        "likeness": likeness_of(alike),
+        "generic": generic_share(listed("text.spread"), total("vague"), total("triplets")),
+    }
 
 
 def _distinct(counts: Counts, scope: str, name: str) -> int:

@@ -96,7 +96,8 @@ class Embedder(OnDevice):
         super().__init__(config)
         self.config = config
         self.model = self._model()
-        self.dim = self.text_dim = self.frame_dim = self.model.dim
+        self.dim = self.frame_dim = self.model.dim
+        self.text_dim = self.dim if self.model.takes_texts else 0
         self.clips_per_call = 4 * config.batch_size
         if config.api != "none":
             self.runs_on, self.clips_per_call = f"a server ({config.api})", max(32, 4 * config.concurrency)

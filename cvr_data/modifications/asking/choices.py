@@ -18,8 +18,9 @@ from cvr_data.core.errors import CvrError
 from cvr_data.modifications.asking.request import Answer
 
 LIKELIEST = 20
-"""Tokens of which servers and vLLM tell how likely they are, at most; a word that is not among them counts as the least
-likely of these."""
+"""Tokens of which servers tell how likely they are, at most; a word that is not among them counts as the least likely
+of these."""
+EACH = "each"
 NO_LOGPROBS = "the server tells no log-probabilities"
 
 
@@ -27,7 +28,8 @@ NO_LOGPROBS = "the server tells no log-probabilities"
 class TellsChoices(Protocol):
     """A backend that says how likely the words of a request's `choices` are."""
 
-    tells_choices: bool
+    tells_choices: str
+    """Of which tokens: `EACH` of a choice's, or so many likeliest. Part of the cache key, as it changes the answer."""
 
 
 def choice_tokens(encode: Callable[[str], Sequence[int]], choices: Sequence[str]) -> dict[str, list[int]]:

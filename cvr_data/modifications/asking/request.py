@@ -150,8 +150,8 @@ def thinking_name(thinking: Thinking) -> list[str]:
     return [] if thinking == "model" else [f"thinking={thinking}"]
 
 
-def request_key(model: str, request: Request) -> str:
-    """Return the cache key: the hash of model, prompt, parameters and messages."""
+def request_key(model: str, request: Request, told: str = "") -> str:
+    """Return the cache key: the hash of model, prompt, parameters and messages, and what is `told` of choices."""
     parameters = asdict(request.parameters)
     if request.parameters.temperature == 0:
         parameters = {"max_tokens": request.parameters.max_tokens, "temperature": 0.0}
@@ -165,7 +165,7 @@ def request_key(model: str, request: Request) -> str:
         "schema": request.schema,
     }
     if request.choices:
-        asked["choices"] = request.choices
+        asked |= {"choices": request.choices, "told": told}
     if request.images:
         asked["images"] = [hashlib.sha256(image).hexdigest() for image in request.images]
     text = json.dumps(asked, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -95,7 +95,7 @@ class OpenAIBackend:
     """Writes with whatever model a server has."""
 
     is_pure = False
-    tells_choices = True
+    tells_choices = f"{LIKELIEST} likeliest"
     gpus = 0
 
     def __init__(self, config: Config):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from cvr_data.core.errors import CvrError
+from cvr_data.modifications.asking.choices import EACH
 from cvr_data.modifications.asking.request import (
     Answer,
     Backend,
@@ -61,7 +62,7 @@ class TransformersBackend:
     """Writes with a causal language model."""
 
     is_pure = False
-    tells_choices = True
+    tells_choices = EACH
     gpus = 1
 
     def __init__(self, config: Config):

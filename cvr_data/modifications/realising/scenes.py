@@ -30,12 +30,8 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
         yield Text(5, f"change to {found.new_whole}", gone=found.old_whole)
         yield Text(3, f"show {found.new_whole}", gone=found.old_whole)
         return
-    if (is_colour(after) or after.is_quality) and before.is_noun and not (is_colour(before) or before.axis):
-        return  # "text" becomes no "indoor"
     if is_colour(after) or after.is_quality:
-        yield Text(3, f"make {'the background' if is_colour(after) else 'it'} {after.text}", gone=before.text)
-        if is_colour(after):
-            yield Text(1, f"change the background to {after.text}", gone=before.text)
+        yield from _looking(before, after)
         return
     is_where = before.preposition in PLACES
     if not after.is_noun or (before.preposition != after.preposition != "" and not is_where):
@@ -61,6 +57,15 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     yield Text(5, f"change to {new}", gone=told)
     if not is_where:
         yield Text(3, f"show {new}", gone=told)
+
+
+def _looking(before: Side, after: Side) -> Iterator[Text]:
+    """Yield the texts of how a place looks; "text" becomes no "indoor"."""
+    if before.is_noun and not (is_colour(before) or before.axis):
+        return
+    yield Text(3, f"make {'the background' if is_colour(after) else 'it'} {after.text}", gone=before.text)
+    if is_colour(after):
+        yield Text(1, f"change the background to {after.text}", gone=before.text)
 
 
 def placed(found: Located, after: Side, gone: str) -> Iterator[Text]:

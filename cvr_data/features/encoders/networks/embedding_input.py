@@ -49,6 +49,8 @@ class EmbeddingModel(Protocol):
     """A model of one of the contracts: `encode` of sentence-transformers, of MTEB 2, or of a server."""
 
     dim: int
+    takes_texts: bool
+    """Whether it embeds texts too, and videos with a text."""
     takes_frames: bool
     """Whether it chooses the frames of a clip itself."""
 

@@ -101,7 +101,7 @@ class RemoteModel:
         dim: Matryoshka width; None is the model's own.
     """
 
-    takes_frames = False
+    takes_texts, takes_frames = True, False
 
     def __init__(self, remote: Remote, name: str, *, dim: int | None):
         self.remote, self.name, self.width = remote, name, dim

@@ -28,7 +28,7 @@ class SentenceModel:
         hz: samples of sound a second.
     """
 
-    takes_frames = False
+    takes_texts, takes_frames = True, False
 
     def __init__(self, model: Any, where: str, *, dim: int | None, batch_size: int, hz: int):
         self.model, self.where, self.width, self.batch_size, self.hz = model, where, dim, batch_size, hz
