@@ -153,24 +153,28 @@ def audit(result: "Result | Path | str", **options: Any) -> dict[str, Any]:
 
 
 def search(
-    videos: "Frame", embeddings: Path | str, *, like: str | None = None, texts: Sequence[str] = (),
-    without: Sequence[str] = (), model: str = "sum", checkpoint: Path | str | None = None, count: int = 10,
+    videos: "Frame", embeddings: Path | str, *, like: Path | str | None = None, texts: Sequence[str] | str = (),
+    without: Sequence[str] | str = (), model: str = "sum", checkpoint: Path | str | None = None, count: int = 10,
 ) -> "DataFrame":  # fmt: skip
     """Return the videos that are like a clip but as texts say, best first (`cvr search`).
 
     Raises:
-        CvrError: nothing is asked, or there are no features.
+        CvrError: nothing is asked, there are no features, or count is below 1.
     """
     import pandas as pd
 
     from cvr_bench.search.library import open_library
     from cvr_bench.search.question import Question, SearchModel
     from cvr_bench.search.searcher import search as search_library
+    from cvr_data.core.errors import CvrError
     from cvr_data.core.frames import FOLDER, folder_of
     from cvr_data.tables import VIDEOS
 
+    if count < 1:
+        raise CvrError(f"count should be 1 or more, got {count}.")
     folder = folder_of(videos, VIDEOS, "import-frame")
-    question = Question(like=like, texts=tuple(texts), without=tuple(without))
+    said, unsaid = ((words,) if isinstance(words, str) else tuple(words) for words in (texts, without))
+    question = Question(like=None if like is None else str(like), texts=said, without=unsaid)
     who = SearchModel(name=model, checkpoint=None if checkpoint is None else Path(checkpoint))
     found = pd.DataFrame(map(vars, search_library(open_library(folder, Path(embeddings)), question, who, count)))
     found.attrs[FOLDER] = str(folder)

@@ -251,11 +251,22 @@ def publish(triplets: "Frame", repo: str, **options: Any) -> None:
     Raises:
         CvrError: so the command would fail.
     """
+    from click import ClickException
+
     from cvr_data.commands.publish import publish_command
+    from cvr_data.core.errors import CvrError
 
     folder = _folder(triplets, "TRIPLETS", "build-triplets")
-    flags = [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in options.items()]
-    publish_command.main([str(folder), repo, *flags], standalone_mode=False)
+    flags = [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+        for name, given in options.items()
+        for value in (given if isinstance(given, (list, tuple)) else [given])
+        if value is not None and value is not False
+    ]
+    try:
+        publish_command.main([str(folder), f"--repo={repo}", *flags], standalone_mode=False)
+    except ClickException as error:
+        raise CvrError(error.format_message()) from None
 
 
 def _videos(videos: "Frame") -> Path:

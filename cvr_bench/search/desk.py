@@ -305,7 +305,7 @@ def _shown_upload(upload: Upload) -> dict[str, Any]:
 
 
 def _sent_texts(sent: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = sent.get(name) or []
+    value = [] if sent.get(name) is None else sent[name]
     if not isinstance(value, list) or len(value) > MAX_TEXTS or not all(isinstance(text, str) for text in value):
         raise CvrError(f"{name} should be a list of at most {MAX_TEXTS} texts.")
     if any(len(text) > MAX_TEXT for text in value):

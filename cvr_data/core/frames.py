@@ -65,6 +65,24 @@ def _tell_lost(artifact: Artifact) -> None:
         logger.warning("%s: %s", artifact.stage, line.strip())
 
 
+def frame_given(given: Frame) -> "DataFrame | pa.Table":
+    """Return a frame of pandas or table of Arrow as it is, a batch as a table.
+
+    Raises:
+        CvrError: it is none of these, or a column is there twice.
+    """
+    from pandas import DataFrame
+
+    if isinstance(given, pa.RecordBatch):
+        given = pa.Table.from_batches([given])
+    if not isinstance(given, (pa.Table, DataFrame)):
+        raise CvrError(f"A frame of pandas, a table of Arrow or a folder is needed, got {type(given).__name__}.")
+    names = given.column_names if isinstance(given, pa.Table) else [*given.columns]
+    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise CvrError(f"the table: column {twice[0]!r} is there twice.")
+    return given
+
+
 def folder_of(given: Frame, schema: pa.Schema, stage: str, inputs: Mapping[str, Path] | None = None) -> Path:
     """Return the folder of an artifact with these rows: the one they were read from, else a new one.
 
@@ -79,14 +97,15 @@ def folder_of(given: Frame, schema: pa.Schema, stage: str, inputs: Mapping[str, 
     """
     if isinstance(given, (str, Path)):
         return place_of(given)
+    given = frame_given(given)
     remembered = Path(given.attrs[FOLDER]) if not isinstance(given, pa.Table) and FOLDER in given.attrs else None
     source = open_artifact(remembered) if remembered is not None and remembered.is_dir() else None
     table = _table(given, source)
     if source is not None and not isinstance(given, pa.Table) and given.attrs[DIGEST] == _digest(table):
         return source.path
-    table = check_columns(table, schema, "the table")
-    if not table.num_rows:
+    if not table.num_rows:  # nor have its columns a type
         raise CvrError("the table has no row.")
+    table = check_columns(table, schema, "the table")
     made_from = {name: source.input_path(name) for name in source.manifest["inputs"]} if source else dict(inputs or {})
     name = source.stage if source else stage
     folder = new_folder(name, _digest(table), sorted(map(str, made_from.values())))
@@ -116,6 +135,8 @@ def _table(given: "DataFrame | pa.Table", source: Artifact | None) -> pa.Table:
             columns[str(name)] = pa.array(given[name], kind, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise CvrError(f"the table: column {name!r} is of no one type ({error}).") from None
+        except UnicodeEncodeError:  # half a character
+            raise CvrError(f"the table: column {name!r} has text that UTF-8 cannot hold.") from None
     return pa.table(columns)
 
 

@@ -46,7 +46,9 @@ def _end(number: int, frame: object) -> None:
 
 
 def listen(address: Address) -> socket.socket:
-    """Return a socket that listens. Raises CvrError: the address is taken."""
+    """Return a socket that listens. Raises CvrError: the address is taken, or is none."""
+    if not address.host:  # to the system that is every address, and the link would name none
+        raise CvrError("--host is empty; 127.0.0.1 is this machine.")
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     found = socket.socket(family, socket.SOCK_STREAM)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

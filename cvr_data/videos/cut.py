@@ -20,7 +20,7 @@ from cvr_data.media.video import UnreadableVideo, cut_video
 from cvr_data.tables import VIDEOS
 
 STAGE = "cut"
-VERSION = 1
+VERSION = 2
 ROWS = 64
 """Clips of a part: what a kill costs at most."""
 THREADS = 4
@@ -65,11 +65,10 @@ def _cut_row(row: dict[str, Any], out: Path) -> bool:
     clip = Clip(Path(), row["start_s"], row["end_s"])
     if row["path"] is None or clip.is_whole:
         return False
-    name = f"{FOLDER}/{file_name(row['video_id'].replace('/', '_'), '.mp4')}"
-    name = name if name.endswith(".mp4") else f"{name}.mp4"
+    name = f"{FOLDER}/{file_name(row['video_id'] + '.mp4', '.mp4')}"  # a/b and a_b, x and x.mp4 are two clips each
     file = out / name
     if not file.is_file():
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         try:
             cut_video(Clip(resolve_media(out, row["path"]), row["start_s"], row["end_s"]), file)
         except UnreadableVideo:

@@ -93,11 +93,16 @@ def _with_plain_names(entry: Entry) -> Entry:
     """The entry, dropped where its id or file has a name that no table holds, or no system takes."""
     names = (entry.video_id, str(entry.path or ""))
     if any("\0" in name or not _is_utf8(name) for name in names):
-        told = [name.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode() for name in names]
-        entry.video_id, entry.path = told[0], None
-        entry.drop_reason = entry.drop_reason or "bad_name"
-        entry.detail = f"{told[1] or told[0]}: a name that is not UTF-8, or has a NUL"
+        path, entry.video_id, entry.path = _told_name(names[1]), _told_name(names[0]), None
+        if entry.values.get("recording_id"):
+            entry.values["recording_id"] = _told_name(entry.values["recording_id"])
+        entry.drop_reason = "bad_name"
+        entry.detail = f"{path or entry.video_id}: a name that is not UTF-8, or has a NUL"
     return entry
+
+
+def _told_name(name: str) -> str:
+    return name.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def _is_utf8(name: str) -> bool:

@@ -55,7 +55,9 @@ def read_subtitles(path: Path) -> list[Cue]:
         if path.suffix.lower() == ".json":
             given = pysubs2.load_from_whisper(_segments(path))
         else:
-            given = pysubs2.SSAFile.from_string(read_text(path), format_=None)
+            text = read_text(path).removeprefix("\ufeff")
+            is_silent = not text.strip()  # so Whisper writes of a film in which nobody speaks
+            given = pysubs2.SSAFile() if is_silent else pysubs2.SSAFile.from_string(text, format_=None)
     except CvrError:
         raise
     except Exception as error:  # whatever a reader of a text says of one that is none

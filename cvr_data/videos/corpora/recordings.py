@@ -119,14 +119,14 @@ def _cues(config: Config, name: str) -> list[Cue]:
 
 
 def _of_files(config: Config) -> Iterator[Entry]:
-    names = _recordings(config)
-    with Progress("cut", len(names), "recordings") as progress:
-        for name in names:
-            yield from _clips(config, name)
+    cues = {name: _cues(config, name) for name in _recordings(config)}  # read before hours of cutting
+    with Progress("cut", len(cues), "recordings") as progress:
+        for name, said in cues.items():
+            yield from _clips(config, name, said)
             progress.advance()
 
 
-def _clips(config: Config, name: str) -> Iterator[Entry]:
+def _clips(config: Config, name: str, cues: Sequence[Cue]) -> Iterator[Entry]:
     path = real_place(config.path / name)
     try:
         duration_s = probe_medium(path).duration_s
@@ -134,7 +134,6 @@ def _clips(config: Config, name: str) -> Iterator[Entry]:
     except (UnreadableVideo, OSError) as error:
         yield Entry(name, [], path=path, drop_reason="unreadable_video", detail=str(error))
         return
-    cues = _cues(config, name)
     for span in [(0.0, None)] if config.cut == "none" else clip_spans(cuts, duration_s, config.longest):
         entry = _entry(config, name, span, duration_s, cues)
         length_s = (duration_s if span[1] is None else span[1]) - span[0]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import av
@@ -141,6 +142,22 @@ def test_cut_files_show_what_the_clips_show_and_keep_sound(cvr, tmp_path):
     assert [Path("again", row["path"]).read_bytes() for row in after] == first
 
 
+def test_clips_of_names_that_look_alike_have_files_of_their_own(cvr, tmp_path):
+    """`a/b` and `a_b` once shared one, and so the picture of whichever was cut first."""
+    for seed, name in enumerate(("a/talk.mp4", "a_talk.mp4")):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_mp4(path, scene(seed, 20), FPS)
+    cvr("import", "recordings", "in", "-o", "cut=stride", "-o", "longest=1", "-O", "videos")
+    cvr("cut", "videos", "-O", "cut")
+    before, after = (open_artifact(name).read().to_pylist() for name in ("videos", "cut"))
+    assert len({row["path"] for row in after}) == len(after) == 4
+    for clip, file in zip(before, after, strict=True):
+        whole = Clip(Path(clip["path"]), clip["start_s"], clip["end_s"])
+        expected, found = (read_frames(medium, 2).astype(float) for medium in (whole, Path("cut", file["path"])))
+        assert np.abs(expected - found).mean() < 6
+
+
 def with_sound(path):
     """Five seconds of film with a tone."""
     path.parent.mkdir()
@@ -191,6 +208,26 @@ def test_the_subtitles_of_a_file_are_found_by_its_name():
 def test_a_file_that_is_no_subtitles_is_one_line(tmp_path, one_line_error, recording):
     recording.with_suffix(".srt").write_bytes(b"\x00\xff nothing of the kind")
     assert "long.srt" in one_line_error("import", "recordings", recording.parent, "-o", "cut=none", "-O", "videos")
+
+
+def test_subtitles_are_read_before_anything_is_cut_and_silence_is_none(cvr, recording, one_line_error):
+    recording.with_suffix(".srt").write_bytes(b"\xef\xbb\xbf\r\n")  # what Whisper writes of a film without speech
+    assert read_subtitles(recording.with_suffix(".srt")) == []
+    (recording.parent / "broken.mp4").write_bytes(b"no film")
+    (recording.parent / "zz.mp4").write_bytes(b"no film")
+    (recording.parent / "zz.srt").write_bytes(b"1\n00:00")
+    words = ("import", "recordings", recording.parent, "-o", "cut=none", "-O", "videos")
+    assert "zz.srt: cannot be read as subtitles" in one_line_error(*words)
+    (recording.parent / "zz.srt").unlink()
+    cvr(*words)
+    assert [row["captions"] for row in open_artifact("videos").read().to_pylist()] == [[]]
+
+
+def test_a_recording_whose_name_is_not_utf8_is_dropped_and_told(cvr, recording):
+    recording.with_name(os.fsdecode(b"bad\xff.mp4")).write_bytes(recording.read_bytes())
+    cvr("import", "recordings", recording.parent, "-o", "cut=none", "-O", "videos")
+    artifact = open_artifact("videos")
+    assert artifact.manifest["rows"] == 1 and artifact.manifest["dropped"] == {"bad_name": 1}
 
 
 def test_a_recording_instead_of_its_folder_is_refused(recording, one_line_error):
