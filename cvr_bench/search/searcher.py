@@ -27,8 +27,8 @@ from cvr_bench.search.nearest import SMALL, Asked, Best, Nearest, Rows
 from cvr_bench.search.question import Found, Question, Said, SearchModel, Why
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.media.names import is_file
-from cvr_data.media.places import whole_path
+from cvr_data.media.names import is_media_file
+from cvr_data.media.places import whole_media_path
 from cvr_data.media.video import Video
 
 NOT_WEIGHT = 0.5
@@ -138,7 +138,7 @@ class Searcher:
         return [
             Found(
                 video_id=row["video_id"], caption=(row["captions"] or [""])[0], score=score,
-                path=None if row["path"] is None else whole_path(self.library.folder.resolve(), row["path"]),
+                path=None if row["path"] is None else whole_media_path(self.library.folder.resolve(), row["path"]),
                 by_text=text, by_video=video,
             )
             for row, (_, score), text, video in zip(rows, kept, by_text, by_video, strict=True)
@@ -176,7 +176,7 @@ class Searcher:
             return None
         if self.library.store.has_videos([like])[0]:
             return Item(like, Video(like))
-        if is_file(Path(like)):
+        if is_media_file(Path(like)):
             return _of_file(Path(like))
         raise CvrError(
             f"{like[:100]!r} is neither a video of {self.library.folder} nor a file. "

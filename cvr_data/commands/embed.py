@@ -8,9 +8,9 @@ import click
 from cvr_data.commands.options import (
     PLACE,
     NameOf,
-    engine_options,
+    command_engine_options,
+    command_options_with_machine,
     option_option,
-    options_with_machine,
     out_option,
     overwrite_option,
 )
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 )
 @click.option("--price-in", type=click.FloatRange(0), help="For --dry-run: price of a million tokens.")
 @option_option
-@engine_options
+@command_engine_options
 @out_option("embeddings", anywhere=True)
 @overwrite_option
 def embed_command(
@@ -70,13 +70,15 @@ def embed_command(
     selection = Selection(column=column, only=only, num_shards=num_shards, shard_id=shard_id, all_tokens=all_tokens)
     devices = device.split(",") if device else []
     if dry_run:
-        _show_price(source, encoder, options_with_machine(ENCODERS.get(encoder).Config, options), selection, price_in)
+        _show_price(
+            source, encoder, command_options_with_machine(ENCODERS.get(encoder).Config, options), selection, price_in
+        )
         return
     if len(devices) > 1:
-        options = options_with_machine(ENCODERS.get(encoder).Config, options)
+        options = command_options_with_machine(ENCODERS.get(encoder).Config, options)
         artifact = embed_on_devices(source, encoder, options, out, devices, selection=selection, overwrite=overwrite)
     else:
-        options = options_with_machine(
+        options = command_options_with_machine(
             ENCODERS.get(encoder).Config, (*(f"device={name}" for name in devices), *options)
         )
         config = ENCODERS.config(encoder, options)

@@ -54,7 +54,7 @@ OF_ANOTHER = ("audit", "robustness")
 """Stages whose folders belong to another artifact."""
 
 
-def folder_status(folder: Path) -> list[dict[str, Any]]:
+def artifact_folder_status(folder: Path) -> list[dict[str, Any]]:
     """Return what was made in a folder, inputs before what was made from them, then what is unfinished.
 
     Each has `path`, `stage` (None of what is unfinished), `told` (rows, inputs, when), `problems` (inputs that have
@@ -112,7 +112,7 @@ def _finished_artifact(artifact: Artifact, folder: Path, *, is_end: bool) -> dic
     rows = f"{manifest['rows']} rows" if manifest["rows"] else "made"
     made_from = f" from {', '.join(names)}" if names else ""
     told = f"{artifact.stage}: {rows}{made_from}, {manifest['finished'][:16].replace('T', ' ')} UTC"
-    following = next_command(artifact.path) if is_end else None
+    following = command_after_artifact(artifact.path) if is_end else None
     return {"path": str(artifact.path), "stage": artifact.stage, "told": told, "problems": problems, "next": following}
 
 
@@ -121,7 +121,7 @@ def _unfinished_artifact(path: Path) -> dict[str, Any]:
     return {"path": str(path), "stage": None, "told": told, "problems": [], "next": None}
 
 
-def next_command(folder: Path) -> str | None:
+def command_after_artifact(folder: Path) -> str | None:
     """Return the command that usually comes after a finished artifact, or None where there is none.
 
     Raises:

@@ -20,8 +20,8 @@ import pyarrow as pa
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.core.nothing_left import nothing_left_lines
-from cvr_data.core.places import place_of
+from cvr_data.core.nothing_left import empty_artifact_lines
+from cvr_data.core.places import path_or_address
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Step
 
@@ -36,7 +36,7 @@ FOLDER, DIGEST = "cvr_folder", "cvr_digest"
 
 
 @cache
-def frames_folder() -> Path:
+def dataframe_artifacts_folder() -> Path:
     """Return the folder of this process's own artifacts, which is removed when it ends."""
     folder = Path(tempfile.mkdtemp(prefix="cvr-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -45,10 +45,10 @@ def frames_folder() -> Path:
 
 def new_folder(stage: str, *made_of: Any) -> Path:
     """Return where an artifact of this process belongs: one place per stage and what it is made of."""
-    return frames_folder() / f"{stage}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:20]}"
+    return dataframe_artifacts_folder() / f"{stage}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:20]}"
 
 
-def frame_of(artifact: Artifact, table: pa.Table | None = None) -> "DataFrame":
+def artifact_dataframe(artifact: Artifact, table: pa.Table | None = None) -> "DataFrame":
     """Return the rows of an artifact, or what they are to a reader elsewhere, as a frame that remembers it."""
     frame = (artifact.read() if table is None else table).to_pandas()
     _tell_lost(artifact)
@@ -61,7 +61,7 @@ def _tell_lost(artifact: Artifact) -> None:
     if dropped := artifact.manifest["dropped"]:
         listed = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
         logger.warning("%s: %d rows, dropped: %s", artifact.stage, artifact.manifest["rows"], listed)
-    for line in nothing_left_lines(artifact.path, artifact.manifest):
+    for line in empty_artifact_lines(artifact.path, artifact.manifest):
         logger.warning("%s: %s", artifact.stage, line.strip())
 
 
@@ -96,7 +96,7 @@ def folder_of(given: Frame, schema: pa.Schema, stage: str, inputs: Mapping[str, 
         CvrError: a required column is missing, has nulls or another type, or there is no row.
     """
     if isinstance(given, (str, Path)):
-        return place_of(given)
+        return path_or_address(given)
     given = frame_given(given)
     remembered = Path(given.attrs[FOLDER]) if not isinstance(given, pa.Table) and FOLDER in given.attrs else None
     source = open_artifact(remembered) if remembered is not None and remembered.is_dir() else None

@@ -12,7 +12,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.places import real_place
 from cvr_data.core.split_names import SPLIT_OF_WORD
 from cvr_data.language.words import clean_text
-from cvr_data.media.clip import bad_times
+from cvr_data.media.clip import media_clip_times_fault
 from cvr_data.tables import SPLITS, VIDEOS
 
 SLICE = 4096
@@ -40,7 +40,7 @@ class Entry:
     def of_recording(self, recording_id: str | None, start_s: float | None = None, end_s: float | None = None) -> None:
         """Say which recording it is a clip of, and of which seconds; its row is dropped where these are none."""
         self.values |= {"recording_id": recording_id or None, "start_s": start_s, "end_s": end_s}
-        if problem := bad_times(start_s, end_s):
+        if problem := media_clip_times_fault(start_s, end_s):
             self.values |= {"start_s": None, "end_s": None}
             self.drop("bad_times", f"{self.video_id}: {problem}")
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from cvr_bench.search.desk import MAX_TEXT, SearchSources
-from cvr_bench.search.library import open_library
+from cvr_bench.search.library import open_search_library
 from cvr_bench.search.question import Question, SearchModel
 from cvr_bench.search.searcher import search
 from cvr_data.core.artifact_writer import ArtifactWriter
@@ -32,7 +32,7 @@ def test_an_answer_is_that_of_the_command(calm, sources):
     answer = calm.post("/api/search", {**ASKED, "count": 3})
     assert answer.status == 200
     question = Question(like="r1", texts=("make it blue",), without=("a cube",))
-    found = search(open_library(sources.videos, sources.embeddings), question, SearchModel(), 3)
+    found = search(open_search_library(sources.videos, sources.embeddings), question, SearchModel(), 3)
     results = answer.json["results"]
     assert [hit["video"] for hit in results] == [each.video_id for each in found]
     for hit, each in zip(results, found, strict=True):

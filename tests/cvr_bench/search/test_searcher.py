@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import cvr_bench
-from cvr_bench.search.library import open_library
+from cvr_bench.search.library import open_search_library
 from cvr_bench.search.question import Question, SearchModel
 from cvr_bench.search.searcher import NOT_WEIGHT, Searcher, search
 from cvr_bench.tasks.task import Item, Query
@@ -18,7 +18,7 @@ from cvr_data.media.video import Video
 
 @pytest.fixture(scope="module")
 def library(world):
-    return open_library(world.videos, world.embeddings)
+    return open_search_library(world.videos, world.embeddings)
 
 
 def pooled(library, *ids):

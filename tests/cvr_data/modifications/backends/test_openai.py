@@ -251,14 +251,14 @@ def test_a_run_with_failures_and_a_restart_accounts_for_every_row(cvr, tmp_path,
 
 @pytest.mark.parametrize("form", ["chat", "completion"])
 def test_log_probabilities_of_choices_are_asked_for_and_added_up(form):
-    from cvr_data.modifications.asking.choices import log_odds
+    from cvr_data.modifications.asking.choices import answer_log_odds
 
     asked = requests(3, choices=("yes", "no"))
     likely = {"Yes": -0.5, " yes": -1.5, "No": -2.0, "Perhaps": -4.0}
     with LLMServer(logprobs=lambda prompt: likely if "number 2" not in prompt else {"<think>": -0.01}) as server:
         answers = write(server, asked, form=form)
     expected = math.log(math.exp(-0.5) + math.exp(-1.5)) + 2.0
-    assert [log_odds(answer.text, ("yes", "no")) for answer in answers] == [
+    assert [answer_log_odds(answer.text, ("yes", "no")) for answer in answers] == [
         pytest.approx(expected, abs=1e-5), pytest.approx(expected, abs=1e-5), None
     ]  # fmt: skip
     assert "none of the words" in answers[2].error
