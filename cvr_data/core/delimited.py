@@ -110,7 +110,6 @@ def delimited_file_rows(path: Path, separator: str) -> Iterator[Record]:
 def plain_columns(path: Path, separator: str, places: Sequence[int], width: int) -> list[pa.ChunkedArray] | None:
     """Return the columns at these places as Arrow reads them, header apart; None where these may not be the cells.
 
-
     It is the same where no quote stands anywhere and each row has as many cells as the header, and many times as fast.
     """
     if not places:
