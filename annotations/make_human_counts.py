@@ -18,7 +18,7 @@ import pyarrow as pa
 from cvr_data.core.files import read_rows
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.language.words import clean_text, words_of
-from cvr_data.pairs.changes import type_changes
+from cvr_data.pairs.changes import type_pair_changes
 from cvr_data.pairs.search.differences import pair_differences
 from cvr_data.tables import PAIRS
 from cvr_data.triplets.likeness import LIKENESSES, OTHER, triplet_count_likeness
@@ -48,7 +48,7 @@ def main(source: Path, out: Path) -> None:
         "reference_caption": [one for one, _ in captions], "target_caption": [other for _, other in captions],
         "changes": pa.array(changes, PAIRS.field("changes").type),
     })  # fmt: skip
-    slots = [[change["slot"] for change in row] for row in type_changes(pairs).column("changes").to_pylist()]
+    slots = [[change["slot"] for change in row] for row in type_pair_changes(pairs).column("changes").to_pylist()]
     texts = [row.values["edit"] for row in rows]
 
     def counts(chosen: np.ndarray) -> dict[str, Counter[str]]:

@@ -23,8 +23,8 @@ from cvr_data.triplets.build import (
     STAGE,
     DatasetParts,
     MadeOf,
-    dataset_flows,
     find_triplet_parts,
+    triplet_dataset_flows,
     triplet_flow,
     write_dataset,
 )
@@ -57,7 +57,7 @@ def write_sample(out: Path) -> Artifact:
         config = {**config_dict(Config()), "name": NAME, "corpus": CORPUS}
         run = StageRun(out, stage=STAGE, version=VERSION, config=config, inputs={}, overwrite=False)
         with run:
-            triplets = triplet_flow(run, dataset_flows(run, sources), sources, Config())
+            triplets = triplet_flow(run, triplet_dataset_flows(run, sources), sources, Config())
             write_dataset(run, triplets, NAME, videos=sources.videos, made_of=made_of)
     return _without_the_run(out)
 

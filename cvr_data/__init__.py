@@ -235,10 +235,10 @@ def export(triplets: "Frame", format: str, out: Path | str, **options: Any) -> l
     Raises:
         CvrError: the format or an option is unknown, or `out` holds something else.
     """
-    from cvr_data.triplets.dataset import open_dataset
+    from cvr_data.triplets.dataset import open_triplet_dataset
     from cvr_data.triplets.export import export_triplets
 
-    dataset = open_dataset(_folder(triplets, "TRIPLETS", "build-triplets"))
+    dataset = open_triplet_dataset(_folder(triplets, "TRIPLETS", "build-triplets"))
     return export_triplets(format, _told(options), dataset.triplets, dataset.videos, Path(out))
 
 

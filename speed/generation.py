@@ -83,13 +83,13 @@ def write_pairs(folder: Path, count: int) -> Path:
 
 
 def prompts_of(pairs: Path) -> list[str]:
-    from cvr_data.modifications.asked import read_asked
+    from cvr_data.modifications.asked import read_modifications_asked
     from cvr_data.modifications.asking.request import completion_text
     from cvr_data.modifications.generator import Config, Generator
 
     config = Config(prompt="short", backend="echo")
     generator = Generator(config)
-    drafts = [draft for table in read_asked(pairs, config) for draft in generator.start(table)]
+    drafts = [draft for table in read_modifications_asked(pairs, config) for draft in generator.start(table)]
     return [completion_text(request) for request in generator.requests(drafts, 0)]
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.tasks.task import Item, Query, Task
-from cvr_data.features.encoders.networks.clip_tokenizer import END, START, clip_byte_letters
+from cvr_data.features.encoders.networks.clip_tokenizer import END, START, clip_encoder_byte_letters
 from cvr_data.features.protocol import TextFeatures, VideoFeatures
 from cvr_data.media.video import Video
 
@@ -154,7 +154,7 @@ def save_clip(folder: Path, tiny: bool) -> Path:
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
     folder.mkdir(exist_ok=True)
-    letters = clip_byte_letters()
+    letters = clip_encoder_byte_letters()
     words = [*letters, *(f"{each}</w>" for each in letters), START, END]
     (folder / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
     (folder / "merges.txt").write_text("#version: 0.2\n")

@@ -24,7 +24,7 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.features.similarities import text_similarities
 from cvr_data.language.words import stems
-from cvr_data.pairs.changes import type_changes
+from cvr_data.pairs.changes import type_pair_changes
 from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, parse_mining_filter
 from cvr_data.pairs.search.concept_pairs import SLOT_OF
 from cvr_data.pairs.search.statement_tables import mining_caption_statements, statements_to_pair
@@ -131,7 +131,7 @@ def against_truth(videos: pa.Table, truth: Truth) -> None:
     """Print precision and recall of change typing per slot, of concepts per video, and of the changes of pairs."""
     pairs, _ = stage_rows_by_drop_reason(one_word.run(one_word.Config(), videos))
     typed = {slot: Counts() for slot in SLOTS_OF_CHANGES}
-    for row in type_changes(pairs).to_pylist():
+    for row in type_pair_changes(pairs).to_pylist():
         true = changes_of(truth, row)
         if len(true) == 1:
             count(typed, true[0]["slot"], row["changes"][0]["slot"])

@@ -121,7 +121,7 @@ def composition_labels(composed_Q: np.ndarray, unimodals: Sequence[Unimodal], k:
     return np.where(is_shortcut_Q, SHORTCUT, np.where(composed_Q <= k, REQUIRED, UNRESOLVED)).tolist()
 
 
-def chance_labels(ranks: pa.Table, scorers: int, k: int) -> dict[str, float]:
+def audit_chance_labels(ranks: pa.Table, scorers: int, k: int) -> dict[str, float]:
     """Return how many queries would have each label if the model and so many scorers ranked at random."""
     allowed, targets = ranks.column("allowed").to_numpy(), np.array([*map(len, ranks.column("target_ids").to_pylist())])
     pairs, counts = np.unique(np.stack([allowed, targets]), axis=1, return_counts=True)
@@ -150,7 +150,9 @@ def audit_relative_k(ranks: pa.Table) -> int:
     return max(1, round(float(ranks.column("allowed").to_numpy().mean()) / RELATIVE))
 
 
-def composition_record(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int) -> dict[str, Any]:
+def audit_composition_record(
+    ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int
+) -> dict[str, Any]:
     """Return the recalls side by side, the composition gap of each, and how many queries have which label."""
     composed_Q = ranks.column("rank").to_numpy()
     clusters = rank_clusters(ranks)
@@ -173,7 +175,7 @@ def composition_record(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Seque
         "gap": {metric: gap(metric) for metric in metric_names(ks)},
         "labels": _count(composition_labels(composed_Q, unimodals, k)),
         "labels_at": {str(one): _count(composition_labels(composed_Q, unimodals, one)) for one in at},
-        "chance_at": {str(one): chance_labels(ranks, len(pool), one) for one in at},
+        "chance_at": {str(one): audit_chance_labels(ranks, len(pool), one) for one in at},
     }
 
 

@@ -69,7 +69,7 @@ def audit_retriever(
     else:
         unimodals = composition.audited_unimodal_ranks(retriever, encoder, task, plain_Q)
         k = config.k or composition.audit_relative_k(ranks)
-        record["composition"] = composition.composition_record(ranks, unimodals, task.ks, k)
+        record["composition"] = composition.audit_composition_record(ranks, unimodals, task.ks, k)
         tables[COMPOSITION] = composition.audit_composition_table(ranks, unimodals, k)
     composed = time.monotonic()
     found = temporal.temporal_variant_ranks(retriever, encoder, task, plain_Q, config.seed)

@@ -30,7 +30,7 @@ from cvr_bench.results.method import result_folder_of_seed
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_result_scores
 from cvr_bench.scoring.blocks import scores_are_exact
-from cvr_bench.scoring.caption_sets import retriever_scoring_caption_sets
+from cvr_bench.scoring.caption_sets import scoring_of_caption_sets
 from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_scoring_peak_memory, scoring_timed_retriever
 from cvr_bench.scoring.spread import evaluate_spread
 from cvr_data.core.artifact_writer import ArtifactWriter
@@ -158,7 +158,7 @@ def _score(made: BenchModel, writer: ArtifactWriter, clock: Clock) -> None:
         about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
         if not made.reads_clips:
             about |= {"reads": data_feature_sizes(sources.store, sources.encoder, task)}
-        about["scores_exact"] = scores_are_exact(retriever_scoring_caption_sets(retriever, task.gallery))
+        about["scores_exact"] = scores_are_exact(scoring_of_caption_sets(retriever, task.gallery))
         about |= {"leaks": leaks, "lineage": model_lineage_record(sources.store.shared(), made.weights(), task)}
         write_result(writer, made.as_scored(task), ranks, run.seed, about)
 

@@ -26,7 +26,7 @@ def published_or_copy(annotations: Path, *published: Sequence[str], origin: str)
         return [find_annotation_file(annotations, *names, origin=origin) for names in published]
     except CvrError:
         if copy.has("queries"):
-            return set_files(copy, origin)
+            return benchmark_set_files(copy, origin)
         raise
 
 
@@ -35,7 +35,7 @@ def is_copy(paths: Sequence[Path]) -> bool:
     return paths[0].suffix == ".parquet"
 
 
-def set_files(found: RetrievalSet, origin: str) -> list[Path]:
+def benchmark_set_files(found: RetrievalSet, origin: str) -> list[Path]:
     """Return what a task is made of: qrels, candidates, the list of the queries, and of the documents.
 
     Raises:

@@ -88,7 +88,7 @@ def load_blind(config: Config) -> Task:
     rows, name = _rows(path, has_targets=False), f"covr-r-{config.split}"
     if config.videos is None:
         return composed_task(name, rows, [], Protocol(gallery="listed"))
-    of_source = {source: sorted(covr_r_answer_names(config.videos, source)) for source in SOURCES}
+    of_source = {source: sorted(covr_r_benchmark_answers(config.videos, source)) for source in SOURCES}
     if missing := sorted({row.slices["source"] for row in rows} - {source for source, ids in of_source.items() if ids}):
         raise CvrError(f"{config.videos} has no videos of {missing[0]}, which end in {ENDINGS[missing[0]]}.")
     own = {source: frozenset(ids) for source, ids in of_source.items()}
@@ -97,7 +97,7 @@ def load_blind(config: Config) -> Task:
     return composed_task(name, rows, gallery, Protocol(gallery="listed"), candidates=candidates)
 
 
-def covr_r_answer_names(videos: Path, source: str) -> dict[str, str]:
+def covr_r_benchmark_answers(videos: Path, source: str) -> dict[str, str]:
     """Video id -> how an answer names it: a video of WebVid by the folder that it lies in, too."""
     found = {}
     for path in sorted(videos.rglob(f"*{ENDINGS[source]}")):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, set_files
+from cvr_bench.benchmarks._retrieval_set import benchmark_set_files, benchmark_task_of_set
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import check_counts
 from cvr_data.media.retrieval_set import RetrievalSet
@@ -37,7 +37,7 @@ EXAMPLE = {"": (2, 4), "task=ti2v": (1, 4)}
 
 
 def files(config: Config) -> list[Path]:
-    return set_files(RetrievalSet(folder=config.annotations, task=config.task), ORIGIN)
+    return benchmark_set_files(RetrievalSet(folder=config.annotations, task=config.task), ORIGIN)
 
 
 def load(config: Config) -> Task:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from cvr_bench.benchmarks._composed import Composed
-from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, set_files
+from cvr_bench.benchmarks._retrieval_set import benchmark_set_files, benchmark_task_of_set
 from cvr_bench.tasks.task import KS, Task
 from cvr_data.download.hub_set import COMMIT
 from cvr_data.media.retrieval_set import RetrievalSet
@@ -40,7 +40,7 @@ EXAMPLE = {"": (3, 5), "gallery=corpus": (3, 5), "task=it2v": (2, 5), "reference
 
 
 def files(config: Config) -> list[Path]:
-    return set_files(_set(config), ORIGIN)
+    return benchmark_set_files(_set(config), ORIGIN)
 
 
 def load(config: Config) -> Task:

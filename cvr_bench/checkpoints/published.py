@@ -139,7 +139,7 @@ class Choice(NamedTuple):
     options: tuple[str, ...]
 
 
-def find_checkpoint_folder(model: str, checkpoint: Path | None, options: Sequence[str], root: Root) -> Choice:
+def published_checkpoint_folder(model: str, checkpoint: Path | None, options: Sequence[str], root: Root) -> Choice:
     """Return the folder of a checkpoint that was named, with the option that builds a network of its size.
 
     Names of published checkpoints stand wherever a path does, in the option `checkpoint=` too (to train on from it).

@@ -106,7 +106,7 @@ def bench_command(
     Example: cvr bench --model fdca --model sum
     """
     from cvr_bench.bench.bench_run import BenchRun
-    from cvr_bench.checkpoints.published import find_checkpoint_folder
+    from cvr_bench.checkpoints.published import published_checkpoint_folder
     from cvr_bench.data.choose import choose_data
     from cvr_bench.data.sources import data_with_distractors
     from cvr_bench.data.training import find_data_mixture
@@ -119,7 +119,7 @@ def bench_command(
     with first_training_process_first():
         chosen, lacking = choose_data(data, data_options, embeddings, split, machine)
         if len(models) == 1 and (checkpoint or options):
-            checkpoint, options = find_checkpoint_folder(models[0], checkpoint, options, machine.root)
+            checkpoint, options = published_checkpoint_folder(models[0], checkpoint, options, machine.root)
     often = [] if log_every is None else [f"log_every={log_every}"]
     told = (*train_options, *often, *([f"loggers={','.join(loggers)}"] if loggers else []))
     runs = [

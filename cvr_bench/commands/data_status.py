@@ -28,10 +28,10 @@ def data_status_command(names: tuple[str, ...], embeddings: tuple[Path, ...], as
 
     Example: cvr data-status cirr webvid-covr
     """
-    from cvr_bench.data.status import bench_data_status
+    from cvr_bench.data.status import status_of_data
 
     machine = command_machine()
-    statuses = bench_data_status(names, machine, embeddings)
+    statuses = status_of_data(names, machine, embeddings)
     if as_json:
         content = {
             "machine": dataclasses.asdict(machine),

@@ -27,10 +27,10 @@ def diff_command(before: Path, after: Path, results: tuple[Path, ...], as_json: 
 
     Example: cvr diff annotations/mine-v1 annotations/mine --results results
     """
-    from cvr_data.triplets.dataset import open_dataset
+    from cvr_data.triplets.dataset import open_triplet_dataset
     from cvr_data.triplets.diff import dataset_difference
 
-    old, new = open_dataset(before), open_dataset(after)
+    old, new = open_triplet_dataset(before), open_triplet_dataset(after)
     found = dataset_difference(old, new)
     standing: Sequence[Standing] = []
     if results:

@@ -28,10 +28,10 @@ def encode_queries_command(
 
     Example: cvr encode-queries --model sum --data dense-webvid-covr -e embeddings -O features
     """
-    from cvr_bench.checkpoints.published import find_checkpoint_folder
+    from cvr_bench.checkpoints.published import published_checkpoint_folder
     from cvr_bench.submit.encode import EncodeRun, encode_submission
 
-    checkpoint, options = find_checkpoint_folder(model, checkpoint, options, command_machine().root)
+    checkpoint, options = published_checkpoint_folder(model, checkpoint, options, command_machine().root)
     run = EncodeRun(model=model, options=options, checkpoint=checkpoint, **data)
     shapes = encode_submission(run, command_machine(), out, overwrite=overwrite)
     for name, shape in shapes.items():

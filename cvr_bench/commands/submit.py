@@ -39,11 +39,11 @@ def submit_command(
         return
     if model is None or out is None:
         raise CvrError("submit takes --model and --out, or --check FILE.")
-    from cvr_bench.checkpoints.published import find_checkpoint_folder
-    from cvr_bench.models.parts.trained import scoring_model
+    from cvr_bench.checkpoints.published import published_checkpoint_folder
+    from cvr_bench.models.parts.trained import retriever_model_to_score
     from cvr_bench.submit.encode import features_to_submit
 
-    checkpoint, options = find_checkpoint_folder(model, checkpoint, options, machine.root)
-    retriever = scoring_model(model, options, checkpoint, features_to_submit(name, embeddings, machine))
+    checkpoint, options = published_checkpoint_folder(model, checkpoint, options, machine.root)
+    retriever = retriever_model_to_score(model, options, checkpoint, features_to_submit(name, embeddings, machine))
     for path in write_submission_answers(benchmark, data_options, retriever, out):
         click.echo(f"{path}: {check_submission(benchmark, data_options, path)}; {path.stat().st_size:,} bytes.")

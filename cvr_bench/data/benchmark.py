@@ -58,7 +58,7 @@ def is_benchmark_data(data: str) -> bool:
     return not Path(data).exists() and data.replace("_", "-") in data_option_names()
 
 
-def find_benchmark_data(name: str, options: Sequence[str], split: str | None = None) -> Benchmark:
+def data_of_named_benchmark(name: str, options: Sequence[str], split: str | None = None) -> Benchmark:
     """Return the benchmark of that name. Raises CvrError: there is none, an option is wrong, or a file is missing."""
     given = split_key_value_options(options, name)
     fields = {field.name for field in dataclasses.fields(BENCHMARKS.get(name).Config)}

@@ -13,7 +13,7 @@ from typing import Any
 
 import cvr_data
 from cvr_bench.benchmarks.triplets import STAGES, check_benchmark_triplets
-from cvr_bench.data.benchmark import data_option_names, find_benchmark_data, is_benchmark_data
+from cvr_bench.data.benchmark import data_of_named_benchmark, data_option_names, is_benchmark_data
 from cvr_bench.data.hub import choose_data_on_hub, is_hub_data_name, is_hub_retrieval_data
 from cvr_bench.data.opened import Sources
 from cvr_data.core.artifact_files import MANIFEST, read_json_once
@@ -76,7 +76,7 @@ def choose_data_sources(
         CvrError: it is neither, its options are wrong, or its features are not known.
     """
     if data is not None and is_benchmark_data(data):
-        named = find_benchmark_data(data, data_options, split)
+        named = data_of_named_benchmark(data, data_options, split)
         if embeddings is None:
             raise CvrError(f"{named.name} comes without features of its videos; pass --embeddings (see cvr embed).")
         place, choice = named.config.annotations, f"--data {named.name}"
@@ -105,7 +105,7 @@ def _sources_of_set(data: str, data_options: Sequence[str], embeddings: Path | N
         )
     name = data.removeprefix("hf:")
     folder = hub_set_folder(Path(name))
-    named = find_benchmark_data("vt2v", [f"annotations={folder}", *data_options], split)
+    named = data_of_named_benchmark("vt2v", [f"annotations={folder}", *data_options], split)
     label = named.label.replace("vt2v", name.partition("@")[0].replace("/", "-"), 1)
     return Sources(
         data=folder, embeddings=embeddings, videos=(), choice=f"--data {data}", benchmark=replace(named, label=label)

@@ -75,7 +75,7 @@ class Status:
     """Commands and steps that would fetch the rest."""
 
 
-def bench_data_status(names: Sequence[str], machine: Machine, embeddings: Sequence[Path] = ()) -> list[Status]:
+def status_of_data(names: Sequence[str], machine: Machine, embeddings: Sequence[Path] = ()) -> list[Status]:
     """Return what is here of the named benchmarks, or of all.
 
     Raises:

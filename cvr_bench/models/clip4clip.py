@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from cvr_bench.models.networks.drl.model import DrlOptions, LateOptions, load_drl
+from cvr_bench.models.networks.drl.model import DrlOptions, LateOptions, load_drl_model
 from cvr_bench.models.networks.drl.network import Aggregation
 from cvr_bench.models.networks.drl.retriever import LateRetriever
 from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
@@ -46,4 +46,4 @@ def load(config: Config, encoder: Encoder) -> LateRetriever | DenseRetriever:
         cdcr=0,
         **shared,
     )
-    return load_drl(options, encoder)
+    return load_drl_model(options, encoder)

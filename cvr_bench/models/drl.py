@@ -30,7 +30,7 @@ Source: Wang et al., "Disentangled Representation Learning for Text-Video Retrie
 
 from dataclasses import dataclass
 
-from cvr_bench.models.networks.drl.model import DrlOptions, load_drl
+from cvr_bench.models.networks.drl.model import DrlOptions, load_drl_model
 from cvr_bench.models.networks.drl.retriever import LateRetriever
 from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_data.features.protocol import Encoder
@@ -49,4 +49,4 @@ TINY = Config(positions=16)
 
 def load(config: Config, encoder: Encoder) -> LateRetriever | DenseRetriever:
     check_retriever_space(encoder, "drl")
-    return load_drl(config, encoder)
+    return load_drl_model(config, encoder)

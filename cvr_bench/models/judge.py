@@ -99,7 +99,7 @@ class Judge:
         }
         variables = [{**known, "candidate_caption": self.captions.get(item_id, UNKNOWN)} for item_id in item_ids]
         answers = self.model.answers(variables, self._images(reference_id, item_ids))
-        return torch.tensor([judge_model_score(answer) for answer in answers])
+        return torch.tensor([judge_reranker_score(answer) for answer in answers])
 
     def _images(self, reference_id: str, item_ids: Sequence[str]) -> list[tuple[bytes, ...]] | None:
         if not self.config.frames:
@@ -114,7 +114,7 @@ class Judge:
         return tuple(jpeg_bytes(frame) for frame in read_frames(video.clip, self.config.frames))
 
 
-def judge_model_score(answer: str | None) -> float:
+def judge_reranker_score(answer: str | None) -> float:
     """Return the first number of an answer as a share of 10, at most 1; NaN where there is none."""
     found = NUMBER.search(answer or "")
     return min(float(found[0]), BEST) / BEST if found else float("nan")

@@ -29,7 +29,7 @@ from cvr_data.core.errors import CvrError, first_few, first_line
 from cvr_data.core.ranges import SIZE, option_range
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.places import read_media_clips
-from cvr_data.media.timeline import frame_sampler_and_rate
+from cvr_data.media.timeline import film_sampler_and_rate
 from cvr_data.media.video import Video
 
 
@@ -50,7 +50,7 @@ class Config:
     """Frame and text pairs that the model is given at once."""
 
     def __post_init__(self) -> None:
-        frame_sampler_and_rate(self.sampler)
+        film_sampler_and_rate(self.sampler)
         if min(self.frames, self.batch_size) < 1:
             raise ValueError("frames and batch_size must be at least 1.")
         if self.model is not None and self.videos is None:

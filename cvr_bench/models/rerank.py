@@ -69,11 +69,11 @@ def parts(config: Config) -> list[ModelModule]:
 
 
 def load(config: Config, encoder: Encoder) -> "Reranker":
-    from cvr_bench.models.parts.trained import scoring_model
+    from cvr_bench.models.parts.trained import retriever_model_to_score
 
     return Reranker(
-        scoring_model(config.first, config.first_options, config.first_checkpoint, encoder),
-        scoring_model(config.second, config.second_options, config.second_checkpoint, encoder),
+        retriever_model_to_score(config.first, config.first_options, config.first_checkpoint, encoder),
+        retriever_model_to_score(config.second, config.second_options, config.second_checkpoint, encoder),
         config.top,
     )
 

@@ -7,8 +7,8 @@ from typing import Any
 from cvr_bench.audit.composition import LABELS
 from cvr_bench.audit.record import audit_of
 from cvr_bench.report.audit_tables import (
-    linked_leak_table,
     report_best_audit,
+    report_linked_leak_table,
     reported_common_k,
     reported_interval,
     reported_modalities,
@@ -97,7 +97,7 @@ def audit_part_of_report(entries: Sequence[ScoredModel], lists: AuditLists) -> A
             for entry, part in ((entry, audit["temporal"]) for entry, audit in audits)
         ],
         leaks=[
-            (entry, linked_leak_table(audit["leaks"], links[entry.label]))
+            (entry, report_linked_leak_table(audit["leaks"], links[entry.label]))
             for entry, audit in audits
             if audit.get("leaks")
         ],

@@ -42,10 +42,10 @@ def report_leak_lines(audits: Sequence[Audit]) -> list[str]:
 
 def report_leak_table(leaks: Mapping[str, Any]) -> str:
     """Return how many videos and texts are shared."""
-    return "".join(words for words, _ in linked_leak_table(leaks, {}))
+    return "".join(words for words, _ in report_linked_leak_table(leaks, {}))
 
 
-def linked_leak_table(leaks: Mapping[str, Any], links: Mapping[str, str]) -> Linked:
+def report_linked_leak_table(leaks: Mapping[str, Any], links: Mapping[str, str]) -> Linked:
     """Return the same in pieces, numbers with the anchors behind them: `videos`, `about`, `queries`, `captions`, ..."""
     videos, captions, modifications = (leaks[name] for name in ("videos", "captions", "modifications"))
     verdict: Linked = [(f"none of {videos['test']} videos has a near-duplicate in train", "")]

@@ -19,8 +19,8 @@ from cvr_data.pages.cards import TripletCard, captions_on_page, media_on_page, r
 from cvr_data.pages.charts import Figure, FunnelBar
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.funnel import funnel_bars, funnel_figure
-from cvr_data.pages.stats_numbers import Linked, RowsOfTriplets, html_linked_counts, triplet_facts
-from cvr_data.triplets.dataset import open_dataset
+from cvr_data.pages.stats_numbers import Linked, RowsOfTriplets, html_linked_counts, stats_page_triplet_facts
+from cvr_data.triplets.dataset import open_triplet_dataset
 from cvr_data.triplets.statistics import triplet_counts_text, triplet_statistics
 
 SHOWN = 20
@@ -84,7 +84,7 @@ def reported_triplets_and_videos(path: Path, *, videos: Path | None) -> tuple[pa
     """
     if not (path / MANIFEST).exists():
         return read_benchmark_triplets(path), None
-    dataset = open_dataset(path, videos=videos)
+    dataset = open_triplet_dataset(path, videos=videos)
     return dataset.triplets, dataset.videos
 
 
@@ -92,7 +92,7 @@ def _dataset_facts(triplets: pa.Table, videos: pa.Table | None, lists: TripletLi
     numbers = triplet_statistics(triplets, videos)
     whole, rows = numbers["all"], RowsOfTriplets(triplets)
     return [
-        *triplet_facts(numbers, rows, lists),
+        *stats_page_triplet_facts(numbers, rows, lists),
         ("Videos in triplets", [(f"{whole['videos']:,}", lists.every)]),
         ("Sources of text", html_linked_counts(whole["sources_of_text"], rows.source_of_text, lists, "Text by", "top")),
         (

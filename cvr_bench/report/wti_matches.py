@@ -17,7 +17,7 @@ from torch import Tensor
 from cvr_bench.models.networks.drl.retriever import LateRetriever
 from cvr_bench.models.parts.late_interaction import Parts
 from cvr_bench.models.parts.retriever import network_in_evaluation_mode
-from cvr_bench.models.parts.trained import scoring_model
+from cvr_bench.models.parts.trained import retriever_model_to_score
 from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
@@ -94,7 +94,7 @@ def report_wti_matches(text: str, clip: str, checkpoint: Path) -> Matches:
     embeddings = open_artifact(checkpoint).input_path("embeddings")
     stored = stored_encoder.load(stored_encoder.Config(embeddings=embeddings))
     found = _clip_features(clip, stored.store)
-    retriever = scoring_model("drl", (), checkpoint, WithClip(stored, found.features))
+    retriever = retriever_model_to_score("drl", (), checkpoint, WithClip(stored, found.features))
     assert isinstance(retriever, LateRetriever), "wti and ti interact late"
     with network_in_evaluation_mode(retriever.module):
         tokens_LD, token_weights_L = _wti_valid(retriever.text_parts([text]))

@@ -117,7 +117,7 @@ class Scorer:
         _check_products(queries_QD, self.longest, queries)
         return ScoreBlocks(
             blocks=lambda rows: self._product_blocks(queries_QD[torch.from_numpy(rows)], gallery_GD),
-            pair_scores=exact_pair_scores(queries_QD, gallery_GD),
+            pair_scores=exact_query_item_scores(queries_QD, gallery_GD),
             margins_Q=score_rounding_margins(queries_QD, self.longest),
             copies=self.copies,
         )
@@ -138,7 +138,7 @@ def scores_are_exact(retriever: Retriever) -> bool:
     return isinstance(retriever, DenseRetriever) or getattr(retriever, "is_exact", False)
 
 
-def exact_pair_scores(queries_QD: Tensor, gallery_GD: Tensor) -> PairScores:
+def exact_query_item_scores(queries_QD: Tensor, gallery_GD: Tensor) -> PairScores:
     """Return a function that gives the float32 nearest to the exact dot product of given pairs."""
     exact_QD = queries_QD.double().numpy()  # a product of two float32 is exact in float64
     rows_GD = gallery_GD.numpy()

@@ -19,7 +19,7 @@ from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.scoring._layout import Layout, scoring_distractor_kinds, scoring_layout_of_queries
 from cvr_bench.scoring.best_items import TOP, Best, Top, best_items, top_scored_items
 from cvr_bench.scoring.blocks import COLUMNS, ScoreBlocks, Scorer, map_score_blocks, scoring_thread_count
-from cvr_bench.scoring.caption_sets import retriever_scoring_caption_sets
+from cvr_bench.scoring.caption_sets import scoring_of_caption_sets
 from cvr_bench.scoring.ranking import Cells, Counter, count_scores_above, rank_places
 from cvr_bench.tasks.task import Query, Task, part_of_task
 from cvr_bench.tasks.twins import task_counting_twins
@@ -167,7 +167,7 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     gallery = sorted(task.gallery, key=lambda item: item.item_id)
     column_of = {item.item_id: column for column, item in enumerate(gallery)}
     item_ids = pa.array(column_of, pa.string())
-    ranker = retriever_scoring_caption_sets(retriever, gallery)
+    ranker = scoring_of_caption_sets(retriever, gallery)
     ranker.index(gallery)
     scorer = Scorer(ranker, gallery, columns)
     found = _Found.empty(task)

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cvr_bench.models.parts.retriever import BATCH, DenseRetriever
-from cvr_bench.models.parts.trained import scoring_model
+from cvr_bench.models.parts.trained import retriever_model_to_score
 from cvr_bench.search.inverted import Inverted
 from cvr_bench.search.library import Library
 from cvr_bench.search.nearest import SMALL, Asked, Best, Nearest, Rows
@@ -68,7 +68,7 @@ class Searcher:
         self.library = library
         self.encoder = library.encoder
         self._lock = threading.RLock()
-        self.retriever = scoring_model(model.name, model.options, model.checkpoint, library.encoder)
+        self.retriever = retriever_model_to_score(model.name, model.options, model.checkpoint, library.encoder)
         self.encoder.on_videos = lambda count: on_part("embedding the videos", count)
         gallery = [Item(video_id, Video(video_id)) for video_id in library.ids]
         self.retriever.index(gallery)

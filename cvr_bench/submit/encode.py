@@ -6,11 +6,11 @@ from pathlib import Path
 
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.benchmarks import BENCHMARKS
-from cvr_bench.data.benchmark import find_benchmark_data, is_benchmark_data
+from cvr_bench.data.benchmark import data_of_named_benchmark, is_benchmark_data
 from cvr_bench.data.choose import ALL, choose_data, data_options_with_root, embeddings_of_data
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.sources import choose_data_sources
-from cvr_bench.models.parts.trained import dense_model, scoring_model
+from cvr_bench.models.parts.trained import dense_model, retriever_model_to_score
 from cvr_bench.submit.query_features import STAGE, encode_submitted_queries
 from cvr_bench.tasks.task import Task
 from cvr_data.core.artifact_writer import ArtifactWriter
@@ -46,7 +46,7 @@ def encode_submission(
     chosen, _ = choose_data(named, run.data_options, run.embeddings, run.split, machine)
     sources = chosen[0].sources
     features = AlteredFeatures(sources.encoder)
-    retriever = dense_model(scoring_model(run.model, run.options, run.checkpoint, features), run.model)
+    retriever = dense_model(retriever_model_to_score(run.model, run.options, run.checkpoint, features), run.model)
     inputs = {"data": _data_file(sources), "embeddings": sources.embeddings}
     if run.checkpoint is not None:
         inputs["checkpoint"] = run.checkpoint
@@ -79,7 +79,7 @@ def task_of_submission(
     """
     options = data_options_with_root(data, data_options, machine)
     if data is not None and is_benchmark_data(data):
-        benchmark = find_benchmark_data(data.replace("_", "-"), options, split)
+        benchmark = data_of_named_benchmark(data.replace("_", "-"), options, split)
         return BENCHMARKS.get(benchmark.name).load(benchmark.config), benchmark.files()[0]
     sources = choose_data_sources(data, options, None, split)
     return sources.task(split or "test"), _data_file(sources)

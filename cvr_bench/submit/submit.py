@@ -177,7 +177,7 @@ def _write_covr_r(options: Sequence[str], model: Retriever, out: Path, task: Tas
     config = _covr_r_config(options)
     if config.videos is None:
         raise CvrError("covr-r: no file lists the challenge's gallery; pass -D videos=FOLDER with its videos.")
-    names = {source: covr_r.covr_r_answer_names(config.videos, source) for source in covr_r.SOURCES}
+    names = {source: covr_r.covr_r_benchmark_answers(config.videos, source) for source in covr_r.SOURCES}
     queries = covr_r.covr_r_benchmark_queries(covr_r.files(config)[0])
     submission = covr_r_submission(submission_answers(model, task, COVR_R_COUNT), queries, names)
     check_covr_r_submission([(source, row) for group in submission for source in group for row in group[source]], task)

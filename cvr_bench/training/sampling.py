@@ -49,7 +49,7 @@ class Sampler:
             hard_rows: for each triplet those to place next to it, as far as the epoch has them.
         """
         drawn = self._balanced(generator) if self.config.sampling == "balanced" else self._units(generator)
-        return next_to_hard_rows(drawn, hard_rows) if hard_rows else drawn
+        return training_rows_next_to_hard(drawn, hard_rows) if hard_rows else drawn
 
     def batches(self, rows: Sequence[int]) -> Iterator[Sequence[int]]:
         """Yield the rows of each batch."""
@@ -97,7 +97,7 @@ class Sampler:
         return [unit[int(share * len(unit))] for unit, share in zip(units, shares, strict=True)]
 
 
-def next_to_hard_rows(rows: Sequence[int], hard_rows: Sequence[Sequence[int]]) -> list[int]:
+def training_rows_next_to_hard(rows: Sequence[int], hard_rows: Sequence[Sequence[int]]) -> list[int]:
     """Return the same rows, each followed by its hard ones that are not placed yet."""
     left = Counter(rows)
     placed = []

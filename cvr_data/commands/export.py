@@ -21,10 +21,10 @@ def export_command(triplets: Path, format_name: str, out: Path, videos: Path | N
     Example: cvr export annotations/quickstart --format huggingface -O quickstart-hf
     """
     from cvr_data.media.places import ids_of_media_clips
-    from cvr_data.triplets.dataset import open_dataset, videos_of_triplets
+    from cvr_data.triplets.dataset import open_triplet_dataset, videos_of_triplets
     from cvr_data.triplets.export import export_triplets
 
-    dataset = open_dataset(triplets, videos=videos)
+    dataset = open_triplet_dataset(triplets, videos=videos)
     for path in export_triplets(format_name, options, dataset.triplets, dataset.videos, out):
         click.echo(path)
     if not dataset.triplets.num_rows:

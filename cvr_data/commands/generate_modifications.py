@@ -122,7 +122,7 @@ def generate_modifications_command(
 
 
 def _generated_text(artifact: "Artifact") -> str:
-    from cvr_data.modifications.counts import wrong_answers_text
+    from cvr_data.modifications.counts import wrong_modification_answers_text
 
     manifest = artifact.manifest
     rows = manifest["rows"]
@@ -132,7 +132,7 @@ def _generated_text(artifact: "Artifact") -> str:
     requests = manifest["requests"]
     rate = f", {requests['tokens_per_s']:.0f} tokens/s" if requests["tokens_in"] else ""
     lines += [f"  {requests['asked']} requests asked, {requests['cached']} answered by the cache{rate}"]
-    if wrong := wrong_answers_text([manifest]):
+    if wrong := wrong_modification_answers_text([manifest]):
         lines += [f"  {line}" for line in wrong.splitlines()]
     if manifest["status"].get("error"):
         lines += ["  run the same command again to ask the errors once more"]

@@ -61,13 +61,13 @@ def publish_command(
     from cvr_data.core.registry import split_key_value_options
     from cvr_data.publish.lay_out import OUR_FOLDERS, Wanted
     from cvr_data.publish.push import Config, Target
-    from cvr_data.triplets.dataset import open_dataset
+    from cvr_data.triplets.dataset import open_triplet_dataset
 
     if staging is not None and staging.exists() and any(staging.iterdir()):
         raise CvrError(f"{staging} is not empty; name another --staging.")
     if embeddings is not None and not with_embeddings:
         raise CvrError("--embeddings belongs to --with-embeddings.")
-    dataset = open_dataset(triplets, videos=videos)
+    dataset = open_triplet_dataset(triplets, videos=videos)
     if not dataset.triplets.num_rows:
         why = f"{triplets} has no triplet, so there is nothing to publish; `cvr trace {triplets}` shows why."
         if not dry_run:

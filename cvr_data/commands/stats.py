@@ -36,15 +36,15 @@ def stats_command(
     Example: cvr stats annotations/quickstart --html stats.html
     """
     from cvr_data.core.lineage import lineage
-    from cvr_data.modifications.counts import wrong_answers, wrong_answers_text
-    from cvr_data.triplets.dataset import open_dataset, open_rows_as_triplets
+    from cvr_data.modifications.counts import wrong_modification_answers, wrong_modification_answers_text
+    from cvr_data.triplets.dataset import open_rows_as_triplets, open_triplet_dataset
     from cvr_data.triplets.evidence import triplet_evidence, triplet_evidence_rows
     from cvr_data.triplets.statistics import triplet_statistics, triplet_text_report
 
-    dataset = open_rows_as_triplets(triplets) or open_dataset(triplets, videos=videos)
+    dataset = open_rows_as_triplets(triplets) or open_triplet_dataset(triplets, videos=videos)
     numbers = triplet_statistics(dataset.triplets, dataset.videos)
     manifests = [artifact.manifest for artifact in lineage([triplets])]
-    if answers := wrong_answers(manifests):
+    if answers := wrong_modification_answers(manifests):
         numbers["answers"] = answers
     if evidence:
         numbers["evidence"] = triplet_evidence(evidence, dataset.triplets)
@@ -61,4 +61,4 @@ def stats_command(
     for title, told in triplet_evidence_rows(numbers["evidence"]) if evidence and not as_json else ():
         click.echo(f"{title.capitalize():<20}{told}")
     if answers and not as_json:
-        click.echo(f"\n{wrong_answers_text(manifests)}")
+        click.echo(f"\n{wrong_modification_answers_text(manifests)}")

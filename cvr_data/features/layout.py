@@ -71,7 +71,7 @@ def feature_file(folder: Path, video_id: str, suffix: str) -> Path:
     return path
 
 
-def refuse_texts_in_layout(layout: str, texts: Sequence[str]) -> None:
+def refuse_texts_in_embedding_layout(layout: str, texts: Sequence[str]) -> None:
     """Refuse texts where the layout has no place for them."""
     if texts:
         raise CvrError(f"The layout {layout} keeps no texts ({first_few(map(repr, texts))}); pth does.")

@@ -74,19 +74,19 @@ def _text_encoder(embeddings: Path | None, key: str | None, name: str) -> Encode
         is_known = np.zeros(len(texts), bool) if store is None else np.asarray(store.has_texts(texts))
         known, others = ([*compress(texts, mask)] for mask in (is_known, ~is_known))
         if store is None or not known:
-            return network_of_texts(name)(texts)
+            return text_encoder_network(name)(texts)
         found = store.texts(known).pooled_BD.numpy()
         vectors_ND = np.empty((len(texts), found.shape[1]), np.float32)
         vectors_ND[is_known] = found
         if others:
-            vectors_ND[~is_known] = network_of_texts(name)(others)
+            vectors_ND[~is_known] = text_encoder_network(name)(others)
         return vectors_ND
 
     return encode
 
 
 @cache
-def network_of_texts(name: str) -> Encode:
+def text_encoder_network(name: str) -> Encode:
     """Return what gives the vectors of texts by an encoder with its defaults: those that any command made, or new ones.
 
     Raises:

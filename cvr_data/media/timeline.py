@@ -62,7 +62,7 @@ def sample_indices(total: int, count: int, sampler: str = "uniform", fps: float 
         raise ValueError(f"total and count must be at least 1, got {total} and {count}.")
     if sampler.startswith(AT):
         return _named(total, sampler)
-    name, rate = frame_sampler_and_rate(sampler)
+    name, rate = film_sampler_and_rate(sampler)
     if name in RATED:
         return _at_rate(total, count, name, rate, fps)
     if sampler == "middle":
@@ -75,7 +75,7 @@ def sample_indices(total: int, count: int, sampler: str = "uniform", fps: float 
     return (bounds[:-1] + bounds[1:] - 1) // 2
 
 
-def frame_sampler_and_rate(sampler: str) -> tuple[str, float | None]:
+def film_sampler_and_rate(sampler: str) -> tuple[str, float | None]:
     """Return the name of a sampler and the rate behind its @; None where none stands there.
 
     Raises:

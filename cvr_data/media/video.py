@@ -22,7 +22,7 @@ from cvr_data.media.clip import Clip, as_clip
 from cvr_data.media.decoders import DECODERS
 from cvr_data.media.shots import shot_detection_film_pieces
 from cvr_data.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from cvr_data.media.timeline import SAMPLERS, frame_sampler_and_rate, sample_indices
+from cvr_data.media.timeline import SAMPLERS, film_sampler_and_rate, sample_indices
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 __all__ = [
@@ -102,7 +102,7 @@ def read_frames_and_note(
     Raises:
         UnreadableVideo: the file is missing, broken or has no frame, or none between the clip's times.
     """
-    frame_sampler_and_rate(sampler)  # a name that is no sampler's is no fault of the file
+    film_sampler_and_rate(sampler)  # a name that is no sampler's is no fault of the file
     with _on_disk(medium) as clip:
         pixels, about = DECODERS.frames(clip, count, sampler, size)
     return Frames(pixels, about["note"], tuple(about["places"]), about["total"], about["fps"])

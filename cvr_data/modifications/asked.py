@@ -47,7 +47,7 @@ def pairs_to_modify(run: StageRun, pairs: Path, config: Config) -> Flow:
     artifact, prompt = open_artifact(pairs), prompt_of(config)
     chosen = _pairs_to_ask(run, pairs, config)
     if wants_descriptions(prompt) and (videos := prompted_videos(artifact, config.videos)) is not None:
-        chosen = with_descriptions(chosen, videos)
+        chosen = modifications_with_descriptions(chosen, videos)
     if config.given is None:
         return chosen
     rows = _with_given(run, pairs, chosen, config)
@@ -79,7 +79,7 @@ def check_modifications_asked(pairs: Path, config: Config) -> None:
             raise CvrError(f"{pairs}: no pair is of split {split!r} (splits: {listed}).")
 
 
-def read_asked(pairs: Path, config: Config) -> Iterator[pa.Table]:
+def read_modifications_asked(pairs: Path, config: Config) -> Iterator[pa.Table]:
     """Yield the same rows part by part, writing nothing that stays.
 
     Raises:
@@ -97,7 +97,7 @@ def wants_descriptions(prompt: Prompt) -> bool:
     return "_description" in prompt.user
 
 
-def with_descriptions(pairs: Flow, videos: Path, *, beside: str = "") -> Flow:
+def modifications_with_descriptions(pairs: Flow, videos: Path, *, beside: str = "") -> Flow:
     """Return the pairs with the dense descriptions of their videos; null where a video has none.
 
     The columns of ids and those of descriptions begin with `beside`.

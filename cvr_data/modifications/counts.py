@@ -56,7 +56,7 @@ def modification_fault(status: str, reasons: Sequence[str]) -> str:
     return next((fault for fault in FAULTS if fault in reasons), "lint")
 
 
-def wrong_answers(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+def wrong_modification_answers(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Counter[str]]:
     """Return model -> what was wrong -> how many answers, of the manifests that tell it.
 
     Of all attempts, also of texts that a later attempt saved.
@@ -68,9 +68,9 @@ def wrong_answers(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Counter[s
     return dict(sorted(found.items()))
 
 
-def wrong_answers_text(manifests: Iterable[Mapping[str, Any]]) -> str:
+def wrong_modification_answers_text(manifests: Iterable[Mapping[str, Any]]) -> str:
     """Return a table of the shares of all answers, a line per model; empty if no manifest tells of answers."""
-    found = wrong_answers(manifests)
+    found = wrong_modification_answers(manifests)
     if not found:
         return ""
     counted = {fault for counts in found.values() for fault in counts}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.core.stored_answers import History
-from cvr_data.modifications.asked import check_modifications_asked, read_asked
+from cvr_data.modifications.asked import check_modifications_asked, read_modifications_asked
 from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.request import completion_text, request_key
 from cvr_data.modifications.generator import Config, Generator
@@ -58,7 +58,7 @@ def dry_run_prompts(pairs: Path, config: Config, *, cache: Path, show: int = 3, 
     found = _Found()
     is_known = cache.exists() and not generator.backend.is_pure
     with RequestCache(cache) if is_known else nullcontext() as opened:
-        for table in read_asked(pairs, config):
+        for table in read_modifications_asked(pairs, config):
             found.add(table, generator, opened, show)
         history = (opened.history(model, prompt) or opened.history(model)) if opened is not None else None
     tokens_in, tokens_out = round(found.words * TOKENS_PER_WORD), found.most_tokens

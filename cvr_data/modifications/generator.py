@@ -19,7 +19,7 @@ from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.ask import Asker
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Change, Message, Request, request_with_more_tokens
 from cvr_data.modifications.backends import load_backend
-from cvr_data.modifications.checking.meaning import with_asked
+from cvr_data.modifications.checking.meaning import modifications_with_asked_meaning
 from cvr_data.modifications.counts import modification_fault
 from cvr_data.modifications.draft import Draft, draft_lint_table, modifications_of, reject_repeated_drafts, start_drafts
 from cvr_data.modifications.pairs import prompt_variables_of_pair, prompted_changes, prompted_description
@@ -225,4 +225,4 @@ def draft_lint_columns(table: pa.Table, checks: Checks) -> pa.Table:
     """Return a lint table with the columns that these checks read beside the texts."""
     asked = checks.get("lint-change") or {}
     is_read = asked.get("min_similarity") or asked.get("min_shift") is not None
-    return with_asked(table) if table.num_rows and is_read else table
+    return modifications_with_asked_meaning(table) if table.num_rows and is_read else table

@@ -28,7 +28,7 @@ from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.page import page_environment, page_with_clips
 from cvr_data.pages.principal import BEFORE_UMAP, map_page_principal_axes, umap_points
 from cvr_data.tables import VIDEOS
-from cvr_data.triplets.dataset import open_dataset
+from cvr_data.triplets.dataset import open_triplet_dataset
 
 MOST_POINTS = 50_000
 """Of a map; of more, so many are drawn at random."""
@@ -104,7 +104,7 @@ def map_page(folder: Path, embeddings: Path, config: MapConfig, *, videos: Path 
         table = check_columns(artifact.read(), VIDEOS, str(folder))
         space = _Space(embeddings, table, clips_of(table, folder))
         return _page(folder, space, [_video_layer(space, config)], config)
-    dataset = open_dataset(folder, videos=videos)
+    dataset = open_triplet_dataset(folder, videos=videos)
     if dataset.videos is None:
         raise CvrError(f"{folder} leads to no videos; pass --videos.")
     ids = {id for end in ("reference", "target") for id in dataset.triplets.column(f"{end}_id").to_pylist()}

@@ -32,7 +32,7 @@ from cvr_data.pages.stats_numbers import (
 from cvr_data.pages.stats_panels import MINED, SIMILARITIES, Panel, StatsPanels
 from cvr_data.triplets.answers import FURTHER_ANSWERS
 from cvr_data.triplets.card import card_commands
-from cvr_data.triplets.dataset import open_dataset
+from cvr_data.triplets.dataset import open_triplet_dataset
 from cvr_data.triplets.evidence import Evidence, triplet_evidence, triplet_evidence_rows
 from cvr_data.triplets.likeness import triplet_likeness_line
 from cvr_data.triplets.statistics import triplet_counts_text, triplet_statistics
@@ -87,7 +87,7 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0, evide
     Raises:
         CvrError: the folder holds no triplets, or the videos have moved or changed.
     """
-    dataset = open_dataset(folder, videos=videos)
+    dataset = open_triplet_dataset(folder, videos=videos)
     triplets, numbers = dataset.triplets, triplet_statistics(dataset.triplets, dataset.videos)
     made_of = lineage([folder])
     rows, lists = RowsOfTriplets(triplets), TripletLists(triplets, seed)

@@ -133,7 +133,9 @@ def html_linked_counts(
     return pieces or [("none", "")]
 
 
-def triplet_facts(numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists) -> list[tuple[str, Linked]]:
+def stats_page_triplet_facts(
+    numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists
+) -> list[tuple[str, Linked]]:
     """Return how many triplets and queries there are, the first facts of every page about triplets."""
     whole = numbers["all"]
     by_split = {split: found["triplets"] for split, found in numbers["splits"].items()}
@@ -154,7 +156,7 @@ def stats_page_facts(numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: Tr
     whole = numbers["all"]
     duplicates = lists.link("With near-duplicates of their videos", rows.with_duplicates, "top")
     return [
-        *triplet_facts(numbers, rows, lists),
+        *stats_page_triplet_facts(numbers, rows, lists),
         ("Videos", [(f"{whole['videos']:,}", lists.every)]),
         ("Near-duplicate groups", [(f"{whole['groups']:,}", duplicates) if whole["groups"] else ("unknown", "")]),
         ("Distinct texts", [(f"{whole['texts']:,}", lists.every), (f", of {whole['words']:,} words", "")]),

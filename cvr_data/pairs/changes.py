@@ -54,7 +54,7 @@ class _Uses(NamedTuple):
     use_of_change: np.ndarray
 
 
-def type_changes(
+def type_pair_changes(
     pairs: pa.Table,
     advance: Callable[[int], object] = lambda captions: None,
     *,

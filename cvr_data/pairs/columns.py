@@ -19,7 +19,7 @@ from cvr_data.core.text_bands import MINILM
 from cvr_data.features.similarities import embedding_phrase_differences, text_similarities, visual_similarities
 from cvr_data.language.normalise import word_ids
 from cvr_data.language.tagging import ENGLISH
-from cvr_data.pairs.changes import type_changes
+from cvr_data.pairs.changes import type_pair_changes
 from cvr_data.pairs.frames_by import TellsFrames
 from cvr_data.videos.recordings import video_recording_segments
 
@@ -143,7 +143,7 @@ def _with_column(about: tuple[str, Path | None, str, str], pairs: pa.Table, *sid
     if name == "text_similarity" and name not in pairs.column_names:
         return with_column(pairs, name, text_similarities(pairs, embeddings, encoder))
     if name == "change_words" and name not in pairs.column_names:
-        return type_changes(pairs, with_words=True, language=language, frames=next(iter(sides), None))
+        return type_pair_changes(pairs, with_words=True, language=language, frames=next(iter(sides), None))
     return pairs if SHOWN_BY[name] in pairs.column_names else _ADDERS[name](embeddings, pairs, *sides)
 
 
@@ -175,7 +175,7 @@ def _add_seen(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
 
 
 def _add_reasons(embeddings: Path | None, pairs: pa.Table, frames: TellsFrames | None = None) -> pa.Table:
-    return type_changes(pairs, with_reasons=True, frames=frames)
+    return type_pair_changes(pairs, with_reasons=True, frames=frames)
 
 
 def _add_counts(embeddings: Path | None, pairs: pa.Table, uses: WordUses) -> pa.Table:

@@ -51,7 +51,7 @@ from cvr_data.pairs.search.shared_words import (
     QUERY_COLUMNS,
     best_candidates,
     candidates,
-    caption_words,
+    caption_words_to_mine,
     load_mining_caption_words,
 )
 from cvr_data.tables import DISTRACTORS, TRIPLETS, VIDEOS
@@ -148,7 +148,7 @@ def _mined_distractors(
     of_videos = Step(name="recordings", run=_recordings_of_distractors, makes_rows=True, is_counted=False)
     recordings = stage.side(pool.then(of_videos), load_distractor_recordings)
     pool = stage.rested(pool.then(Step(name="pool", run=refused_distractors, config=config, sides=(queries, used))))
-    counted = Step(name="words", run=caption_words, makes_rows=True, is_counted=False)
+    counted = Step(name="words", run=caption_words_to_mine, makes_rows=True, is_counted=False)
     words = stage.side(pool.then(counted), load_mining_caption_words)
     about: dict[str, Any] = {"config": config.candidates, "makes_rows": True, "is_counted": False}
     found = pool.then(Step(name="candidates", run=candidates, sides=(queries, words), **about))

@@ -30,7 +30,7 @@ from cvr_data.filters import (
     NeedsColumns,
 )
 from cvr_data.language.tagging import ENGLISH, spacy_model_name
-from cvr_data.pairs.changes import type_changes
+from cvr_data.pairs.changes import type_pair_changes
 from cvr_data.pairs.columns import (
     NOT_KEPT,
     OF_VIDEOS,
@@ -283,5 +283,5 @@ def _lost(reason: str, config: Any, pairs: pa.Table, losing: pa.Table) -> pa.Tab
 
 
 def _typed(language: str, pairs: pa.Table, frames: TellsFrames | None = None) -> pa.Table:
-    typed = type_changes(pairs, language=language, frames=frames)
+    typed = type_pair_changes(pairs, language=language, frames=frames)
     return typed.drop_columns([name for name in NOT_KEPT if name in typed.column_names])

@@ -41,7 +41,7 @@ from cvr_data.publish.papers import (
 from cvr_data.publish.redistribution import Publishable, publishable
 from cvr_data.tables import SPLITS, content_id
 from cvr_data.triplets.card import Card, card_commands, card_examples, card_sources, render_card
-from cvr_data.triplets.dataset import Dataset, dataset_funnel
+from cvr_data.triplets.dataset import Dataset, triplet_dataset_funnel
 from cvr_data.triplets.evidence import triplet_evidence
 from cvr_data.triplets.shortcuts import Shortcuts, triplet_shortcuts
 from cvr_data.triplets.statistics import triplet_statistics
@@ -165,7 +165,8 @@ def _published_card(
         evidence["shortcuts"] = asdict(triplet_shortcuts(wanted.audit, part.triplets))
     return Card(
         name=repo.split("/")[1], repo=repo, revision=wanted.revision, triplets=part.triplets,
-        numbers=triplet_statistics(part.triplets, part.videos), funnel=dataset_funnel(dataset.artifact, artifacts),
+        numbers=triplet_statistics(part.triplets, part.videos),
+        funnel=triplet_dataset_funnel(dataset.artifact, artifacts),
         lineage=artifacts, sources=card_sources(part.videos, part.used), configs={},
         versions=dataset.artifact.manifest["versions"],
         clips=0 if part.videos is None else len(part.used & ids_of_media_clips(part.videos)),

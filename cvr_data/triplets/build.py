@@ -149,7 +149,7 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
         commands=[*card_commands(artifacts), running_command()],
         versions=installed_versions(),
     )
-    texts_and_pairs = dataset_flows(run, sources)  # what lacks a column is refused before anything is written
+    texts_and_pairs = triplet_dataset_flows(run, sources)  # what lacks a column is refused before anything is written
     verdicts = (
         triplet_verdicts_of_folder(sources.judgments, judged_only=sources.judged_only) if sources.judgments else None
     )
@@ -158,7 +158,7 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
         return write_dataset(run, triplets, name, videos=_all_videos(sources), made_of=made_of)
 
 
-def dataset_flows(run: StageRun, sources: DatasetParts) -> list[Flow]:
+def triplet_dataset_flows(run: StageRun, sources: DatasetParts) -> list[Flow]:
     """Return the texts of each folder, then the pairs of each, as they meet.
 
     Raises:

@@ -5,7 +5,7 @@ import pyarrow as pa
 from cvr_data.language.words import clean_text, words_of
 from cvr_data.modifications.generator import draft_lint_reasons
 from cvr_data.modifications.prompts import load_prompt
-from cvr_data.pairs.changes import type_changes
+from cvr_data.pairs.changes import type_pair_changes
 from cvr_data.pairs.search.differences import pair_differences
 from cvr_data.tables import PAIRS
 
@@ -25,7 +25,7 @@ def check_triplet_text(text: str, reference_caption: str, target_caption: str, s
         name: pa.array([value]) for name, value in (("reference_caption", reference), ("target_caption", target))
     }
     pairs = pa.table({**columns, "changes": pa.array([changes], PAIRS.field("changes").type)})
-    typed = type_changes(pairs).select([*columns, "changes"])
+    typed = type_pair_changes(pairs).select([*columns, "changes"])
     for name, value in {"modification": text, "style": prompt.name}.items():
         typed = typed.append_column(name, pa.array([value], pa.string()))
     for side in ("reference", "target"):

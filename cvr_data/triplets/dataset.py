@@ -25,7 +25,7 @@ class Dataset:
     video_folders: tuple[Path, ...] = ()
 
 
-def open_dataset(folder: Path, *, videos: Path | None = None) -> Dataset:
+def open_triplet_dataset(folder: Path, *, videos: Path | None = None) -> Dataset:
     """Return the dataset in a folder made by `cvr build-triplets`; `videos` wins over what its manifest says.
 
     Raises:
@@ -74,7 +74,7 @@ def open_rows_as_triplets(folder: Path) -> Dataset | None:
     )
 
 
-def dataset_funnel(artifact: Artifact, artifacts: Sequence[Artifact]) -> list[FunnelStep]:
+def triplet_dataset_funnel(artifact: Artifact, artifacts: Sequence[Artifact]) -> list[FunnelStep]:
     """Return the steps that a dataset was made by, as its manifest says or else those of the artifacts behind it."""
     recorded = artifact.manifest.get("funnel")
     return lineage_funnel(artifacts) if recorded is None else [FunnelStep.from_json(entry) for entry in recorded]
@@ -99,7 +99,7 @@ def open_videos_of_triplets(folder: Path, *, videos: Path | None = None) -> Foun
     """
     if "video_id" in open_artifact(folder).read().column_names:
         return FoundVideos(_with_absolute_paths(folder), None, None)
-    dataset = open_dataset(folder, videos=videos)
+    dataset = open_triplet_dataset(folder, videos=videos)
     if dataset.videos is None:
         raise CvrError(f"{folder} does not say where its videos are; pass --videos.")
     return FoundVideos(dataset.videos, videos_of_triplets(dataset.triplets), dataset)

@@ -27,7 +27,7 @@ from cvr_data.tables import TRIPLETS
 from cvr_data.triplets.build import MadeOf, write_dataset
 from cvr_data.triplets.card import card_commands
 from cvr_data.triplets.counted import count_triplets
-from cvr_data.triplets.dataset import Dataset, dataset_funnel
+from cvr_data.triplets.dataset import Dataset, triplet_dataset_funnel
 
 STAGE = "drop-missing"
 VERSION = 1
@@ -54,7 +54,7 @@ def drop_missing_triplets(dataset: Dataset, check: Path, out: Path, *, overwrite
     artifacts = lineage([source.path])
     made_of = MadeOf(
         lineage=artifacts, versions=installed_versions(), commands=[*card_commands(artifacts), running_command()],
-        funnel=dataset_funnel(source, artifacts),
+        funnel=triplet_dataset_funnel(source, artifacts),
     )  # fmt: skip
     read = run.read(source.path)
     with run:

@@ -37,7 +37,7 @@ from cvr_data.triplets.claims import (
     triplet_dropping_step,
     triplet_keys_of_tests,
 )
-from cvr_data.triplets.sources_of_tests import steps_of_test_sources
+from cvr_data.triplets.sources_of_tests import triplet_steps_of_test_sources
 
 VERSION = 5
 TEXT_COLUMNS = ("modification_id", "pair_id", "modification", "style", "backend", "model", "status", "reasons")
@@ -144,7 +144,7 @@ def triplet_steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
             cap = _Cap(column, most, "over_target_cap" if column == "target_id" else "over_text_cap")
             found.append(triplet_dropping_step(cap.reason, cap.reason, _cap_claims, _over_cap, config=cap, per_value=4))
     if tests_kin is not None:
-        found += steps_of_test_sources(tests_kin)
+        found += triplet_steps_of_test_sources(tests_kin)
     return found
 
 

@@ -16,7 +16,7 @@ from cvr_data.videos.kin import Kin
 _KIN = ("_reference_kin", "_target_kin")
 
 
-def steps_of_test_sources(tests_kin: Side) -> list[Step]:
+def triplet_steps_of_test_sources(tests_kin: Side) -> list[Step]:
     """Return the steps that keep the test to its sources; the side says which videos of all corpora are kin."""
     return [
         Step(name="test source", run=_drop_other_tests),

@@ -112,7 +112,7 @@ def _values(about: _Measured, video: Video) -> dict[str, Any] | None:
     if video.path is None:
         return {}
     try:
-        clip = seen.see_video(video.clip, about.side)
+        clip = seen.video_measures_seen(video.clip, about.side)
     except UnreadableVideo:
         return None
     return {name: value for measure in about.measures for name, value in measure(clip).items()}

@@ -55,7 +55,7 @@ class Seen:
         return np.unique(((np.arange(RUNS) + 0.5) / RUNS * count).astype(int))
 
 
-def see_video(clip: Clip, side: int = SIDE) -> Seen:
+def video_measures_seen(clip: Clip, side: int = SIDE) -> Seen:
     """Return what is seen of a clip, frames of at most `side` square.
 
     Raises:

@@ -89,9 +89,9 @@ def save_xclip(folder: Path) -> Path:
     import torch
     from transformers import CLIPTokenizer, VideoMAEImageProcessor, XCLIPConfig, XCLIPModel, XCLIPProcessor
 
-    from cvr_data.features.encoders.networks.clip_tokenizer import END, START, clip_byte_letters
+    from cvr_data.features.encoders.networks.clip_tokenizer import END, START, clip_encoder_byte_letters
 
-    letters = clip_byte_letters()
+    letters = clip_encoder_byte_letters()
     words = [*letters, *(f"{letter}</w>" for letter in letters), START, END]
     (folder / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(words)}))
     (folder / "merges.txt").write_text("#version: 0.2\n")

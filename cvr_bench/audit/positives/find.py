@@ -49,7 +49,7 @@ from cvr_data.modifications.asking.choices import TellsChoices
 from cvr_data.modifications.backends import load_backend
 from cvr_data.modifications.checking.judge import Judge, JudgeConfig
 from cvr_data.tables import TRIPLETS, triplet_id
-from cvr_data.triplets.dataset import Dataset, open_dataset
+from cvr_data.triplets.dataset import Dataset, open_triplet_dataset
 from cvr_data.triplets.judgments import triplet_verdicts_of_folder
 
 STAGE, QUEUE, VERSION = "find-positives", "positives-queue", 3
@@ -107,7 +107,7 @@ def find_positives(
     Raises:
         CvrError: no triplets of the split, no videos, results of other queries, or `out` holds something else.
     """
-    dataset = open_dataset(triplets, videos=videos)
+    dataset = open_triplet_dataset(triplets, videos=videos)
     if dataset.videos is None:
         raise CvrError(f"{triplets} does not say where its videos are; pass --videos.")
     inputs = {"triplets": triplets, **_numbered("results", results), **_numbered("videos", dataset.video_folders)}

@@ -15,7 +15,7 @@ from cvr_data.core.device import DeviceName, DtypeName
 from cvr_data.core.errors import CvrError
 from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.media.places import read_media_clips
-from cvr_data.media.timeline import frame_sampler_and_rate
+from cvr_data.media.timeline import film_sampler_and_rate
 from cvr_data.media.video import Frames, Video, read_frames_and_note
 from cvr_data.tables import content_id
 
@@ -50,7 +50,7 @@ class PairConfig(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        frame_sampler_and_rate(self.sampler)
+        film_sampler_and_rate(self.sampler)
         if not self.tiny and (self.model is None or self.videos is None):
             raise ValueError("it asks a model about files: -o model=MODEL and -o videos=VIDEOS are needed.")
 

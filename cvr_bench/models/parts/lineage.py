@@ -100,7 +100,7 @@ def model_lineage_record(store: FeatureStore, checkpoints: Mapping[str, Path], t
     for what, checkpoint in checkpoints.items():
         if (lineage := read_model_lineage(checkpoint)) is not None:
             fitted |= {what: lineage.videos["train"], f"choice of the {what}": lineage.videos["val"]}
-    found = {what: share_seen_by_model(names, task) for what, names in fitted.items() if names is not None}
+    found = {what: model_share_of_seen_videos(names, task) for what, names in fitted.items() if names is not None}
     for what, counts in found.items():
         if counts["queries_about_them"]:
             about, queries = counts["queries_about_them"], counts["queries"]
@@ -108,7 +108,7 @@ def model_lineage_record(store: FeatureStore, checkpoints: Mapping[str, Path], t
     return {"space": store.space(), "seen_before": found}
 
 
-def share_seen_by_model(names: AbstractSet[str], task: Task) -> dict[str, int]:
+def model_share_of_seen_videos(names: AbstractSet[str], task: Task) -> dict[str, int]:
     """Return how much of a task is about videos that something was fitted to."""
     targets: Sequence[frozenset[str]] = [task.targets[query.query_id] for query in task.queries]
     references = [query.reference.item_id if query.reference else "" for query in task.queries]

@@ -26,7 +26,9 @@ RESULT = "result.json"
 """Of a result folder, which names the model and its options; models know no more of results."""
 
 
-def scoring_model(model: str, options: Sequence[str], checkpoint: Path | None, encoder: Encoder) -> Retriever:
+def retriever_model_to_score(
+    model: str, options: Sequence[str], checkpoint: Path | None, encoder: Encoder
+) -> Retriever:
     """Return the model with the weights of a checkpoint; a result folder also gives the options it was trained with.
 
     Raises:

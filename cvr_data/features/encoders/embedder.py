@@ -36,7 +36,7 @@ from cvr_data.features.encoders.networks.options import OnDevice, Products
 from cvr_data.features.encoders.networks.remote_model import Remote, RemoteModel
 from cvr_data.features.encoders.networks.sentence_model import SentenceModel, load_sentence_model
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, empty_text_features
-from cvr_data.media.timeline import frame_sampler_and_rate
+from cvr_data.media.timeline import film_sampler_and_rate
 from cvr_data.media.video import Frames, Video, read_frames_and_note, read_sound
 
 GLANCE = 8
@@ -72,7 +72,7 @@ class Config(Remote, Products):
     """Items that the model is given at once; halved for as long as the memory is too small."""
 
     def __post_init__(self) -> None:
-        frame_sampler_and_rate(self.sampler)
+        film_sampler_and_rate(self.sampler)
         if min(self.frames, self.side, self.hz, self.batch_size) < 1 or (self.dim is not None and self.dim < 1):
             raise ValueError("frames, side, hz, dim and batch_size must be at least 1.")
         self.check_remote()

@@ -10,7 +10,7 @@ import numpy as np
 from cvr_data.core.errors import CvrError
 from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import whole_file
-from cvr_data.features.layout import Export, Features, VideoRow, refuse_texts_in_layout
+from cvr_data.features.layout import Export, Features, VideoRow, refuse_texts_in_embedding_layout
 
 FILE = "features.h5"
 
@@ -40,7 +40,7 @@ def read(config: Config, source: Path) -> Features:
 
 def write(config: Config, export: Export, folder: Path) -> list[Path]:
     """Write features.h5, one float32 (T, D) array per video id; return its path."""
-    refuse_texts_in_layout("h5", export.texts)
+    refuse_texts_in_embedding_layout("h5", export.texts)
     h5py = _h5py()
     folder.mkdir(parents=True, exist_ok=True)
     with whole_file(folder / FILE) as temporary, h5py.File(temporary, "w") as file:

@@ -14,7 +14,7 @@ import numpy as np
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.reading import read_array
 from cvr_data.core.whole_files import write_array
-from cvr_data.features.layout import Export, Features, VideoRow, feature_files, refuse_texts_in_layout
+from cvr_data.features.layout import Export, Features, VideoRow, feature_files, refuse_texts_in_embedding_layout
 
 FRAMES = 8
 SPELLINGS = ("embeddings", "embbedings")
@@ -38,7 +38,7 @@ def read(config: Config, source: Path) -> Features:
 
 def write(config: Config, export: Export, folder: Path) -> list[Path]:
     """Write <folder>/<encoder>_8_<D>/<id>.npy, float32 (8, D); return the folder made."""
-    refuse_texts_in_layout("npy", export.texts)
+    refuse_texts_in_embedding_layout("npy", export.texts)
     return [write_npy_layout(export.video_ids, export.store.artifact.path, folder / config.folder)]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from cvr_data.core.errors import CvrError
 from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import whole_file
-from cvr_data.features.layout import Export, Features, VideoRow, refuse_texts_in_layout
+from cvr_data.features.layout import Export, Features, VideoRow, refuse_texts_in_embedding_layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ def read(config: Config, source: Path) -> Features:
 
 def write(config: Config, export: Export, folder: Path) -> list[Path]:
     """Write features.npz, one float32 (T, D) array per video id; return its path."""
-    refuse_texts_in_layout("npz", export.texts)
+    refuse_texts_in_embedding_layout("npz", export.texts)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = dict(export.frames())
     if "file" in arrays:

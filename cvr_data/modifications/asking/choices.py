@@ -78,7 +78,7 @@ def weigh_told(told: Iterable[tuple[str, float]], choices: Sequence[str]) -> dic
     return summed_answer_probabilities(of, min((value for _, value in listed), default=-math.inf))
 
 
-def weigh_tokens(told: Mapping[int, float], tokens: Mapping[str, Sequence[int]]) -> dict[str, float] | None:
+def weigh_answer_tokens(told: Mapping[int, float], tokens: Mapping[str, Sequence[int]]) -> dict[str, float] | None:
     """Return the same of tokens by number."""
     of = {word: [told[token] for token in own if token in told] for word, own in tokens.items()}
     return summed_answer_probabilities(of, min(told.values(), default=-math.inf))

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.reading import reading
-from cvr_data.modifications.asking.choices import EACH, NO_LOGPROBS, ChoiceTokens, weigh_tokens, weighed_answer
+from cvr_data.modifications.asking.choices import EACH, NO_LOGPROBS, ChoiceTokens, weigh_answer_tokens, weighed_answer
 from cvr_data.modifications.asking.request import (
     Answer,
     Backend,
@@ -257,5 +257,5 @@ def _weighed(output: Any, tokens: Mapping[str, Sequence[int]]) -> Answer:
     told, written = output.outputs[0].logprobs, _answer(output)
     if written.error or not told:
         return replace(written, text=None, error=written.error or NO_LOGPROBS, is_cut=False)
-    weights = weigh_tokens({token: each.logprob for token, each in told[0].items()}, tokens)
+    weights = weigh_answer_tokens({token: each.logprob for token, each in told[0].items()}, tokens)
     return weighed_answer(weights, tokens_in=len(output.prompt_token_ids or ()), tokens_out=1)

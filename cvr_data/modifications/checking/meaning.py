@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.text_bands import MINILM
-from cvr_data.features.similarities import network_of_texts
+from cvr_data.features.similarities import text_encoder_network
 from cvr_data.language.edits import split_negated
 from cvr_data.language.execution import Outcome, phrase_change_outcome, required_phrase_changes
 from cvr_data.language.frames import rows_with_parsed_sentences
@@ -30,7 +30,7 @@ OF_WORDS = 0.25
 """What the words' nearness to what comes, less that to what goes, counts beside the shift of the caption."""
 
 
-def with_asked(table: pa.Table) -> pa.Table:
+def modifications_with_asked_meaning(table: pa.Table) -> pa.Table:
     """Return a lint table with two columns of what a text says in other words; null where it names every concept.
 
     `asked_similarity` is the cosine of the concept and the nearest phrase that says something the reference does not.
@@ -101,4 +101,4 @@ def _vectors_of_meanings(texts: Iterable[str]) -> dict[str, np.ndarray]:
     distinct = sorted(set(texts))
     if not distinct:
         return {}
-    return dict(zip(distinct, network_of_texts(MINILM)(distinct), strict=True))
+    return dict(zip(distinct, text_encoder_network(MINILM)(distinct), strict=True))

@@ -23,7 +23,7 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import Side, Step
 from cvr_data.core.whole_files import read_parquet
-from cvr_data.modifications.asked import ROWS, TEXTS, with_descriptions
+from cvr_data.modifications.asked import ROWS, TEXTS, modifications_with_descriptions
 from cvr_data.modifications.asking.ask import Tally
 from cvr_data.modifications.asking.spread import EngineOfJobs
 from cvr_data.modifications.backends import BACKENDS
@@ -119,7 +119,7 @@ def _beside_pairs(run: StageRun, modifications: Path, pairs: Path) -> Flow:
     of_pair = ["pair_id", *OF_PAIR]
     flow = generator_looked_up_rows(flow, run.read(pairs, of_pair, of_pair), lookup)
     videos = prompted_videos(open_artifact(pairs), None) if _has_dense(modifications) else None
-    return flow if videos is None else with_descriptions(flow, videos, beside="_")
+    return flow if videos is None else modifications_with_descriptions(flow, videos, beside="_")
 
 
 def _beside_ways_back(run: StageRun, texts: Flow, folder: Path) -> Flow:

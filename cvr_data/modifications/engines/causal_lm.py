@@ -29,7 +29,7 @@ from cvr_data.core.device import DtypeName, each_torch_batch, torch_device_in_wo
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.modifications.asking.choices import ChoiceTokens
 from cvr_data.modifications.asking.request import Answer, Request, Thinking, completion_text, thinking_settings
-from cvr_data.modifications.engines.picker import Picker, weighed_logits
+from cvr_data.modifications.engines.picker import Picker, weighed_answer_logits
 
 AT_ONCE = 2
 """Batches beside each other on a CPU, which together are one batch of a GPU."""
@@ -162,7 +162,7 @@ class CausalLM:
                 input_ids=inputs_BL, attention_mask=mask_BX, position_ids=positions_BL, past_key_values=cache,
                 use_cache=True, logits_to_keep=1,
             ).logits[:, -1]  # fmt: skip
-            return weighed_logits(logits_BV, self._choices.of(choices))
+            return weighed_answer_logits(logits_BV, self._choices.of(choices))
         return [
             Answer(text=self.tokenizer.decode(tokens, skip_special_tokens=True), tokens_out=len(tokens), is_cut=is_cut)
             for tokens, is_cut in self._write_batch(batch)

@@ -22,7 +22,7 @@ from cvr_data.core.device import DtypeName, torch_device_in_words, torch_device_
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.modifications.asking.choices import ChoiceTokens
 from cvr_data.modifications.asking.request import Answer, Request, Thinking, thinking_settings
-from cvr_data.modifications.engines.picker import weighed_logits
+from cvr_data.modifications.engines.picker import weighed_answer_logits
 
 _BATCH = 4
 """Requests at once: each brings several frames."""
@@ -79,7 +79,7 @@ class ImageTextLM:
         inputs = inputs.to(self.model.device, dtype=self.model.dtype)
         if choices := requests[0].choices:
             logits_BV = self.model(**inputs, logits_to_keep=1).logits[:, -1]
-            return weighed_logits(logits_BV, self._choices.of(choices))
+            return weighed_answer_logits(logits_BV, self._choices.of(choices))
         asked = requests[0].parameters
         sampling = {"do_sample": True, "temperature": asked.temperature, "top_k": asked.top_k or None}
         with torch.random.fork_rng():

@@ -38,7 +38,7 @@ def _row_seed(request: Request) -> int:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:7], "big")
 
 
-def weighed_logits(logits_BV: Tensor, tokens: Mapping[str, Sequence[int]]) -> list[Answer]:
+def weighed_answer_logits(logits_BV: Tensor, tokens: Mapping[str, Sequence[int]]) -> list[Answer]:
     """Return, per row, the log-probability of each word, whose tokens are given."""
     logprobs_BV = logits_BV.float().log_softmax(dim=-1).cpu()
     of_words = {word: logprobs_BV[:, list(own)].tolist() for word, own in tokens.items()}

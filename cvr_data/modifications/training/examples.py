@@ -118,12 +118,15 @@ def _from_file(path: Path) -> list[Example]:
 
 def _generator_example(texts: dict[str, str], videos: dict[str, str], source: str) -> Example:
     captions = {name: texts[name] for name in ("reference_caption", "target_caption")}
-    ids = {name: videos.get(name) or caption_video(captions[name.replace("_id", "_caption")]) for name in sorted(IDS)}
+    ids = {
+        name: videos.get(name) or generator_caption_video(captions[name.replace("_id", "_caption")])
+        for name in sorted(IDS)
+    }
     pair = {**captions, **ids, "pair_id": content_id(*ids.values(), *captions.values()), "changes": []}
     return Example(pair, texts["modification"], source)
 
 
-def caption_video(caption: str) -> str:
+def generator_caption_video(caption: str) -> str:
     """Return what stands for a video of which only a caption is known."""
     return "caption:" + normalised(pa.array([caption], pa.string()))[0].as_py()
 

@@ -119,7 +119,7 @@ def train_generator(sources: Sequence[Path], out: Path, config: Config, *, overw
         )  # fmt: skip
 
 
-def request_of(example: Example, prompt: Prompt) -> Request | None:
+def generator_request_of(example: Example, prompt: Prompt) -> Request | None:
     """Return what would be asked for the example's pair; None where the prompt has no change to describe."""
     change = prompted_change(example.pair, prompt.changes)
     if change is None:
@@ -145,7 +145,7 @@ def generator_samples(examples: Sequence[Example], prompt: Prompt, engine: "Caus
 
     samples = []
     for example in examples:
-        if (request := request_of(example, prompt)) is not None:
+        if (request := generator_request_of(example, prompt)) is not None:
             text = example.modification if engine.is_chat else f" {example.modification}"
             answer = engine.tokenizer(text, add_special_tokens=False)["input_ids"]
             samples.append(Sample(engine.tokens(request), [*answer, engine.tokenizer.eos_token_id]))

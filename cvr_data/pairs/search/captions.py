@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from cvr_data.core.columns import whole_column
 from cvr_data.language.normalise import WordIds, word_ids
-from cvr_data.pairs.search.groups import equal_rows
+from cvr_data.pairs.search.groups import pair_groups_of_equal_rows
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _equal_together(words: WordIds, min_words: int) -> tuple[np.ndarray, np.ndar
     entries, is_first = [np.empty(0, np.int64)], [np.empty(0, bool)]
     for length in np.unique(lengths[lengths >= min_words]):
         rows = np.flatnonzero(lengths == length)
-        groups = equal_rows(_words_of(words, rows, int(length)))
+        groups = pair_groups_of_equal_rows(_words_of(words, rows, int(length)))
         entries.append(rows[groups.members])
         is_first.append(np.zeros(len(rows), bool))
         is_first[-1][groups.starts] = True

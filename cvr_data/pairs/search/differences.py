@@ -25,7 +25,7 @@ def pair_differences(before: Sequence[str], after: Sequence[str]) -> list[dict[s
     ]
 
 
-def change_lists(befores: Sequence[Sequence[str]], afters: Sequence[Sequence[str]]) -> pa.ListArray:
+def pair_change_lists(befores: Sequence[Sequence[str]], afters: Sequence[Sequence[str]]) -> pa.ListArray:
     """Return the changes of each pair of captions, as words."""
     lists = [pair_differences(before, after) for before, after in zip(befores, afters, strict=True)]
     return pa.array(lists, pa.list_(CHANGE))

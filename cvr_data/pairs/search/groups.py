@@ -34,7 +34,7 @@ class Groups:
         return Groups(self.members, self.starts[is_wanted], self.sizes[is_wanted])
 
 
-def equal_rows(ids_NL: np.ndarray) -> Groups:
+def pair_groups_of_equal_rows(ids_NL: np.ndarray) -> Groups:
     """Return all rows in groups of equal ones, also those equal to no other; members of a group rise."""
     key_N = _group_hash_terms(ids_NL).sum(axis=1, dtype=np.uint64)
     order_N = np.argsort(key_N)  # not stable, which is ten times faster where NumPy sorts by AVX-512
@@ -93,7 +93,7 @@ def blanked_groups(
         yield Groups(first_places_N[row] + first + position, groups.starts, groups.sizes)
 
 
-def row_hashes(ids_NL: np.ndarray) -> np.ndarray:
+def pair_group_row_hashes(ids_NL: np.ndarray) -> np.ndarray:
     """Return one uint64 per row, equal for equal rows."""
     return _group_hash_terms(ids_NL).sum(axis=1, dtype=np.uint64)
 
@@ -109,7 +109,7 @@ def ordered_pairs(groups: Groups) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(firsts), np.concatenate(seconds)
 
 
-def counting(sizes: np.ndarray) -> np.ndarray:
+def pair_group_counting(sizes: np.ndarray) -> np.ndarray:
     """Return 0, 1, ..., size - 1 for each size, joined."""
     return np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.parts import mix_hash_bits
 from cvr_data.language.normalise import WordIds, word_ids
-from cvr_data.pairs.search.groups import row_hashes
+from cvr_data.pairs.search.groups import pair_group_row_hashes
 
 
 def caption_halves_to_pair(config: Any, videos: pa.Table) -> pa.Table:
@@ -36,7 +36,7 @@ def caption_halves_to_pair(config: Any, videos: pa.Table) -> pa.Table:
         hashes_NL = hash_of_word[words.ids[words.offsets[alike][:, None] + np.arange(length)]]
         middle = length // 2
         for side, half in enumerate((hashes_NL[:, :middle], hashes_NL[:, middle:])):
-            hashes_N2[alike, side] = mix_hash_bits(row_hashes(half) + np.uint64(2 * length + side))
+            hashes_N2[alike, side] = mix_hash_bits(pair_group_row_hashes(half) + np.uint64(2 * length + side))
     rows = np.flatnonzero(lengths >= config.min_words)
     sides = np.tile(np.array([0, 1], np.uint8), len(rows))
     return pa.table({"key": hashes_N2[rows].ravel(), "row": np.repeat(rows, 2).astype(np.uint32), "side": sides})
@@ -61,7 +61,7 @@ def mined_caption_ends(config: Any, videos: pa.Table) -> pa.Table:
                 (0, slice(mined_span_first_end(shared))),
                 (1, slice(length - shared + mined_span_first_end(shared) - 1, None)),
             ):
-                keys.append(mix_hash_bits(row_hashes(hashes_NL[:, end]) + np.uint64(2 * shared + side)))
+                keys.append(mix_hash_bits(pair_group_row_hashes(hashes_NL[:, end]) + np.uint64(2 * shared + side)))
                 rows.append(alike)
                 sides.append(np.full(len(alike), 2 * shared + side))
     return pa.table(

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
 from cvr_data.pairs.search.captions import Captions
-from cvr_data.pairs.search.groups import counting
+from cvr_data.pairs.search.groups import pair_group_counting
 from cvr_data.tables import CHANGE, content_id
 
 HASHED = 100_000
@@ -41,7 +41,9 @@ class CaptionPairs:
         """Return the pairs with one change each: the word before and the word after."""
 
         def changes(rows: np.ndarray) -> pa.ListArray:
-            return one_change_each(*(vocabulary.take(pa.array(side[rows])) for side in (self.before, self.after)))
+            return pairs_of_one_change_each(
+                *(vocabulary.take(pa.array(side[rows])) for side in (self.before, self.after))
+            )
 
         return ChangedPairs(self.reference, self.target, changes)
 
@@ -129,7 +131,7 @@ def pairs_with_video_columns(pairs: pa.Table, videos: pa.Table) -> pa.Table:
     return with_column(pairs, "split", pairs.column("target_split"))
 
 
-def one_change_each(before: pa.Array, after: pa.Array) -> pa.ListArray:
+def pairs_of_one_change_each(before: pa.Array, after: pa.Array) -> pa.ListArray:
     """Return one untyped change per row."""
     untyped = pa.nulls(len(before), pa.string())
     structs = pa.StructArray.from_arrays([untyped, untyped, before, after], fields=list(CHANGE))
@@ -174,7 +176,7 @@ def _video_pairs(captions: Captions, found: ChangedPairs) -> tuple[np.ndarray, n
     sizes = np.diff(captions.entry_offsets)
     first, second = sizes[found.reference], sizes[found.target]
     rows = np.repeat(np.arange(len(found.reference)), first * second)
-    number = counting(first * second)
+    number = pair_group_counting(first * second)
     reference = captions.entry_offsets[found.reference[rows]] + number // second[rows]
     target = captions.entry_offsets[found.target[rows]] + number % second[rows]
     differ = captions.video_rows[reference] != captions.video_rows[target]

@@ -105,7 +105,7 @@ def _first_of_each(found: pa.Table) -> np.ndarray:
     return np.sort(first)
 
 
-def caption_words(config: Any, pool: pa.Table) -> pa.Table:
+def caption_words_to_mine(config: Any, pool: pa.Table) -> pa.Table:
     """Return in how many captions of a part each word is, and under the empty word how many there are."""
     captions = pc.list_flatten(pool.column("captions").combine_chunks())
     words = word_ids(captions)
@@ -115,7 +115,7 @@ def caption_words(config: Any, pool: pa.Table) -> pa.Table:
 
 
 def load_mining_caption_words(bucket: Bucket) -> CaptionWords:
-    """Return the sums of what `caption_words` gave."""
+    """Return the sums of what `caption_words_to_mine` gave."""
     counts = artifact_bucket_table(bucket).group_by("word").aggregate([("uses", "sum")]).combine_chunks()
     words, uses = counts.column("word").combine_chunks(), counts.column("uses_sum").to_numpy()
     return CaptionWords(words, uses, int(uses[pc.index(words, "").as_py()]))

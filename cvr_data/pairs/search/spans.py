@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.parts import mix_hash_bits
 from cvr_data.pairs.search.captions import Captions
-from cvr_data.pairs.search.groups import CHECKED, Groups, counting, ordered_pairs
+from cvr_data.pairs.search.groups import CHECKED, Groups, ordered_pairs, pair_group_counting
 from cvr_data.pairs.search.pairs import DroppedGroup
 
 PASS_ENTRIES = 4_000_000
@@ -89,7 +89,7 @@ def find_pair_spans(
 def pair_span_texts(captions: Captions, caption: np.ndarray, start: np.ndarray, size: np.ndarray) -> pa.Array:
     """Return the words of each span, joined by spaces."""
     first_word = np.append(0, np.cumsum(captions.lengths))[caption] + start
-    ids = captions.word_ids[np.repeat(first_word, size) + counting(size)]
+    ids = captions.word_ids[np.repeat(first_word, size) + pair_group_counting(size)]
     offsets = pa.array(np.append(0, np.cumsum(size)), pa.int64())
     lists = pa.LargeListArray.from_arrays(offsets, captions.vocabulary.take(pa.array(ids)))
     return pc.binary_join(lists, " ")
@@ -202,7 +202,7 @@ class _Search:
 
     def _drop(self, entries: _Entries, groups: Groups) -> None:
         group = np.repeat(np.arange(len(groups.sizes)), groups.sizes)
-        rows = groups.members[np.repeat(groups.starts, groups.sizes) + counting(groups.sizes)]
+        rows = groups.members[np.repeat(groups.starts, groups.sizes) + pair_group_counting(groups.sizes)]
         videos = self.videos[entries.caption[rows]]
         pairs = self._lost_pairs(entries, rows, group)
         totals = np.bincount(group, videos).astype(np.int64)

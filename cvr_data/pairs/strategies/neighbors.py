@@ -26,7 +26,7 @@ from cvr_data.core.progress import Progress
 from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import KeyedStep, Step
-from cvr_data.features.similarities import Encode, encoded_slices, network_of_texts
+from cvr_data.features.similarities import Encode, encoded_slices, text_encoder_network
 from cvr_data.language.normalise import normalised
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search.captions import (
@@ -36,8 +36,8 @@ from cvr_data.pairs.search.captions import (
     mining_caption_rows,
     read_captions_to_mine,
 )
-from cvr_data.pairs.search.differences import change_lists, turned_pair_changes
-from cvr_data.pairs.search.groups import counting
+from cvr_data.pairs.search.differences import pair_change_lists, turned_pair_changes
+from cvr_data.pairs.search.groups import pair_group_counting
 from cvr_data.pairs.search.halves import videos_of_mining_rows
 from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, pairs_table, pairs_with_video_columns
 
@@ -159,7 +159,7 @@ def _text_encoder(name: str, embeddings: Path | None, key: str | None) -> Encode
     from cvr_data.features.store import FeatureStore
 
     if embeddings is None:
-        return network_of_texts(name)
+        return text_encoder_network(name)
     store = FeatureStore.open(embeddings, space="raw")
     return lambda texts: store.texts(texts).pooled_BD.numpy()
 
@@ -170,7 +170,9 @@ def _captions_of_neighbors(config: Config, videos: pa.Table) -> pa.Table:
     sizes = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     video = pc.list_parent_indices(lists)
     rows = videos.drop_columns(["captions"]).combine_chunks().take(video)
-    return rows.append_column("caption", pc.list_flatten(lists)).append_column("place", pa.array(counting(sizes)))
+    return rows.append_column("caption", pc.list_flatten(lists)).append_column(
+        "place", pa.array(pair_group_counting(sizes))
+    )
 
 
 def _by_words(config: Config, said: pa.Table) -> np.ndarray:
@@ -250,7 +252,7 @@ def _pair_changes(
     def changes(rows: np.ndarray) -> pa.ListArray:
         ordered = np.sort(np.column_stack([reference[rows], target[rows]]), axis=1)
         pairs, place = np.unique(ordered, axis=0, return_inverse=True)
-        lists = change_lists(said(pairs[:, 0]), said(pairs[:, 1])).take(pa.array(place.ravel()))
+        lists = pair_change_lists(said(pairs[:, 0]), said(pairs[:, 1])).take(pa.array(place.ravel()))
         return turned_pair_changes(lists, reference[rows] > target[rows])
 
     return changes

@@ -40,7 +40,7 @@ from cvr_data.pairs.search.pairs import (  # fmt: skip
     ChangedPairs,
     crowded_groups,
     dropped_pair_group_rows,
-    one_change_each,
+    pairs_of_one_change_each,
     pairs_table,
     pairs_with_video_columns,
 )
@@ -207,7 +207,7 @@ def _spans_of_pairs(config: Config, captions: Captions, found: SpanPairs) -> Cha
     def changes(rows: np.ndarray) -> pa.ListArray:
         sides = (found.reference, found.reference_size), (found.target, found.target_size)
         texts = (pair_span_texts(captions, caption[rows], found.start[rows], size[rows]) for caption, size in sides)
-        return one_change_each(*texts)
+        return pairs_of_one_change_each(*texts)
 
     spans = (found.start, found.reference_size, found.target_size)
     columns = {name: pa.array(column) for name, column in zip(SPAN, spans, strict=True)}

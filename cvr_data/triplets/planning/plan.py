@@ -33,7 +33,7 @@ from cvr_data.triplets.planning.draw import STAGE as PAIRS_STAGE
 from cvr_data.triplets.planning.draw import Draw
 from cvr_data.triplets.planning.pilot import SIDES, Pilot, Stages, run_triplet_pilot, triplet_pilot_scores
 from cvr_data.triplets.planning.report import triplet_build_plan_text
-from cvr_data.triplets.planning.shares import ChosenCut, Share, choose_triplet_score_cut, share_of
+from cvr_data.triplets.planning.shares import ChosenCut, Share, choose_triplet_score_cut, triplet_pilot_share
 
 STAGE, VERSION = "plan", 1
 FIRST = 20
@@ -132,7 +132,7 @@ def yield_of(pilot: Pilot, pairs: int) -> dict[str, Any]:
     population = round(pairs * rows.num_rows / max(pilot.pairs.manifest["rows"], 1))
 
     def share(hits_N: np.ndarray) -> dict[str, Any]:
-        return asdict(share_of(hits_N, pilot.groups_N, population=population))
+        return asdict(triplet_pilot_share(hits_N, pilot.groups_N, population=population))
 
     lost = list(zip(*(rows.column(name).to_pylist() for name in ("step", "reason")), strict=True))
     dropped: dict[str, dict[str, Any]] = {}
@@ -166,7 +166,7 @@ def triplet_pilot_purity(
     is_right_N = np.array([bool(right[row]) for row in judged])
     groups_N = pilot.groups_N[judged]
     each = alpha / (TRIED if wanted is not None else 1)
-    plain = share_of(is_right_N, groups_N, alpha=each)
+    plain = triplet_pilot_share(is_right_N, groups_N, alpha=each)
     found |= {"share": asdict(plain), "level": 1 - each}
     if wanted is None:
         return found

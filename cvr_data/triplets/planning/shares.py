@@ -61,7 +61,9 @@ class ChosenCut:
     """Of all rows that have the score."""
 
 
-def share_of(hits_N: np.ndarray, groups_N: np.ndarray, *, population: int | None = None, alpha: float = 0.05) -> Share:
+def triplet_pilot_share(
+    hits_N: np.ndarray, groups_N: np.ndarray, *, population: int | None = None, alpha: float = 0.05
+) -> Share:
     """Return the share of hits among rows whose groups were drawn at random.
 
     Args:
@@ -107,7 +109,7 @@ def choose_triplet_score_cut(
         scores: name -> score of each row, NaN where it has none.
         sides: name -> whether high scores (`least`) or low ones (`most`) are good.
         is_right_N: what each row was judged.
-        groups_N: as in `share_of`; whether a number is even says which half a row belongs to.
+        groups_N: as in `triplet_pilot_share`; whether a number is even says which half a row belongs to.
         wanted: purity, between 0 and 1.
         alpha: of the interval of the purity.
     """
@@ -115,7 +117,7 @@ def choose_triplet_score_cut(
     tried = []
     for cut in triplet_score_cuts(scores, sides):
         keeps_N = cut.keeps(scores)
-        bound = share_of(is_right_N[keeps_N & is_here_N], groups_N[keeps_N & is_here_N], alpha=2 * CHOOSING)
+        bound = triplet_pilot_share(is_right_N[keeps_N & is_here_N], groups_N[keeps_N & is_here_N], alpha=2 * CHOOSING)
         tried.append((bound.low >= wanted, keeps_N.sum() if bound.low >= wanted else bound.low, cut))
     if not tried:
         return None
@@ -123,8 +125,8 @@ def choose_triplet_score_cut(
     keeps_N = cut.keeps(scores)
     is_there_N = keeps_N & ~is_here_N
     has_N = ~np.isnan(scores[cut.score])
-    purity = share_of(is_right_N[is_there_N], groups_N[is_there_N], alpha=alpha)
-    return ChosenCut(cut, purity, share_of(keeps_N[has_N], groups_N[has_N]))
+    purity = triplet_pilot_share(is_right_N[is_there_N], groups_N[is_there_N], alpha=alpha)
+    return ChosenCut(cut, purity, triplet_pilot_share(keeps_N[has_N], groups_N[has_N]))
 
 
 def triplet_score_cuts(scores: Mapping[str, np.ndarray], sides: Mapping[str, str]) -> Iterator[Cut]:

@@ -26,7 +26,7 @@ def audit(retriever, encoder, task, k=1):
     ranks = result_ranks_table(task, evaluate(retriever, task))
     unimodals = composition.audited_unimodal_ranks(retriever, encoder, task, ranks.column("rank").to_numpy())
     table = composition.audit_composition_table(ranks, unimodals, k)
-    return composition.composition_record(ranks, unimodals, task.ks, k), table
+    return composition.audit_composition_record(ranks, unimodals, task.ks, k), table
 
 
 def load(name, encoder):
@@ -160,7 +160,7 @@ def test_the_labels_of_a_random_order_are_those_of_random_orders(grid):
         drawn = generator.integers(1, 4, (3, ranks.num_rows))  # three videos are ranked, one of which is the target
         pool = [composition.Unimodal("text-only", "baseline", row) for row in drawn[1:]]
         counts.append([composition.composition_labels(drawn[0], pool, 1).count(label) for label in composition.LABELS])
-    expected = composition.chance_labels(ranks, 2, 1)
+    expected = composition.audit_chance_labels(ranks, 2, 1)
     np.testing.assert_allclose(list(expected.values()), np.mean(counts, axis=0), atol=0.15)
     assert sum(expected.values()) == pytest.approx(ranks.num_rows)
 

@@ -86,7 +86,7 @@ def test_models_that_train_need_a_checkpoint():
     ("answer", "rating"), [("8", 0.8), ("Rating: 7.5 of 10", 0.75), ("12", 1.0), ("none", None), (None, None)]
 )
 def test_a_rating_is_the_first_number(answer, rating):
-    found = judge.judge_model_score(answer)
+    found = judge.judge_reranker_score(answer)
     assert found != found if rating is None else found == pytest.approx(rating)
 
 

@@ -14,7 +14,7 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.media.video import Video
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
-from cvr_data.triplets.dataset import open_dataset
+from cvr_data.triplets.dataset import open_triplet_dataset
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import write_texts
 from tests.triplet_tables import triplet, triplets
@@ -26,7 +26,7 @@ TRAIN = triplet("s", "make it red", "t", split="train")
 @pytest.fixture
 def before(tmp_path):
     build_triplets(find_triplet_parts([write_texts(tmp_path)]), tmp_path / "tiny", Config(), name="tiny")
-    return dataclasses.replace(open_dataset(tmp_path / "tiny"), triplets=triplets(TEST, TRAIN), videos=None)
+    return dataclasses.replace(open_triplet_dataset(tmp_path / "tiny"), triplets=triplets(TEST, TRAIN), videos=None)
 
 
 def version(before, *rows):

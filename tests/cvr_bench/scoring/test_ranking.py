@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.best_items import Best
-from cvr_bench.scoring.blocks import equal_scored_gallery_rows, exact_pair_scores
+from cvr_bench.scoring.blocks import equal_scored_gallery_rows, exact_query_item_scores
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_bench.scoring.ranking import Cells, count_flagged_scores, count_scores_above
+from cvr_bench.scoring.ranking import Cells, count_flagged_ranking_scores, count_scores_above
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.media.video import Video
 
@@ -20,7 +20,7 @@ from cvr_data.media.video import Video
 @pytest.mark.parametrize("width", [1, 7, 8, 1024, 2048, 4104])
 def test_flags_are_counted_whatever_the_width(width):
     for flags in (np.ones((3, width), dtype=bool), np.random.default_rng(0).random((3, width)) < 0.5):
-        assert count_flagged_scores(flags).tolist() == [sum(row) for row in flags.tolist()]
+        assert count_flagged_ranking_scores(flags).tolist() == [sum(row) for row in flags.tolist()]
 
 
 def test_copies_are_rows_that_are_the_same():
@@ -64,7 +64,7 @@ def test_exact_scores_are_the_nearest_float32():
     queries, gallery = torch.randn(3, 7, generator=generator), torch.randn(5, 7, generator=generator)
 
     rows, columns = np.array([0, 1, 2, 2]), np.array([4, 0, 3, 1])
-    found = exact_pair_scores(queries, gallery)(rows, columns)
+    found = exact_query_item_scores(queries, gallery)(rows, columns)
     for row, column, score in zip(rows, columns, found.tolist(), strict=True):
         pairs = zip(queries[row].tolist(), gallery[column].tolist(), strict=True)
         exact = sum(Fraction(x) * Fraction(y) for x, y in pairs)
@@ -92,7 +92,7 @@ def dense_task(queries_QD, gallery_GD, candidates=None):
 
 def slow_top(queries_QD, gallery_GD):
     """The ten best of each query by exact scores: a target after its equals, then by id."""
-    exact = exact_pair_scores(queries_QD, gallery_GD)
+    exact = exact_query_item_scores(queries_QD, gallery_GD)
     lists = []
     for row in range(len(queries_QD)):
         columns = np.array([n for n in range(len(gallery_GD)) if n != row + 1])
@@ -118,7 +118,7 @@ def test_ranks_and_ten_best_are_exact_in_a_crowd(crowd, columns):
     task, retriever = dense_task(queries_QD, gallery_GD)
     ranks = evaluate(retriever, task, chunk=5, columns=columns)
     assert ranks.top.to_pylist() == slow_top(queries_QD, gallery_GD)
-    exact = exact_pair_scores(queries_QD, gallery_GD)
+    exact = exact_query_item_scores(queries_QD, gallery_GD)
     for row in range(12):
         others = np.array([n for n in range(300) if n not in (row, row + 1)])
         scores = exact(np.full(len(others), row), others)

@@ -8,7 +8,7 @@ import torch
 
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.training.config import TrainConfig
-from cvr_bench.training.sampling import Sampler, next_to_hard_rows, sample_training_hard_negatives
+from cvr_bench.training.sampling import Sampler, sample_training_hard_negatives, training_rows_next_to_hard
 from tests.scored_by import ScoredBy
 
 
@@ -74,8 +74,8 @@ def test_mixed_data_has_its_weights(sampling):
 
 def test_hard_rows_follow_their_row_and_nothing_is_visited_more_often():
     hard = [[3, 4], [0], [1], [4], [], [0, 2]]
-    assert next_to_hard_rows([5, 0, 1, 2, 3, 4], hard) == [5, 0, 2, 1, 3, 4]
-    assert next_to_hard_rows([0, 0, 3, 4, 1], hard) == [0, 3, 4, 0, 1]
+    assert training_rows_next_to_hard([5, 0, 1, 2, 3, 4], hard) == [5, 0, 2, 1, 3, 4]
+    assert training_rows_next_to_hard([0, 0, 3, 4, 1], hard) == [0, 3, 4, 0, 1]
 
 
 class Described:

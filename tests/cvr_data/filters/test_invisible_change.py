@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.filters import invisible_change
-from cvr_data.pairs.changes import type_changes
+from cvr_data.pairs.changes import type_pair_changes
 from cvr_data.tables import CHANGE
 from tests.pair_tables import pair, pair_table
 
@@ -36,6 +36,6 @@ def test_reasons_are_aligned_with_changes_whatever_was_typed_before():
         "target_caption": [second for _, second in captions],
         "changes": pa.array(changes, pa.list_(CHANGE)),
     })  # fmt: skip
-    typed = type_changes(table, with_reasons=True)
+    typed = type_pair_changes(table, with_reasons=True)
     assert typed["change_reasons"].to_pylist() == [["synonym"], [], [None, None]]
     assert [change["slot"] for row in typed["changes"].to_pylist() for change in row] == ["object"] * 3

@@ -15,7 +15,7 @@ from cvr_data.media.check_one import Found, UrlChecker
 from cvr_data.media.remote_file import RemoteFile
 from cvr_data.media.video import write_mp4
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
-from cvr_data.triplets.dataset import open_dataset
+from cvr_data.triplets.dataset import open_triplet_dataset
 from cvr_data.triplets.join import Config as TripletConfig
 from tests.dataset_folders import write_texts
 from tests.http_server import FileServer, Reset, Status
@@ -160,7 +160,7 @@ def test_triplets_of_lost_videos_are_dropped_with_a_reason_and_the_coverage(buil
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing leaves this machine
     words = ["--drop-missing", tmp_path / "there", "-O", tmp_path / "check", "--attempts", 1, "--timeout", 2]
     outcome = cvr.done("check-media", built, *words)
-    assert "r2" not in set(open_dataset(tmp_path / "there").triplets["reference_id"].to_pylist())
+    assert "r2" not in set(open_triplet_dataset(tmp_path / "there").triplets["reference_id"].to_pylist())
     artifact = open_artifact(tmp_path / "there")
     [dropped] = artifact.dropped().to_pylist()
     assert (dropped["reference_id"], dropped["drop_reason"]) == ("r2", "reference_gone")
@@ -180,7 +180,7 @@ def test_triplets_whose_videos_were_not_checked_are_refused(built, one_line_erro
 
     check_media([Medium("r1", "s", str(clip))], tmp_path / "check", QUICK)
     with pytest.raises(CvrError, match="4 videos of the triplets were not checked, such as b1"):
-        drop_missing_triplets(open_dataset(built), tmp_path / "check", tmp_path / "there")
+        drop_missing_triplets(open_triplet_dataset(built), tmp_path / "check", tmp_path / "there")
     videos = built.parent / "videos"
     words = ["check-media", videos, "--drop-missing", tmp_path / "x", "-O", tmp_path / "c"]
     assert "holds videos; name a folder of triplets" in one_line_error(*words)

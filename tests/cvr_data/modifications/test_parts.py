@@ -125,7 +125,7 @@ def test_descriptions_and_captions_are_those_of_each_pair(tmp_path):
     """What is looked up in buckets, by plain reading."""
     corpus(tmp_path, 4)
     config = Config(prompt="dense", backend="echo")
-    rows = [row for table in asked.read_asked(tmp_path / "pairs", config) for row in table.to_pylist()]
+    rows = [row for table in asked.read_modifications_asked(tmp_path / "pairs", config) for row in table.to_pylist()]
     described = {row["video_id"]: row["description"] for row in open_artifact(tmp_path / "videos").read().to_pylist()}
     pairs = open_artifact(tmp_path / "pairs").read()
     assert [row["pair_id"] for row in rows] == pairs.column("pair_id").to_pylist()

@@ -2,7 +2,11 @@
 
 import pytest
 
-from cvr_data.modifications.counts import modification_fault, wrong_answers, wrong_answers_text
+from cvr_data.modifications.counts import (
+    modification_fault,
+    wrong_modification_answers,
+    wrong_modification_answers_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,8 +31,8 @@ def manifest(model, **answers):
 
 def test_the_answers_of_a_model_are_added_up_and_shown_as_shares():
     manifests = [manifest("b", good=3, refusal=1), manifest("a", good=1, lint=1), manifest("b", good=4), {"rows": 1}]
-    assert wrong_answers(manifests) == {"a": {"good": 1, "lint": 1}, "b": {"good": 7, "refusal": 1}}
-    assert [line.split() for line in wrong_answers_text(manifests).splitlines()] == [
+    assert wrong_modification_answers(manifests) == {"a": {"good": 1, "lint": 1}, "b": {"good": 7, "refusal": 1}}
+    assert [line.split() for line in wrong_modification_answers_text(manifests).splitlines()] == [
         ["answers", "of", "all", "good", "refusal", "lint"],
         ["a", "2", "50.0%", "0.0%", "50.0%"],
         ["b", "8", "87.5%", "12.5%", "0.0%"],
@@ -36,4 +40,4 @@ def test_the_answers_of_a_model_are_added_up_and_shown_as_shares():
 
 
 def test_manifests_that_tell_of_no_answers_give_no_table():
-    assert wrong_answers_text([{"rows": 3, "config": {}}]) == ""
+    assert wrong_modification_answers_text([{"rows": 3, "config": {}}]) == ""

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.core.stages import stage_rows_by_drop_reason
-from cvr_data.pairs.changes import type_changes
+from cvr_data.pairs.changes import type_pair_changes
 from cvr_data.pairs.strategies import one_word
 from cvr_data.tables import CHANGE
 from cvr_data.videos.corpora import CORPORA
@@ -40,7 +40,7 @@ def types(pairs):
 
 @pytest.fixture(scope="module")
 def typed():
-    return type_changes(table(EXAMPLES))
+    return type_pair_changes(table(EXAMPLES))
 
 
 def test_changes_are_typed_in_context(typed):
@@ -53,14 +53,14 @@ def test_words_of_a_change_stay_as_they_are(typed):
 
 
 def test_order_and_slices_do_not_matter(typed):
-    backwards = type_changes(table(EXAMPLES[::-1]))
+    backwards = type_pair_changes(table(EXAMPLES[::-1]))
     assert types(backwards) == types(typed)[::-1]
-    assert types(type_changes(table(EXAMPLES).slice(2))) == types(typed)[2:]
+    assert types(type_pair_changes(table(EXAMPLES).slice(2))) == types(typed)[2:]
 
 
 def test_each_distinct_caption_is_parsed_once():
     counts = []
-    type_changes(table([*EXAMPLES, *EXAMPLES]), counts.append)
+    type_pair_changes(table([*EXAMPLES, *EXAMPLES]), counts.append)
     assert sum(counts) == 2 * len(EXAMPLES)
 
 
@@ -71,12 +71,12 @@ def test_what_a_strategy_typed_is_left_and_a_pair_may_have_any_number_of_changes
     rows = pa.table(
         {"reference_caption": [EXAMPLES[0][0]] * 3, "target_caption": [EXAMPLES[0][1]] * 3, "changes": lists}
     )
-    slots = [[change["slot"] for change in row] for row in type_changes(rows).column("changes").to_pylist()]
+    slots = [[change["slot"] for change in row] for row in type_pair_changes(rows).column("changes").to_pylist()]
     assert slots == [["scene", "action"], [], ["action"]]
 
 
 def test_no_pairs_are_no_error():
-    assert type_changes(table([])).num_rows == 0
+    assert type_pair_changes(table([])).num_rows == 0
 
 
 def test_changes_of_the_synthetic_world_are_typed_as_they_are(tmp_path):
@@ -86,7 +86,7 @@ def test_changes_of_the_synthetic_world_are_typed_as_they_are(tmp_path):
 
     videos = open_artifact(tmp_path / "videos").read()
     pairs, _ = stage_rows_by_drop_reason(one_word.run(one_word.Config(), videos))
-    quality = mining_quality(type_changes(pairs), read_synthetic_truth(tmp_path / "videos"))
+    quality = mining_quality(type_pair_changes(pairs), read_synthetic_truth(tmp_path / "videos"))
     assert quality.typed >= 0.9
 
 
@@ -100,7 +100,7 @@ def test_filters_get_part_of_speech_and_lemma_of_what_changes():
     rows = [{"reference_caption": first, "target_caption": second, "changes": [told]} for first, second, told in words]
     captions = [(name, pa.string()) for name in ("reference_caption", "target_caption")]
     schema = pa.schema([*captions, ("changes", pa.list_(CHANGE))])
-    table = type_changes(pa.Table.from_pylist(rows, schema=schema), with_words=True)
+    table = type_pair_changes(pa.Table.from_pylist(rows, schema=schema), with_words=True)
     assert [tuple(found.values()) for (found,) in table["change_words"].to_pylist()] == [
         ("VERB", "run", "VERB", "run"), ("NOUN", "red car", "NOUN", "motorcycle"), (None, "", None, "giraffe"),
     ]  # fmt: skip
@@ -110,6 +110,6 @@ def test_filters_get_part_of_speech_and_lemma_of_what_changes():
 
 def test_a_typed_change_tells_where_its_sides_stand_and_their_noun_phrase():
     pair = ("a red car stands by a red door", "a red car stands by a blue door", "red", "blue")
-    (change,) = type_changes(table([pair])).column("changes").to_pylist()[0]
+    (change,) = type_pair_changes(table([pair])).column("changes").to_pylist()[0]
     assert change["before_phrase"] == {"start": 22, "end": 25, "head": "door", "number": "singular", "determiner": "a"}
     assert change["after_phrase"]["start"] == 22 and change["slot"] == "attribute"

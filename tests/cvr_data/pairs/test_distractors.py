@@ -8,7 +8,7 @@ from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.pairs.distractors import Config, mine_distractors, mined_distractor_gallery
-from cvr_data.pairs.search.shared_words import CaptionWords, best_candidates, candidates, caption_words
+from cvr_data.pairs.search.shared_words import CaptionWords, best_candidates, candidates, caption_words_to_mine
 from cvr_data.tables import TRIPLETS, VIDEOS
 from tests.dataset_folders import write_artifact
 
@@ -101,7 +101,7 @@ def test_options_that_make_no_sense_are_refused():
 
 def best_of(queries, pool, most, cut):
     """The best candidates, found in parts of `cut` videos."""
-    counts = caption_words(None, pool)
+    counts = caption_words_to_mine(None, pool)
     uses = counts["uses"].to_numpy()
     known = CaptionWords(counts["word"].combine_chunks(), uses, int(uses[-1]))
     parts = [candidates(most, pool.slice(start, cut), queries, known) for start in range(0, pool.num_rows, cut)]

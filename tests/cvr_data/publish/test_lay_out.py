@@ -24,7 +24,7 @@ from cvr_data.publish import media as published_media
 from cvr_data.publish.lay_out import Wanted, stage_publication
 from cvr_data.tables import content_id
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
-from cvr_data.triplets.dataset import open_dataset
+from cvr_data.triplets.dataset import open_triplet_dataset
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import write_texts
 from tests.hub_server import TOKEN, HubServer
@@ -62,7 +62,7 @@ def run_cvr(words, environment):
 
 def test_files_that_are_staged(built, tmp_path):
     staged = stage_publication(
-        open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",))
+        open_triplet_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",))
     )
     thumbnails = sorted(f"thumbnails/{content_id(name)}.jpg" for name in ("r1", "b1", "r2", "b2"))
     assert list(staged.sizes()) == [
@@ -78,7 +78,10 @@ def test_files_that_are_staged(built, tmp_path):
 
 def test_captions_of_a_video_without_a_licence_are_left_out_everywhere(built, tmp_path):
     staged = stage_publication(
-        open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(with_videos=True, media=(built.parent / "media",))
+        open_triplet_dataset(built),
+        "user/tiny",
+        tmp_path / "staged",
+        Wanted(with_videos=True, media=(built.parent / "media",)),
     )
     assert staged.withheld_videos == 1
     rows = pq.read_table(tmp_path / "staged" / "data" / "short" / "train-00000-of-00001.parquet").to_pylist()
@@ -94,7 +97,7 @@ def test_captions_of_a_video_without_a_licence_are_left_out_everywhere(built, tm
 
 
 def test_a_licence_can_be_told_for_a_source(built, tmp_path):
-    dataset = open_dataset(built)
+    dataset = open_triplet_dataset(built)
     assert (
         stage_publication(dataset, "user/tiny", tmp_path / "a", Wanted(licences={"found": "CC0-1.0"})).withheld_videos
         == 0
@@ -113,7 +116,7 @@ def test_without_a_videos_table_nothing_of_a_video_is_published(tmp_path, built)
     from dataclasses import replace
 
     staged = stage_publication(
-        replace(open_dataset(built), videos=None),
+        replace(open_triplet_dataset(built), videos=None),
         "user/tiny",
         tmp_path / "staged",
         Wanted(with_videos=True, media=(built.parent / "media",)),
@@ -122,7 +125,9 @@ def test_without_a_videos_table_nothing_of_a_video_is_published(tmp_path, built)
 
 
 def test_the_card_names_one_config_per_style_and_the_default(built, tmp_path):
-    stage_publication(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",)))
+    stage_publication(
+        open_triplet_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",))
+    )
     block = (tmp_path / "staged" / "README.md").read_text().split("---\n")[1]
     configs = yaml.safe_load(block)["configs"]
     assert [config["config_name"] for config in configs] == ["default", "dense", "short"]
@@ -132,7 +137,10 @@ def test_the_card_names_one_config_per_style_and_the_default(built, tmp_path):
 def test_staging_twice_gives_the_same_bytes(built, tmp_path):
     for name in ("one", "two"):
         stage_publication(
-            open_dataset(built), "user/tiny", tmp_path / name, Wanted(with_videos=True, media=(built.parent / "media",))
+            open_triplet_dataset(built),
+            "user/tiny",
+            tmp_path / name,
+            Wanted(with_videos=True, media=(built.parent / "media",)),
         )
     names = [path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file()]
     assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in names)
@@ -149,7 +157,9 @@ def test_a_dry_run_says_what_would_go_out_and_asks_no_server(built, tmp_path, cv
 def test_thumbnails_stand_in_the_card_of_videos_that_are_free(built, tmp_path):
     from PIL import Image
 
-    stage_publication(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",)))
+    stage_publication(
+        open_triplet_dataset(built), "user/tiny", tmp_path / "staged", Wanted(media=(built.parent / "media",))
+    )
     card = (tmp_path / "staged" / "README.md").read_text()
     shown = set(re.findall(r"!\[\]\((thumbnails/\w+\.jpg)\)", card))
     assert shown == {f"thumbnails/{content_id(name)}.jpg" for name in ("r1", "b1", "r2", "b2")}
@@ -162,7 +172,10 @@ def test_many_videos_are_spread_over_folders_and_their_checksums_stand_in_a_file
     monkeypatch.setattr(publish, "LISTED_MEDIA", 2)
     monkeypatch.setattr(published_media, "FLAT", 2)
     staged = stage_publication(
-        open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(with_videos=True, media=(built.parent / "media",))
+        open_triplet_dataset(built),
+        "user/tiny",
+        tmp_path / "staged",
+        Wanted(with_videos=True, media=(built.parent / "media",)),
     )
     assert set(staged.media) == {f"videos/{content_id(name)[:2]}/{name}.mp4" for name in ("r1", "b1", "r2", "b2")}
     lines = (tmp_path / "staged" / "videos.sha256").read_text().splitlines()
@@ -173,7 +186,7 @@ def test_many_videos_are_spread_over_folders_and_their_checksums_stand_in_a_file
 
 def test_features_of_a_video_without_a_licence_are_left_out(built, tmp_path):
     features = embed(built.parent / "videos", "hash", hash.Config(dim=8, frames=2), tmp_path / "features").path
-    stage_publication(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(embeddings=features))
+    stage_publication(open_triplet_dataset(built), "user/tiny", tmp_path / "staged", Wanted(embeddings=features))
     found = pq.read_table(tmp_path / "staged" / "embeddings" / "videos-00000-of-00001.parquet")
     assert found["item_id"].to_pylist() == ["b1", "b2", "r1", "r2"]
     assert [len(frames) for frames in found["frames"].to_pylist()] == [2] * 4
@@ -184,28 +197,30 @@ def test_features_of_a_video_without_a_licence_are_left_out(built, tmp_path):
 def test_the_papers_that_go_with_a_dataset(built, tmp_path):
     terms = tmp_path / "TERMS.txt"
     terms.write_text("as is")
-    stage_publication(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(licence_files=(terms,)))
+    stage_publication(open_triplet_dataset(built), "user/tiny", tmp_path / "staged", Wanted(licence_files=(terms,)))
     assert (tmp_path / "staged" / "licences" / "TERMS.txt").read_text() == "as is"
     licences = (tmp_path / "staged" / "LICENCES.md").read_text()
     assert "- found: unknown, 1 videos: ids and urls only" in licences
     assert "[licences/TERMS.txt](licences/TERMS.txt)" in licences
     citation = yaml.safe_load((tmp_path / "staged" / "CITATION.cff").read_text())
     assert (citation["title"], citation["type"]) == ("tiny", "dataset")
-    assert citation["version"] == open_dataset(built).artifact.key
+    assert citation["version"] == open_triplet_dataset(built).artifact.key
 
 
 def test_an_audit_gives_the_card_its_shortcut_rates(built, tmp_path):
-    test = [row for row in open_dataset(built).triplets.to_pylist() if row["split"] == "test"]
+    test = [row for row in open_triplet_dataset(built).triplets.to_pylist() if row["split"] == "test"]
     ranks = [{"query_id": row["query_id"], "text_only_masked_rank": 3 if place else 30, "visual_only_baseline_rank": 99,
               "text_only_baseline_rank": 40} for place, row in enumerate(test)]  # fmt: skip
     write_audit(tmp_path / "audit", ranks)
-    stage_publication(open_dataset(built), "user/tiny", tmp_path / "staged", Wanted(audit=tmp_path / "audit"))
+    stage_publication(open_triplet_dataset(built), "user/tiny", tmp_path / "staged", Wanted(audit=tmp_path / "audit"))
     card = (tmp_path / "staged" / "README.md").read_text()
     assert "| answered by text alone | 50.0 % of 2 queries (a target among the 10 best, sum) |" in card
     assert "| answered by reference alone | 0.0 % of 2 queries" in card
     write_audit(tmp_path / "other", [{**ranks[0], "query_id": "0" * 16}])
     with pytest.raises(CvrError, match="1 of its 1 queries are not among the triplets"):
-        stage_publication(open_dataset(built), "user/tiny", tmp_path / "staged-2", Wanted(audit=tmp_path / "other"))
+        stage_publication(
+            open_triplet_dataset(built), "user/tiny", tmp_path / "staged-2", Wanted(audit=tmp_path / "other")
+        )
 
 
 def write_audit(folder, ranks):

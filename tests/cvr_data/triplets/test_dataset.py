@@ -6,7 +6,7 @@ import pytest
 
 from cvr_data.formats import FORMATS
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
-from cvr_data.triplets.dataset import open_dataset
+from cvr_data.triplets.dataset import open_triplet_dataset
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import write_texts
 
@@ -17,7 +17,7 @@ def built(tmp_path):
 
 
 def test_videos_are_found_through_the_manifest(built, tmp_path):
-    dataset = open_dataset(built)
+    dataset = open_triplet_dataset(built)
     assert dataset.triplets.num_rows == 3
     paths = dict(zip(dataset.videos["video_id"].to_pylist(), dataset.videos["path"].to_pylist(), strict=True))
     assert paths["r1"] == str((tmp_path / "media" / "r1.mp4").resolve())
@@ -37,7 +37,7 @@ def test_an_exported_layout_is_read_back_with_the_same_triplets(built, tmp_path,
     assert str(tmp_path / "out") in outcome.out
     config = FORMATS.config(name, {"split": ONE_SPLIT[name]} if name in ONE_SPLIT else {})
     read = FORMATS.get(name).read(config, tmp_path / "out")
-    written = open_dataset(built).triplets.to_pylist()
+    written = open_triplet_dataset(built).triplets.to_pylist()
     expected = {row["triplet_id"] for row in written if row["split"] == ONE_SPLIT.get(name, row["split"])}
     assert set(read["triplet_id"].to_pylist()) == expected
 

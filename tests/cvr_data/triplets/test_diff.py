@@ -6,7 +6,7 @@ import pytest
 
 from cvr_data.tables import VIDEOS, triplet_id
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
-from cvr_data.triplets.dataset import Dataset, open_dataset
+from cvr_data.triplets.dataset import Dataset, open_triplet_dataset
 from cvr_data.triplets.diff import dataset_difference
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import table_of, write_texts
@@ -21,7 +21,7 @@ def built(tmp_path):
 
 def dataset(built, *rows, videos=None):
     """Return the dataset with other rows."""
-    return dataclasses.replace(open_dataset(built), triplets=triplets(*rows), videos=videos)
+    return dataclasses.replace(open_triplet_dataset(built), triplets=triplets(*rows), videos=videos)
 
 
 def videos_of(**content):
@@ -31,7 +31,7 @@ def videos_of(**content):
 
 
 def test_a_version_is_like_itself(built):
-    found = dataset_difference(open_dataset(built), open_dataset(built))
+    found = dataset_difference(open_triplet_dataset(built), open_triplet_dataset(built))
     assert found.is_none
     assert found.triplets.before == found.triplets.after == 3
 

@@ -7,7 +7,7 @@ import pytest
 from cvr_bench.benchmarks.triplets import STAGES
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.formats import FORMATS
-from cvr_data.triplets.dataset import open_dataset
+from cvr_data.triplets.dataset import open_triplet_dataset
 from tests.triplet_tables import triplets
 
 ROWS = triplets(("a", "make it blue", "b"), ("a", "make it blue", "c"), ("b", "make it red", "a"))
@@ -22,7 +22,7 @@ def test_what_was_exported_is_imported(tmp_path, cvr, name):
     assert "mine: 3 triplets" in outcome.out
     assert open_artifact(out).stage in STAGES
     assert verify(out) == []
-    assert set(open_dataset(out).triplets["triplet_id"].to_pylist()) == set(ROWS["triplet_id"].to_pylist())
+    assert set(open_triplet_dataset(out).triplets["triplet_id"].to_pylist()) == set(ROWS["triplet_id"].to_pylist())
     assert json.loads(cvr("stats", out, "--json").out)["all"]["triplets"] == 3
 
 
@@ -30,7 +30,7 @@ def test_videos_that_the_layout_lists_come_along(tmp_path, cvr):
     FORMATS.get("finecvr").write(FORMATS.config("finecvr", {}), ROWS, tmp_path / "published")
     out = tmp_path / "mine"
     cvr.done("import", "triplets", tmp_path / "published", "-o", "format=finecvr", "-O", out)
-    videos = open_dataset(out).videos
+    videos = open_triplet_dataset(out).videos
     assert videos is not None and set(videos["video_id"].to_pylist()) == {"a", "b", "c"}
 
 

@@ -24,7 +24,7 @@ from cvr_data.videos.filters.aesthetic import Config as Aesthetic
 from cvr_data.videos.filters.aesthetic import judge
 from cvr_data.videos.filters.blur import video_blur
 from cvr_data.videos.filters.shaky import shaky_video_shift
-from cvr_data.videos.seen import RUNS, Seen, see_video, seen_video_frame_runs
+from cvr_data.videos.seen import RUNS, Seen, seen_video_frame_runs, video_measures_seen
 from tests.labelled_clips import (
     FPS,
     blurred,
@@ -194,8 +194,8 @@ def test_runs_of_frames_lie_in_the_middle_of_equal_parts_and_a_short_clip_is_one
 def test_a_clip_of_a_longer_file_is_seen_between_its_times(tmp_path):
     dark, light = np.full((24, 32, 32, 3), 20, np.uint8), np.full((24, 32, 32, 3), 200, np.uint8)
     write_mp4(tmp_path / "both.mp4", np.concatenate([dark, light]), fps=FPS)
-    assert see_video(Clip(tmp_path / "both.mp4", 2.0, None)).luma.mean() > 190
-    assert see_video(Clip(tmp_path / "both.mp4", None, 2.0)).luma.mean() < 30
+    assert video_measures_seen(Clip(tmp_path / "both.mp4", 2.0, None)).luma.mean() > 190
+    assert video_measures_seen(Clip(tmp_path / "both.mp4", None, 2.0)).luma.mean() < 30
 
 
 def value(name: str, frames: np.ndarray):

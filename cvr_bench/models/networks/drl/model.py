@@ -97,7 +97,7 @@ class DrlOptions(LateOptions):
         return self.faithful and self.interaction in ("ti", "wti")
 
 
-def load_drl(options: DrlOptions, encoder: Encoder) -> LateRetriever | DenseRetriever:
+def load_drl_model(options: DrlOptions, encoder: Encoder) -> LateRetriever | DenseRetriever:
     """Return the model over frozen features. Raises CvrError: a checkpoint does not fit."""
     if options.faithful and (options.interaction != "dp" or options.aggregation != "none"):
         check_released_model_frames(encoder, "drl", unit=False)

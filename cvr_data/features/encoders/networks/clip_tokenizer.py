@@ -92,7 +92,7 @@ def _read_merges(path: Path) -> list[tuple[str, str]]:
 def _of_merges(merges: list[tuple[str, str]]) -> "Tokenizer":
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
-    letters = clip_byte_letters()
+    letters = clip_encoder_byte_letters()
     words = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(pair) for pair in merges), START, END]
     vocabulary = {word: index for index, word in enumerate(words)}
     bpe = models.BPE(vocabulary, merges, unk_token=END, end_of_word_suffix="</w>", fuse_unk=False)
@@ -108,7 +108,7 @@ def _of_merges(merges: list[tuple[str, str]]) -> "Tokenizer":
     return tokenizer
 
 
-def clip_byte_letters() -> list[str]:
+def clip_encoder_byte_letters() -> list[str]:
     """Return the printable letter of every byte, in CLIP's order: bytes that print first, then the others."""
     prints = [*range(ord("!"), ord("~") + 1), *range(ord("\u00a1"), ord("\u00ac") + 1), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in prints]

@@ -54,10 +54,10 @@ def clip_folder(tmp_path_factory, merges) -> Path:
     """A CLIP checkpoint with two layers, as save_pretrained writes it."""
     from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
-    from cvr_data.features.encoders.networks.clip_tokenizer import END, START, clip_byte_letters
+    from cvr_data.features.encoders.networks.clip_tokenizer import END, START, clip_encoder_byte_letters
 
     folder = tmp_path_factory.mktemp("clip")
-    letters = clip_byte_letters()
+    letters = clip_encoder_byte_letters()
     words = [*letters, *(f"{each}</w>" for each in letters), *("".join(pair.split()) for pair in MERGES), START, END]
     (folder / "vocab.json").write_text(json.dumps({word: index for index, word in enumerate(words)}))
     (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *MERGES, ""]))

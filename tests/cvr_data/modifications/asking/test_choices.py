@@ -12,7 +12,7 @@ from cvr_data.modifications.asking.choices import (
     ChoiceTokens,
     answer_log_odds,
     choice_tokens,
-    weigh_tokens,
+    weigh_answer_tokens,
     weigh_told,
     weighed_answer,
 )
@@ -71,7 +71,7 @@ def test_tokens_that_both_words_may_begin_with_count_for_neither():
         return list(text.encode())
 
     assert choice_tokens(by_bytes, WORDS) == {"yes": sorted(b"yY"), "no": sorted(b"nN")}
-    assert weigh_tokens({ord("y"): -1.0, ord("n"): -2.0, ord(" "): -0.5}, choice_tokens(by_bytes, WORDS)) == {
+    assert weigh_answer_tokens({ord("y"): -1.0, ord("n"): -2.0, ord(" "): -0.5}, choice_tokens(by_bytes, WORDS)) == {
         "yes": -1.0,
         "no": -2.0,
     }

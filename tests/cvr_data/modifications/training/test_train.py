@@ -16,7 +16,7 @@ from cvr_data.modifications.generator import Generator
 from cvr_data.modifications.prompts import load_prompt
 from cvr_data.modifications.training.examples import hold_out_generator_examples, read_examples
 from cvr_data.modifications.training.loop import Learner, Sample, Schedule, generator_batches
-from cvr_data.modifications.training.train import Config, request_of, train_generator
+from cvr_data.modifications.training.train import Config, generator_request_of, train_generator
 from cvr_data.tables import PAIRS
 from tests.tiny_language_models import save_language_model
 
@@ -150,7 +150,7 @@ def test_training_and_writing_see_the_same_text(examples):
     found = read_examples(examples, ())
     generator = Generator(GeneratorConfig(prompt="trained", backend="rules"))
     asked = generator.requests(generator.start(pairs_of(LINES)), attempt=0)
-    assert [request.messages for request in asked] == [request_of(one, prompt).messages for one in found]
+    assert [request.messages for request in asked] == [generator_request_of(one, prompt).messages for one in found]
 
 
 def test_no_video_that_is_drawn_is_trained_on(examples):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvr_data.pairs.search import groups as _groups
-from cvr_data.pairs.search.groups import equal_rows, ordered_pairs, rows_with_one_blank
+from cvr_data.pairs.search.groups import ordered_pairs, pair_groups_of_equal_rows, rows_with_one_blank
 
 
 @st.composite
@@ -48,7 +48,7 @@ def check_every_matrix(check):
 
 def test_groups_are_those_of_the_words_whatever_the_hashes(hashing):
     def check(ids_NL):
-        assert sets_of(equal_rows(ids_NL)) == slow(ids_NL, None, 1)
+        assert sets_of(pair_groups_of_equal_rows(ids_NL)) == slow(ids_NL, None, 1)
         length = ids_NL.shape[1]
         found = [members for groups in rows_with_one_blank(ids_NL) for members in sets_of(groups)]
         expected = [
@@ -63,7 +63,7 @@ def test_groups_are_those_of_the_words_whatever_the_hashes(hashing):
 
 def test_members_of_equal_rows_rise(hashing):
     def check(ids_NL):
-        groups = equal_rows(ids_NL)
+        groups = pair_groups_of_equal_rows(ids_NL)
         for start, size in zip(groups.starts, groups.sizes, strict=True):
             assert (np.diff(groups.members[start : start + size]) > 0).all()
 
@@ -74,11 +74,11 @@ def test_rows_are_compared_beyond_the_first_chunk(monkeypatch):
     monkeypatch.setattr(_groups, "CHECKED", 2)
     monkeypatch.setattr(_groups, "_group_hash_terms", lambda ids_NL: np.zeros(ids_NL.shape, np.uint64))
     ids_NL = np.array([[1, 1]] * 7 + [[1, 2]], np.int32)
-    assert sets_of(equal_rows(ids_NL)) == [[0, 1, 2, 3, 4, 5, 6], [7]]
+    assert sets_of(pair_groups_of_equal_rows(ids_NL)) == [[0, 1, 2, 3, 4, 5, 6], [7]]
 
 
 def test_the_hash_of_swapped_words_differs():
-    assert len(equal_rows(np.array([[3, 5], [5, 3], [4, 4]], np.int32)).sizes) == 3
+    assert len(pair_groups_of_equal_rows(np.array([[3, 5], [5, 3], [4, 4]], np.int32)).sizes) == 3
 
 
 def test_pairs_of_a_group_are_all_ordered_ones():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.stages import stage_rows_by_drop_reason
-from cvr_data.pairs.changes import type_changes
+from cvr_data.pairs.changes import type_pair_changes
 from cvr_data.pairs.search import statement_search
 from cvr_data.pairs.strategies import concept
 from cvr_data.pairs.strategies.concept import Config, explain, read_strategy_synonyms
@@ -257,7 +257,7 @@ def test_what_a_caption_and_a_description_tell_and_a_long_description_does_not_i
 
 @pytest.mark.engine
 def test_an_addition_passes_the_filter_of_what_cannot_be_seen_and_keeps_where_it_stands():
-    table = type_changes(mined({"v0": SILENT, "v1": WITH_DOG}, ADDING), with_reasons=True)
+    table = type_pair_changes(mined({"v0": SILENT, "v1": WITH_DOG}, ADDING), with_reasons=True)
     added, removed = table.sort_by("reference_id").to_pylist()
     assert (added["change_reasons"], removed["change_reasons"]) == ([None], [None])
     (change,) = added["changes"]

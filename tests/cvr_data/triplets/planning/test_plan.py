@@ -15,7 +15,7 @@ from cvr_data.triplets.planning.costs import Rates, triplet_cost_rates
 from cvr_data.triplets.planning.draw import Draw, draw_triplet_pilot_pairs, triplet_pilot_draw_keys
 from cvr_data.triplets.planning.pilot import Stages, run_triplet_pilot
 from cvr_data.triplets.planning.plan import Config, plan_triplet_build
-from cvr_data.triplets.planning.shares import share_of
+from cvr_data.triplets.planning.shares import triplet_pilot_share
 from cvr_data.videos.synthetic.truth import read_synthetic_truth
 from tests.dataset_folders import write_artifact
 from tests.truth_measures import text_is_correct
@@ -92,7 +92,7 @@ def test_intervals_of_pilots_cover_what_the_whole_gives(world, tmp_path):
     for seed in range(200):
         groups_N = triplet_pilot_draw_keys(whole.rows, seed)
         drawn = np.argsort(groups_N)[:80]
-        found = share_of(is_kept_N[drawn], groups_N[drawn], population=len(is_kept_N))
+        found = triplet_pilot_share(is_kept_N[drawn], groups_N[drawn], population=len(is_kept_N))
         covered += found.low <= is_kept_N.mean() <= found.high
     assert covered >= 182  # of 200 at 95 %, less three deviations
 

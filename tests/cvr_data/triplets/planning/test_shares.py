@@ -4,29 +4,29 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from cvr_data.triplets.planning.shares import choose_triplet_score_cut, share_of, triplet_score_cuts
+from cvr_data.triplets.planning.shares import choose_triplet_score_cut, triplet_pilot_share, triplet_score_cuts
 
 pytestmark = pytest.mark.slow
 
 
 def test_an_interval_of_single_rows_is_that_of_clopper_and_pearson():
-    found = share_of(np.arange(200) < 190, np.arange(200))
+    found = triplet_pilot_share(np.arange(200) < 190, np.arange(200))
     assert (found.value, found.rows) == (0.95, 200)
     assert (found.low, found.high) == pytest.approx(tuple(binomtest(190, 200).proportion_ci()), abs=1e-12)
-    assert share_of(np.zeros(0, bool), np.zeros(0)).high == 1
+    assert triplet_pilot_share(np.zeros(0, bool), np.zeros(0)).high == 1
 
 
 def test_what_is_drawn_whole_has_no_error_and_most_of_it_little():
     hits_N = np.arange(100) < 40
-    assert share_of(hits_N, np.arange(100), population=100).low == 0.4
-    loose, tight = (share_of(hits_N, np.arange(100), population=size) for size in (100_000, 125))
+    assert triplet_pilot_share(hits_N, np.arange(100), population=100).low == 0.4
+    loose, tight = (triplet_pilot_share(hits_N, np.arange(100), population=size) for size in (100_000, 125))
     assert loose.high - loose.low > 2 * (tight.high - tight.low)
 
 
 def test_rows_of_one_group_count_as_one():
     hits_G = np.arange(40) < 30
-    alone = share_of(hits_G, np.arange(40))
-    together = share_of(np.repeat(hits_G, 5), np.repeat(np.arange(40), 5))
+    alone = triplet_pilot_share(hits_G, np.arange(40))
+    together = triplet_pilot_share(np.repeat(hits_G, 5), np.repeat(np.arange(40), 5))
     assert (together.low, together.high) == pytest.approx((alone.low, alone.high), abs=0.02)
 
 
@@ -38,7 +38,7 @@ def test_intervals_cover_shares_of_groups_drawn_without_replacement():
     covered = 0
     for _ in range(200):
         is_drawn_N = np.isin(groups_N, at.choice(600, 90, replace=False))
-        found = share_of(hits_N[is_drawn_N], groups_N[is_drawn_N], population=len(hits_N))
+        found = triplet_pilot_share(hits_N[is_drawn_N], groups_N[is_drawn_N], population=len(hits_N))
         covered += found.low <= hits_N.mean() <= found.high
     assert covered >= 182  # of 200 at 95 %, less three deviations
 
