@@ -21,7 +21,8 @@ class Composed:
     annotations: Path
     """The folder that holds the files."""
     reference: Reference = "exclude"
-    """Whether a query's own reference is left out of its ranking, as published."""
+    """exclude: a query's own reference is left out of its ranking, as most sets of the field have it; keep: it is
+    ranked, as MTEB has it."""
 
 
 @dataclass(frozen=True, kw_only=True)

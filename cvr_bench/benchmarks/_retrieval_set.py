@@ -8,7 +8,7 @@ from typing import Any
 from cvr_bench.tasks.composed import QueryRow, Reference, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import find
+from cvr_data.core.annotation_files import find_annotation_file
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.media.retrieval_set import SLICES, RetrievalSet
@@ -23,7 +23,7 @@ def published_or_copy(annotations: Path, *published: Sequence[str], origin: str)
     """
     copy = RetrievalSet(folder=annotations)
     try:
-        return [find(annotations, *names, origin=origin) for names in published]
+        return [find_annotation_file(annotations, *names, origin=origin) for names in published]
     except CvrError:
         if copy.has("queries"):
             return set_files(copy, origin)
@@ -50,7 +50,7 @@ def set_files(found: RetrievalSet, origin: str) -> list[Path]:
     return [*found.files("qrels"), *candidates, listed_queries(found)]
 
 
-def set_task(
+def benchmark_task_of_set(
     name: str, found: RetrievalSet, reference: Reference, *, own_galleries: bool = True, ks: tuple[int, ...],
     map_ks: tuple[int, ...] = (),
 ) -> Task:  # fmt: skip

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.benchmarks._retrieval_set import is_copy, published_or_copy, set_task
+from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, is_copy, published_or_copy
 from cvr_bench.tasks.composed import QueryRow, Reference, composed_task, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import KS, Task
@@ -51,7 +51,9 @@ def files(config: Config) -> list[Path]:
 def load(config: Config) -> Task:
     path, *_ = paths = files(config)
     if is_copy(paths):
-        task = set_task("insave", RetrievalSet(folder=config.annotations), config.reference, ks=KS, map_ks=(10,))
+        task = benchmark_task_of_set(
+            "insave", RetrievalSet(folder=config.annotations), config.reference, ks=KS, map_ks=(10,)
+        )
     else:
         rows = _rows(path)
         protocol = Protocol(gallery="listed", reference=config.reference)

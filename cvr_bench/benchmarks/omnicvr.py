@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.benchmarks._retrieval_set import is_copy, published_or_copy, set_task
+from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, is_copy, published_or_copy
 from cvr_bench.tasks.composed import QueryRow, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
@@ -55,7 +55,7 @@ def load(config: Config) -> Task:
     own, name = config.gallery == "own", f"omnicvr-{config.gallery}"
     if is_copy(paths):
         found = RetrievalSet(folder=config.annotations)
-        task = set_task(name, found, config.reference, own_galleries=own, ks=KS)
+        task = benchmark_task_of_set(name, found, config.reference, own_galleries=own, ks=KS)
     else:
         task = _published(config, path, name)
     check_counts(path, config.counts, {"queries": len(task.queries), "videos": len(task.gallery)}, PUBLISHED)

@@ -10,7 +10,7 @@ TEXTS = 1024
 """Encoded at once; they are in memory by then."""
 
 
-def features_read(store: FeatureStore, encoder: Encoder, task: Task) -> dict[str, Any]:
+def data_feature_sizes(store: FeatureStore, encoder: Encoder, task: Task) -> dict[str, Any]:
     """Return how many frames the gallery has and how long its texts are, in tokens; how frames were taken if known.
 
     A text of as many tokens as the longest may have been cut there.

@@ -9,21 +9,21 @@ import click
 from cvr_data.commands.options import (
     PLACE,
     NameOf,
-    engine_options,
+    command_engine_options,
+    command_options_with_machine,
     json_option,
     option_option,
-    options_with_machine,
     out_option,
     overwrite_option,
 )
-from cvr_data.core.nothing_left import nothing_left_lines
+from cvr_data.core.nothing_left import empty_artifact_lines
 
 
 @click.command()
 @click.argument("corpus", type=NameOf("corpora"))
 @click.argument("sources", nargs=-1, type=PLACE)
 @option_option
-@engine_options
+@command_engine_options
 @out_option("videos", anywhere=True)
 @overwrite_option
 @json_option
@@ -63,7 +63,7 @@ def _import_videos(
     from cvr_data.videos.corpora import CORPORA
     from cvr_data.videos.import_videos import import_videos
 
-    options = options_with_machine(CORPORA.get(corpus).Config, (*source, *options))
+    options = command_options_with_machine(CORPORA.get(corpus).Config, (*source, *options))
     artifact = import_videos(CORPORA.get(corpus), CORPORA.config(corpus, options), out, overwrite=overwrite)
     manifest = artifact.manifest
     _tell_import(out, manifest, "videos", as_json)
@@ -74,11 +74,11 @@ def _import_videos(
 
 
 def _import_triplets(source: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool) -> None:
-    from cvr_data.triplets.import_triplets import import_triplets, parse_triplet_options
+    from cvr_data.triplets.import_triplets import import_published_triplets, triplet_import_options
 
-    wanted = parse_triplet_options([*([f"path={source}"] if source is not None else []), *options])
+    wanted = triplet_import_options([*([f"path={source}"] if source is not None else []), *options])
     folder = Path("annotations") / wanted.source.stem if out == Path("videos") else out
-    _tell_import(folder, import_triplets(wanted, folder, overwrite=overwrite).manifest, "triplets", as_json)
+    _tell_import(folder, import_published_triplets(wanted, folder, overwrite=overwrite).manifest, "triplets", as_json)
 
 
 def _tell_import(folder: Path, manifest: dict[str, Any], rows: str, as_json: bool) -> None:
@@ -94,7 +94,7 @@ def _tell_import(folder: Path, manifest: dict[str, Any], rows: str, as_json: boo
     if silent := manifest.get("without_caption"):
         click.echo(f"  {silent} without a caption, which cvr describe-videos {folder} --captions would write")
     _tell_languages(manifest.get("languages", {}))
-    for line in nothing_left_lines(folder, manifest):
+    for line in empty_artifact_lines(folder, manifest):
         click.echo(line)
 
 

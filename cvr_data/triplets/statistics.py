@@ -25,7 +25,13 @@ from cvr_data.triplets.counting import (
     triplet_facts,
     triplet_facts_of_videos,
 )
-from cvr_data.triplets.likeness import LIKENESSES, generic_share, generic_text, likeness_of, likeness_text
+from cvr_data.triplets.likeness import (
+    LIKENESSES,
+    generic_triplet_line,
+    generic_triplet_share,
+    triplet_likeness_line,
+    triplet_text_likeness,
+)
 
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
 ABOUT_TEXTS = (
@@ -115,8 +121,8 @@ def _like_people(listed: Callable[[str], dict[str, int]], total: Callable[[str],
     """Return how like people's the texts are, and how many of them are generic."""
     alike = {name: listed("change_slot" if name == "slots" else name) for name in LIKENESSES}
     return {
-        "likeness": likeness_of(alike),
-        "generic": generic_share(listed("text.spread"), total("vague"), total("triplets")),
+        "likeness": triplet_text_likeness(alike),
+        "generic": generic_triplet_share(listed("text.spread"), total("vague"), total("triplets")),
     }
 
 
@@ -191,8 +197,8 @@ def triplet_text_report(numbers: dict[str, Any], kind: str = "triplets") -> str:
         ("Shared texts", numbers["leaks"]["texts"]),
     ):
         lines.append(f"{title:<20}{triplet_counts_text(counts)}")
-    lines.append(f"{'Generic texts':<20}{generic_text(overall['generic'])}")
-    lines.append(f"{'Like people wrote':<20}{likeness_text(overall['likeness'])}")
+    lines.append(f"{'Generic texts':<20}{generic_triplet_line(overall['generic'])}")
+    lines.append(f"{'Like people wrote':<20}{triplet_likeness_line(overall['likeness'])}")
     return "\n".join(line for line in lines if kind != "pairs" or not line.startswith(ABOUT_TEXTS))
 
 

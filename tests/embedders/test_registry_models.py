@@ -17,7 +17,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.trust import naming
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput
-from cvr_data.features.encoders.networks.loader_model import loader_task_metadata
+from cvr_data.features.encoders.networks.loader_model import encoder_task_metadata
 from cvr_data.media.video import Video, read_frames_and_note
 from tests.native_embedders import FILMS, FPS, FRAMES, SIDE, write_films
 from tests.sounding_film import write_sounding_film
@@ -131,7 +131,7 @@ def as_mteb_calls(model, rows, side):
     )
     with torch.no_grad():
         found = model.encode(
-            loader, task_metadata=loader_task_metadata(columns, None), hf_split="test", hf_subset="default",
+            loader, task_metadata=encoder_task_metadata(columns, None), hf_split="test", hf_subset="default",
             prompt_type=PromptType(side), batch_size=8, show_progress_bar=False,
         )  # fmt: skip
     return F.normalize(torch.as_tensor(found).float(), dim=-1)

@@ -150,7 +150,7 @@ def test_the_offline_engine_tells_how_likely_words_are():
     """By its own tokens and log-probabilities: near what transformers computes with the same weights."""
     compare = """
 import json
-from cvr_data.modifications.asking.choices import log_odds
+from cvr_data.modifications.asking.choices import answer_log_odds
 from cvr_data.modifications.asking.request import Change, Message, Parameters, Request
 from cvr_data.modifications.backends import load_backend
 texts = ["Is snow white? Answer yes or no.", "Is coal white? Answer yes or no.", "Is a dog a plant? Answer yes or no."]
@@ -161,7 +161,7 @@ found = {}
 for name in ("vllm", "transformers"):
     options = ["dtype=float32", *(["max_model_len=512"] if name == "vllm" else [])]
     answers = dict(load_backend(name, options).write(asked))
-    found[name] = [log_odds(answers[number].text, ("yes", "no")) for number in range(len(asked))]
+    found[name] = [answer_log_odds(answers[number].text, ("yes", "no")) for number in range(len(asked))]
 print("FOUND" + json.dumps(found))
 """
     done = subprocess.run([sys.executable, "-c", compare], env=ENVIRONMENT, capture_output=True, text=True, check=False)

@@ -115,7 +115,7 @@ class Backend(Protocol):
         ...
 
 
-def with_more_room(request: Request, lacked: str) -> Request:
+def request_with_more_tokens(request: Request, lacked: str) -> Request:
     """Return a request asked again, with room for what an answer to it lacked: its `text`, or `thoughts` before it."""
     if not lacked:
         return request
@@ -142,7 +142,7 @@ def thinking_settings(thinking: Thinking) -> dict[str, bool]:
 
 def when_thinking(request: Request, thinking: Thinking) -> Request:
     """Return the request with room for the thoughts of a model that is told to think."""
-    return with_more_room(request, "thoughts") if thinking == "on" else request
+    return request_with_more_tokens(request, "thoughts") if thinking == "on" else request
 
 
 def thinking_name(thinking: Thinking) -> list[str]:

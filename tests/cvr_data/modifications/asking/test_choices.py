@@ -10,8 +10,8 @@ from cvr_data.modifications.asking.ask import Asker
 from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.choices import (
     ChoiceTokens,
+    answer_log_odds,
     choice_tokens,
-    log_odds,
     weigh_tokens,
     weigh_told,
     weighed_answer,
@@ -42,8 +42,8 @@ class Told:
 def test_ways_to_write_a_word_are_added_up():
     told = [("Yes", math.log(0.3)), (" yes", math.log(0.2)), ("\u0120no", math.log(0.25)), ("maybe", math.log(0.1))]
     answer = weighed_answer(weigh_told(told, WORDS), tokens_in=7)
-    assert log_odds(answer.text, WORDS) == pytest.approx(math.log(0.5 / 0.25), abs=1e-5)
-    assert log_odds(answer.text, ("no", "yes")) == pytest.approx(-math.log(0.5 / 0.25), abs=1e-5)
+    assert answer_log_odds(answer.text, WORDS) == pytest.approx(math.log(0.5 / 0.25), abs=1e-5)
+    assert answer_log_odds(answer.text, ("no", "yes")) == pytest.approx(-math.log(0.5 / 0.25), abs=1e-5)
     assert answer.tokens_in == 7
 
 
@@ -56,14 +56,14 @@ def test_a_word_that_is_not_among_the_likeliest_is_no_likelier_than_the_least_of
 def test_a_model_that_would_say_neither_gives_no_odds(told):
     answer = weighed_answer(weigh_told(told, WORDS))
     assert answer.text is None and "none of the words" in answer.error
-    assert log_odds(answer.text, WORDS) is None
+    assert answer_log_odds(answer.text, WORDS) is None
 
 
 @pytest.mark.parametrize(
     "text", ["", "yes", "[1]", '{"yes": 1}', '{"yes": -Infinity, "no": -1}', '{"yes": {}, "no": 1}']
 )
 def test_what_another_program_put_into_the_cache_is_no_answer(text):
-    assert log_odds(text, WORDS) is None
+    assert answer_log_odds(text, WORDS) is None
 
 
 def test_tokens_that_both_words_may_begin_with_count_for_neither():
@@ -90,7 +90,7 @@ def test_what_was_told_of_the_likeliest_tokens_is_no_answer_about_each(tmp_path)
     """A word that is not among twenty counts as the least of them, so their odds are others; both are kept."""
     with RequestCache(tmp_path / "cache.sqlite") as cache:
         askers = [Asker(Told(*told), cache) for told in (("20 likeliest", -3.0), ("each", -7.0))]
-        found = [[log_odds(asker.answers([ASKED])[0].text, WORDS) for _ in range(2)] for asker in askers]
+        found = [[answer_log_odds(asker.answers([ASKED])[0].text, WORDS) for _ in range(2)] for asker in askers]
     assert found == [[2.5, 2.5], [6.5, 6.5]]
     assert [(asker.tally.asked, asker.tally.cached) for asker in askers] == [(1, 1), (1, 1)]
 
