@@ -50,7 +50,7 @@ def generate(folder: Path, out: str, *words: str) -> dict:
     command = [CVR, "generate-modifications", folder / "pairs", "-O", folder / out, "--json", *words]
     done = subprocess.run(list(map(str, command)), env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout[done.stdout.index("{") :])
+    return json.loads(done.stdout)  # vLLM's warnings are not in between
 
 
 def rows_of(folder: Path) -> list[dict]:

@@ -7,7 +7,9 @@ from typing import Any
 from cvr_data.core.device import DtypeName, torch_device_of, torch_dtype_of
 from cvr_data.core.errors import CvrError, first_line
 
-SETTINGS = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
+SETTINGS = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "ERROR",
+            "VLLM_LOGGING_STREAM": "ext://sys.stderr"}  # fmt: skip
+"""It would log to where a command with `--json` prints its manifest."""
 ON_CPU = {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
 """Gibibytes of key-value cache, and the engine in this process: it starts sooner and takes a third of the memory."""
 WITHOUT_GPU = {"enforce_eager": True, "enable_chunked_prefill": False}
