@@ -40,8 +40,8 @@ import click
 
 from cvr_data.core.command_line import command
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.plain_output import plain, plain_stdout, shortened
-from cvr_data.core.secrets_in_text import masked
+from cvr_data.core.plain_output import escaped_terminal_text, plain_stdout, shortened_output_line
+from cvr_data.core.secrets_in_text import mask_secrets
 
 PACKAGES = ("cvr_data", "cvr_bench")
 OF_THE_SYSTEM = (2, 5, 13, 17, 20, 21, 24, 27, 28, 30, 36, 39, 40, 122)
@@ -100,14 +100,14 @@ class LazyGroup(click.Group):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Return the command, importing its file."""
-        from cvr_data.commands.options import refuse_no_numbers
+        from cvr_data.commands.options import command_refusing_nan
 
         files = command_files()
         if name not in files:
             return None
         found = getattr(import_module(files[name]), f"{name.replace('-', '_')}_command")
         found.epilog = f"More: {page_of_command(name)}"
-        refuse_no_numbers(found)
+        command_refusing_nan(found)
         return found
 
     def summaries(self) -> dict[str, str]:
@@ -194,17 +194,19 @@ def run(arguments: list[str]) -> int:
         if "--debug" in arguments:
             raise
         line, code = _line_of(error, arguments)
-        click.echo(f"cvr: {shortened(plain(masked(' '.join(line.split()))))}", err=True)
+        click.echo(
+            f"cvr: {shortened_output_line(escaped_terminal_text(mask_secrets(' '.join(line.split()))))}", err=True
+        )
         return code
 
 
 def _say_next(made: list[Path], arguments: list[str]) -> None:
     """Name the command that usually comes after what was made last."""
     if made and "--json" not in arguments:
-        from cvr_data.core.folder_status import next_command
+        from cvr_data.core.folder_status import command_after_artifact
 
-        if (line := next_command(made[-1])) is not None:
-            click.echo(f"next: {plain(line)}", err=True)
+        if (line := command_after_artifact(made[-1])) is not None:
+            click.echo(f"next: {escaped_terminal_text(line)}", err=True)
 
 
 def _check_words(arguments: list[str]) -> None:
@@ -228,9 +230,9 @@ def _line_of(error: Exception, arguments: list[str]) -> tuple[str, int]:
     if isinstance(error, OSError) and error.errno in OF_THE_SYSTEM:
         where = error.filename if isinstance(error.filename, str) else "disk"
         return f"{where[:LONGEST_PATH]}: {error.strerror}.", 2
-    from cvr_data.core.failure_report import told
+    from cvr_data.core.failure_report import write_failure_report
 
-    return told(error, arguments), 70
+    return write_failure_report(error, arguments), 70
 
 
 def command_files() -> dict[str, str]:

@@ -19,9 +19,9 @@ from cvr_data.core.files import read_rows
 from cvr_data.core.whole_files import write_bytes
 from cvr_data.language.words import clean_text, words_of
 from cvr_data.pairs.changes import type_changes
-from cvr_data.pairs.search.differences import differences
+from cvr_data.pairs.search.differences import pair_differences
 from cvr_data.tables import PAIRS
-from cvr_data.triplets.likeness import LIKENESSES, OTHER, likeness
+from cvr_data.triplets.likeness import LIKENESSES, OTHER, triplet_count_likeness
 
 FEWEST = 5
 DRAWS = 50
@@ -43,7 +43,7 @@ def main(source: Path, out: Path) -> None:
     """Write the counts of a published test file."""
     rows = [row for rows in read_rows(source, set(COLUMNS)) for row in rows if row.drop_reason is None]
     captions = [[clean_text(row.values[name]) for name in COLUMNS[:2]] for row in rows]
-    changes = [differences(*map(words_of, both)) for both in captions]
+    changes = [pair_differences(*map(words_of, both)) for both in captions]
     pairs = pa.table({
         "reference_caption": [one for one, _ in captions], "target_caption": [other for _, other in captions],
         "changes": pa.array(changes, PAIRS.field("changes").type),
@@ -64,7 +64,9 @@ def main(source: Path, out: Path) -> None:
         for name in LIKENESSES:
             listed = [{value: n for value, n in half[name].items() if value in kept[name]} for half in halves]
             rest = [{OTHER: half[name].total() - sum(part.values())} for half, part in zip(halves, listed, strict=True)]
-            alike[name].append(likeness(*({**part, **other} for part, other in zip(listed, rest, strict=True))))
+            alike[name].append(
+                triplet_count_likeness(*({**part, **other} for part, other in zip(listed, rest, strict=True)))
+            )
     record = {
         "source": "test of WebVid-CoVR (Ventura et al., AAAI 2024), every second row", "texts": len(texts),
         **{name: {**dict(sorted(found.items())), OTHER: whole[name].total() - sum(found.values())}

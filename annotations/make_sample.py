@@ -12,13 +12,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from cvr_data.core.artifacts import MANIFEST, Artifact, open_artifact
-from cvr_data.core.lineage import funnel_of, lineage
+from cvr_data.core.lineage import lineage, lineage_funnel
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.modifications import generate as generation
 from cvr_data.modifications.truth_texts import write_truth_modifications
-from cvr_data.pairs.mine_pairs import mine_pairs, parse_filter, strategy_of
+from cvr_data.pairs.mine_pairs import mine_pairs, parse_mining_filter, strategy_of
 from cvr_data.triplets.build import (
     STAGE,
     DatasetParts,
@@ -53,7 +53,7 @@ def write_sample(out: Path) -> Artifact:
     with TemporaryDirectory(prefix="cvr-sample-") as temporary:
         sources = _build(Path(temporary))
         artifacts = lineage(sources.named().values())
-        made_of = MadeOf(lineage=artifacts, funnel=funnel_of(artifacts), commands=COMMANDS, versions={})
+        made_of = MadeOf(lineage=artifacts, funnel=lineage_funnel(artifacts), commands=COMMANDS, versions={})
         config = {**config_dict(Config()), "name": NAME, "corpus": CORPUS}
         run = StageRun(out, stage=STAGE, version=VERSION, config=config, inputs={}, overwrite=False)
         with run:
@@ -66,7 +66,7 @@ def _build(work: Path) -> DatasetParts:
     """Run the pipeline in a folder up to the texts, without rendering a clip or encoding anything."""
     options = {name: str(value) for name, value in WORLD.items()} | {"render": "false"}
     import_videos(CORPORA.get(NAME), CORPORA.config(NAME, options), work / "videos")
-    filters = [parse_filter(name) for name in FILTERS]
+    filters = [parse_mining_filter(name) for name in FILTERS]
     mine_pairs(work / "videos", None, strategy_of("one-word", ()), filters, work / "pairs", overwrite=False)
     config = generation.Config(prompt="short", backend="rules")
     generation.generate_modifications(work / "pairs", work / "rules", config, cache=work / "cache.sqlite")

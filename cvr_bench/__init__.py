@@ -66,9 +66,9 @@ def evaluate(scores_QG: "np.ndarray", task: "Task") -> dict[str, Any]:
     Raises:
         ValueError: another shape, or a score that is no finite number.
     """
-    from cvr_bench.results.given_scores import evaluated_scores
+    from cvr_bench.results.given_scores import result_of_given_scores
 
-    return evaluated_scores(scores_QG, task)
+    return result_of_given_scores(scores_QG, task)
 
 
 def bench(
@@ -134,10 +134,10 @@ def compare(first: "Result | Path | str", second: "Result | Path | str", by: str
         CvrError: they are of different tasks.
     """
     from cvr_bench.results.compare import compare_methods, compared_results_json
-    from cvr_bench.results.method import read_method
+    from cvr_bench.results.method import read_method_results
 
     folders = [one if isinstance(one, (str, Path)) else one.path for one in (first, second)]
-    return compared_results_json(compare_methods(*(read_method(Path(folder)) for folder in folders), by=by))
+    return compared_results_json(compare_methods(*(read_method_results(Path(folder)) for folder in folders), by=by))
 
 
 def audit(result: "Result | Path | str", **options: Any) -> dict[str, Any]:
@@ -153,35 +153,39 @@ def audit(result: "Result | Path | str", **options: Any) -> dict[str, Any]:
 
 
 def search(
-    videos: "Frame", embeddings: Path | str, *, like: str | None = None, texts: Sequence[str] = (),
-    without: Sequence[str] = (), model: str = "sum", checkpoint: Path | str | None = None, count: int = 10,
+    videos: "Frame", embeddings: Path | str, *, like: Path | str | None = None, texts: Sequence[str] | str = (),
+    without: Sequence[str] | str = (), model: str = "sum", checkpoint: Path | str | None = None, count: int = 10,
 ) -> "DataFrame":  # fmt: skip
     """Return the videos that are like a clip but as texts say, best first (`cvr search`).
 
     Raises:
-        CvrError: nothing is asked, or there are no features.
+        CvrError: nothing is asked, there are no features, or count is below 1.
     """
     import pandas as pd
 
-    from cvr_bench.search.library import open_library
+    from cvr_bench.search.library import open_search_library
     from cvr_bench.search.question import Question, SearchModel
     from cvr_bench.search.searcher import search as search_library
+    from cvr_data.core.errors import CvrError
     from cvr_data.core.frames import FOLDER, folder_of
     from cvr_data.tables import VIDEOS
 
+    if count < 1:
+        raise CvrError(f"count should be 1 or more, got {count}.")
     folder = folder_of(videos, VIDEOS, "import-frame")
-    question = Question(like=like, texts=tuple(texts), without=tuple(without))
+    said, unsaid = ((words,) if isinstance(words, str) else tuple(words) for words in (texts, without))
+    question = Question(like=None if like is None else str(like), texts=said, without=unsaid)
     who = SearchModel(name=model, checkpoint=None if checkpoint is None else Path(checkpoint))
-    found = pd.DataFrame(map(vars, search_library(open_library(folder, Path(embeddings)), question, who, count)))
+    found = pd.DataFrame(map(vars, search_library(open_search_library(folder, Path(embeddings)), question, who, count)))
     found.attrs[FOLDER] = str(folder)
     return found
 
 
 def show(frame: "DataFrame", count: int = 20, columns: Sequence[str] = ()) -> Any:
     """Return a table of videos, pairs, texts, triplets or found videos in which their clips play, for a notebook."""
-    from cvr_data.pages.clip_table import clip_table
+    from cvr_data.pages.clip_table import html_clip_table
 
-    return clip_table(frame, count, columns)
+    return html_clip_table(frame, count, columns)
 
 
 def _triplets(data: "Frame") -> "Path | str":

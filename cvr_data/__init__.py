@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from cvr_data.core.frames import Frame
 
 __all__ = [
-    "build_triplets", "check_text", "embed", "export", "load_triplets", "mine_pairs", "publish", "read_videos",
-    "score_modifications", "split", "write_modifications",
+    "build_triplets", "check_text", "embed", "export", "fit_heads", "load_triplets", "mine_pairs", "publish",
+    "read_videos", "score_modifications", "split", "write_modifications",
 ]  # fmt: skip
 
 
@@ -43,12 +43,12 @@ def read_videos(source: "Frame | None" = None, corpus: str | None = None, **opti
     from cvr_data.tables import VIDEOS
     from cvr_data.videos.corpora import CORPORA
     from cvr_data.videos.import_videos import import_videos
-    from cvr_data.videos.videos_frame import videos_frame, with_caption_lists
+    from cvr_data.videos.videos_frame import videos_frame, videos_with_caption_lists
 
     if corpus is None:
         if source is None:
             raise CvrError("read_videos takes a frame, a folder, or the name of a corpus.")
-        return videos_frame(open_artifact(folder_of(with_caption_lists(source), VIDEOS, "import-frame")))
+        return videos_frame(open_artifact(folder_of(videos_with_caption_lists(source), VIDEOS, "import-frame")))
     path = {} if source is None else {"path": str(source)}
     config = CORPORA.config(corpus, {**path, **_told(options)})
     return videos_frame(import_videos(CORPORA.get(corpus), config, partial(new_folder, "videos", corpus, config)))
@@ -67,6 +67,23 @@ def embed(videos: "Frame", encoder: str = "embedded", out: Path | str | None = N
     source = _videos(videos)
     config = ENCODERS.config(encoder, _told(options))
     return embed_videos(source, encoder, config, Path(out or new_folder("embeddings", source, encoder, config))).path
+
+
+def fit_heads(embeddings: Path | str, videos: "Frame", **options: Any) -> dict[str, Any]:
+    """Learn the space in which images and texts of stored features meet, keep it beside them, and return its recall.
+
+    Of an encoder whose images and texts have spaces of their own, such as the default one; `videos` are those that
+    `split` gave.
+
+    Raises:
+        CvrError: the videos have no split or no features, or an option is unknown.
+    """
+    from cvr_data.core.registry import parse_config
+    from cvr_data.features.fit_heads import Config
+    from cvr_data.features.fit_heads import fit_heads as fit
+
+    config = parse_config(Config, _told(options), where="fit-heads")
+    return dict(fit(Path(embeddings), _videos(videos), config).manifest["report"])
 
 
 def split(videos: "Frame", embeddings: Path | str | None = None, **options: Any) -> "DataFrame":
@@ -103,14 +120,16 @@ def mine_pairs(
     Raises:
         CvrError: an unknown name or option, or a column or features that are missing.
     """
-    from cvr_data.core.frames import frame_of, new_folder
+    from cvr_data.core.frames import artifact_dataframe, new_folder
     from cvr_data.pairs import mine_pairs as mining
 
     source, features = _videos(videos), None if embeddings is None else Path(embeddings)
-    chosen = mining.choose_filters(filters, language)
+    chosen = mining.choose_mining_filters(filters, language)
     component = mining.strategy_of(strategy, [f"{name}={value}" for name, value in _told(options).items()])
     out = new_folder("pairs", source, features, component.identity(), filters, language)
-    return frame_of(mining.mine_pairs(source, features, component, chosen, out, overwrite=False, language=language))
+    return artifact_dataframe(
+        mining.mine_pairs(source, features, component, chosen, out, overwrite=False, language=language)
+    )
 
 
 def write_modifications(
@@ -131,7 +150,7 @@ def write_modifications(
     Raises:
         CvrError: an unknown name or option, or a backend that cannot be loaded.
     """
-    from cvr_data.core.frames import frame_of, new_folder
+    from cvr_data.core.frames import artifact_dataframe, new_folder
     from cvr_data.core.model_packages import cache_folder
     from cvr_data.modifications.generate import generate_modifications
     from cvr_data.modifications.generator import Config
@@ -141,7 +160,7 @@ def write_modifications(
     config = Config(prompt=style, backend=llm, options=told, seed=seed, num_texts=num_texts)
     requests = Path(cache) if cache else cache_folder() / "requests.sqlite"
     out = new_folder("modifications", source, config)
-    return frame_of(generate_modifications(source, out, config, cache=requests))
+    return artifact_dataframe(generate_modifications(source, out, config, cache=requests))
 
 
 def check_text(text: str, reference_caption: str, target_caption: str, style: str = "short") -> list[str]:
@@ -150,7 +169,7 @@ def check_text(text: str, reference_caption: str, target_caption: str, style: st
     Raises:
         CvrError: the style is unknown.
     """
-    from cvr_data.triplets.check_text import check_text as reasons_against
+    from cvr_data.triplets.check_text import check_triplet_text as reasons_against
 
     return reasons_against(text, reference_caption, target_caption, style)
 
@@ -165,7 +184,7 @@ def score_modifications(modifications: "Frame", **thresholds: Any) -> "DataFrame
     Raises:
         CvrError: a threshold is unknown.
     """
-    from cvr_data.core.frames import frame_of, new_folder
+    from cvr_data.core.frames import artifact_dataframe, new_folder
     from cvr_data.core.model_packages import cache_folder
     from cvr_data.core.registry import parse_config
     from cvr_data.modifications.checking.score import Config
@@ -174,7 +193,7 @@ def score_modifications(modifications: "Frame", **thresholds: Any) -> "DataFrame
     source = _folder(modifications, "MODIFICATIONS", "generate-modifications")
     config = parse_config(Config, _told(thresholds), where="score_modifications")
     out = new_folder("scored", source, config)
-    return frame_of(scored(source, out, config, cache=cache_folder() / "requests.sqlite"))
+    return artifact_dataframe(scored(source, out, config, cache=cache_folder() / "requests.sqlite"))
 
 
 def build_triplets(
@@ -186,7 +205,7 @@ def build_triplets(
     Raises:
         CvrError: no triplet is left, or an option is unknown.
     """
-    from cvr_data.core.frames import frame_of, new_folder
+    from cvr_data.core.frames import artifact_dataframe, new_folder
     from cvr_data.core.registry import parse_config
     from cvr_data.triplets import build
     from cvr_data.triplets.join import Config
@@ -195,7 +214,7 @@ def build_triplets(
     config = parse_config(Config, _told(options), where="build_triplets")
     parts = build.find_triplet_parts(folders, embeddings=None if embeddings is None else Path(embeddings))
     folder = Path(out) if out else new_folder("triplets", folders, embeddings, name, config)
-    return frame_of(build.build_triplets(parts, folder, config, name=name))
+    return artifact_dataframe(build.build_triplets(parts, folder, config, name=name))
 
 
 def load_triplets(source: "Frame") -> "DataFrame":
@@ -205,9 +224,9 @@ def load_triplets(source: "Frame") -> "DataFrame":
         CvrError: there are none, or a column is missing.
     """
     from cvr_data.core.artifacts import open_artifact
-    from cvr_data.core.frames import frame_of
+    from cvr_data.core.frames import artifact_dataframe
 
-    return frame_of(open_artifact(_folder(source, "TRIPLETS", "build-triplets")))
+    return artifact_dataframe(open_artifact(_folder(source, "TRIPLETS", "build-triplets")))
 
 
 def export(triplets: "Frame", format: str, out: Path | str, **options: Any) -> list[Path]:
@@ -217,10 +236,10 @@ def export(triplets: "Frame", format: str, out: Path | str, **options: Any) -> l
         CvrError: the format or an option is unknown, or `out` holds something else.
     """
     from cvr_data.triplets.dataset import open_dataset
-    from cvr_data.triplets.export import write_layout
+    from cvr_data.triplets.export import export_triplets
 
     dataset = open_dataset(_folder(triplets, "TRIPLETS", "build-triplets"))
-    return write_layout(format, _told(options), dataset.triplets, dataset.videos, Path(out))
+    return export_triplets(format, _told(options), dataset.triplets, dataset.videos, Path(out))
 
 
 def publish(triplets: "Frame", repo: str, **options: Any) -> None:
@@ -234,17 +253,28 @@ def publish(triplets: "Frame", repo: str, **options: Any) -> None:
     Raises:
         CvrError: so the command would fail.
     """
+    from click import ClickException
+
     from cvr_data.commands.publish import publish_command
+    from cvr_data.core.errors import CvrError
 
     folder = _folder(triplets, "TRIPLETS", "build-triplets")
-    flags = [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in options.items()]
-    publish_command.main([str(folder), repo, *flags], standalone_mode=False)
+    flags = [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+        for name, given in options.items()
+        for value in (given if isinstance(given, (list, tuple)) else [given])
+        if value is not None and value is not False
+    ]
+    try:
+        publish_command.main([str(folder), f"--repo={repo}", *flags], standalone_mode=False)
+    except ClickException as error:
+        raise CvrError(error.format_message()) from None
 
 
 def _videos(videos: "Frame") -> Path:
-    from cvr_data.videos.videos_frame import with_caption_lists
+    from cvr_data.videos.videos_frame import videos_with_caption_lists
 
-    return _folder(with_caption_lists(videos), "VIDEOS", "import-frame")
+    return _folder(videos_with_caption_lists(videos), "VIDEOS", "import-frame")
 
 
 def _folder(given: "Frame", table: str, stage: str) -> Path:

@@ -20,7 +20,7 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.text_bands import MINILM
 from cvr_data.features.pool_queries import PoolQuery
 from cvr_data.features.single_input_pool import SingleInputPool
-from cvr_data.features.single_inputs import SCORERS, best_ranks
+from cvr_data.features.single_inputs import SCORERS, best_similarity_ranks
 from cvr_data.features.store import EMBEDDINGS, STAGE
 from cvr_data.tables import text_id
 
@@ -67,7 +67,7 @@ def main() -> None:
             started, size = time.process_time(), pool.queries_at_once
             for start in range(0, len(queries), size):
                 chunk = queries[start : start + size]
-                best_ranks(pool.scores(name, chunk), *pool.columns(chunk))
+                best_similarity_ranks(pool.scores(name, chunk), *pool.columns(chunk))
             seconds = time.process_time() - started
             print(f"{name:<24}{seconds:7.1f} CPU s   peak {resident_bytes('VmHWM') / 2**30:.2f} GiB", flush=True)
 

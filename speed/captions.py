@@ -103,13 +103,13 @@ def write(out: Path, words: WordIds, groups: list[np.ndarray], wanted: int, seed
 
 def facts(texts: pa.Array) -> dict[str, Any]:
     """Return what copies should keep of captions: lengths, frequencies by rank, one-word partners."""
-    from cvr_data.pairs.search.captions import read_captions
+    from cvr_data.pairs.search.captions import read_captions_to_mine
     from cvr_data.pairs.strategies.one_word import find_pairs
 
     words = word_ids(texts)
     lists = pa.ListArray.from_arrays(pa.array(np.arange(len(texts) + 1), pa.int32()), texts)
     ids = pa.array(np.arange(len(texts))).cast(pa.string())
-    captions = read_captions(pa.table({"video_id": ids, "captions": lists}), 2, 50)
+    captions = read_captions_to_mine(pa.table({"video_id": ids, "captions": lists}), 2, 50)
     pairs, templates = find_pairs(captions, 50)
     counts = np.sort(np.bincount(words.ids))[::-1] / len(words.ids)
     return {"words": float(np.diff(words.offsets).mean()), "letters": float(pc.mean(pc.utf8_length(texts)).as_py()),

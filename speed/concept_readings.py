@@ -28,7 +28,7 @@ from real_captions import Share
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
-from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, mine_pairs, parse_filter, strategy_of
+from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, mine_pairs, parse_mining_filter, strategy_of
 from cvr_data.tables import VIDEOS
 
 SEED = 18
@@ -63,7 +63,7 @@ def draw(out: Path, data: Path, seed: int) -> None:
         with ArtifactWriter(folder / "videos", stage="import-readings", overwrite=True) as writer:
             writer.write_part(0, videos)
             writer.finish()
-        filters = [parse_filter(each) for each in DEFAULT_FILTERS]
+        filters = [parse_mining_filter(each) for each in DEFAULT_FILTERS]
         pairs = mine_pairs(
             folder / "videos", None, strategy_of("concept", []), filters, folder / "pairs", overwrite=True
         )

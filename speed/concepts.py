@@ -16,19 +16,19 @@ import pyarrow.parquet as pq
 import spacy
 from measuring import CAPTIONS, print_machine, resident_bytes, seconds_of, timed
 
-from cvr_data.core.mapped_rows import as_vectors
-from cvr_data.core.model_packages import model_path
+from cvr_data.core.mapped_rows import mapped_rows_column
+from cvr_data.core.model_packages import packaged_file_path
 from cvr_data.language.normalise import normalised
 from cvr_data.pairs.search import statement_search
-from cvr_data.pairs.search.statement_pairs import GROUNDS, NOTHING, blocks_of, grounds_of
+from cvr_data.pairs.search.statement_pairs import GROUNDS, NOTHING, statement_pair_blocks, statement_pair_grounds
 from cvr_data.pairs.search.statement_tables import (
     STATED,
     Numbered,
-    as_column,
-    numbered,
-    numbered_words,
-    stated_by,
-    told_by,
+    mining_caption_statements,
+    mining_structs_column,
+    mining_word_rarities,
+    number_mining_statements,
+    statements_to_pair,
 )
 from cvr_data.pairs.strategies.concept import Config
 
@@ -46,30 +46,30 @@ def measure(captions: int, size: int = 200_000) -> None:
     column = pq.read_table(CAPTIONS, columns=["name"]).column("name").cast(pa.string())
     said = normalised(column.take(pa.array(range(0, len(column), max(len(column) // captions, 1)))))
     distinct = sorted({text for text in said.to_pylist() if text})
-    language = spacy.load(model_path("spacy"))
+    language = spacy.load(packaged_file_path("spacy"))
     list(language.pipe(distinct[:10]))
-    told_by(distinct[:10], {})
+    mining_caption_statements(distinct[:10], {})
     print(f"{len(distinct)} distinct captions")
     print_machine()
     plain_s = seconds_of(lambda: list(language.pipe(distinct)))
     print(f"nlp.pipe, all pipes        {len(distinct) / plain_s:10.0f} captions/s")
-    ours_s, told = timed(lambda: told_by(distinct, {}))
+    ours_s, told = timed(lambda: mining_caption_statements(distinct, {}))
     print(f"statements                 {len(distinct) / ours_s:10.0f} captions/s   {plain_s / ours_s:.1f}x")
     compare(distinct, told, size)
 
 
 def compare(captions: list[str], told: dict, size: int) -> None:
     """Print how many pairs of statements a job compares in a second."""
-    stated, named = zip(*(stated_by([caption], told, 0) for caption in captions), strict=True)
+    stated, named = zip(*(statements_to_pair([caption], told, 0) for caption in captions), strict=True)
     names, uses = np.unique([each["word"] for words in named for each in words], return_counts=True)
-    known = numbered_words(pa.array(names.tolist()), uses, len(captions))
-    found = numbered(as_column(stated, STATED), *known)
+    known = mining_word_rarities(pa.array(names.tolist()), uses, len(captions))
+    found = number_mining_statements(mining_structs_column(stated, STATED), *known)
     config = Config()
     search = statement_search.Search(config.limits(), config.max_group)
     sent = _sent(found, known[1], config, size)
     keys = np.sort(sent.column("key").to_numpy())
     starts = np.append(np.flatnonzero(np.append(True, np.diff(keys) != 0)), len(keys))
-    pairs = sum(len(ones) for ones, _ in blocks_of(starts, search.most))
+    pairs = sum(len(ones) for ones, _ in statement_pair_blocks(starts, search.most))
     seconds, made = timed(lambda: statement_search._paired_statements(search, sent, known))
     print(f"statements compared        {pairs / seconds:10.0f} pairs/s      {pairs} pairs, {made.num_rows // 2} found, "
           f"{resident_bytes('VmHWM') / 2**30:.1f} GiB at most")  # fmt: skip
@@ -86,11 +86,11 @@ def _sent(found: Numbered, words: object, config: Config, size: int) -> pa.Table
         for slot in range(words_NS.shape[1]):
             filled = at[words_NS[at, slot] != NOTHING]
             words_NS[filled, slot] = words_NS[random.permutation(filled), slot]
-    row, column = np.nonzero(grounds_of(words_NS[:, GROUNDS], words, config.min_rarity))
+    row, column = np.nonzero(statement_pair_grounds(words_NS[:, GROUNDS], words, config.min_rarity))
     word = words_NS[row, np.array(GROUNDS)[column]].astype(np.int64)
     mass, evidence = found.statements.mass_N[rows][row], found.statements.evidence_N[rows][row]
     return pa.table({"key": word * len(GROUNDS) + column, "video": row, "place": np.zeros(len(row), np.int64),
-                     "mass": mass, "evidence": evidence, "words": as_vectors(words_NS[row])})  # fmt: skip
+                     "mass": mass, "evidence": evidence, "words": mapped_rows_column(words_NS[row])})  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 import cli
-from cvr_bench.scoring.intervals import Clusters, share_interval
+from cvr_bench.scoring.intervals import Clusters, recall_confidence_interval
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.videos.synthetic.concepts import SLOTS, Concept
-from cvr_data.videos.synthetic.truth import read_truth
+from cvr_data.videos.synthetic.truth import read_synthetic_truth
 from tests.truth_measures import described_slots
 
 
@@ -37,7 +37,7 @@ def main() -> None:
 
 def show(videos: Path) -> None:
     rows = [row for row in open_artifact(videos).read().to_pylist() if row["description"]]
-    truth = read_truth(videos)
+    truth = read_synthetic_truth(videos)
     concepts = [truth.concept(row["video_id"]) for row in rows]
     moved = np.random.default_rng(0).permutation(len(rows)).tolist()
     descriptions = [row["description"] for row in rows]
@@ -50,7 +50,7 @@ def show(videos: Path) -> None:
 def line(name: str, texts: Sequence[str], concepts: Sequence[Concept]) -> None:
     named = [described_slots(text, concept) for text, concept in zip(texts, concepts, strict=True)]
     alone = Clusters.of([[str(row)] for row in range(len(texts))], [None] * len(texts))
-    found = share_interval(100 * np.array([len(slots) / len(SLOTS) for slots in named]), alone)
+    found = recall_confidence_interval(100 * np.array([len(slots) / len(SLOTS) for slots in named]), alone)
     shares = "  ".join(f"{np.mean([slot in slots for slots in named]):8.2f}" for slot in SLOTS)
     print(f"{name:<22}{f'{found.value:.1f} [{found.low:.1f}, {found.high:.1f}]':>25}   {shares}")
 

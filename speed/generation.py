@@ -99,13 +99,15 @@ def loop(prompts: list[str], batch: int) -> Line:
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
-    from cvr_data.features.device import device_of, dtype_of
+    from cvr_data.core.device import torch_device_of, torch_dtype_of
     from cvr_data.modifications.engines.smollm2 import smollm2_folder
 
     logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(smollm2_folder(), padding_side="left")
     tokenizer.pad_token = tokenizer.eos_token
-    model = AutoModelForCausalLM.from_pretrained(smollm2_folder(), dtype=dtype_of("auto", device_of("cpu"))).eval()
+    model = AutoModelForCausalLM.from_pretrained(
+        smollm2_folder(), dtype=torch_dtype_of("auto", torch_device_of("cpu"))
+    ).eval()
 
     def write(some: list[str]) -> int:
         tokens = tokenizer(some, return_tensors="pt", padding=batch > 1)

@@ -22,10 +22,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import is_trainable_retriever
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_bench.scoring.intervals import Clusters, difference_interval
+from cvr_bench.scoring.intervals import Clusters, recall_difference_interval
 from cvr_bench.scoring.metrics import mean_recall, recall_values
 from cvr_bench.training.key import MadeBy
-from cvr_bench.training.launch import own_training_places
+from cvr_bench.training.launch import training_process_places
 from cvr_bench.training.train import TrainConfig, train
 from tests.two_processes import CASES, ROWS, gradients, model
 
@@ -98,7 +98,7 @@ def of_model(name: str, size: Size, given: Given) -> dict[str, Any]:
         ranks = evaluate(retriever, task).rank
         values[kind] = recall_values(ranks, task.ks)
         losses = [row["loss"] for row in report.history]
-        interval = difference_interval(values[kind], values["no"], clusters)
+        interval = recall_difference_interval(values[kind], values["no"], clusters)
         found[kind] = {
             "ran_in": report.precision, "device": report.device, "first_loss": losses[0], "last_loss": losses[-1],
             "mean_recall": mean_recall(ranks, task.ks), "samples_per_s": report.triplets_per_s,
@@ -232,7 +232,7 @@ def step_figures(given: Given, retriever: Any, encoder: DrawnWorld, size: Size, 
 def processes(given: Given) -> dict[str, Any]:
     """Gradients of two processes that share a batch and this device, over gloo, against those of one with all of it."""
     cases = CASES[:1] if given.tiny else CASES
-    place, _ = own_training_places({}, devices=2, nodes=1)
+    place, _ = training_process_places({}, devices=2, nodes=1)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "found.pt"
         program = [sys.executable, str(Path(__file__).with_name("gpu.py")), "--device", given.device]

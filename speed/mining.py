@@ -75,7 +75,7 @@ def forget_peak() -> int:
 
 
 def one_word_ours(file: Path, out: Path) -> dict:
-    from cvr_data.pairs.search.captions import read_captions
+    from cvr_data.pairs.search.captions import read_captions_to_mine
     from cvr_data.pairs.search.pairs import pairs_table
     from cvr_data.pairs.strategies import one_word
 
@@ -84,7 +84,7 @@ def one_word_ours(file: Path, out: Path) -> dict:
     lists = pa.ListArray.from_arrays(pa.array(np.arange(len(texts) + 1), pa.int32()), texts)
     videos = pa.table({"video_id": ids, "captions": lists})
     before, started = forget_peak(), clock()
-    captions = read_captions(videos, 2, MAX_GROUP)
+    captions = read_captions_to_mine(videos, 2, MAX_GROUP)
     found, _ = one_word.find_pairs(captions, MAX_GROUP)
     (seconds, cpu_s), extra = clock() - started, resident_bytes("VmHWM") - before
     started = clock()
@@ -104,12 +104,12 @@ def one_word_dictionary(file: Path, out: Path) -> dict:
 
 
 def neighbors_ours(file: Path, out: Path) -> dict:
-    from cvr_data.pairs.search.nearest import Band, nearest
+    from cvr_data.pairs.search.nearest import Band, mined_nearest_neighbours
 
     vectors_ND, k = np.load(file), int(os.environ["NEIGHBORS_K"])
-    nearest(vectors_ND[:64], Band(k=1, low=-1.0, high=2.0))  # what is loaded once is not timed
+    mined_nearest_neighbours(vectors_ND[:64], Band(k=1, low=-1.0, high=2.0))  # what is loaded once is not timed
     before, started = forget_peak(), clock()
-    found = nearest(vectors_ND, Band(k=k, low=-1.0, high=2.0))
+    found = mined_nearest_neighbours(vectors_ND, Band(k=k, low=-1.0, high=2.0))
     keys = np.minimum(found.query, found.neighbour) * len(vectors_ND) + np.maximum(found.query, found.neighbour)
     keys = np.unique(keys)
     seconds, cpu_s = clock() - started
@@ -197,7 +197,7 @@ def ties(vectors_ND: np.ndarray, keys: np.ndarray, k: int) -> str:
 def caption_vectors(options: argparse.Namespace) -> np.ndarray:
     """Vectors of so many real captions; read from `--vectors` if it is there, else encoded and, if named, kept."""
     from cvr_data.pairs.strategies.neighbors import Config
-    from cvr_data.pairs.strategies.neighbors import caption_vectors as encode
+    from cvr_data.pairs.strategies.neighbors import mining_caption_vectors as encode
 
     if options.vectors and options.vectors.exists():
         return np.load(options.vectors)[: options.neighbors]

@@ -21,19 +21,19 @@ import pyarrow.parquet as pq
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.features.similarities import text_similarities
 from cvr_data.language.words import stems
 from cvr_data.pairs.changes import type_changes
-from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, parse_filter
+from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, parse_mining_filter
 from cvr_data.pairs.search.concept_pairs import SLOT_OF
-from cvr_data.pairs.search.statement_tables import stated_by, told_by
+from cvr_data.pairs.search.statement_tables import mining_caption_statements, statements_to_pair
 from cvr_data.pairs.strategies import concept, one_word
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
 from cvr_data.videos.synthetic.concepts import ADJECTIVES, NOUNS, SLOTS, UNSAID, VERBS, Concept
-from cvr_data.videos.synthetic.truth import Truth, read_truth
+from cvr_data.videos.synthetic.truth import Truth, read_synthetic_truth
 from tests.mined_pairs import mined as mined_pairs
 from tests.truth_measures import CHANGE_SLOTS, synthetic_word_meanings, true_changes
 
@@ -71,7 +71,7 @@ def main() -> None:
         videos = Path(folder) / "videos"
         world = {"train": "400", "val": "60", "test": "300", "seed": options.seed, "render": "false"}
         import_videos(CORPORA.get("synthetic"), CORPORA.config("synthetic", world), videos)
-        against_truth(open_artifact(videos).read(), read_truth(videos))
+        against_truth(open_artifact(videos).read(), read_synthetic_truth(videos))
 
 
 def recall_of_published(data: Path, most: int) -> None:
@@ -85,7 +85,7 @@ def recall_of_published(data: Path, most: int) -> None:
     config = one_word.Config(max_group=NO_CAP, max_videos_per_caption=NO_CAP)
     wanted = {(row["pth1"], row["pth2"]) for row in published}
     names = pa.array([f"{one} {other}" for one, other in wanted])
-    pairs, _ = split_dropped(one_word.run(config, videos))
+    pairs, _ = stage_rows_by_drop_reason(one_word.run(config, videos))
     print(f"{len(wanted)} published pairs among {videos.num_rows} captions: {pairs.num_rows} pairs mined")
     keys = pc.binary_join_element_wise(pairs.column("reference_id"), pairs.column("target_id"), " ")
     found = pairs.filter(pc.is_in(keys, names))
@@ -106,10 +106,10 @@ def after_each_filter(found: pa.Table, pairs: pa.Table, total: int) -> None:
     found = found.append_column("text_similarity", text_similarities(found, None))
     together = found
     for name in (name for name in DEFAULT_FILTERS if name != "straddling"):
-        chosen = parse_filter(name)
+        chosen = parse_mining_filter(name)
         is_cap = name.endswith("-cap")
         seen = pairs.append_column("visual_similarity", pa.nulls(pairs.num_rows, pa.float32())) if is_cap else found
-        passed, _ = split_dropped(chosen.module.run(chosen.config, seen))
+        passed, _ = stage_rows_by_drop_reason(chosen.module.run(chosen.config, seen))
         kept = passed.column("pair_id")
         alone = found.filter(pc.is_in(found.column("pair_id"), kept))
         together = together.filter(pc.is_in(together.column("pair_id"), kept))
@@ -129,7 +129,7 @@ def video_table(captions: Iterable[tuple[str, str]]) -> pa.Table:
 
 def against_truth(videos: pa.Table, truth: Truth) -> None:
     """Print precision and recall of change typing per slot, of concepts per video, and of the changes of pairs."""
-    pairs, _ = split_dropped(one_word.run(one_word.Config(), videos))
+    pairs, _ = stage_rows_by_drop_reason(one_word.run(one_word.Config(), videos))
     typed = {slot: Counts() for slot in SLOTS_OF_CHANGES}
     for row in type_changes(pairs).to_pylist():
         true = changes_of(truth, row)
@@ -142,10 +142,10 @@ def against_truth(videos: pa.Table, truth: Truth) -> None:
         print(f"  {slot:<10}{counts.shown()}")
     ordered = videos.sort_by("video_id")
     captions = ordered.column("captions").to_pylist()
-    told = told_by([caption for found in captions for caption in found], {})
+    told = mining_caption_statements([caption for found in captions for caption in found], {})
     said = Counts()
     for video_id, found in zip(ordered.column("video_id").to_pylist(), captions, strict=True):
-        stated, _ = stated_by(found, told, concept.Config().caption_share)
+        stated, _ = statements_to_pair(found, told, concept.Config().caption_share)
         named = {(each["said"], SLOT_OF.get(each["slot"], "attribute")) for row in stated for each in row["filled"]}
         count_concepts(said, truth.concepts[video_id], sorted(named))
     print(f"concepts of {videos.num_rows} clips       {said.shown()}")
@@ -159,7 +159,7 @@ def against_truth(videos: pa.Table, truth: Truth) -> None:
 
 def against_concepts(videos: pa.Table, truth: Truth, config: concept.Config, name: str) -> None:
     """Print how many changes of the mined pairs are those of the truth."""
-    mined, dropped = split_dropped(mined_pairs(concept, config, videos))
+    mined, dropped = stage_rows_by_drop_reason(mined_pairs(concept, config, videos))
     changes = Counts()
     for row in mined.to_pylist():
         count_changes(changes, row["changes"], changes_of(truth, row))

@@ -26,10 +26,10 @@ from cvr_bench.models.parts.late_interaction import (
     TEXT_ROWS,
     VIDEO_ROWS,
     Parts,
-    late_interaction_scores,
-    late_interaction_tiles,
+    model_late_interaction_scores,
+    model_late_interaction_tiles,
 )
-from cvr_bench.scoring.cost import forget_peak_memory, peak_memory
+from cvr_bench.scoring.cost import forget_scoring_peak_memory, scoring_peak_memory
 from cvr_data.features.protocol import TextFeatures, VideoFeatures
 
 DIM, TOKENS, FRAMES = 512, 32, 12
@@ -117,8 +117,8 @@ def our_scores(made: DrlNetwork, text: TextFeatures, video: VideoFeatures) -> Te
     videos = zip(video.frames_BTD.split(BATCH), video.mask_BT.split(BATCH), strict=True)
     text_parts = (floored(made.text_parts(TextFeatures(*some, text.pooled_BD, text.length_B))) for some in texts)
     video_parts = (floored(made.video_parts(VideoFeatures(*some))) for some in videos)
-    tiles = late_interaction_tiles(text_parts, TEXT_ROWS), late_interaction_tiles(video_parts, VIDEO_ROWS)
-    return late_interaction_scores(*tiles)
+    tiles = model_late_interaction_tiles(text_parts, TEXT_ROWS), model_late_interaction_tiles(video_parts, VIDEO_ROWS)
+    return model_late_interaction_scores(*tiles)
 
 
 def wti(given: argparse.Namespace) -> None:
@@ -216,9 +216,9 @@ def measure_cdcr(
 
 def seconds_and_memory(call: Callable[[], Any], repeats: int) -> dict[str, float]:
     """The median time, and the peak of memory beyond what was held before."""
-    forget_peak_memory()
-    before, seconds = peak_memory(), seconds_of(call, repeats)
-    return {"seconds": seconds, "mib": (peak_memory() - before) / 2**20}
+    forget_scoring_peak_memory()
+    before, seconds = scoring_peak_memory(), seconds_of(call, repeats)
+    return {"seconds": seconds, "mib": (scoring_peak_memory() - before) / 2**20}
 
 
 def figure_of(what: str, *, size: int, lengths: str) -> dict[str, float]:

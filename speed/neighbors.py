@@ -21,15 +21,15 @@ from measuring import CAPTIONS, print_machine, real_captions
 from stages import ENGINES, MIB, Watched
 
 from cvr_data.core.jobs import use_engine
-from cvr_data.core.mapped_rows import VECTOR, as_vectors, mapped, vectors_of
+from cvr_data.core.mapped_rows import VECTOR, mapped, mapped_rows_array, mapped_rows_column
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Step
 from cvr_data.pairs.search import inverted_file
-from cvr_data.pairs.search.inverted_file import InvertedFile, probed
-from cvr_data.pairs.search.nearest import Band, Neighbours, Rows, nearest_in_shards
-from cvr_data.pairs.search.neighbour_jobs import KEYS, neighbours
+from cvr_data.pairs.search.inverted_file import InvertedFile, mined_neighbours_in_cells
+from cvr_data.pairs.search.nearest import Band, Neighbours, Rows, mined_neighbours_in_shards
+from cvr_data.pairs.search.neighbour_jobs import KEYS, mine_neighbours
 from cvr_data.pairs.strategies.neighbors import CAPTIONS as OF_A_JOB
-from cvr_data.pairs.strategies.neighbors import Config, caption_vectors
+from cvr_data.pairs.strategies.neighbors import Config, mining_caption_vectors
 
 BAND = Band(k=Config.k, low=Config.low, high=Config.high)
 LIKENESS = 0.9
@@ -55,7 +55,7 @@ def rows(about: tuple[Path, int], block: pa.Table) -> pa.Table:
     return pa.table(
         {
             "name": [f"{number:09d}" for number in numbers],
-            VECTOR: as_vectors(vectors(file, numbers.start, numbers.stop)),
+            VECTOR: mapped_rows_column(vectors(file, numbers.start, numbers.stop)),
         }
     )
 
@@ -66,7 +66,7 @@ def search(file: Path, size: int, inverted: InvertedFile | None, out: Path) -> N
         blocks = run.made("starts", lambda: (pa.table({"start": [start]}) for start in range(0, size, OF_A_JOB)))
         made = blocks.then(Step(name="vectors", run=rows, config=(file, size), makes_rows=True, is_counted=False))
         known, total = mapped(made, "name")
-        found = run.write(neighbours(run, known, total, BAND, inverted))
+        found = run.write(mine_neighbours(run, known, total, BAND, inverted))
         print(f"{found.manifest['rows']} neighbours", file=sys.stderr)
 
 
@@ -76,22 +76,22 @@ def recall(options: argparse.Namespace) -> None:
     starts = range(0, size, KEYS)
     shards = [Rows(start, vectors(options.vectors, start, min(start + KEYS, size))) for start in starts]
     started = time.process_time()
-    exact = keys_of(nearest_in_shards(queries, shards, BAND), size)
+    exact = keys_of(mined_neighbours_in_shards(queries, shards, BAND), size)
     exact_s = time.process_time() - started
     print(f"{size} vectors, {len(queries.vectors_ND)} queries: exact {len(exact)} neighbours, {exact_s:.1f} s CPU")
     all_ND = np.concatenate([shard.vectors_ND for shard in shards])
     started = time.process_time()
     inverted = InvertedFile(max(options.probes))
-    trained = inverted_file.centroids_of(inverted, all_ND[inverted.sample(size)], size)
-    centroids_CD = vectors_of(trained.column("centroid"))
+    trained = inverted_file.mining_cell_centroids(inverted, all_ND[inverted.sample(size)], size)
+    centroids_CD = mapped_rows_array(trained.column("centroid"))
     trained_s, started = time.process_time() - started, time.process_time()
-    cells = inverted_file.cells_of(inverted, all_ND, centroids_CD).column("cells")
+    cells = inverted_file.mining_cells(inverted, all_ND, centroids_CD).column("cells")
     assigned_s = time.process_time() - started
     print(f"{len(centroids_CD)} cells: trained in {trained_s:.1f} s, assigned in {assigned_s:.1f} s CPU")
     for probes in options.probes:
         started = time.process_time()
-        some = pa.chunked_array([as_vectors(vectors_of(cells)[:, :probes])])
-        found = keys_of(probed(queries, shards, BAND, centroids_CD, some), size)
+        some = pa.chunked_array([mapped_rows_column(mapped_rows_array(cells)[:, :probes])])
+        found = keys_of(mined_neighbours_in_cells(queries, shards, BAND, centroids_CD, some), size)
         share = np.isin(exact, found).mean()
         print(f"{probes:4} probes: recall {share:.4f}, {time.process_time() - started:7.1f} s CPU", flush=True)
 
@@ -135,7 +135,7 @@ def main() -> None:
     print_machine()
     if not options.vectors.exists():
         texts = real_captions(CAPTIONS).slice(0, options.real).to_pylist()
-        np.save(options.vectors, caption_vectors(Config(), texts, None))
+        np.save(options.vectors, mining_caption_vectors(Config(), texts, None))
     if options.size is None:
         recall(options)
         return

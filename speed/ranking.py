@@ -22,7 +22,7 @@ from torch import Tensor
 
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_bench.scoring.intervals import Clusters, p_of_difference, share_interval
+from cvr_bench.scoring.intervals import Clusters, recall_confidence_interval, recall_difference_p
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.media.video import Video
 
@@ -185,8 +185,8 @@ def statistics(queries: int = 2556) -> None:
     ):
         for how, shared in (("plain", 1), ("clustered by target", 3)):
             clusters = Clusters.of([[str(row // shared)] for row in range(queries)], [None] * queries)
-            interval_s, _ = timed(lambda v=values, c=clusters: share_interval(v, c))
-            p_s, _ = timed(lambda v=values, c=clusters: p_of_difference(v, v[::-1], c))
+            interval_s, _ = timed(lambda v=values, c=clusters: recall_confidence_interval(v, c))
+            p_s, _ = timed(lambda v=values, c=clusters: recall_difference_p(v, v[::-1], c))
             print(f"  {kind + ', ' + how:<40} interval {interval_s:8.5f} s   p of a difference {p_s:8.5f} s")
 
 

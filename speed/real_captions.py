@@ -24,15 +24,15 @@ import pyarrow as pa
 from cvr_data.core.model_packages import cache_folder
 from cvr_data.features.similarities import text_similarities
 from cvr_data.filters import FILTERS
-from cvr_data.language.changes import Change, changes_between
+from cvr_data.language.changes import Change, word_changes_between
 from cvr_data.language.frames import Frame
 from cvr_data.language.normalise import normalised
 from cvr_data.modifications import framing
 from cvr_data.modifications.asking.parse import parse_answer
 from cvr_data.modifications.framing import FrameWriter
-from cvr_data.modifications.generator import lint_reasons
+from cvr_data.modifications.generator import draft_lint_reasons
 from cvr_data.modifications.prompts import load_prompt
-from cvr_data.pairs.frames_by import read_frames
+from cvr_data.pairs.frames_by import read_mining_frames
 from cvr_data.tables import CHANGE
 from tests.caption_concepts import Concepts, concepts_of
 
@@ -108,14 +108,14 @@ def lines_of(path: Path) -> list[Row]:
 
 def frames_of(texts: Iterable[str], by: FrameWriter | None = None) -> dict[str, Frame]:
     """Return the frame of each distinct text: by rules, or those that a model wrote."""
-    return {text: frame for text, frame in read_frames(texts, by) if frame is not None}
+    return {text: frame for text, frame in read_mining_frames(texts, by) if frame is not None}
 
 
 def measure_pairs(rows: Sequence[Row], name: str, by: FrameWriter | None = None) -> dict[str, Share]:
     """Return how many changes have the slot and kind that both readers say, and what the filters keep of the pairs."""
     frames = frames_of((row[side] for row in rows for side in ("reference", "target")), by)
     sides = [[frames.get(row[side]) for side in ("reference", "target")] for row in rows]
-    found = [changes_between(*pair) if None not in pair else [] for pair in sides]  # type: ignore[arg-type]
+    found = [word_changes_between(*pair) if None not in pair else [] for pair in sides]  # type: ignore[arg-type]
     shares = {f"slot_{name}": Share(), f"kind_{name}": Share()}
     for row, changes in zip(rows, found, strict=True):
         slot, other = row["slot"]
@@ -208,7 +208,7 @@ def lint_reasons_of(rows: Sequence[Row]) -> list[str]:
     reasons = [""] * len(rows)
     for style in sorted({row["style"] for row in rows}):
         places = [place for place, row in enumerate(rows) if row["style"] == style]
-        for place, found in zip(places, lint_reasons(table.take(places), load_prompt(style).lint), strict=True):
+        for place, found in zip(places, draft_lint_reasons(table.take(places), load_prompt(style).lint), strict=True):
             reasons[place] = ", ".join(found)
     return reasons
 
@@ -252,7 +252,7 @@ def human_rows(triples: Sequence[tuple[str, str, str]]) -> list[Row]:
     frames = frames_of(caption for reference, target, _ in triples for caption in (reference, target))
     rows: list[Row] = []
     for reference, target, text in triples:
-        found = changes_between(frames[reference], frames[target])
+        found = word_changes_between(frames[reference], frames[target])
         change = next((one for one in found if one.verdict == "change"), found[0] if found else None)
         said = {name: getattr(change, name) if change else "" for name in CHANGE.names}
         rows.append({"style": "short", "reference": reference, "target": target, "text": text, **said})

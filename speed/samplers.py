@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.scoring.intervals import Clusters, difference_interval
+from cvr_bench.scoring.intervals import Clusters, recall_difference_interval
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.timeline import sample_indices
@@ -86,7 +86,7 @@ def print_moves(title: str, gallery: Gallery, counts: Sequence[int], rates: Sequ
             ranks_Q = gallery.ranks(videos_GD)
             hits_KQ = np.array([ranks_Q <= k for k in (1, 5, 10)]) * 100.0
             base = hits_KQ if base is None else base
-            moved = (difference_interval(hits, even, clusters) for hits, even in zip(hits_KQ, base, strict=True))
+            moved = (recall_difference_interval(hits, even, clusters) for hits, even in zip(hits_KQ, base, strict=True))
             words = ["" if hits_KQ is base else f" ({move.text('+.2f')})" for move in moved]
             unseen = f"behind {100 * behind_G.mean():4.1f} %, much of {100 * (behind_G > MUCH).mean():3.0f} %"
             figures = "  ".join(f"{hits.mean():5.2f}{move}" for hits, move in zip(hits_KQ, words, strict=True))

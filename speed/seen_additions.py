@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.features.similarities import seen_differences
-from cvr_data.videos.synthetic.truth import read_truth
+from cvr_data.features.similarities import embedding_phrase_differences
+from cvr_data.videos.synthetic.truth import read_synthetic_truth
 
 ASKED = ("object", "scene", "colour")
 MARGINS = (0.05, 0.1, 0.2, 0.3, 0.4)
@@ -38,13 +38,13 @@ def main() -> None:
     parser.add_argument("embeddings", type=Path)
     parser.add_argument("--split", default="test")
     options = parser.parse_args()
-    truth, generator = read_truth(options.videos), np.random.default_rng(0)
+    truth, generator = read_synthetic_truth(options.videos), np.random.default_rng(0)
     ids = np.array(sorted(name for name, split in truth.splits.items() if split == options.split))
     for slot in ASKED:
         values = np.array([getattr(truth.concept(name), slot) for name in ids])
         having, lacking = drawn(values, generator)
         phrases, *sides = (pa.array(each, pa.string()) for each in (values[having], ids[having], ids[lacking]))
-        found = seen_differences(phrases, *sides, options.embeddings)
+        found = embedding_phrase_differences(phrases, *sides, options.embeddings)
         is_added = values[having] != values[lacking]
         for margin in MARGINS:
             is_kept = found >= margin

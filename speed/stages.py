@@ -33,11 +33,11 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.engine import Engine
 from cvr_data.core.jobs import use_engine
 from cvr_data.core.runner import StageRun
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.pairs import mine_pairs
-from cvr_data.pairs.columns import column_step
-from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, Filter, Strategy, parse_filter, strategy_of
-from cvr_data.pairs.search.pairs import with_video_columns
+from cvr_data.pairs.columns import pair_column_step
+from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, Filter, Strategy, parse_mining_filter, strategy_of
+from cvr_data.pairs.search.pairs import pairs_with_video_columns
 
 ENGINES = {"here": Engine(), "two": Engine("local", 2), "ray": Engine("ray", 2)}
 MINED = {"one-word": (), "one-phrase": ("phrases=any",)}
@@ -49,7 +49,7 @@ MIB = 2**20
 
 def chosen(stage: str) -> tuple[Strategy, list[Filter]]:
     """Return the strategy of a stage, and the default filters that ask no network."""
-    named = [parse_filter(name) for name in DEFAULT_FILTERS if name not in WITH_NETWORKS]
+    named = [parse_mining_filter(name) for name in DEFAULT_FILTERS if name not in WITH_NETWORKS]
     return strategy_of(stage, MINED[stage]), named
 
 
@@ -67,15 +67,15 @@ def mined_in_memory(stage: str, videos: Path, out: Path) -> int:
     """Write the same pairs by one call of each function."""
     strategy, filters = chosen(stage)
     table = mine_pairs._read_by_pair_filters(mine_pairs._Read(False, str(videos)), open_artifact(videos).read())
-    pairs, dropped = split_dropped(
-        with_video_columns(strategy.module.run(strategy.config, table), table.drop_columns(["captions"]))
+    pairs, dropped = stage_rows_by_drop_reason(
+        pairs_with_video_columns(strategy.module.run(strategy.config, table), table.drop_columns(["captions"]))
     )
     lost = [dropped]
     for each in filters:
         if (need := mine_pairs._need_of_pair_filter(each)) is not None:
-            column = column_step(need, None, None)
+            column = pair_column_step(need, None, None)
             pairs = column.run(column.config, pairs)
-        pairs, dropped = split_dropped(each.module.run(each.config, pairs))
+        pairs, dropped = stage_rows_by_drop_reason(each.module.run(each.config, pairs))
         lost.append(dropped)
     out.mkdir()
     pq.write_table(pairs, out / "pairs.parquet")

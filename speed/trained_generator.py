@@ -25,17 +25,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import cli
-from cvr_bench.scoring.intervals import Clusters, difference_interval
+from cvr_bench.scoring.intervals import Clusters, recall_difference_interval
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.language.words import words_of
-from cvr_data.modifications.checking.cycle import cycle_scores
+from cvr_data.modifications.checking.cycle import modification_cycle_scores
 from cvr_data.modifications.generator import Config as GeneratorConfig
-from cvr_data.modifications.generator import Generator, lint_reasons
+from cvr_data.modifications.generator import Generator, draft_lint_reasons
 from cvr_data.modifications.prompts import load_prompt
 from cvr_data.modifications.training.examples import read_examples
 from cvr_data.modifications.training.train import Config, train_generator
-from cvr_data.videos.synthetic.truth import read_truth
+from cvr_data.videos.synthetic.truth import read_synthetic_truth
 from tests.truth_measures import text_is_correct
 
 CSV = Path("webvid_covr/webvid8m-covr_test.half.csv")
@@ -123,7 +123,7 @@ def show(test: Part, texts: dict[str, list[str]], world: Path | None) -> None:
     print("  trained minus:")
     for system in SYSTEMS:
         pairs = [(measured[TRAINED][column], measured[system][column]) for column in columns]
-        found = [difference_interval(mine, theirs, clusters) for mine, theirs in pairs]
+        found = [recall_difference_interval(mine, theirs, clusters) for mine, theirs in pairs]
         cells = [f"{one.value:+.3f} [{one.low:+.3f}, {one.high:+.3f}]" for one in found]
         print(f"  {system:<22}" + "".join(f"{value:>25}" for value in cells), flush=True)
 
@@ -132,7 +132,7 @@ def measure(test: Part, written: list[str]) -> dict[str, np.ndarray]:
     captions = [test.pairs.column(f"{side}_caption").to_pylist() for side in ("reference", "target")]
     columns = {"modification": pa.array(written), "style": pa.array(["short"] * len(written))}
     kept = test.pairs.select(["reference_caption", "target_caption", "changes"])
-    reasons = lint_reasons(
+    reasons = draft_lint_reasons(
         pa.table({**columns, **dict(zip(kept.column_names, kept.columns, strict=True))}), load_prompt("short").lint
     )
     return {
@@ -141,7 +141,7 @@ def measure(test: Part, written: list[str]) -> dict[str, np.ndarray]:
         "caption and text": cosines(
             [f"{caption}, {text}" for caption, text in zip(captions[0], written, strict=True)], captions[1]
         ),
-        "cycle gain": cycle_scores(captions[0], written, captions[1]).column("cycle_gain").to_numpy(),
+        "cycle gain": modification_cycle_scores(captions[0], written, captions[1]).column("cycle_gain").to_numpy(),
     }
 
 
@@ -156,7 +156,7 @@ def cosines(texts: Sequence[str], others: Sequence[str]) -> np.ndarray:
 
 
 def cell(values: np.ndarray, clusters: Clusters) -> str:
-    one = difference_interval(values, np.zeros_like(values), clusters)
+    one = recall_difference_interval(values, np.zeros_like(values), clusters)
     return f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"
 
 
@@ -174,7 +174,7 @@ def distinct(texts: list[str]) -> str:
 
 
 def is_correct(pairs: pa.Table, world: Path) -> Callable[[int, str], bool]:
-    truth = read_truth(world)
+    truth = read_synthetic_truth(world)
     ids = pairs.select(["reference_id", "target_id"]).to_pylist()
     return lambda row, text: text_is_correct(
         text, truth.concept(ids[row]["reference_id"]), truth.concept(ids[row]["target_id"])

@@ -10,7 +10,7 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.runner import StageRun
 from cvr_data.language.words import words_of
-from cvr_data.pairs.columns import of_videos
+from cvr_data.pairs.columns import pair_columns_of_videos
 from cvr_data.pairs.strategies import ReadsDescriptions
 from cvr_data.tables import VIDEOS
 
@@ -31,7 +31,7 @@ def first_of_each(captions: Iterable[str]) -> list[str]:
 def mined(module, config, videos, embeddings=None, rows_per_part=1_000_000):
     """Return the pairs, sorted, and then those that were dropped, which have a `drop_reason`."""
     checked = check_columns(videos, VIDEOS, "test")
-    videos = of_videos(False, checked)
+    videos = pair_columns_of_videos(False, checked)
     if isinstance(module, ReadsDescriptions) and module.reads_descriptions(config):
         videos = videos.append_column("description", checked.column("description"))
     with tempfile.TemporaryDirectory() as folder:

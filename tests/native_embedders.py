@@ -69,7 +69,7 @@ def write_films(folder: Path) -> Path:
     return write_artifact(folder / "videos", "import-films", rows, VIDEOS)
 
 
-def write_film_triplets(folder: Path, count: int = 3) -> Path:
-    """Write so many of the three queries as triplets of the test split."""
-    rows = [triplet(*query, split="test") for query in QUERIES[:count]]
+def write_film_triplets(folder: Path, count: int = 3, also: tuple[tuple[str, str, str], ...] = ()) -> Path:
+    """Write so many of the three queries, and others, as triplets of the test split."""
+    rows = [triplet(*query, split="test") for query in (*QUERIES[:count], *also)]
     return write_artifact(folder / "triplets", "build-triplets", triplets(*rows), videos=folder / "videos")

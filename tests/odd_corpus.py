@@ -12,7 +12,7 @@ from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash as hash_encoder
 from cvr_data.media.check_media import Config, check_media, media_check_report, media_to_check
-from cvr_data.media.verdict import verdict_of
+from cvr_data.media.verdict import media_check_verdict
 from cvr_data.videos.corpora import folder as folder_corpus
 from cvr_data.videos.import_videos import import_videos
 from tests.odd_media import write_odd_media
@@ -77,7 +77,7 @@ def account(media: Path, out: Path) -> list[str]:
     started = time.perf_counter()
     embedded = embed(out / "videos", "hash", hash_encoder.Config(), out / "embeddings")
     lines += _lines("embed", embedded, time.perf_counter() - started, kept.num_rows)
-    told = Counter(verdict_of(note) for note in kept.column("media_note").to_pylist())
+    told = Counter(media_check_verdict(note) for note in kept.column("media_note").to_pylist())
     assert told == Counter(checked.column("verdict").to_pylist()), "import and check-media differ"
     assert told == Counter(embedded.manifest["media"]), "import and embed differ"
     return lines

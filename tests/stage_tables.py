@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from cvr_data.core.columns import with_column
 from cvr_data.core.stage_jobs import PIECE
-from cvr_data.core.stages import ClaimStep, Step, split_dropped
+from cvr_data.core.stages import ClaimStep, Step, stage_rows_by_drop_reason
 
 
 def apply_steps(steps: Iterable[Step], table: pa.Table) -> pa.Table:
@@ -20,7 +20,7 @@ def apply_steps(steps: Iterable[Step], table: pa.Table) -> pa.Table:
         else:
             made = step.run(step.config, table)
         assert step.makes_rows or made.num_rows == table.num_rows
-        table, dropped = split_dropped(made)
+        table, dropped = stage_rows_by_drop_reason(made)
         lost += [dropped] if dropped.num_rows else []
     rows = pa.concat_tables([table, *lost], promote_options="permissive")
     return rows if lost else rows.append_column("drop_reason", pa.nulls(rows.num_rows, pa.string()))

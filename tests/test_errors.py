@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from cvr_data.core import failure_report
-from cvr_data.core.failure_report import report, told
-from cvr_data.core.plain_output import LONGEST_LINE, plain, shortened
-from cvr_data.core.secrets_in_text import masked
+from cvr_data.core.failure_report import failure_report_text, write_failure_report
+from cvr_data.core.plain_output import LONGEST_LINE, escaped_terminal_text, shortened_output_line
+from cvr_data.core.secrets_in_text import mask_secrets
 from cvr_data.publish.scan import secrets_to_publish
 
 KEY = "sk-proj-" + "Ab1" * 10
@@ -55,13 +55,13 @@ def test_the_report_goes_elsewhere_where_the_cache_cannot_be_written_to(tmp_path
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CVR_CACHE", str(tmp_path / "file"))
     monkeypatch.setattr(failure_report.tempfile, "tempdir", str(tmp_path))
-    line = told(ValueError("first\nsecond"), ["x"])
+    line = write_failure_report(ValueError("first\nsecond"), ["x"])
     assert "ValueError: first (the report " in line and str(tmp_path / "cvr-reports-") in line
 
 
 def test_a_report_can_be_made_of_half_a_character_and_of_nothing():
-    assert "ValueError" in report(ValueError("\ud800"), ["\ud800"])
-    assert told(RecursionError(), []).startswith("unexpected error, RecursionError: RecursionError")
+    assert "ValueError" in failure_report_text(ValueError("\ud800"), ["\ud800"])
+    assert write_failure_report(RecursionError(), []).startswith("unexpected error, RecursionError: RecursionError")
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,12 @@ def test_a_pipe_that_is_closed_ends_quietly():
     ],
 )  # fmt: skip
 def test_control_characters_are_shown_and_not_obeyed(text, shown):
-    assert plain(text) == shown
+    assert escaped_terminal_text(text) == shown
 
 
 def test_the_middle_of_a_long_line_is_left_out():
-    assert shortened("x" * LONGEST_LINE) == "x" * LONGEST_LINE
-    assert shortened("a" * 600 + "b" * 3_000_000 + "c" * 200) == (
+    assert shortened_output_line("x" * LONGEST_LINE) == "x" * LONGEST_LINE
+    assert shortened_output_line("a" * 600 + "b" * 3_000_000 + "c" * 200) == (
         f"{'a' * 400} [... 3,000,200 characters ...] {'c' * 200}"
     )
 
@@ -162,8 +162,8 @@ def test_a_cell_of_megabytes_is_told_with_its_place(column, code, place, cvr, tm
 def test_megabytes_of_anything_are_looked_through_once(piece):
     """Looked at from each of its letters anew, such a text took hours: 3 million times 3 million steps."""
     text = piece * (3_000_000 // len(piece))
-    assert len(masked(f"{text} https://me:word@host/a {text}")) <= 2 * len(text) + 40
-    assert "word" not in masked(f"{text} https://me:word@host/a")
+    assert len(mask_secrets(f"{text} https://me:word@host/a {text}")) <= 2 * len(text) + 40
+    assert "word" not in mask_secrets(f"{text} https://me:word@host/a")
     assert secrets_to_publish(text + " ") in ([], ["a password or token by its name"])
 
 
@@ -180,7 +180,7 @@ def test_megabytes_of_anything_are_looked_through_once(piece):
     ],
 )  # fmt: skip
 def test_keys_and_passwords_are_masked(text, shown):
-    assert masked(text) == shown
+    assert mask_secrets(text) == shown
 
 
 def test_a_recipe_shows_no_password_of_its_steps(cvr, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import cvr_bench
@@ -112,6 +113,42 @@ def test_a_frame_that_no_import_would_take_is_refused(videos, changed, said):
         cvr_data.mine_pairs(videos.assign(**changed))
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (3, "a folder is needed, got int"),
+        ([1], "a folder is needed, got list"),
+        (pd.Series(["x"]), "a folder is needed, got Series"),
+        (pd.DataFrame([["a", "x", "y"]], columns=["video_id", "captions", "captions"]), "'captions' is there twice"),
+        (pd.DataFrame({"video_id": ["a"], "captions": [["\ud800"]]}), "has text that UTF-8 cannot hold"),
+        (pd.DataFrame({"video_id": [], "captions": []}), "the table has no row"),
+    ],
+    ids=["number", "list", "series", "twice", "surrogate", "empty"],
+)
+def test_what_is_no_table_of_videos_is_one_line(given, said):
+    with pytest.raises(CvrError, match=said) as told:
+        cvr_data.read_videos(given)
+    assert "\n" not in str(told.value)
+
+
+def test_captions_of_few_values_and_batches_of_arrow_are_read_like_others(videos):
+    expected = cvr_data.read_videos(videos)["captions"].map(list).tolist()
+    batch = pa.RecordBatch.from_pandas(videos)
+    words = pa.Table.from_pandas(videos)
+    words = words.set_column(1, "caption", words["caption"].dictionary_encode())
+    for same in (videos.astype({"caption": "category"}), batch, words):
+        assert cvr_data.read_videos(same)["captions"].map(list).tolist() == expected
+
+
+def test_a_dataset_is_published_from_a_frame_as_by_the_command(videos, capsys):
+    pairs = cvr_data.mine_pairs(videos, filters=["-text-similarity"])
+    triplets = cvr_data.build_triplets(cvr_data.write_modifications(pairs))
+    cvr_data.publish(triplets, "you/mine", dry_run=True, private=False, licence=["frame=CC0-1.0"])
+    assert "you/mine" in capsys.readouterr().out
+    with pytest.raises(CvrError, match="No such option '--dry'"):
+        cvr_data.publish(triplets, "you/mine", dry=True)
+
+
 def test_ids_and_splits_of_a_frame_are_those_an_import_would_give(videos):
     read = cvr_data.read_videos(videos.assign(video_id=[1.0, 2.0, 3.0, 4.0], split=["Dev", "training", None, "TEST"]))
     assert read["video_id"].tolist() == ["1", "2", "3", "4"]
@@ -128,6 +165,18 @@ def test_what_is_dropped_is_said_and_a_file_that_changed_is_read_again(tmp_path,
     assert caplog.messages == ["import-table: 2 rows, dropped: 1 no_caption"]
     assert cvr_data.mine_pairs(again, filters=["-text-similarity"]).empty
     assert "nothing is left" in caplog.messages[-1]
+
+
+def test_features_of_the_default_encoder_lead_to_triplets_and_to_found_videos():
+    videos = cvr_data.read_videos(corpus="synthetic", train=24, val=4, test=12, seed=1)
+    features = cvr_data.embed(videos, size=96)
+    with pytest.raises(CvrError, match="two spaces"):
+        cvr_bench.search(videos, features, texts=["a red cube"])
+    told = cvr_data.fit_heads(features, videos)
+    assert told["split"] == "val" and told["queries"] > 0
+    texts = cvr_data.write_modifications(cvr_data.mine_pairs(videos, embeddings=features))
+    assert len(cvr_data.build_triplets(texts, embeddings=features)) > 0
+    assert len(cvr_bench.search(videos, features, texts=["a red cube"], count=3)) == 3
 
 
 def test_both_packages_are_imported_without_what_they_will_need():

@@ -58,23 +58,25 @@ def save_language_model(folder: Path) -> Path:
     return folder
 
 
-def save_vision_language_model(folder: Path, *words: str) -> Path:
+def save_vision_language_model(folder: Path, *words: str, head_width: int = 8) -> Path:
     """An Idefics3 over eighteen words, and more, and 32 x 32 pixels, whose processor needs no torchvision."""
     import torch
     from transformers import Idefics3Config, Idefics3ForConditionalGeneration, Idefics3Processor
     from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 
+    width = 2 * head_width
+    spread = 2 / width**0.5  # wider ones look at one place alone otherwise, and no film is told from another
     tokenizer = word_tokenizer("<fake_token_around_image>", "<image>", "<global-img>", *words)
     images = Idefics3ImageProcessorPil(
         size={"longest_edge": 64}, max_image_size={"longest_edge": 32}, do_image_splitting=False
     )
     processor = Idefics3Processor(images, tokenizer, image_seq_len=4, chat_template=CHAT)
     ends = {"pad_token_id": tokenizer.pad_token_id, "eos_token_id": tokenizer.eos_token_id, "bos_token_id": None}
-    text = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+    text = {"hidden_size": width, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
             "num_key_value_heads": 2, "max_position_embeddings": 4096, "vocab_size": len(tokenizer),
-            "model_type": "llama", "initializer_range": 0.5, **ends}  # fmt: skip
-    vision = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
-              "image_size": 32, "patch_size": 8, "initializer_range": 0.5}  # fmt: skip
+            "model_type": "llama", "initializer_range": spread, **ends}  # fmt: skip
+    vision = {"hidden_size": width, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+              "image_size": 32, "patch_size": 8, "initializer_range": spread}  # fmt: skip
     torch.manual_seed(0)
     image_token = tokenizer.convert_tokens_to_ids("<image>")
     config = Idefics3Config(vision_config=vision, text_config=text, scale_factor=2, image_token_id=image_token)

@@ -11,9 +11,9 @@ from accelerate import Accelerator
 
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.batches import TrainingSet
-from cvr_bench.models.parts.processes import average_model_gradients, is_first, process_number
+from cvr_bench.models.parts.processes import average_network_gradients, is_first_model_process, model_process_number
 from cvr_bench.training.launch import Place, join_training_group, leave_training_group
-from cvr_bench.training.loop import backward
+from cvr_bench.training.loop import training_backward
 from cvr_data.features.encoders import ENCODERS
 
 TEXTS = ("make it red", "not a dog, a cat without a hat", "the same dog", "it jumps and does not run")
@@ -63,8 +63,8 @@ def model(name, options):
 def gradients(retriever, groups, training_step=None):
     """(losses, gradients by name) of a batch in chunks of these rows; of several processes, of the batch of all."""
     chunks = [triplets().batch(rows, tiny_encoder()) for rows in groups]
-    losses = backward(Accelerator(cpu=True), training_step or retriever.training_step, chunks)
-    average_model_gradients(retriever.module)
+    losses = training_backward(Accelerator(cpu=True), training_step or retriever.training_step, chunks)
+    average_network_gradients(retriever.module)
     found = {name: parameter.grad for name, parameter in retriever.module.named_parameters()}
     retriever.module.zero_grad()
     return losses, found
@@ -72,12 +72,12 @@ def gradients(retriever, groups, training_step=None):
 
 def main(rank: str, port: str, out: str) -> None:
     join_training_group(Place(int(rank), 2, int(rank), "127.0.0.1", int(port)))
-    half = list(range(ROWS))[ROWS // 2 * process_number() :][: ROWS // 2]
+    half = list(range(ROWS))[ROWS // 2 * model_process_number() :][: ROWS // 2]
     found = {}
     for number, (name, options) in enumerate(CASES):
         found[f"{number} whole"] = gradients(model(name, options), [half])
         found[f"{number} chunks"] = gradients(model(name, options), [half[:3], half[3:]])
-    if is_first():
+    if is_first_model_process():
         torch.save(found, Path(out))
     leave_training_group()
 

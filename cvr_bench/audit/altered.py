@@ -89,7 +89,7 @@ class AlteredFeatures:
         return self._alteration.texts(texts, features) if self._alteration.texts else features
 
 
-def with_altered_features(
+def audit_with_altered_features(
     retriever: Retriever, encoder: AlteredFeatures, alteration: Alteration, *, gallery: bool = False
 ) -> Retriever:
     """Return the same model, whose queries (and gallery, if asked for) are made of altered features."""
@@ -148,7 +148,7 @@ def blank_texts(those: Set[str]) -> TextChange:
     return blank
 
 
-def only_middle_frame(videos: Sequence[Video], features: VideoFeatures) -> VideoFeatures:
+def audit_middle_frame_alone(videos: Sequence[Video], features: VideoFeatures) -> VideoFeatures:
     """Return the frame in the middle of each video; of an even number, the later of the two."""
     middle_B1 = features.mask_BT.sum(dim=1, keepdim=True) // 2
     return _take(features, middle_B1)

@@ -19,11 +19,11 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from cvr_bench.audit.altered import Alteration, AlteredFeatures, blank_texts, blank_videos, with_altered_features
+from cvr_bench.audit.altered import Alteration, AlteredFeatures, audit_with_altered_features, blank_texts, blank_videos
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import DenseRetriever, Retriever
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_bench.scoring.intervals import clusters_of, difference_interval
+from cvr_bench.scoring.intervals import rank_clusters, recall_difference_interval
 from cvr_bench.scoring.measures import MEAN, metric_names
 from cvr_bench.scoring.metrics import chance_recall, recall_hits, recall_values
 from cvr_bench.tasks.task import Task
@@ -80,15 +80,15 @@ def audited_unimodal_ranks(
         reads = any((found.rank_Q != composed_Q).any() for found in masked if found.modality == "no-description")
         if "description" in modality and not (is_described and (modality == "no-description" or reads)):
             continue
-        mask = masked_inputs(task, KEPT[modality])
+        mask = inputs_blanked_for_audit(task, KEPT[modality])
         if _survives(retriever, encoder, mask, task):
-            ranks = evaluate(with_altered_features(retriever, encoder, mask), task).rank
+            ranks = evaluate(audit_with_altered_features(retriever, encoder, mask), task).rank
             masked.append(Unimodal(modality, "masked", ranks))
     notices = any((found.rank_Q != composed_Q).any() for found in masked)
     return (masked if notices else []) + pool_ranks(encoder, task)
 
 
-def masked_inputs(task: Task, kept: Sequence[str]) -> Alteration:
+def inputs_blanked_for_audit(task: Task, kept: Sequence[str]) -> Alteration:
     """Return what takes all inputs from a model but those that are kept; a text that is kept too is not taken."""
     texts = {
         "text": {query.modification for query in task.queries if query.modification},
@@ -131,7 +131,7 @@ def chance_labels(ranks: pa.Table, scorers: int, k: int) -> dict[str, float]:
     return {label: float((share * counts).sum()) for label, share in found.items()}
 
 
-def composition_table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) -> pa.Table:
+def audit_composition_table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) -> pa.Table:
     """Return composition.parquet: a row per query with its ranks and its labels at 1 and at K."""
     composed_Q = ranks.column("rank").to_numpy()
     made = ranks.select(["query_id", "reference_id", "modification", "target_ids"]).append_column(
@@ -145,7 +145,7 @@ def composition_table(ranks: pa.Table, unimodals: Sequence[Unimodal], k: int) ->
     return made
 
 
-def relative_k(ranks: pa.Table) -> int:
+def audit_relative_k(ranks: pa.Table) -> int:
     """Return one in a hundred of what a query is ranked against, at least 1."""
     return max(1, round(float(ranks.column("allowed").to_numpy().mean()) / RELATIVE))
 
@@ -153,7 +153,7 @@ def relative_k(ranks: pa.Table) -> int:
 def composition_record(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Sequence[int], k: int) -> dict[str, Any]:
     """Return the recalls side by side, the composition gap of each, and how many queries have which label."""
     composed_Q = ranks.column("rank").to_numpy()
-    clusters = clusters_of(ranks)
+    clusters = rank_clusters(ranks)
     single = [found for found in unimodals if found.modality != "no-description"]
     pool = [found.modality for found in unimodals if found.how == "baseline"]
     rows = {"composed": composed_Q, **{found.name: found.rank_Q for found in unimodals}}
@@ -163,7 +163,7 @@ def composition_record(ranks: pa.Table, unimodals: Sequence[Unimodal], ks: Seque
         """Composed minus the best with one input, which is chosen on the same queries."""
         best = max(single, key=lambda found: float(audited_values(found.rank_Q, metric, ks).mean()))
         both = audited_values(composed_Q, metric, ks), audited_values(best.rank_Q, metric, ks)
-        return {"best": best.name, **vars(difference_interval(*both, clusters))}
+        return {"best": best.name, **vars(recall_difference_interval(*both, clusters))}
 
     return {
         "k": k,
@@ -207,6 +207,6 @@ def _survives(retriever: Retriever, encoder: AlteredFeatures, mask: Alteration, 
     """Whether the model gives numbers at all for features of zeros; a private one may divide by their length."""
     if not isinstance(retriever, DenseRetriever):
         return True
-    one = with_altered_features(retriever, encoder, mask)
+    one = audit_with_altered_features(retriever, encoder, mask)
     assert isinstance(one, DenseRetriever)
     return bool(one.embed(task.queries[:1]).isfinite().all())

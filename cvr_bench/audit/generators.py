@@ -54,7 +54,7 @@ def leaks_to_generators(paths: Iterable[Path], task: Task) -> list[Seen]:
     return [seen for seen in found if seen.videos or seen.queries]
 
 
-def check_generator_leaks(paths: Iterable[Path], task: Task, *, allowed: bool) -> list[dict[str, Any]]:
+def audit_generator_leaks(paths: Iterable[Path], task: Task, *, allowed: bool) -> list[dict[str, Any]]:
     """Return what generators behind the artifacts saw of the task, as JSON, where that is allowed.
 
     Raises:

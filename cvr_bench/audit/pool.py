@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from cvr_bench.benchmarks.triplets import benchmark_rows_of_split
 from cvr_bench.data.opened import Sources
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.features.pool_queries import GALLERY_COLUMNS, PoolQuery, pool_queries
+from cvr_data.features.pool_queries import GALLERY_COLUMNS, PoolQuery, feature_pool_queries
 from cvr_data.features.single_input_pool import OUTSIDER, SingleInputPool
 from cvr_data.features.single_inputs import (
     BOTH,
@@ -28,14 +28,14 @@ from cvr_data.features.single_inputs import (
     POOL_VERSION,
     SCORERS,
     SHORTCUTS,
-    above_chance,
-    chance_shares,
-    composition_labels,
-    merged_ranks,
-    pool_k,
+    merged_similarity_ranks,
+    similarity_chance_shares,
+    similarity_composition_labels,
+    similarity_pool_k,
+    similarity_share_above_chance,
 )
 from cvr_data.tables import VIDEOS
-from cvr_data.triplets.composition import slots_of_labels, yield_of
+from cvr_data.triplets.composition import triplet_labels_by_slot, yield_of
 
 USUAL_K = 10
 
@@ -54,13 +54,15 @@ def pool_findings(sources: Sources, split: str, k: int) -> tuple[dict[str, Any],
     task = sources.task(split)
     rows = benchmark_rows_of_split(sources.triplets, split, sources.data)
     gallery = [item.item_id for item in task.gallery]
-    pool = SingleInputPool(sources.embeddings, gallery_texts(sources, rows, gallery))
+    pool = SingleInputPool(sources.embeddings, audit_pool_texts(sources, rows, gallery))
     known = {query.query_id for query in task.queries}
-    queries = {name: query for name, query in pool_queries(rows).items() if name in known and pool.can_ask(query)}
+    queries = {
+        name: query for name, query in feature_pool_queries(rows).items() if name in known and pool.can_ask(query)
+    }
     asked = list(queries.values())
     ranks = pool.ranks(asked)
     k = k or _plain_k(sources, split, pool)
-    labels = composition_labels(merged_ranks(ranks), k)
+    labels = similarity_composition_labels(merged_similarity_ranks(ranks), k)
     pairs = len({*rows.column("pair_id").to_pylist()} - {None})
     record = {
         "pool": pool.scorers,
@@ -69,7 +71,7 @@ def pool_findings(sources: Sources, split: str, k: int) -> tuple[dict[str, Any],
         "gallery": len(pool.ids),
         **_labels_beside_chance(pool, asked, ranks, k),
         **yield_of(_counted(labels), pairs),
-        "slots": slots_of_labels(dict(zip(queries, labels, strict=True)), rows),
+        "slots": triplet_labels_by_slot(dict(zip(queries, labels, strict=True)), rows),
         "held_out": _held_out(pool, asked, ranks, k),
     }
     return record, _table(queries, ranks, labels)
@@ -80,22 +82,22 @@ def _plain_k(sources: Sources, split: str, pool: SingleInputPool) -> int:
     if not sources.distractors:
         return pool.k
     plain = replace(sources, distractors=()).task(split).gallery
-    return pool_k(sum(item.item_id in pool.column_of for item in plain))
+    return similarity_pool_k(sum(item.item_id in pool.column_of for item in plain))
 
 
 def _labels_beside_chance(
     pool: SingleInputPool, asked: list[PoolQuery], ranks: Mapping[str, np.ndarray], k: int
 ) -> dict[str, Any]:
     """How many queries have each label at K, at 1 and at the usual K, and how many would by chance."""
-    at, merged, sizes = sorted({1, k, USUAL_K}), merged_ranks(ranks), pool.sizes(asked)
-    labels_at = {str(one): _counted(composition_labels(merged, one)) for one in at}
-    chance_at = {str(one): chance_shares(pool.rankings, *sizes, one) for one in at}
+    at, merged, sizes = sorted({1, k, USUAL_K}), merged_similarity_ranks(ranks), pool.sizes(asked)
+    labels_at = {str(one): _counted(similarity_composition_labels(merged, one)) for one in at}
+    chance_at = {str(one): similarity_chance_shares(pool.rankings, *sizes, one) for one in at}
     labels, chance = labels_at[str(k)], chance_at[str(k)]
-    above = above_chance(labels[BOTH] / len(asked), chance[BOTH] / len(asked))
+    above = similarity_share_above_chance(labels[BOTH] / len(asked), chance[BOTH] / len(asked))
     return {"labels": labels, "labels_at": labels_at, "chance_at": chance_at, "needs_both_above_chance": above}
 
 
-def gallery_texts(sources: Sources, triplets: pa.Table, gallery: list[str]) -> pa.Table:
+def audit_pool_texts(sources: Sources, triplets: pa.Table, gallery: list[str]) -> pa.Table:
     """Return id, captions and description of the gallery's videos: of the videos table, else what triplets say."""
     if not sources.videos:
         columns = [
@@ -127,7 +129,7 @@ def _held_out(
     for name, rank_Q in asked.items():
         others = [other_Q for other, other_Q in single.items() if other != name]
         is_left_Q = np.min(others, axis=0) > k if others else np.ones(len(queries), bool)
-        chance = chance_shares(["text-video"], allowed_Q[is_left_Q], targets_Q[is_left_Q], k)
+        chance = similarity_chance_shares(["text-video"], allowed_Q[is_left_Q], targets_Q[is_left_Q], k)
         found[name] = {
             "solved_of_all": int((rank_Q <= k).sum()),
             "left": int(is_left_Q.sum()),
@@ -147,7 +149,7 @@ def _table(queries: Mapping[str, PoolQuery], ranks: Mapping[str, np.ndarray], la
         "target_ids": [sorted(query.target_ids) for query in asked],
     }
     columns |= {f"{name.replace('-', '_').replace('+', '_and_')}_rank": rank_Q for name, rank_Q in ranks.items()}
-    columns |= {f"{name}_rank": rank_Q for name, rank_Q in merged_ranks(ranks)._asdict().items()}
+    columns |= {f"{name}_rank": rank_Q for name, rank_Q in merged_similarity_ranks(ranks)._asdict().items()}
     return pa.table({**columns, "label": pa.array(labels, pa.string())})
 
 

@@ -68,14 +68,14 @@ def audit_retriever(
         record["composition"] = {"skipped": reason}
     else:
         unimodals = composition.audited_unimodal_ranks(retriever, encoder, task, plain_Q)
-        k = config.k or composition.relative_k(ranks)
+        k = config.k or composition.audit_relative_k(ranks)
         record["composition"] = composition.composition_record(ranks, unimodals, task.ks, k)
-        tables[COMPOSITION] = composition.composition_table(ranks, unimodals, k)
+        tables[COMPOSITION] = composition.audit_composition_table(ranks, unimodals, k)
     composed = time.monotonic()
     found = temporal.temporal_variant_ranks(retriever, encoder, task, plain_Q, config.seed)
     frames = temporal.audited_frames(encoder, task)
     record["temporal"] = {"frames": frames, **temporal.temporal_record(ranks, found, task.ks)}
-    tables[TEMPORAL] = temporal.temporal_table(ranks, found)
+    tables[TEMPORAL] = temporal.audit_temporal_table(ranks, found)
     record["seconds"] = {"composition": composed - started, "temporal": time.monotonic() - composed}
     return Findings(record, tables)
 

@@ -23,7 +23,7 @@ from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import json_bytes, parquet_bytes
-from cvr_data.modifications.variants import KEEPING, OTHER, Variant, text_variants
+from cvr_data.modifications.variants import KEEPING, OTHER, Variant, modification_variants
 
 STAGE, FOLDER, VERSION = "robustness", "robustness", 3
 RECORD, TABLE = "robustness.json", "robustness.parquet"
@@ -31,7 +31,7 @@ ASKED = 20
 """Texts of other queries that are tried as irrelevant ones."""
 
 
-def result_robustness(
+def audit_text_robustness(
     result: Result, retriever: Retriever, task: Task, triplets: pa.Table, *, overwrite: bool = False
 ) -> dict[str, Any]:
     """Return how a result's model takes other texts, written inside the result.
@@ -44,18 +44,18 @@ def result_robustness(
         overwrite=overwrite,
     )  # fmt: skip
     if writer.finished() is None:
-        variants = variants_of_task(task, triplets)
+        variants = audit_text_variants(task, triplets)
         if not variants:
             raise CvrError(f"{task.name}: robustness needs triplets with captions and changes, and no query has them.")
-        table = robustness_table(retriever, task, variants, result.ranks)
+        table = audit_robustness_table(retriever, task, variants, result.ranks)
         with writer:
             writer.write_file(TABLE, parquet_bytes(table))
-            writer.write_file(RECORD, json_bytes(robustness_record(table, task.ks, len(task.queries))))
+            writer.write_file(RECORD, json_bytes(audit_robustness_record(table, task.ks, len(task.queries))))
             writer.finish(rows=table.num_rows)
     return read_json(writer.out / RECORD, dict)
 
 
-def variants_of_task(task: Task, triplets: pa.Table) -> dict[str, list[Variant]]:
+def audit_text_variants(task: Task, triplets: pa.Table) -> dict[str, list[Variant]]:
     """Return the other texts of each query that has some."""
     names = ["query_id", "modification", "reference_caption", "target_caption", "changes"]
     rows = {row["query_id"]: row for row in reversed(triplets.select(names).to_pylist())}
@@ -65,12 +65,12 @@ def variants_of_task(task: Task, triplets: pa.Table) -> dict[str, list[Variant]]
         step = 1 + len(order) // 3  # texts of queries that stand far off, which seldom are about the same videos
         others = [order[(place + step + number) % len(order)] for number in range(min(ASKED, len(order) - 1))]
         texts = [rows[name]["modification"] for name in others if name in rows]
-        if query_id in rows and (variants := text_variants(rows[query_id], texts)):
+        if query_id in rows and (variants := modification_variants(rows[query_id], texts)):
             found[query_id] = variants
     return found
 
 
-def robustness_table(
+def audit_robustness_table(
     retriever: Retriever, task: Task, variants: Mapping[str, Sequence[Variant]], ranks: pa.Table
 ) -> pa.Table:
     """Return a row per query and other text: kind, rank of the best target, and whether the first video stays."""
@@ -97,7 +97,7 @@ def robustness_table(
     return pa.Table.from_pylist(rows)
 
 
-def robustness_record(table: pa.Table, ks: Sequence[int], queries: int) -> dict[str, Any]:
+def audit_robustness_record(table: pa.Table, ks: Sequence[int], queries: int) -> dict[str, Any]:
     """Return what the rows come to; recalls are over the queries that have a text of the kind."""
     rows = table.to_pylist()
     kinds: dict[str, Any] = {}
@@ -135,7 +135,7 @@ def robustness_record(table: pa.Table, ks: Sequence[int], queries: int) -> dict[
     }
 
 
-def robustness_lines(name: str, record: Mapping[str, Any]) -> list[str]:
+def audit_robustness_lines(name: str, record: Mapping[str, Any]) -> list[str]:
     """Return what a record says, as lines."""
     metrics = record["metrics"]
     shown = "; ".join(

@@ -13,7 +13,7 @@ from typing import Any
 
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.audit.data_leaks import data_leaks
-from cvr_bench.audit.generators import check_generator_leaks
+from cvr_bench.audit.generators import audit_generator_leaks
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.pool import pool_findings
 from cvr_bench.audit.record import (
@@ -38,13 +38,13 @@ from cvr_bench.results.result import Result, read_result, result_ranks_table
 from cvr_bench.results.single_inputs import COMPOSITION
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.artifacts import is_made_by, open_artifact
+from cvr_data.core.artifacts import is_artifact_of_stage, open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import input_paths
 from cvr_data.core.registry import config_dict
 from cvr_data.core.trust import stored
 from cvr_data.features.single_inputs import POOL_VERSION
-from cvr_data.triplets.joining import distractor_inputs
+from cvr_data.triplets.joining import triplet_distractor_inputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ class AuditRun:
 
 def is_audited_result(path: Path) -> bool:
     """Return whether a folder holds a result of `cvr bench`."""
-    return is_made_by(path, BENCH)
+    return is_artifact_of_stage(path, BENCH)
 
 
 def audit_saved_result(config: Config, path: Path, *, overwrite: bool = False) -> dict[str, Any]:
@@ -102,7 +102,11 @@ def audit_triplets(
         stage=STAGE,
         version=VERSION,
         config={**vars(run), **_asked(config, run, sources.distractors), "leaks": config_dict(leak_config)},
-        inputs={"triplets": sources.data, "embeddings": sources.embeddings, **distractor_inputs(sources.distractors)},
+        inputs={
+            "triplets": sources.data,
+            "embeddings": sources.embeddings,
+            **triplet_distractor_inputs(sources.distractors),
+        },
         overwrite=overwrite,
     )
     if writer.finished() is None:
@@ -112,7 +116,7 @@ def audit_triplets(
             findings = findings_of(run.split)
             leaks = data_leaks(leak_config, sources, run.split)
             about: dict[str, Any] = {"model": run.model, "data": task.name, "split": run.split}
-            if seen := check_generator_leaks([sources.data], task, allowed=True):
+            if seen := audit_generator_leaks([sources.data], task, allowed=True):
                 about |= {"generators": seen}
             write_audit(writer, findings, about, leaks)
     return writer.path, read_audit(writer.path)

@@ -17,15 +17,15 @@ from torch import Tensor
 from cvr_bench.audit.altered import (
     Alteration,
     AlteredFeatures,
-    only_middle_frame,
+    audit_middle_frame_alone,
+    audit_with_altered_features,
     reversed_frames,
     shuffled_frames,
-    with_altered_features,
 )
 from cvr_bench.audit.composition import audited_recalls, audited_values
 from cvr_bench.models.parts.retriever import BATCH, DenseRetriever, Retriever
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_bench.scoring.intervals import clusters_of, difference_interval
+from cvr_bench.scoring.intervals import rank_clusters, recall_difference_interval
 from cvr_bench.scoring.measures import metric_names
 from cvr_bench.tasks.task import Task
 
@@ -34,10 +34,10 @@ ROUNDING = 1e-5
 """Of its length: embeddings that differ by less do so because a sum was taken in another order."""
 
 
-def temporal_variants(seed: int) -> dict[str, Alteration]:
+def audit_temporal_variants(seed: int) -> dict[str, Alteration]:
     """Return the name of each variant and what it does to frames."""
     return {
-        "middle": Alteration(videos=only_middle_frame),
+        "middle": Alteration(videos=audit_middle_frame_alone),
         "shuffled": Alteration(videos=shuffled_frames(seed)),
         "reversed": Alteration(videos=reversed_frames),
     }
@@ -48,8 +48,8 @@ def temporal_variant_ranks(
 ) -> dict[str, np.ndarray]:
     """Return the ranks of each variant; those of a variant that changes no embedding are the model's own."""
     found = {}
-    for name, alteration in temporal_variants(seed).items():
-        other = with_altered_features(retriever, encoder, alteration, gallery=True)
+    for name, alteration in audit_temporal_variants(seed).items():
+        other = audit_with_altered_features(retriever, encoder, alteration, gallery=True)
         found[name] = plain_Q if _is_same(retriever, other, task) else evaluate(other, task).rank
     return found
 
@@ -62,7 +62,7 @@ def audited_frames(encoder: AlteredFeatures, task: Task) -> dict[str, int]:
     return {} if lengths is None else {"least": int(lengths.min()), "most": int(lengths.max())}
 
 
-def temporal_table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table:
+def audit_temporal_table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table:
     """Return temporal.parquet: a row per query with its rank under each variant."""
     made = pa.table({"query_id": ranks.column("query_id"), "rank": ranks.column("rank")})
     for name, rank_Q in found.items():
@@ -73,12 +73,14 @@ def temporal_table(ranks: pa.Table, found: Mapping[str, np.ndarray]) -> pa.Table
 def temporal_record(ranks: pa.Table, found: Mapping[str, np.ndarray], ks: Sequence[int]) -> dict[str, Any]:
     """Return the recalls side by side, what each variant loses, and the temporal gap, each with its interval."""
     plain_Q = ranks.column("rank").to_numpy()
-    clusters = clusters_of(ranks)
+    clusters = rank_clusters(ranks)
     names = metric_names(ks)
     losses = {
         name: {
             metric: vars(
-                difference_interval(audited_values(plain_Q, metric, ks), audited_values(rank_Q, metric, ks), clusters)
+                recall_difference_interval(
+                    audited_values(plain_Q, metric, ks), audited_values(rank_Q, metric, ks), clusters
+                )
             )
             for metric in names
         }

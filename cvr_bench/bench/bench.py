@@ -12,26 +12,26 @@ import pyarrow as pa
 
 from cvr_bench.audit.altered import AlteredFeatures
 from cvr_bench.audit.data_leaks import LEAKS_FILE, data_leaks
-from cvr_bench.audit.generators import check_generator_leaks
+from cvr_bench.audit.generators import audit_generator_leaks
 from cvr_bench.audit.leak import Config as LeakConfig
 from cvr_bench.audit.record import Config as AuditConfig
 from cvr_bench.audit.record import audit_of, audit_result
 from cvr_bench.audit.robustness import FOLDER as ROBUSTNESS
-from cvr_bench.audit.robustness import result_robustness
+from cvr_bench.audit.robustness import audit_text_robustness
 from cvr_bench.bench.bench_run import BenchModel, BenchRun, bench_model
 from cvr_bench.data.opened import Sources
-from cvr_bench.data.reads import features_read
-from cvr_bench.models.parts.lineage import lineage_record, write_lineage
-from cvr_bench.models.parts.processes import is_first, of_first
+from cvr_bench.data.reads import data_feature_sizes
+from cvr_bench.models.parts.lineage import model_lineage_record, write_model_lineage
+from cvr_bench.models.parts.processes import first_model_process_value, is_first_model_process
 from cvr_bench.models.parts.retriever import Retriever, is_trainable_retriever, module_of_retriever
 from cvr_bench.models.parts.trained import load_model_checkpoint
 from cvr_bench.models.parts.weights import TRAINING
-from cvr_bench.results.method import seed_folder
+from cvr_bench.results.method import result_folder_of_seed
 from cvr_bench.results.result import STAGE, Result, read_result, write_result
 from cvr_bench.results.score_matrix import SCORES, save_result_scores
 from cvr_bench.scoring.blocks import scores_are_exact
-from cvr_bench.scoring.caption_sets import score_caption_sets
-from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_peak_memory, timed_retriever
+from cvr_bench.scoring.caption_sets import retriever_scoring_caption_sets
+from cvr_bench.scoring.cost import Clock, cost_of_scoring, forget_scoring_peak_memory, scoring_timed_retriever
 from cvr_bench.scoring.spread import evaluate_spread
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.command_line import running_command
@@ -67,8 +67,10 @@ def bench_all(
             placed.append((run, folder))
             continue
         own = [dataclasses.replace(run, seed=run.seed + number) for number in range(seeds)]
-        placed += [(one, seed_folder(folder, one.seed)) for one in own[: seeds if _has_seed(run, sources) else 1]]
-    if not is_first():
+        placed += [
+            (one, result_folder_of_seed(folder, one.seed)) for one in own[: seeds if _has_seed(run, sources) else 1]
+        ]
+    if not is_first_model_process():
         for run, folder in placed:
             _assist(run, sources, folder)
         return []
@@ -90,7 +92,7 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
         CvrError: the data lacks what the model needs, or `out` holds another result.
     """
     features, clock = AlteredFeatures(sources.encoder), Clock()
-    forget_peak_memory()
+    forget_scoring_peak_memory()
     with clock.phase("load"):
         made = bench_model(run, sources, features)
     writer = ArtifactWriter(
@@ -98,7 +100,7 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
     )
     if run.save_scores and writer.finished() is not None and not (out / SCORES).exists():
         raise CvrError(f"{out} was made without --save-scores; make it again with --overwrite.")
-    is_new = of_first(writer.finished() is None)
+    is_new = first_model_process_value(writer.finished() is None)
     if is_new:
         with clock.phase("load"):
             sources.task(run.split)
@@ -113,7 +115,9 @@ def bench(run: BenchRun, sources: Sources, out: Path, *, overwrite: bool = False
     if run.robustness:
         if not is_new and not (out / ROBUSTNESS).exists() and (run.checkpoint or made.train_config is not None):
             load_model_checkpoint(made.retriever, run.checkpoint or out, sources.encoder)
-        result_robustness(result, made.retriever, sources.task(run.split), _own_triplets(sources), overwrite=overwrite)
+        audit_text_robustness(
+            result, made.retriever, sources.task(run.split), _own_triplets(sources), overwrite=overwrite
+        )
     return result
 
 
@@ -126,8 +130,8 @@ def _own_triplets(sources: Sources) -> pa.Table:
 def _assist(run: BenchRun, sources: Sources, out: Path) -> None:
     """Train and score together with the first process, which does what `bench` does; write nothing."""
     made = bench_model(run, sources, sources.encoder)
-    if of_first(None):
-        _train(made, Path(of_first(str(out))))
+    if first_model_process_value(None):
+        _train(made, Path(first_model_process_value(str(out))))
         evaluate_spread(made.retriever, sources.task(run.split))
 
 
@@ -135,14 +139,14 @@ def _score(made: BenchModel, writer: ArtifactWriter, clock: Clock) -> None:
     """Train and score a model, and write its result."""
     run, sources, retriever = made.run, made.sources, made.retriever
     task = sources.task(run.split)
-    seen = check_generator_leaks(made.inputs().values(), task, allowed=run.allow_trained_generator)
+    seen = audit_generator_leaks(made.inputs().values(), task, allowed=run.allow_trained_generator)
     with writer:
         with clock.phase("train"):
-            training = _train(made, Path(of_first(str(writer.path))))
+            training = _train(made, Path(first_model_process_value(str(writer.path))))
         leaks = _leaks(made, writer)
         if training is not None:
             training["leaks"] = leaks
-        measured = timed_retriever(retriever, clock)
+        measured = scoring_timed_retriever(retriever, clock)
         with clock.phase("score"):
             ranks = evaluate_spread(measured, task)
         cost = cost_of_scoring(measured, clock.seconds, training)
@@ -153,9 +157,9 @@ def _score(made: BenchModel, writer: ArtifactWriter, clock: Clock) -> None:
         about |= {**saved, **({"name": run.name} if run.name else {})}
         about |= {"seconds": cost["seconds"], "cost": cost, **({"generators": seen} if seen else {})}
         if not made.reads_clips:
-            about |= {"reads": features_read(sources.store, sources.encoder, task)}
-        about["scores_exact"] = scores_are_exact(score_caption_sets(retriever, task.gallery))
-        about |= {"leaks": leaks, "lineage": lineage_record(sources.store.shared(), made.weights(), task)}
+            about |= {"reads": data_feature_sizes(sources.store, sources.encoder, task)}
+        about["scores_exact"] = scores_are_exact(retriever_scoring_caption_sets(retriever, task.gallery))
+        about |= {"leaks": leaks, "lineage": model_lineage_record(sources.store.shared(), made.weights(), task)}
         write_result(writer, made.as_scored(task), ranks, run.seed, about)
 
 
@@ -196,10 +200,10 @@ def _train(made: BenchModel, out: Path) -> dict[str, Any] | None:
     texts = list(dict.fromkeys(data.training_set.modifications))[:ENCODED_AHEAD]
     for start in range(0, len(texts), TEXTS):
         sources.encoder.encode_texts(texts[start : start + TEXTS])
-    if is_first():
+    if is_first_model_process():
         space = None if made.reads_clips else sources.store.shared().space()
         starts = made.weights().values()
-        write_lineage(out / TRAINING, space, data.training_set, data.validation_task, starts)
+        write_model_lineage(out / TRAINING, space, data.training_set, data.validation_task, starts)
     report = train(
         made.retriever, data.training_set, data.validation_task, config, sources.encoder, out, made_by=made.made_by()
     )

@@ -12,14 +12,14 @@ from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MODELS, ModelModule, ReadsClips
 from cvr_bench.models.parts.retriever import Retriever, is_trainable_retriever
 from cvr_bench.models.parts.source import model_source_digest
-from cvr_bench.models.parts.trained import load_model_checkpoint, load_retriever, option_checkpoints
+from cvr_bench.models.parts.trained import load_model_checkpoint, load_retriever, model_option_checkpoints
 from cvr_bench.models.parts.weights import WEIGHTS
 from cvr_bench.tasks.task import Task
 from cvr_bench.training.key import MadeBy
 from cvr_data.core.artifact_files import MANIFEST
-from cvr_data.core.artifacts import input_key
+from cvr_data.core.artifacts import artifact_input_key
 from cvr_data.core.errors import CvrError
-from cvr_data.core.registry import config_dict, parse_config, split_options
+from cvr_data.core.registry import config_dict, parse_config, split_key_value_options
 from cvr_data.features.protocol import Encoder
 
 FEATURES = ("embeddings", "heads", "videos")
@@ -89,7 +89,7 @@ class BenchModel:
     def weights(self) -> dict[str, Path]:
         """Return the trained weights that go into the model, by what to call them."""
         own = {} if self.run.checkpoint is None else {"weights": self.run.checkpoint}
-        return own | {f"weights of {name}": path for name, path in option_checkpoints(self.config).items()}
+        return own | {f"weights of {name}": path for name, path in model_option_checkpoints(self.config).items()}
 
     def as_scored(self, task: Task) -> Task:
         """Return the task with what its protocol owes to the run: whether the scored split chose the checkpoint."""
@@ -106,7 +106,7 @@ class BenchModel:
             model=self.run.model,
             options=config_dict(self.config),
             source=model_source_digest(self.component, self.config),
-            features={name: input_key(path) for name, path in read.items()},
+            features={name: artifact_input_key(path) for name, path in read.items()},
         )
 
     def inputs(self) -> dict[str, Path]:
@@ -137,7 +137,7 @@ def bench_model(run: BenchRun, sources: Sources, encoder: Encoder) -> BenchModel
 
 def _with_seed(config_class: type, options: Sequence[str], run: BenchRun) -> dict[str, str]:
     """The options, with the run's seed where the Config has one and none is given."""
-    given = split_options(options, run.model)
+    given = split_key_value_options(options, run.model)
     has_seed = "seed" in {field.name for field in dataclasses.fields(config_class)}
     return {**({"seed": str(run.seed)} if has_seed else {}), **given}
 

@@ -10,6 +10,9 @@ from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import Counts
 
+OTHER_TEXTS = {"fine": "https://github.com/SDU-L/FineCIR", "multi": "https://github.com/iLearn-Lab/ACL26-TEMA"}
+"""Whose texts ask, where they are not the benchmark's own -> where they are had."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Composed:
@@ -18,7 +21,8 @@ class Composed:
     annotations: Path
     """The folder that holds the files."""
     reference: Reference = "exclude"
-    """Whether a query's own reference is left out of its ranking, as published."""
+    """exclude: a query's own reference is left out of its ranking, as most sets of the field have it; keep: it is
+    ranked, as MTEB has it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,17 +1,38 @@
 """What benchmarks share that lie on the Hub in the layout of MTEB's retrieval: their files, and the task of them."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cvr_bench.tasks.composed import QueryRow, Reference, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
+from cvr_data.core.annotation_files import find_annotation_file
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.media.retrieval_set import SLICES, RetrievalSet
 from cvr_data.media.set_queries import listed_queries
+
+
+def published_or_copy(annotations: Path, *published: Sequence[str], origin: str) -> list[Path]:
+    """Return the published files, each under the first of its names that is there, or else the parts of MTEB's copy.
+
+    Raises:
+        CvrError: the folder has neither; where the published files come from is named.
+    """
+    copy = RetrievalSet(folder=annotations)
+    try:
+        return [find_annotation_file(annotations, *names, origin=origin) for names in published]
+    except CvrError:
+        if copy.has("queries"):
+            return set_files(copy, origin)
+        raise
+
+
+def is_copy(paths: Sequence[Path]) -> bool:
+    """Return whether files of `published_or_copy` are the parts of MTEB's copy."""
+    return paths[0].suffix == ".parquet"
 
 
 def set_files(found: RetrievalSet, origin: str) -> list[Path]:
@@ -29,7 +50,7 @@ def set_files(found: RetrievalSet, origin: str) -> list[Path]:
     return [*found.files("qrels"), *candidates, listed_queries(found)]
 
 
-def set_task(
+def benchmark_task_of_set(
     name: str, found: RetrievalSet, reference: Reference, *, own_galleries: bool = True, ks: tuple[int, ...],
     map_ks: tuple[int, ...] = (),
 ) -> Task:  # fmt: skip

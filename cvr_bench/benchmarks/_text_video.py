@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.tasks.task import Task
-from cvr_bench.tasks.text_video import Direction, task_paragraphs, text_video_task
+from cvr_bench.tasks.text_video import Direction, task_video_paragraphs, text_video_task
 from cvr_data.core.annotation_files import Counts
 
 
@@ -65,6 +65,6 @@ def captions_benchmark(
 
     def load_captions(config: Any) -> Mapping[str, Sequence[str]]:
         captions = read(config, "train", training_files(config)).captions
-        return task_paragraphs(captions) if config.unit == "paragraph" else captions
+        return task_video_paragraphs(captions) if config.unit == "paragraph" else captions
 
     return files, load, training_files, load_captions

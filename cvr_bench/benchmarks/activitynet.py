@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, captions_benchmark
 from cvr_bench.tasks.text_video import Unit
-from cvr_data.core.annotation_files import check_counts, find, find_only, read_json
+from cvr_data.core.annotation_files import check_counts, find_annotation_file, find_only_annotation_file, read_json
 from cvr_data.core.errors import CvrError, first_few
 
 ORIGIN = "https://cs.stanford.edu/people/ranjaykrishna/densevid/"
@@ -33,9 +33,9 @@ EXAMPLE = {"": (3, 3), "direction=video-to-text": (3, 3), "unit=sentence": (5, 3
 
 def _files(config: Config, split: str) -> list[Path]:
     if split != "train":
-        return [find_only(config.annotations, "val_1.json", origin=ORIGIN)]
+        return [find_only_annotation_file(config.annotations, "val_1.json", origin=ORIGIN)]
     folder = config.annotations.parent if config.annotations.is_file() else config.annotations
-    return [find(folder, "train.json", origin=ORIGIN)]
+    return [find_annotation_file(folder, "train.json", origin=ORIGIN)]
 
 
 def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:

@@ -21,10 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_bench.benchmarks._composed import Composed
-from cvr_bench.tasks.composed import composed_task, task_rows, task_targets, with_held_out
+from cvr_bench.tasks.composed import composed_task, task_rows, task_targets, task_triplets_held_out
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import find_only
+from cvr_data.core.annotation_files import find_only_annotation_file
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import cc_coir as layout
 
@@ -50,7 +50,7 @@ EXAMPLE = {"held_out=0.3": (4, 4), "split=val held_out=0.3": (2, 2)}
 
 
 def files(config: Config) -> list[Path]:
-    return [find_only(config.annotations, FILE, origin=ORIGIN)]
+    return [find_only_annotation_file(config.annotations, FILE, origin=ORIGIN)]
 
 
 def training_files(config: Config) -> list[Path]:
@@ -69,4 +69,4 @@ def load(config: Config) -> Task:
 def load_triplets(config: Config) -> pa.Table:
     """Return all triplets; `split` says which are held out."""
     (path,) = files(config)
-    return with_held_out(layout.read(layout.Config(split="train"), path), config.held_out)
+    return task_triplets_held_out(layout.read(layout.Config(split="train"), path), config.held_out)

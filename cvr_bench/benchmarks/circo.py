@@ -18,7 +18,7 @@ from cvr_bench.benchmarks._composed import Counted
 from cvr_bench.tasks.composed import QueryRow, composed_task, numbered_task_queries, task_video_item, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import check_counts, find, read_json
+from cvr_data.core.annotation_files import check_counts, find_annotation_file, read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import circo as layout
 from cvr_data.tables import QUERY_NUMBER
@@ -48,10 +48,10 @@ EXAMPLE = {"": (2, 8), "gallery=named": (2, 5)}
 
 def files(config: Config) -> list[Path]:
     """Return the queries and, where it is ranked, the list of images."""
-    queries = find(config.annotations, f"annotations/{config.split}.json", origin=ORIGIN)
+    queries = find_annotation_file(config.annotations, f"annotations/{config.split}.json", origin=ORIGIN)
     if config.gallery == "named":
         return [queries]
-    return [queries, find(config.annotations, *LISTS, origin=f"{COCO}, or rank with gallery=named")]
+    return [queries, find_annotation_file(config.annotations, *LISTS, origin=f"{COCO}, or rank with gallery=named")]
 
 
 def load(config: Config) -> Task:
@@ -74,22 +74,22 @@ def load_blind(config: Config) -> Task:
     if not images:
         raise CvrError("circo: a submission ranks all images; gallery=named is for a quick look at val.")
     gallery = [task_video_item(image_id) for image_id in _image_ids(config, images[0])]
-    return dataclasses.replace(load_queries(config), gallery=gallery)
+    return dataclasses.replace(load_benchmark_queries(config), gallery=gallery)
 
 
-def load_queries(config: Config) -> Task:
+def load_benchmark_queries(config: Config) -> Task:
     """Return the queries of a split without a gallery: enough to check the form of a submission.
 
     Raises:
         CvrError: the file is missing, cannot be read or is not whole.
     """
     (path,) = files(dataclasses.replace(config, gallery="named"))
-    rows = [_row(row, ()) for row in layout.read_circo_queries(path).to_pylist()]
+    rows = [_row(row, ()) for row in layout.read_circo_format_queries(path).to_pylist()]
     _check_queries(config, path, len(rows))
     return composed_task(f"circo-{config.split}", rows, [], Protocol(gallery="listed"))
 
 
-def has_circo_images(config: Config) -> bool:
+def benchmark_has_circo_images(config: Config) -> bool:
     """Return whether COCO's list of images is at hand."""
     return any((config.annotations / name).is_file() for name in LISTS)
 

@@ -18,11 +18,11 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cvr_bench.benchmarks._composed import Counted
+from cvr_bench.benchmarks._composed import OTHER_TEXTS, Counted
 from cvr_bench.tasks.composed import QueryRow, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Mean, Task
-from cvr_data.core.annotation_files import check_counts, find
+from cvr_data.core.annotation_files import check_counts, find_annotation_file
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import cirr as layout
 from cvr_data.tables import QUERY_NUMBER
@@ -46,21 +46,16 @@ class Config(Counted):
 
 
 EXAMPLE = {"": (3, 8), "gallery=subset": (3, 8), "texts=fine": (2, 8), "texts=multi": (2, 8)}
-ORIGINS = {
-    "published": ORIGIN,
-    "fine": "https://github.com/SDU-L/FineCIR",
-    "multi": "https://github.com/iLearn-Lab/ACL26-TEMA",
-}
 
 
 def files(config: Config) -> list[Path]:
     """Return the captions and the images of the split."""
-    captions = layout.cirr_caption_files(config.split, config.texts)
+    captions = layout.cirr_format_caption_files(config.split, config.texts)
     folders = ("image_splits", "mcirr/image_splits", "fine-cirr/image_splits")
     splits = [f"{folder}/split.rc2.{config.split}.json" for folder in folders]
     return [
-        find(config.annotations, *captions, origin=ORIGINS[config.texts]),
-        find(config.annotations, *splits, origin=ORIGIN),
+        find_annotation_file(config.annotations, *captions, origin=OTHER_TEXTS.get(config.texts, ORIGIN)),
+        find_annotation_file(config.annotations, *splits, origin=ORIGIN),
     ]
 
 
@@ -82,7 +77,7 @@ def load(config: Config) -> Task:
 def load_blind(config: Config) -> Task:
     """Return the queries and images of a split; targets are not looked at."""
     captions, splits = files(config)
-    queries = layout.read_cirr_queries(captions, config.texts)
+    queries = layout.read_cirr_format_queries(captions, config.texts)
     images = _images(config, captions, splits, queries)
     is_subset = config.gallery == "subset"
     protocol = Protocol(gallery="candidates" if is_subset else "listed")
@@ -91,7 +86,7 @@ def load_blind(config: Config) -> Task:
 
 
 def _images(config: Config, captions: Path, splits: Path, queries: pa.Table) -> list[str]:
-    images = list(layout.read_cirr_images(splits))
+    images = list(layout.read_cirr_format_images(splits))
     found = {"queries": queries.num_rows, "images": len(images)}
     published = PUBLISHED[config.split]
     if config.texts != "published":

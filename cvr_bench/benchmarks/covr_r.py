@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.benchmarks._retrieval_set import set_files, set_task
+from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, is_copy, published_or_copy
 from cvr_bench.tasks.composed import QueryRow, composed_task, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import KS, Mean, Task
-from cvr_data.core.annotation_files import check_counts, find, read_json
+from cvr_data.core.annotation_files import check_counts, find_annotation_file, read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import id_text
 from cvr_data.media.retrieval_set import RetrievalSet
@@ -56,19 +56,16 @@ EXAMPLE = {"": (3, 5), "reference=keep": (3, 5)}
 def files(config: Config) -> list[Path]:
     """Return the file of the split, or the parts of MTEB's copy."""
     if config.split == "challenge-test":
-        return [find(config.annotations, *BLIND_FILES, origin=CHALLENGE)]
-    copy = RetrievalSet(folder=config.annotations)
-    if copy.has("queries"):
-        return set_files(copy, ORIGIN)
-    return [find(config.annotations, *FILES, origin=ORIGIN)]
+        return [find_annotation_file(config.annotations, *BLIND_FILES, origin=CHALLENGE)]
+    return published_or_copy(config.annotations, FILES, origin=ORIGIN)
 
 
 def load(config: Config) -> Task:
     if config.split == "challenge-test":
         raise CvrError("covr-r: the targets of challenge-test are not published; its server scores it.")
-    path, *others = files(config)
-    if others:
-        task = set_task("covr-r-test", RetrievalSet(folder=config.annotations), config.reference, ks=KS)
+    path, *_ = paths = files(config)
+    if is_copy(paths):
+        task = benchmark_task_of_set("covr-r-test", RetrievalSet(folder=config.annotations), config.reference, ks=KS)
     else:
         rows = _rows(path, has_targets=True)
         protocol = Protocol(gallery="named", reference=config.reference)
@@ -91,7 +88,7 @@ def load_blind(config: Config) -> Task:
     rows, name = _rows(path, has_targets=False), f"covr-r-{config.split}"
     if config.videos is None:
         return composed_task(name, rows, [], Protocol(gallery="listed"))
-    of_source = {source: sorted(answer_names(config.videos, source)) for source in SOURCES}
+    of_source = {source: sorted(covr_r_answer_names(config.videos, source)) for source in SOURCES}
     if missing := sorted({row.slices["source"] for row in rows} - {source for source, ids in of_source.items() if ids}):
         raise CvrError(f"{config.videos} has no videos of {missing[0]}, which end in {ENDINGS[missing[0]]}.")
     own = {source: frozenset(ids) for source, ids in of_source.items()}
@@ -100,7 +97,7 @@ def load_blind(config: Config) -> Task:
     return composed_task(name, rows, gallery, Protocol(gallery="listed"), candidates=candidates)
 
 
-def answer_names(videos: Path, source: str) -> dict[str, str]:
+def covr_r_answer_names(videos: Path, source: str) -> dict[str, str]:
     """Video id -> how an answer names it: a video of WebVid by the folder that it lies in, too."""
     found = {}
     for path in sorted(videos.rglob(f"*{ENDINGS[source]}")):
@@ -109,24 +106,24 @@ def answer_names(videos: Path, source: str) -> dict[str, str]:
     return found
 
 
-def query_key(source: str, entry: dict[str, Any]) -> str:
+def covr_r_query_key(source: str, entry: dict[str, Any]) -> str:
     """How a query is called here: both sources count from 1."""
     return f"{source}-{id_text(entry.get('id'))}"
 
 
 def _rows(path: Path, *, has_targets: bool) -> list[QueryRow]:
     rows = []
-    for source, entry in queries_of_file(path):
+    for source, entry in covr_r_benchmark_queries(path):
         ends = [_video(entry, name, path) for name in ("video_source", *["video_target"] * has_targets)]
         number, text = id_text(entry.get("id")), entry.get("modification_text")
         if not number or not isinstance(text, str) or not text.strip():
             raise CvrError(f"{path}: a query of {source} has no 'id' or no 'modification_text': {str(entry)[:80]}.")
         slices = {"source": source}
-        rows.append(QueryRow(query_key(source, entry), ends[0], text.strip(), tuple(ends[1:]), slices=slices))
+        rows.append(QueryRow(covr_r_query_key(source, entry), ends[0], text.strip(), tuple(ends[1:]), slices=slices))
     return rows
 
 
-def queries_of_file(path: Path) -> list[tuple[str, dict[str, Any]]]:
+def covr_r_benchmark_queries(path: Path) -> list[tuple[str, dict[str, Any]]]:
     """The queries with their source: a list of objects that have one each, or one object with both."""
     content = read_json(path)
     groups = content if isinstance(content, list) else [content]
@@ -149,9 +146,9 @@ def _video(entry: dict[str, Any], name: str, path: Path) -> str:
     found = id_text(entry.get(name))
     if not found:
         raise CvrError(f"{path}: the query {entry.get('id')} has no {name!r}.")
-    return video_of_name(found)
+    return covr_r_video_id(found)
 
 
-def video_of_name(name: str) -> str:
+def covr_r_video_id(name: str) -> str:
     """The id of a video that is called with its folder, its ending, or both."""
     return name.replace("\\", "/").rpartition("/")[2].removesuffix(".mp4").removesuffix(".webm")

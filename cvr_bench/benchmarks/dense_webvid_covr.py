@@ -18,7 +18,7 @@ from cvr_bench.benchmarks._composed import Counted, RanksTargets, benchmark_of_t
 from cvr_bench.tasks.composed import MEANS, QueryRow, composed_task, task_rows, task_targets
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import check_counts, find_only
+from cvr_data.core.annotation_files import check_counts, find_only_annotation_file
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import dense_webvid_covr as layout
 
@@ -45,10 +45,10 @@ EXAMPLE = {"": (3, 3), "split=challenge-val": (3, 3)}
 
 def files(config: Config) -> list[Path]:
     if config.split == "test":
-        return [find_only(config.annotations, *layout.FILES, origin=ORIGIN)]
+        return [find_only_annotation_file(config.annotations, *layout.FILES, origin=ORIGIN)]
     if config.split == "challenge-val":
         origin = f"{CHALLENGE} (in its history, commit 53816a4)"
-        return [find_only(config.annotations, "validation_set_gt.csv", origin=origin)]
+        return [find_only_annotation_file(config.annotations, "validation_set_gt.csv", origin=origin)]
     raise CvrError("dense-webvid-covr: the targets of challenge-test are not published; its server scores it.")
 
 
@@ -64,8 +64,8 @@ def load_blind(config: Config) -> Task:
     """Return the queries of a challenge split, in the order of its file; the gallery is the server's."""
     if config.split not in QUERY_FILES:
         raise CvrError(f"dense-webvid-covr: {config.split} has published targets; only the challenge is blind.")
-    path = find_only(config.annotations, QUERY_FILES[config.split], origin=CHALLENGE)
-    queries = layout.read_dense_webvid_covr_queries(path)
+    path = find_only_annotation_file(config.annotations, QUERY_FILES[config.split], origin=CHALLENGE)
+    queries = layout.read_dense_webvid_covr_format(path)
     published = {"queries": PUBLISHED[config.split]["queries"]}
     check_counts(path, config.counts, {"queries": queries.num_rows}, published)
     rows = [

@@ -15,7 +15,7 @@ from typing import Literal
 
 from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, captions_benchmark
 from cvr_bench.tasks.text_video import Unit, listed_task_captions
-from cvr_data.core.annotation_files import check_counts, find, read_entries, read_lines
+from cvr_data.core.annotation_files import check_counts, find_annotation_file, read_json_entries, read_lines
 
 DATA = "https://github.com/LisaAnne/LocalizingMoments"
 LISTS = "https://github.com/OpenGVLab/InternVideo"
@@ -37,14 +37,14 @@ EXAMPLE = {"": (2, 2), "direction=video-to-text": (2, 2), "unit=sentence": (3, 2
 
 def _files(config: Config, split: str) -> list[Path]:
     return [
-        find(config.annotations, f"{split}_data.json", origin=DATA),
-        find(config.annotations, f"{split}_list.txt", origin=LISTS),
+        find_annotation_file(config.annotations, f"{split}_data.json", origin=DATA),
+        find_annotation_file(config.annotations, f"{split}_list.txt", origin=LISTS),
     ]
 
 
 def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     data, listing = paths
-    entries = read_entries(data, ("video", "description"))
+    entries = read_json_entries(data, ("video", "description"))
     texts_of: dict[str, list[str]] = defaultdict(list)
     for entry in entries:
         texts_of[entry["video"]].append(entry["description"].strip())

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Composed
-from cvr_bench.benchmarks._retrieval_set import set_files, set_task
+from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, is_copy, published_or_copy
 from cvr_bench.tasks.composed import QueryRow, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import find
+from cvr_data.core.annotation_files import find_annotation_file
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import id_text, read_table
 from cvr_data.media.retrieval_set import RetrievalSet
@@ -45,16 +45,15 @@ EXAMPLE = {"": (3, 5), "gallery=instance": (3, 5)}
 
 def files(config: Config) -> list[Path]:
     """Return the three files, or the parts of MTEB's copy."""
-    copy = RetrievalSet(folder=config.annotations)
-    if config.gallery == "corpus" and copy.has("queries"):
-        return set_files(copy, ORIGIN)
-    return [find(config.annotations, name, origin=ORIGIN) for name in FILES]
+    if config.gallery == "instance":
+        return [find_annotation_file(config.annotations, name, origin=ORIGIN) for name in FILES]
+    return published_or_copy(config.annotations, *([name] for name in FILES), origin=ORIGIN)
 
 
 def load(config: Config) -> Task:
     paths = files(config)
-    if paths[0].suffix == ".parquet":
-        return set_task("edir-corpus", RetrievalSet(folder=config.annotations), config.reference, ks=KS)
+    if is_copy(paths):
+        return benchmark_task_of_set("edir-corpus", RetrievalSet(folder=config.annotations), config.reference, ks=KS)
     queries, corpus, instances = paths
     images = [_id(row, "id", corpus) for row in read_table(corpus, ("id",), ("id",)).to_pylist()]
     answers = {

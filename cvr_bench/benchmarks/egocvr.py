@@ -19,7 +19,7 @@ from cvr_bench.benchmarks._composed import Counted
 from cvr_bench.tasks.composed import QueryRow, composed_task, numbered_task_queries
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import check_counts, find
+from cvr_data.core.annotation_files import check_counts, find_annotation_file
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.formats import egocvr as layout
 from cvr_data.formats.egocvr import ListedClip
@@ -50,19 +50,19 @@ EXAMPLE = {"": (3, 8), "gallery=local": (3, 8), "gallery=same-video text=modifie
 def files(config: Config) -> list[Path]:
     """Return the annotations, or the gallery file that repeats them, and the list of clips."""
     if config.gallery == "local":
-        name = layout.egocvr_file("annotations_gallery")
+        name = layout.egocvr_format_file("annotations_gallery")
         origin = f"the link in the README of {ORIGIN}, or rank with gallery=same-video"
     else:
-        name, origin = layout.egocvr_file("annotations"), ORIGIN
+        name, origin = layout.egocvr_format_file("annotations"), ORIGIN
     return [
-        find(config.annotations, f"{layout.FOLDER}/{name}", origin=origin),
-        find(config.annotations, f"{layout.FOLDER}/{layout.egocvr_file('data')}", origin=ORIGIN),
+        find_annotation_file(config.annotations, f"{layout.FOLDER}/{name}", origin=origin),
+        find_annotation_file(config.annotations, f"{layout.FOLDER}/{layout.egocvr_format_file('data')}", origin=ORIGIN),
     ]
 
 
 def load(config: Config) -> Task:
     annotations, clips = files(config)
-    listed = layout.read_egocvr_clips(clips)
+    listed = layout.read_egocvr_format_clips(clips)
     gallery = list(dict.fromkeys(clip.name for clip in listed))
     triplets = layout.read(layout.Config(split="test"), annotations)
     rows = [_row(first, TEXTS[config.text], targets) for first, targets in numbered_task_queries(triplets)]
@@ -97,7 +97,7 @@ def _row(row: Mapping[str, Any], text: str, target_ids: tuple[str, ...]) -> Quer
 def _listed_candidates(rows: Sequence[QueryRow], listed: Sequence[ListedClip], path: Path) -> dict[str, frozenset[str]]:
     """What `local_idx` lists; that the targets are in it shows that its numbers are lines of the list of clips."""
     candidates = {}
-    for numbers, row in zip(layout.read_egocvr_local(path), rows, strict=True):
+    for numbers, row in zip(layout.read_egocvr_format_local(path), rows, strict=True):
         beyond = [number for number in numbers if not 0 <= number < len(listed)]
         if beyond:
             raise CvrError(f"{path}: local_idx {first_few(beyond)} is no line of egocvr_data.csv.")

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from cvr_bench.benchmarks._composed import Counted
+from cvr_bench.benchmarks._composed import OTHER_TEXTS, Counted
 from cvr_bench.tasks.composed import QueryRow, composed_task, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Mean, Task
-from cvr_data.core.annotation_files import check_counts, find
+from cvr_data.core.annotation_files import check_counts, find_annotation_file
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import fashioniq as layout
 from cvr_data.tables import content_id
@@ -59,11 +59,6 @@ EXAMPLE = {
     "category=toptee order=swapped": (3, 6),
     "category=dress texts=fine": (2, 6),
     "category=dress texts=multi": (2, 6),
-}
-ORIGINS = {
-    "published": ORIGIN,
-    "fine": "https://github.com/SDU-L/FineCIR",
-    "multi": "https://github.com/iLearn-Lab/ACL26-TEMA",
 }
 
 
@@ -107,22 +102,25 @@ def _categories(config: Config) -> tuple[str, ...]:
     """The three published categories, or those of a folder that has none of them."""
     if config.category != "all":
         return (config.category,)
-    found = layout.fashioniq_categories(config.annotations, "val", config.texts)
+    found = layout.fashioniq_format_categories(config.annotations, "val", config.texts)
     return CATEGORIES if not found or set(found) & set(CATEGORIES) else found
 
 
 def _files(config: Config, category: str) -> list[Path]:
-    captions = layout.fashioniq_caption_files(category, "val", config.texts)
+    captions = layout.fashioniq_format_caption_files(category, "val", config.texts)
     images = layout.fashioniq_image_file(category, "val")
     return [
-        find(config.annotations, *captions, origin=ORIGINS[config.texts]),
-        find(config.annotations, images, origin=ORIGIN),
+        find_annotation_file(config.annotations, *captions, origin=OTHER_TEXTS.get(config.texts, ORIGIN)),
+        find_annotation_file(config.annotations, images, origin=ORIGIN),
     ]
 
 
 def _read(config: Config, category: str) -> _Category:
     captions, splits = _files(config, category)
-    triplets, images = layout.read(layout.Config(texts=config.texts), captions), layout.read_fashioniq_images(splits)
+    triplets, images = (
+        layout.read(layout.Config(texts=config.texts), captions),
+        layout.read_fashioniq_format_images(splits),
+    )
     rows = [_row(row, config.order, captions) for row in triplets.to_pylist()]
     found = {"queries": len(rows), "images": len(images), "named images": len(task_videos(rows))}
     published = PUBLISHED.get(category, {})

@@ -22,7 +22,7 @@ from cvr_bench.benchmarks._composed import Composed
 from cvr_bench.tasks.composed import QueryRow, composed_task, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import find
+from cvr_data.core.annotation_files import find_annotation_file
 from cvr_data.formats import finecvr as layout
 
 ORIGIN = "https://github.com/May2333/FDCA"
@@ -46,17 +46,17 @@ EXAMPLE = {"": (4, 5), "ids=names": (4, 5)}
 def files(config: Config) -> list[Path]:
     """Return the triplets file and, where there is one, the map from ids to names."""
     stem = f"{config.split}{layout.REMAPED}" if config.ids == "remapped" else config.split
-    triplets = find(config.annotations, f"{stem}.txt", f"annotations/{stem}.txt", origin=ORIGIN)
+    triplets = find_annotation_file(config.annotations, f"{stem}.txt", f"annotations/{stem}.txt", origin=ORIGIN)
     names = triplets.parent / f"id2vdoname_{config.split}.json"
     if config.ids == "remapped":
-        names = find(triplets.parent, names.name, origin=ORIGIN)
+        names = find_annotation_file(triplets.parent, names.name, origin=ORIGIN)
     return [triplets, names] if names.is_file() else [triplets]
 
 
 def load(config: Config) -> Task:
     triplets, *maps = files(config)
     rows = _rows(layout.read(layout.Config(split=config.split), triplets))
-    gallery: Sequence[str] = layout.read_finecvr_names(maps[0]) if maps else task_videos(rows)
+    gallery: Sequence[str] = layout.read_finecvr_format_names(maps[0]) if maps else task_videos(rows)
     protocol = Protocol(gallery="listed" if maps else "named", reference=config.reference)
     return composed_task(f"finecvr-{config.split}", rows, gallery, protocol)
 

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.benchmarks._retrieval_set import set_files, set_task
+from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, is_copy, published_or_copy
 from cvr_bench.tasks.composed import QueryRow, Reference, composed_task, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import KS, Task
-from cvr_data.core.annotation_files import check_counts, find
+from cvr_data.core.annotation_files import check_counts
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_table
 from cvr_data.media.retrieval_set import RetrievalSet
@@ -45,16 +45,15 @@ EXAMPLE = {"": (3, 6), "reference=exclude": (3, 6)}
 
 def files(config: Config) -> list[Path]:
     """Return eval.csv, or the parts of MTEB's copy."""
-    copy = RetrievalSet(folder=config.annotations)
-    if copy.has("queries"):
-        return set_files(copy, ORIGIN)
-    return [find(config.annotations, FILE, origin=ORIGIN)]
+    return published_or_copy(config.annotations, [FILE], origin=ORIGIN)
 
 
 def load(config: Config) -> Task:
-    path, *others = files(config)
-    if others:
-        task = set_task("insave", RetrievalSet(folder=config.annotations), config.reference, ks=KS, map_ks=(10,))
+    path, *_ = paths = files(config)
+    if is_copy(paths):
+        task = benchmark_task_of_set(
+            "insave", RetrievalSet(folder=config.annotations), config.reference, ks=KS, map_ks=(10,)
+        )
     else:
         rows = _rows(path)
         protocol = Protocol(gallery="listed", reference=config.reference)

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, captions_benchmark
-from cvr_data.core.annotation_files import check_counts, find, find_only, read_tab_separated
+from cvr_data.core.annotation_files import (
+    check_counts,
+    find_annotation_file,
+    find_only_annotation_file,
+    read_tab_separated,
+)
 
 ORIGIN = "https://sites.google.com/site/describingmovies/download"
 FILES = {
@@ -37,9 +42,9 @@ EXAMPLE = {"": (3, 3), "direction=video-to-text": (3, 3)}
 
 def _files(config: Config, split: str) -> list[Path]:
     if split != "train":
-        return [find_only(config.annotations, FILES[split], origin=ORIGIN)]
+        return [find_only_annotation_file(config.annotations, FILES[split], origin=ORIGIN)]
     folder = config.annotations.parent if config.annotations.is_file() else config.annotations
-    return [find(folder, FILES[split], origin=ORIGIN)]
+    return [find_annotation_file(folder, FILES[split], origin=ORIGIN)]
 
 
 def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.benchmarks._retrieval_set import set_files, set_task
+from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, set_files
 from cvr_bench.tasks.task import Task
 from cvr_data.core.annotation_files import check_counts
 from cvr_data.media.retrieval_set import RetrievalSet
@@ -43,7 +43,7 @@ def files(config: Config) -> list[Path]:
 def load(config: Config) -> Task:
     paths = files(config)
     found = RetrievalSet(folder=config.annotations, task=config.task)
-    task = set_task(f"momentseeker-{config.task}", found, config.reference, ks=(1, 5, 10), map_ks=(5,))
+    task = benchmark_task_of_set(f"momentseeker-{config.task}", found, config.reference, ks=(1, 5, 10), map_ks=(5,))
     counts = {"queries": len(task.queries), "chunks": len(task.gallery)}
     check_counts(paths[0].parent, config.counts, counts, PUBLISHED)
     return task

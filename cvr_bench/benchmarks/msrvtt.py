@@ -22,7 +22,7 @@ from typing import Literal
 from cvr_bench.benchmarks._text_video import TextVideo
 from cvr_bench.tasks.task import Task
 from cvr_bench.tasks.text_video import listed_task_captions, text_video_task
-from cvr_data.core.annotation_files import check_counts, find
+from cvr_data.core.annotation_files import check_counts, find_annotation_file
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_columns
 from cvr_data.videos.corpora.msrvtt import read_msrvtt_content
@@ -66,11 +66,13 @@ EXAMPLE = {
 def files(config: Config) -> list[Path]:
     """Return the list of the split, where it has one, and the files with its captions."""
     if config.split == "1k-A":
-        return [find(config.annotations, TEST_LIST, origin=ORIGIN)]
+        return [find_annotation_file(config.annotations, TEST_LIST, origin=ORIGIN)]
     lists = [f"MSRVTT_train.{config.split}.csv"] if config.split in TRAIN_LISTS else []
     whole = [config.annotations / name for name in ALL if (config.annotations / name).is_file()]
-    captions = whole[:1] or [find(config.annotations, *names, origin=ORIGIN) for names in CAPTIONS[config.split]]
-    return [find(config.annotations, name, origin=ORIGIN) for name in lists] + captions
+    captions = whole[:1] or [
+        find_annotation_file(config.annotations, *names, origin=ORIGIN) for names in CAPTIONS[config.split]
+    ]
+    return [find_annotation_file(config.annotations, name, origin=ORIGIN) for name in lists] + captions
 
 
 def load(config: Config) -> Task:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, captions_benchmark
 from cvr_bench.tasks.text_video import Texts, listed_task_captions
-from cvr_data.core.annotation_files import check_counts, find, read_lines
+from cvr_data.core.annotation_files import check_counts, find_annotation_file, read_lines
 from cvr_data.videos.corpora.msvd import read_msvd_pickle
 
 ORIGIN = "https://github.com/ArrowLuo/CLIP4Clip/releases/tag/v0.0"
@@ -41,7 +41,7 @@ EXAMPLE = {
 
 
 def _files(config: Config, split: str) -> list[Path]:
-    return [find(config.annotations, name, origin=ORIGIN) for name in (f"{split}_list.txt", CAPTIONS)]
+    return [find_annotation_file(config.annotations, name, origin=ORIGIN) for name in (f"{split}_list.txt", CAPTIONS)]
 
 
 def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:

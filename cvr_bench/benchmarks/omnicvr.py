@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.benchmarks._retrieval_set import set_files, set_task
+from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, is_copy, published_or_copy
 from cvr_bench.tasks.composed import QueryRow, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import check_counts, find
+from cvr_data.core.annotation_files import check_counts
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import read_table
 from cvr_data.media.retrieval_set import RetrievalSet
@@ -47,18 +47,15 @@ EXAMPLE = {"": (3, 6), "reference=keep": (3, 6), "gallery=corpus": (3, 6)}
 
 def files(config: Config) -> list[Path]:
     """Return omnicvr.jsonl, or the parts of MTEB's copy."""
-    copy = RetrievalSet(folder=config.annotations)
-    if not (config.annotations / FILE).is_file() and copy.has("queries"):
-        return set_files(copy, ORIGIN)
-    return [find(config.annotations, FILE, origin=ORIGIN)]
+    return published_or_copy(config.annotations, [FILE], origin=ORIGIN)
 
 
 def load(config: Config) -> Task:
-    path, *others = files(config)
+    path, *_ = paths = files(config)
     own, name = config.gallery == "own", f"omnicvr-{config.gallery}"
-    if others:
+    if is_copy(paths):
         found = RetrievalSet(folder=config.annotations)
-        task = set_task(name, found, config.reference, own_galleries=own, ks=KS)
+        task = benchmark_task_of_set(name, found, config.reference, own_galleries=own, ks=KS)
     else:
         task = _published(config, path, name)
     check_counts(path, config.counts, {"queries": len(task.queries), "videos": len(task.gallery)}, PUBLISHED)

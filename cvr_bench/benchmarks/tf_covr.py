@@ -17,7 +17,7 @@ from typing import Literal
 from cvr_bench.benchmarks._composed import RanksTargets, benchmark_of_targets
 from cvr_bench.tasks.composed import QueryRow, numbered_task_queries
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import find_only
+from cvr_data.core.annotation_files import find_only_annotation_file
 from cvr_data.formats import tf_covr as layout
 
 ORIGIN = "https://huggingface.co/datasets/ucf-crcv/TF-CoVR"
@@ -36,7 +36,7 @@ EXAMPLE = {"": (3, 6), "gallery=named": (3, 8)}
 
 
 def files(config: Config) -> list[Path]:
-    return [find_only(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
+    return [find_only_annotation_file(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
 
 
 def load(config: Config) -> Task:

@@ -24,7 +24,7 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import FORMATS
-from cvr_data.pairs.distractors import distractors_by_type, gallery_videos
+from cvr_data.pairs.distractors import distractors_by_type, mined_distractor_gallery
 from cvr_data.tables import TRIPLETS, VIDEOS
 
 if TYPE_CHECKING:  # torch, which reading triplets does not need
@@ -92,7 +92,9 @@ def benchmark_of_triplets(
 
 def _distractor_kinds(folders: Sequence[Path]) -> dict[str, str]:
     """Video -> the name of the first folder that has it: distractors of several kinds are mined to several folders."""
-    return {video_id: path.resolve().name for path in reversed(folders) for video_id in gallery_videos([path])}
+    return {
+        video_id: path.resolve().name for path in reversed(folders) for video_id in mined_distractor_gallery([path])
+    }
 
 
 def benchmark_video_splits(folders: Sequence[Path]) -> pa.Table:
@@ -122,7 +124,9 @@ def _query_rows(triplets: pa.Table) -> list[QueryRow]:
     ]
 
 
-def benchmark_training_set(triplets: pa.Table, config: Config, store: "FeatureStore | None" = None) -> "TrainingSet":
+def benchmark_triplets_to_learn(
+    triplets: pa.Table, config: Config, store: "FeatureStore | None" = None
+) -> "TrainingSet":
     """Return the triplets of a split to learn from; those about videos without features are left out.
 
     `config.data` is only their name here, and `store` is that of `config.embeddings`, where it is open already.
@@ -141,7 +145,7 @@ def benchmark_training_set(triplets: pa.Table, config: Config, store: "FeatureSt
     return TrainingSet.from_table(rows, extra=[name for name in columns if name in rows.column_names])
 
 
-def benchmark_query_bank(triplets: pa.Table, store: "FeatureStore") -> list[Query]:
+def benchmark_train_queries(triplets: pa.Table, store: "FeatureStore") -> list[Query]:
     """Return the train queries whose references have features; none where the triplets have no such split."""
     rows = triplets.filter(pc.equal(triplets.column("split"), "train"))
     rows = rows.filter(pa.array(store.has_videos(rows.column("reference_id").to_pylist())))

@@ -13,7 +13,7 @@ from typing import Literal
 
 from cvr_bench.benchmarks._text_video import CaptionedVideos, TextVideo, captions_benchmark
 from cvr_bench.tasks.text_video import Texts, listed_task_captions
-from cvr_data.core.annotation_files import check_counts, find, read_entries, read_lines
+from cvr_data.core.annotation_files import check_counts, find_annotation_file, read_json_entries, read_lines
 
 LISTS = "https://github.com/OpenGVLab/InternVideo"
 CAPTIONS = "https://eric-xw.github.io/vatex-website/download.html"
@@ -41,14 +41,14 @@ EXAMPLE = {
 
 def _files(config: Config, split: str) -> list[Path]:
     if split == "train":
-        return [find(config.annotations, TRAINING_FILE, origin=CAPTIONS)]
-    listing = find(config.annotations, f"{split}_list.txt", origin=LISTS)
-    return [listing, find(config.annotations, FILE, origin=CAPTIONS)]
+        return [find_annotation_file(config.annotations, TRAINING_FILE, origin=CAPTIONS)]
+    listing = find_annotation_file(config.annotations, f"{split}_list.txt", origin=LISTS)
+    return [listing, find_annotation_file(config.annotations, FILE, origin=CAPTIONS)]
 
 
 def _read(config: Config, split: str, paths: list[Path]) -> CaptionedVideos:
     *listings, path = paths
-    captions = {entry["videoID"]: entry["enCap"] for entry in read_entries(path, ("videoID", "enCap"))}
+    captions = {entry["videoID"]: entry["enCap"] for entry in read_json_entries(path, ("videoID", "enCap"))}
     if not listings:
         check_counts(path, config.counts, {"videos": len(captions)}, {"videos": VIDEOS[split]})
         return CaptionedVideos(captions)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from cvr_bench.benchmarks._composed import Composed
-from cvr_bench.benchmarks._retrieval_set import set_files, set_task
+from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, set_files
 from cvr_bench.tasks.task import KS, Task
 from cvr_data.download.hub_set import COMMIT
 from cvr_data.media.retrieval_set import RetrievalSet
@@ -49,7 +49,9 @@ def load(config: Config) -> Task:
     folder = config.annotations.resolve()
     of_hub = COMMIT.fullmatch(folder.name)  # user--name/COMMIT
     words = [folder.parent.name if of_hub else folder.name, config.task or config.split, *(() if own else ("corpus",))]
-    return set_task("-".join(words), _set(config), config.reference, own_galleries=own, ks=KS, map_ks=MAP_KS)
+    return benchmark_task_of_set(
+        "-".join(words), _set(config), config.reference, own_galleries=own, ks=KS, map_ks=MAP_KS
+    )
 
 
 def _set(config: Config) -> RetrievalSet:

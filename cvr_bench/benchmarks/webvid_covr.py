@@ -18,7 +18,7 @@ import pyarrow as pa
 from cvr_bench.benchmarks._composed import Counted, RanksTargets, benchmark_of_targets
 from cvr_bench.tasks.composed import MEANS, task_rows, task_targets
 from cvr_bench.tasks.task import Task
-from cvr_data.core.annotation_files import check_counts, find, find_only
+from cvr_data.core.annotation_files import check_counts, find_annotation_file, find_only_annotation_file
 from cvr_data.formats import webvid_covr as layout
 
 ORIGIN = "https://huggingface.co/datasets/lucas-ventura/WebVid-CoVR"
@@ -37,7 +37,7 @@ EXAMPLE = {"": (4, 4), "gallery=named": (4, 7)}
 
 
 def files(config: Config) -> list[Path]:
-    return [find_only(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
+    return [find_only_annotation_file(config.annotations, *layout.FILES[config.split], origin=ORIGIN)]
 
 
 def load(config: Config) -> Task:
@@ -50,7 +50,7 @@ def load(config: Config) -> Task:
 
 def training_files(config: Config) -> list[Path]:
     """Return the train file, and that of val where it is there."""
-    train = find(config.annotations, *layout.FILES["train"], origin=ORIGIN)
+    train = find_annotation_file(config.annotations, *layout.FILES["train"], origin=ORIGIN)
     val = [path for name in layout.FILES["val"] if (path := config.annotations / name).is_file()]
     return [train, *val[:1]]
 

@@ -171,9 +171,9 @@ def _bert_tokenizer() -> Any:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
-    from cvr_data.core.model_packages import model_path
+    from cvr_data.core.model_packages import packaged_file_path
 
-    tokenizer = Tokenizer.from_file(str(model_path("minilm") / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(packaged_file_path("minilm") / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.add_special_tokens(["[DEC]", "[ENC]"])

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from cvr_bench.models import MODELS
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.registry import split_options
+from cvr_data.core.registry import split_key_value_options
 from cvr_data.core.yaml_text import parse_yaml
-from cvr_data.download.source import SourceFile, load_source
+from cvr_data.download.source import SourceFile, load_download_source
 from cvr_data.features.encoders.networks.checkpoints import quiet_encoder_libraries
 
 FILE = Path(__file__).with_suffix(".yaml")
@@ -45,13 +45,13 @@ class PublishedCheckpoint:
     @property
     def entry(self) -> SourceFile:
         """Where the file is and, if that is known, its sha256."""
-        (entry,) = load_source(self.source).entries("checkpoints", self.split)
+        (entry,) = load_download_source(self.source).entries("checkpoints", self.split)
         return entry
 
     @property
     def licence(self) -> str:
         """Of its source."""
-        return load_source(self.source).licence
+        return load_download_source(self.source).licence
 
     @property
     def address(self) -> str:
@@ -139,7 +139,7 @@ class Choice(NamedTuple):
     options: tuple[str, ...]
 
 
-def with_checkpoint(model: str, checkpoint: Path | None, options: Sequence[str], root: Root) -> Choice:
+def find_checkpoint_folder(model: str, checkpoint: Path | None, options: Sequence[str], root: Root) -> Choice:
     """Return the folder of a checkpoint that was named, with the option that builds a network of its size.
 
     Names of published checkpoints stand wherever a path does, in the option `checkpoint=` too (to train on from it).
@@ -147,7 +147,7 @@ def with_checkpoint(model: str, checkpoint: Path | None, options: Sequence[str],
     Raises:
         CvrError: what `_published_folder` raises.
     """
-    given = split_options(options, model)
+    given = split_key_value_options(options, model)
     if "checkpoint" in given:
         given["checkpoint"] = str(_resolved(Path(given["checkpoint"]), model, root))
     if checkpoint is not None:

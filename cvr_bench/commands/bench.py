@@ -14,8 +14,8 @@ from cvr_data.commands.options import (
     FOLDER,
     PATH,
     NameOf,
+    command_machine,
     json_option,
-    machine_of_command,
     option_option,
     out_option,
     overwrite_option,
@@ -106,20 +106,20 @@ def bench_command(
     Example: cvr bench --model fdca --model sum
     """
     from cvr_bench.bench.bench_run import BenchRun
-    from cvr_bench.checkpoints.published import with_checkpoint
+    from cvr_bench.checkpoints.published import find_checkpoint_folder
     from cvr_bench.data.choose import choose_data
     from cvr_bench.data.sources import data_with_distractors
     from cvr_bench.data.training import find_data_mixture
-    from cvr_bench.training.launch import first_process_first, leave_training_group
+    from cvr_bench.training.launch import first_training_process_first, leave_training_group
 
     _check_asked(models, how["seed"], seeds)
     if (code := _spread_over_devices(devices, nodes)) is not None:
         return code
-    machine = machine_of_command()
-    with first_process_first():
+    machine = command_machine()
+    with first_training_process_first():
         chosen, lacking = choose_data(data, data_options, embeddings, split, machine)
         if len(models) == 1 and (checkpoint or options):
-            checkpoint, options = with_checkpoint(models[0], checkpoint, options, machine.root)
+            checkpoint, options = find_checkpoint_folder(models[0], checkpoint, options, machine.root)
     often = [] if log_every is None else [f"log_every={log_every}"]
     told = (*train_options, *often, *([f"loggers={','.join(loggers)}"] if loggers else []))
     runs = [
@@ -181,29 +181,29 @@ def _bench_one(
 
 def _show_robustness(results: "Sequence[Result]") -> None:
     from cvr_bench.audit.robustness import FOLDER as ROBUSTNESS
-    from cvr_bench.audit.robustness import RECORD, robustness_lines
-    from cvr_bench.results.method import result_labels
+    from cvr_bench.audit.robustness import RECORD, audit_robustness_lines
+    from cvr_bench.results.method import compared_result_labels
     from cvr_data.core.annotation_files import read_json
 
-    for label, result in zip(result_labels(results), results, strict=True):
-        click.echo("\n".join(robustness_lines(label, read_json(result.path / ROBUSTNESS / RECORD, dict))))
+    for label, result in zip(compared_result_labels(results), results, strict=True):
+        click.echo("\n".join(audit_robustness_lines(label, read_json(result.path / ROBUSTNESS / RECORD, dict))))
 
 
 def _spread_over_devices(devices: int, nodes: int) -> int | None:
     """Become one of several processes, or start them and return their exit code; None where there is work to do."""
     from cvr_bench.training.launch import (
-        given_training_place,
         join_training_group,
-        own_training_places,
         start_training_processes,
+        training_process_place_given,
+        training_process_places,
     )
 
-    place = given_training_place(os.environ, devices * nodes)
+    place = training_process_place_given(os.environ, devices * nodes)
     if place is not None and place.world_size > 1:
         join_training_group(place)
     elif place is None and devices * nodes > 1:
         arguments = click.get_current_context().find_root().obj
-        return start_training_processes(own_training_places(os.environ, devices, nodes), arguments)
+        return start_training_processes(training_process_places(os.environ, devices, nodes), arguments)
     return None
 
 
@@ -213,17 +213,17 @@ def _show_results(results: "Sequence[Result]") -> None:
     from cvr_bench.report.audit_tables import report_audits_table
     from cvr_bench.report.beside import beside_report_table
     from cvr_bench.report.tables import report_results_table, report_slices_table
-    from cvr_bench.results.method import method_rows, methods_of, result_labels
+    from cvr_bench.results.method import compared_result_labels, method_result_rows, methods_of_results
     from cvr_bench.results.text_table import result_text_table
     from cvr_bench.scoring.cost import scoring_cost_line
 
     click.echo("\n" + report_results_table(results))
-    if methods := methods_of(results):
-        click.echo("\n" + result_text_table(method_rows(methods)))
+    if methods := methods_of_results(results):
+        click.echo("\n" + result_text_table(method_result_rows(methods)))
     beside, slices = beside_report_table(results), report_slices_table(results)
     audits = report_audits_table([audited for result in results if (audited := audit_of(result)) is not None])
     click.echo("\n" + "\n\n".join(part for part in (beside, slices, audits) if part) + "\n")
-    for label, result in zip(result_labels(results), results, strict=True):
+    for label, result in zip(compared_result_labels(results), results, strict=True):
         click.echo(f"{label}: {result.path}")
         if "cost" in result.record:
             click.echo(f"  {scoring_cost_line(result.record['cost'])}")
@@ -231,9 +231,9 @@ def _show_results(results: "Sequence[Result]") -> None:
 
 def _end_bench(found: "Sequence[Result]", lacking: Sequence[str], *, as_json: bool, has_train_options: bool) -> None:
     """Say what was not scored, and print everything as JSON where that is asked for; the first process alone does."""
-    from cvr_bench.models.parts.processes import is_first
+    from cvr_bench.models.parts.processes import is_first_model_process
 
-    if not is_first():
+    if not is_first_model_process():
         return
     if has_train_options and all(result.record["training"] is None for result in found):
         for result in found:

@@ -32,9 +32,9 @@ def compare_command(results: tuple[Path, ...], by: str | None, protocols: bool, 
         raise CvrError(f"compare takes two results, got {len(results)}; with --protocols it takes any number.")
     from cvr_bench.report.tables import report_comparison_table
     from cvr_bench.results.compare import compare_methods, compared_results_json
-    from cvr_bench.results.method import read_method
+    from cvr_bench.results.method import read_method_results
 
-    comparison = compare_methods(*map(read_method, results), by=by)
+    comparison = compare_methods(*map(read_method_results, results), by=by)
     click.echo(
         json.dumps(compared_results_json(comparison), indent=1) if as_json else report_comparison_table(comparison)
     )

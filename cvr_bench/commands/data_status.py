@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cvr_data.commands.options import FOLDER, LookUp, json_option, machine_of_command
+from cvr_data.commands.options import FOLDER, LookUp, command_machine, json_option
 from cvr_data.core.machine import Machine, config_path
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ def data_status_command(names: tuple[str, ...], embeddings: tuple[Path, ...], as
 
     Example: cvr data-status cirr webvid-covr
     """
-    from cvr_bench.data.status import find_data_status
+    from cvr_bench.data.status import bench_data_status
 
-    machine = machine_of_command()
-    statuses = find_data_status(names, machine, embeddings)
+    machine = command_machine()
+    statuses = bench_data_status(names, machine, embeddings)
     if as_json:
         content = {
             "machine": dataclasses.asdict(machine),

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, machine_of_command, option_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER, PATH, command_machine, option_option, out_option, overwrite_option
 
 
 @click.command()
@@ -28,11 +28,11 @@ def encode_queries_command(
 
     Example: cvr encode-queries --model sum --data dense-webvid-covr -e embeddings -O features
     """
-    from cvr_bench.checkpoints.published import with_checkpoint
+    from cvr_bench.checkpoints.published import find_checkpoint_folder
     from cvr_bench.submit.encode import EncodeRun, encode_submission
 
-    checkpoint, options = with_checkpoint(model, checkpoint, options, machine_of_command().root)
+    checkpoint, options = find_checkpoint_folder(model, checkpoint, options, command_machine().root)
     run = EncodeRun(model=model, options=options, checkpoint=checkpoint, **data)
-    shapes = encode_submission(run, machine_of_command(), out, overwrite=overwrite)
+    shapes = encode_submission(run, command_machine(), out, overwrite=overwrite)
     for name, shape in shapes.items():
         click.echo(f"{out / name}: {' x '.join(map(str, shape))}")

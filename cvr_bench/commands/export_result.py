@@ -32,14 +32,14 @@ def export_result_command(
 
     Example: cvr export-result results/fdca-quickstart --format mteb --out Quickstart.json
     """
-    from cvr_bench.results.exported import write_mteb_result, write_trec_files
+    from cvr_bench.results.exported import write_result_as_mteb, write_result_as_trec
     from cvr_bench.results.result import read_result
 
     found = read_result(result)
     paths = (
-        write_trec_files(found, out)
+        write_result_as_trec(found, out)
         if kind == "trec"
-        else [write_mteb_result(found, out, revision=revision, main_score=main_score, rules=rules)]
+        else [write_result_as_mteb(found, out, revision=revision, main_score=main_score, rules=rules)]
     )
     for path in paths:
         click.echo(path)

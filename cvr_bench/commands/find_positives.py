@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from cvr_data.commands.options import FOLDER, json_option, out_option, overwrite_option, own_options
+from cvr_data.commands.options import FOLDER, command_own_options, json_option, out_option, overwrite_option
 from cvr_data.core.annotation_files import read_json
 
 
@@ -29,7 +29,7 @@ def _config() -> type:
 )
 @click.option("--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="Of the backend.")
 @click.option("--judgments", type=FOLDER, help="What people said of the queue (cvr export-judgments).")
-@own_options(_config)
+@command_own_options(_config)
 @out_option("positives")
 @overwrite_option
 @json_option

@@ -28,7 +28,7 @@ def queries_command(
 
     Example: cvr queries results/fdca-quickstart --worst 20 --where kind=action
     """
-    from cvr_bench.results.queries import Chosen, chosen_queries, queries_table
+    from cvr_bench.results.queries import Chosen, result_queries_text, result_query_rows
     from cvr_bench.results.result import read_result
 
     if worst is not None and best is not None:
@@ -43,9 +43,9 @@ def queries_command(
         where=[(name, value) for name, _, value in (part.partition("=") for part in where)], text=text,
         least=int(ends[1]), most=int(ends[2]) if ends[2] else None, worst=worst, best=best,
     )  # fmt: skip
-    rows = chosen_queries(found, chosen)
+    rows = result_query_rows(found, chosen)
     if as_json:
         click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
-    click.echo(queries_table(rows, [name for name in ("kind", "slot", "backend") if name in found.slice_names]))
+    click.echo(result_queries_text(rows, [name for name in ("kind", "slot", "backend") if name in found.slice_names]))
     click.echo(f"{len(rows)} of {found.ranks.num_rows} queries of {found.name}")

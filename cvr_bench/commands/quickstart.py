@@ -25,9 +25,9 @@ def quickstart_command(out: Path, options: tuple[str, ...]) -> None:
     """
     from cvr_bench.recipes import RECIPE_FOLDERS
     from cvr_bench.recipes.recipe import find_recipe, load_recipe, run_recipe_here
-    from cvr_data.core.registry import split_options
+    from cvr_data.core.registry import split_key_value_options
 
-    recipe = load_recipe(find_recipe("quickstart", RECIPE_FOLDERS), split_options(options, "quickstart"))
+    recipe = load_recipe(find_recipe("quickstart", RECIPE_FOLDERS), split_key_value_options(options, "quickstart"))
     _show_end(out, run_recipe_here(recipe, out))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, NameOf, machine_of_command
+from cvr_data.commands.options import FOLDER, NameOf, command_machine
 
 
 @click.command()
@@ -20,21 +20,21 @@ def run_command(recipe: str, folder: Path, options: tuple[str, ...], dry_run: bo
     """
     from cvr_bench.recipes import RECIPE_FOLDERS
     from cvr_bench.recipes.recipe import find_recipe, load_recipe, recipe_totals, run_recipe_here
-    from cvr_bench.recipes.slurm import sbatch_text
-    from cvr_data.core.registry import split_options
-    from cvr_data.core.secrets_in_text import masked
+    from cvr_bench.recipes.slurm import recipe_batch_script
+    from cvr_data.core.registry import split_key_value_options
+    from cvr_data.core.secrets_in_text import mask_secrets
 
-    root = machine_of_command().root
-    loaded = load_recipe(find_recipe(recipe, RECIPE_FOLDERS), split_options(options, recipe), root)
+    root = command_machine().root
+    loaded = load_recipe(find_recipe(recipe, RECIPE_FOLDERS), split_key_value_options(options, recipe), root)
     if dry_run:
         for key, text in loaded.about.items():
             click.echo(f"# {key}: {text}")
         for step in loaded.steps:
-            click.echo(masked("cvr " + " ".join(step)))
+            click.echo(mask_secrets("cvr " + " ".join(step)))
         return
     if sbatch:
         words = ["run", recipe, "--in", str(folder), *(word for each in options for word in ("-o", each))]
-        click.echo(masked(sbatch_text(loaded.name, words, loaded.slurm, loaded.about)), nl=False)
+        click.echo(mask_secrets(recipe_batch_script(loaded.name, words, loaded.slurm, loaded.about)), nl=False)
         return
     timings = run_recipe_here(loaded, folder)
     spent = ", ".join(f"{seconds:.1f} s {what}" for seconds, what in recipe_totals(timings))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, json_option, machine_of_command, overwrite_option
+from cvr_data.commands.options import FOLDER, PATH, command_machine, json_option, overwrite_option
 from cvr_data.core.errors import CvrError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def score_command(
     """
     from cvr_bench.submit.encode import task_of_submission
 
-    task, file = task_of_submission(data, data_options, split, machine_of_command())
+    task, file = task_of_submission(data, data_options, split, command_machine())
     if given.is_file():
         if keep_self:
             raise CvrError("--keep-self belongs to folders of features; of a run, pass -D reference=keep.")
@@ -63,10 +63,10 @@ def score_command(
 def _score_run(run: Path, task: "Task", file: Path, out: Path | None, *, as_json: bool, **how: Any) -> None:
     from cvr_bench.report.beside import beside_report_table
     from cvr_bench.report.tables import report_results_table
-    from cvr_bench.submit.trec import score_trec_run
+    from cvr_bench.submit.trec import score_trec_submission
 
     folder = out or Path("results") / f"{how['name'] or run.stem}-{task.name}"
-    result = score_trec_run(run, task, file, folder, **how)
+    result = score_trec_submission(run, task, file, folder, **how)
     if as_json:
         click.echo(json.dumps({"path": str(result.path), **result.record}, indent=1))
         return

@@ -28,11 +28,11 @@ def search_command(
 
     Example: cvr search videos --like test-00017 --text "make it red" --not "a cube"
     """
-    from cvr_bench.search.library import open_library
+    from cvr_bench.search.library import open_search_library
     from cvr_bench.search.question import Question, SearchModel
     from cvr_bench.search.searcher import search
 
-    library = open_library(videos, embeddings)
+    library = open_search_library(videos, embeddings)
     question = Question(like=like, texts=texts, without=without)
     found = search(library, question, SearchModel(name=name, options=options, checkpoint=checkpoint), count)
     if as_json:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cvr_data.commands.options import own_options_text
+from cvr_data.commands.options import command_own_options_text
 
 
 @click.command()
@@ -33,5 +33,5 @@ def show_command(name: str) -> None:
         command = group.get_command(click.get_current_context(), name)
         with click.Context(command, info_name=name, parent=click.get_current_context().find_root()) as context:
             click.echo(command.get_help(context))
-        if options := own_options_text(command):
+        if options := command_own_options_text(command):
             click.echo(f"\n{options}")

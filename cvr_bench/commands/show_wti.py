@@ -20,12 +20,12 @@ def show_wti_command(text: str, clip: str, checkpoint: Path, out: Path, as_json:
     """
     import json
 
-    from cvr_bench.report.wti_matches import find_wti_matches
-    from cvr_bench.report.wti_picture import draw_wti_matches
+    from cvr_bench.report.wti_matches import report_wti_matches
+    from cvr_bench.report.wti_picture import report_wti_picture
     from cvr_data.core.whole_files import write_bytes
 
-    found = find_wti_matches(text, clip, checkpoint)
-    write_bytes(out, draw_wti_matches(found))
+    found = report_wti_matches(text, clip, checkpoint)
+    write_bytes(out, report_wti_picture(found))
     best_frames = (found.similarities_LT.argmax(dim=1) + 1).tolist()
     rows = [
         {"token": word, "weight": round(weight, 4), "best_frame": frame, "cosine": round(cosine, 4)}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, NameOf, machine_of_command, option_option
+from cvr_data.commands.options import FOLDER, PATH, NameOf, command_machine, option_option
 from cvr_data.core.errors import CvrError
 
 
@@ -28,20 +28,22 @@ def submit_command(
 
     Example: cvr submit cirr --model sum -e embeddings -O cirr.json
     """
-    from cvr_bench.submit.submit import check_submission, who_takes, write_submission_answers
+    from cvr_bench.submit.submit import check_submission, submission_server, write_submission_answers
 
-    machine, name = machine_of_command(), benchmark.replace("_", "-")
+    machine, name = command_machine(), benchmark.replace("_", "-")
     data_options = (f"annotations={machine.root(name)}", *data_options)
     if check is not None:
-        click.echo(f"{check}: {check_submission(benchmark, data_options, check)}; {who_takes(name)} would take it.")
+        click.echo(
+            f"{check}: {check_submission(benchmark, data_options, check)}; {submission_server(name)} would take it."
+        )
         return
     if model is None or out is None:
         raise CvrError("submit takes --model and --out, or --check FILE.")
-    from cvr_bench.checkpoints.published import with_checkpoint
+    from cvr_bench.checkpoints.published import find_checkpoint_folder
     from cvr_bench.models.parts.trained import scoring_model
     from cvr_bench.submit.encode import features_to_submit
 
-    checkpoint, options = with_checkpoint(model, checkpoint, options, machine.root)
+    checkpoint, options = find_checkpoint_folder(model, checkpoint, options, machine.root)
     retriever = scoring_model(model, options, checkpoint, features_to_submit(name, embeddings, machine))
     for path in write_submission_answers(benchmark, data_options, retriever, out):
         click.echo(f"{path}: {check_submission(benchmark, data_options, path)}; {path.stat().st_size:,} bytes.")

@@ -21,11 +21,11 @@ def verify_command(folders: tuple[Path, ...], deep: bool) -> None:
     """
     from cvr_data.core.artifacts import manifest_of, verify
     from cvr_data.core.errors import CvrError
-    from cvr_data.core.lineage import deep_problems
+    from cvr_data.core.lineage import lineage_problems
 
     damaged = []
     for folder in folders:
-        problems = deep_problems(folder) if deep else verify(folder)
+        problems = lineage_problems(folder) if deep else verify(folder)
         manifest, again = manifest_of(folder).manifest, ""
         if manifest["stage"] == "bench" and not problems:
             from cvr_bench.results.problems import checked_of_result, problems_of_result

@@ -12,7 +12,7 @@ from typing import Any
 from cvr_bench.benchmarks import BENCHMARKS, HasSplits
 from cvr_bench.tasks.task import Task
 from cvr_data.core.errors import CvrError
-from cvr_data.core.registry import config_dict, split_options
+from cvr_data.core.registry import config_dict, split_key_value_options
 
 OWN = "triplets"
 """The component that reads triplets folders: `--data` is their path, not a name."""
@@ -48,19 +48,19 @@ class Benchmark:
         return BENCHMARKS.get(self.name).load(self.config)
 
 
-def benchmark_data_names() -> list[str]:
+def data_option_names() -> list[str]:
     """Return the names that `--data` takes beside paths."""
     return [name for name in BENCHMARKS.names() if name != OWN]
 
 
 def is_benchmark_data(data: str) -> bool:
     """Return whether `--data` names a benchmark; a path of that name goes first."""
-    return not Path(data).exists() and data.replace("_", "-") in benchmark_data_names()
+    return not Path(data).exists() and data.replace("_", "-") in data_option_names()
 
 
 def find_benchmark_data(name: str, options: Sequence[str], split: str | None = None) -> Benchmark:
     """Return the benchmark of that name. Raises CvrError: there is none, an option is wrong, or a file is missing."""
-    given = split_options(options, name)
+    given = split_key_value_options(options, name)
     fields = {field.name for field in dataclasses.fields(BENCHMARKS.get(name).Config)}
     if split is not None:
         if "split" not in fields:

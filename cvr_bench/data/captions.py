@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from cvr_bench.benchmarks import HasCaptions
 from cvr_bench.data.benchmark import FREE_OPTIONS
 from cvr_bench.models.parts.batches import TrainingData, TrainingSet
-from cvr_bench.tasks.composed import with_held_out
+from cvr_bench.tasks.composed import task_triplets_held_out
 from cvr_bench.tasks.coverage import task_within_features
 from cvr_bench.tasks.text_video import text_video_task
 from cvr_data.core.errors import CvrError
@@ -62,12 +62,12 @@ class CaptionSource:
     @cached_property
     def rows(self) -> pa.Table:
         """A row per caption, laid out as triplets; read once."""
-        return caption_data_rows(self.read_captions())
+        return data_of_captions(self.read_captions())
 
     @property
     def table(self) -> pa.Table:
         """The same, with some videos held out as val."""
-        return with_held_out(self.rows, HELD_OUT)
+        return task_triplets_held_out(self.rows, HELD_OUT)
 
     def load(self, store: FeatureStore) -> TrainingData:
         """Return what to train on and what to choose a checkpoint on, within the videos that have features.
@@ -76,7 +76,7 @@ class CaptionSource:
             CvrError: a file cannot be read, or the features are of none of it.
         """
         is_known = store.has_videos(self.rows.column("target_id").to_pylist())
-        stored = with_held_out(self.rows.filter(pa.array(is_known)), HELD_OUT)
+        stored = task_triplets_held_out(self.rows.filter(pa.array(is_known)), HELD_OUT)
         train, held = (stored.filter(pc.equal(stored.column("split"), split)) for split in ("train", "val"))
         if not train.num_rows or not held.num_rows:
             raise CvrError(
@@ -90,7 +90,7 @@ class CaptionSource:
         return TrainingData(TrainingSet.from_table(train), task_within_features(task, store))
 
 
-def caption_data_rows(captions: Captions) -> pa.Table:
+def data_of_captions(captions: Captions) -> pa.Table:
     """Return a row per caption of train, laid out as triplets."""
     rows = [
         {

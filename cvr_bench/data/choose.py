@@ -13,14 +13,14 @@ from pathlib import Path
 
 from cvr_bench.benchmarks import BENCHMARKS
 from cvr_bench.benchmarks.triplets import benchmark_task_name
-from cvr_bench.data.benchmark import benchmark_data_names, is_benchmark_data
+from cvr_bench.data.benchmark import data_option_names, is_benchmark_data
 from cvr_bench.data.opened import Sources
 from cvr_bench.data.sources import choose_data_sources
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.machine import Machine
-from cvr_data.core.registry import split_options
+from cvr_data.core.registry import split_key_value_options
 from cvr_data.features.store import STAGE
 
 ALL = "all"
@@ -103,7 +103,7 @@ def _wanted_data(data: Sequence[str]) -> list[str | None]:
     """The data sets that were named, each once; None is the triplets built last."""
     if not data:
         return [None]
-    names = [benchmark_data_names() if name == ALL and not Path(ALL).exists() else [name] for name in data]
+    names = [data_option_names() if name == ALL and not Path(ALL).exists() else [name] for name in data]
     return list(dict.fromkeys(name for some in names for name in some))
 
 
@@ -113,13 +113,15 @@ def _options_of_benchmark(name: str | None, data_options: Sequence[str]) -> tupl
         return ()
     fields = {field.name for field in dataclasses.fields(BENCHMARKS.get(name.replace("_", "-")).Config)}
     return tuple(
-        option for option in data_options if next(iter(split_options([option], name))).replace("-", "_") in fields
+        option
+        for option in data_options
+        if next(iter(split_key_value_options([option], name))).replace("-", "_") in fields
     )
 
 
 def _check_options(wanted: Sequence[str | None], data_options: Sequence[str]) -> None:
     """Refuse an option that none of several data sets has, or that cannot be that of all."""
-    names = sorted(split_options(data_options, "--data-option"))
+    names = sorted(split_key_value_options(data_options, "--data-option"))
     if "annotations" in names:
         raise CvrError("annotations=FOLDER belongs to one benchmark; several are found where cvr data-status looks.")
     used = {option for name in wanted for option in _options_of_benchmark(name, data_options)}

@@ -4,7 +4,7 @@
 
 They are read once per revision, through `load_dataset`, and kept in the cache folder as an artifact; its videos'
 features are made or downloaded as those of any other videos are. A set in the layout of MTEB's retrieval, which has
-the configs corpus and queries, is the benchmark `vt2v` instead; `is_hub_retrieval_set` tells.
+the configs corpus and queries, is the benchmark `vt2v` instead; `is_hub_retrieval_data` tells.
 """
 
 import re
@@ -17,7 +17,7 @@ from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.download.hub_set import COMMIT, hub_commit, hub_configs, is_here
+from cvr_data.download.hub_set import COMMIT, download_hub_commit, downloaded_hub_configs, is_hub_set_downloaded
 from cvr_data.media.retrieval_set import is_retrieval_set
 from cvr_data.tables import TRIPLETS
 
@@ -34,7 +34,7 @@ def is_hub_data_name(data: str) -> bool:
     return NAME.fullmatch(data) is not None and not Path(data).exists() and not Path(data).parent.exists()
 
 
-def fetch_hub_data(data: str, cache: Path) -> Path:
+def choose_data_on_hub(data: str, cache: Path) -> Path:
     """Return the artifact of the triplets of a data set on the Hub, reading what is not in the cache yet.
 
     Raises:
@@ -51,7 +51,7 @@ def fetch_hub_data(data: str, cache: Path) -> Path:
     return folder
 
 
-def is_hub_retrieval_set(data: str, cache: Path) -> bool:
+def is_hub_retrieval_data(data: str, cache: Path) -> bool:
     """Return whether a data set on the Hub has the layout of MTEB's retrieval; of what is here the Hub is not asked.
 
     Raises:
@@ -60,7 +60,7 @@ def is_hub_retrieval_set(data: str, cache: Path) -> bool:
     repo, commit = _repo_and_commit(data)
     if (_artifact_folder(repo, commit, cache) / MANIFEST).exists():
         return False
-    return is_here(repo, commit) or is_retrieval_set(hub_configs(repo, commit))
+    return is_hub_set_downloaded(repo, commit) or is_retrieval_set(downloaded_hub_configs(repo, commit))
 
 
 def _artifact_folder(repo: str, commit: str, cache: Path) -> Path:
@@ -72,7 +72,7 @@ def _repo_and_commit(data: str) -> tuple[str, str]:
     if not NAME.fullmatch(name):
         raise CvrError(f"--data {data!r} should look like hf:user/name, or hf:user/name@revision.")
     repo, _, revision = name.partition("@")
-    return repo, revision if COMMIT.fullmatch(revision) else hub_commit(repo, revision or "main")
+    return repo, revision if COMMIT.fullmatch(revision) else download_hub_commit(repo, revision or "main")
 
 
 def _read_hub_rows(repo: str, commit: str) -> pa.Table:

@@ -17,8 +17,8 @@ from cvr_bench.benchmarks.triplets import (
     READERS,
     Config,
     benchmark_of_triplets,
-    benchmark_query_bank,
-    benchmark_training_set,
+    benchmark_train_queries,
+    benchmark_triplets_to_learn,
     benchmark_video_splits,
     read_benchmark_triplets,
 )
@@ -29,10 +29,10 @@ from cvr_bench.data.training import TrainingSource
 from cvr_bench.models import MayLackReference, ModelModule
 from cvr_bench.models.parts.batches import TrainingData
 from cvr_bench.models.parts.frame_weights import FrameWeights
-from cvr_bench.tasks.composed import with_held_out
+from cvr_bench.tasks.composed import task_triplets_held_out
 from cvr_bench.tasks.coverage import task_within_features
 from cvr_bench.tasks.task import Query, Task
-from cvr_bench.tasks.twins import stored_twins
+from cvr_bench.tasks.twins import task_twins_in_store
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import parse_config
@@ -94,7 +94,7 @@ class Sources:
                 task = task_within_features(self.benchmark.load(), self.store)
             else:
                 task = benchmark_of_triplets(self.triplets, self.config(split), self.store, self.listed)
-            self._tasks[split] = replace(task, twins=stored_twins(task.gallery, self.store))
+            self._tasks[split] = replace(task, twins=task_twins_in_store(task.gallery, self.store))
         return self._tasks[split]
 
     def training_of(self, model: str, component: ModelModule) -> TrainingSource | CaptionSource | None:
@@ -123,9 +123,9 @@ class Sources:
         """
         rows, val = self.triplets, replace(self.config("val"), distractors=())
         if not pc.any(pc.equal(rows.column("split"), "val")).as_py():
-            rows = with_held_out(rows, HELD_OUT)
+            rows = task_triplets_held_out(rows, HELD_OUT)
         return TrainingData(
-            benchmark_training_set(rows, self.config("train"), self.store),
+            benchmark_triplets_to_learn(rows, self.config("train"), self.store),
             benchmark_of_triplets(rows, val, self.store, self.listed),
         )
 
@@ -145,7 +145,7 @@ class Sources:
 
     def query_bank(self) -> list[Query]:
         """Return the train queries of the data; a benchmark that only tests has none."""
-        return [] if self.benchmark is not None else benchmark_query_bank(self.triplets, self.store)
+        return [] if self.benchmark is not None else benchmark_train_queries(self.triplets, self.store)
 
     def config(self, split: str) -> Config:
         """Return how a split of the triplets is read. Raises CvrError: there is no such split."""

@@ -10,7 +10,7 @@ TEXTS = 1024
 """Encoded at once; they are in memory by then."""
 
 
-def features_read(store: FeatureStore, encoder: Encoder, task: Task) -> dict[str, Any]:
+def data_feature_sizes(store: FeatureStore, encoder: Encoder, task: Task) -> dict[str, Any]:
     """Return how many frames the gallery has and how long its texts are, in tokens; how frames were taken if known.
 
     A text of as many tokens as the longest may have been cut there.
@@ -20,7 +20,7 @@ def features_read(store: FeatureStore, encoder: Encoder, task: Task) -> dict[str
     sampler = "as imported" if store.is_imported else store.encoder.get("sampler", "")
     found: dict[str, Any] = {"frames": "none" if counts is None else _span(int(counts.min()), int(counts.max()))}
     found["sampler"] = str(sampler)
-    texts = sorted({query.modification for query in task.queries if query.modification})
+    texts = sorted({query.modification for query in task.queries if query.modification}) if encoder.text_dim else []
     lengths = [
         length
         for start in range(0, len(texts), TEXTS)

@@ -13,15 +13,15 @@ from typing import Any
 
 import cvr_data
 from cvr_bench.benchmarks.triplets import STAGES, check_benchmark_triplets
-from cvr_bench.data.benchmark import benchmark_data_names, find_benchmark_data, is_benchmark_data
-from cvr_bench.data.hub import fetch_hub_data, is_hub_data_name, is_hub_retrieval_set
+from cvr_bench.data.benchmark import data_option_names, find_benchmark_data, is_benchmark_data
+from cvr_bench.data.hub import choose_data_on_hub, is_hub_data_name, is_hub_retrieval_data
 from cvr_bench.data.opened import Sources
 from cvr_data.core.artifact_files import MANIFEST, read_json_once
-from cvr_data.core.artifacts import key_of, open_artifact
+from cvr_data.core.artifacts import artifact_key, open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.lineage import follow
 from cvr_data.core.model_packages import cache_folder
-from cvr_data.core.registry import split_options
+from cvr_data.core.registry import split_key_value_options
 from cvr_data.download.hub_set import hub_set_folder
 from cvr_data.features.embed import embed
 from cvr_data.features.encoders import ENCODERS
@@ -81,14 +81,14 @@ def choose_data_sources(
             raise CvrError(f"{named.name} comes without features of its videos; pass --embeddings (see cvr embed).")
         place, choice = named.config.annotations, f"--data {named.name}"
         return Sources(data=place, embeddings=embeddings, videos=(), choice=choice, benchmark=named)
-    if data is not None and is_hub_data_name(data) and is_hub_retrieval_set(data, cache_folder()):
+    if data is not None and is_hub_data_name(data) and is_hub_retrieval_data(data, cache_folder()):
         return _sources_of_set(data, data_options, embeddings, split)
     reference = _reference_of_triplets(data_options)
     if data is not None and is_hub_data_name(data):
-        found = find_data_sources(fetch_hub_data(data, cache_folder()), f"--data {data}", embeddings)
+        found = find_data_sources(choose_data_on_hub(data, cache_folder()), f"--data {data}", embeddings)
         return replace(found, reference=reference)
     if data is not None and not Path(data).exists():
-        raise CvrError(f"{data} is no path here and no benchmark. {did_you_mean(data, benchmark_data_names())}")
+        raise CvrError(f"{data} is no path here and no benchmark. {did_you_mean(data, data_option_names())}")
     chosen, choice = (Path(data), "--data") if data is not None else default_data(Path())
     return replace(find_data_sources(chosen, choice, embeddings), reference=reference)
 
@@ -114,12 +114,12 @@ def _sources_of_set(data: str, data_options: Sequence[str], embeddings: Path | N
 
 def _reference_of_triplets(data_options: Sequence[str]) -> str:
     """The one option that triplets of ours have: what becomes of a query's own video."""
-    options = split_options(data_options, "--data-option")
+    options = split_key_value_options(data_options, "--data-option")
     reference = options.pop("reference", "exclude")
     if options:
         raise CvrError(
             f"Triplets take -D reference=keep alone; {', '.join(options)} belongs to a benchmark named by --data: "
-            f"{', '.join(benchmark_data_names())}."
+            f"{', '.join(data_option_names())}."
         )
     if reference not in REFERENCES:
         raise CvrError(f"--data-option reference: {reference!r} should be {' or '.join(REFERENCES)}.")
@@ -195,7 +195,7 @@ def corpus_of_data(data: Path) -> Mapping[str, Any] | None:
 
 def remade_data_folder(corpus: Mapping[str, Any], cache: Path) -> Path:
     """Return where the videos and features of a corpus are kept."""
-    return cache / "corpora" / f"{corpus['name']}-{key_of(corpus)[:12]}"
+    return cache / "corpora" / f"{corpus['name']}-{artifact_key(corpus)[:12]}"
 
 
 def remake_data(corpus: Mapping[str, Any], cache: Path, encoder: str = "embedded") -> Remade:

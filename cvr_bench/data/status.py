@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks import BENCHMARKS, BenchmarkModule, KeepsTargets
-from cvr_bench.data.benchmark import benchmark_data_names
+from cvr_bench.data.benchmark import data_option_names
 from cvr_bench.tasks.task import Task
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.machine import Machine
 from cvr_data.core.registry import parse_config
-from cvr_data.download.items import MEDIA_SUFFIXES, file_name
-from cvr_data.download.source import Kind, Source, load_source, source_names
-from cvr_data.download.status import read_status
-from cvr_data.features.index import STAGE, stored_video_ids
+from cvr_data.download.items import MEDIA_SUFFIXES, download_file_name
+from cvr_data.download.source import Kind, Source, download_source_names, load_download_source
+from cvr_data.download.status import read_download_status
+from cvr_data.features.index import STAGE, feature_store_video_ids
 
 FEATURE_SUFFIXES = frozenset({".npy", ".npz", ".pth", ".pt"})
 """Files that hold the features of one item."""
@@ -75,17 +75,17 @@ class Status:
     """Commands and steps that would fetch the rest."""
 
 
-def find_data_status(names: Sequence[str], machine: Machine, embeddings: Sequence[Path] = ()) -> list[Status]:
+def bench_data_status(names: Sequence[str], machine: Machine, embeddings: Sequence[Path] = ()) -> list[Status]:
     """Return what is here of the named benchmarks, or of all.
 
     Raises:
         CvrError: a name is no benchmark, or a folder of `embeddings` is none.
     """
     for name in names:
-        if name.replace("_", "-") not in benchmark_data_names():
-            raise CvrError(f"Unknown benchmark {name!r}. {did_you_mean(name, benchmark_data_names())}")
-    stores = {path: stored_video_ids(path) for path in embeddings}
-    return [_benchmark_status(name.replace("_", "-"), machine, stores) for name in names or benchmark_data_names()]
+        if name.replace("_", "-") not in data_option_names():
+            raise CvrError(f"Unknown benchmark {name!r}. {did_you_mean(name, data_option_names())}")
+    stores = {path: feature_store_video_ids(path) for path in embeddings}
+    return [_benchmark_status(name.replace("_", "-"), machine, stores) for name in names or data_option_names()]
 
 
 def _benchmark_status(name: str, machine: Machine, stores: dict[Path, set[str]]) -> Status:
@@ -96,7 +96,7 @@ def _benchmark_status(name: str, machine: Machine, stores: dict[Path, set[str]])
     media = [_coverage_of_features(folder, ids, MEDIA_SUFFIXES) for folder in media_folders]
     features = [found for folder in machine.features_folders(name) for found in _status_of_features(folder, ids)]
     features += [Coverage(place=path, found=len(ids & known), wanted=len(ids)) for path, known in stores.items()]
-    asked: Counter[str] = Counter(row.status for folder in media_folders for row in read_status(folder))
+    asked: Counter[str] = Counter(row.status for folder in media_folders for row in read_download_status(folder))
     return Status(
         name=name,
         root=root,
@@ -167,7 +167,7 @@ def _status_of_features(folder: Path, ids: frozenset[str]) -> list[Coverage]:
     for place in [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]:
         if (place / MANIFEST).exists():
             if open_artifact(place).stage.startswith(STAGE):
-                known = stored_video_ids(place)
+                known = feature_store_video_ids(place)
                 found.append(Coverage(place=place, found=len(ids & known), wanted=len(ids)))
         elif place != folder or any(path.suffix in FEATURE_SUFFIXES for path in folder.iterdir()):
             found.append(_coverage_of_features(place, ids, FEATURE_SUFFIXES))
@@ -176,7 +176,9 @@ def _status_of_features(folder: Path, ids: frozenset[str]) -> list[Coverage]:
 
 def _coverage_of_features(folder: Path, ids: frozenset[str], suffixes: frozenset[str]) -> Coverage:
     known = _names_below(folder, suffixes)
-    found = sum(not known.isdisjoint((item_id, file_name(item_id, ""), item_id.rpartition("/")[2])) for item_id in ids)
+    found = sum(
+        not known.isdisjoint((item_id, download_file_name(item_id, ""), item_id.rpartition("/")[2])) for item_id in ids
+    )
     return Coverage(place=folder, found=found, wanted=len(ids))
 
 
@@ -201,9 +203,9 @@ def _names_below(folder: Path, suffixes: frozenset[str]) -> set[str]:
 def _steps_to_get(
     name: str, parts: Sequence[BenchmarkPart], media: Sequence[Coverage], features: Sequence[Coverage]
 ) -> list[str]:
-    if name not in source_names():
+    if name not in download_source_names():
         return []
-    source, steps = load_source(name), []
+    source, steps = load_download_source(name), []
     if any(part.state == "missing" for part in parts):
         steps += _step_to_get(source, "annotations")
     if not any(coverage.wanted and coverage.found == coverage.wanted for coverage in (*media, *features)):

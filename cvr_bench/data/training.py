@@ -26,14 +26,14 @@ from cvr_bench.benchmarks.triplets import (
     Config,
     benchmark_of_triplets,
     benchmark_task_name,
-    benchmark_training_set,
+    benchmark_triplets_to_learn,
     check_benchmark_triplets,
     read_benchmark_triplets,
 )
 from cvr_bench.data.benchmark import is_benchmark_data
 from cvr_bench.data.captions import HELD_OUT, CaptionSource, find_caption_data
 from cvr_bench.models.parts.batches import WEIGHT, TrainingData
-from cvr_bench.tasks.composed import with_held_out
+from cvr_bench.tasks.composed import task_triplets_held_out
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
@@ -70,7 +70,7 @@ class TrainingSource:
         """
         data, table = Path(self.name), self.triplets()
         return TrainingData(
-            benchmark_training_set(table, Config(data=data, split="train"), store),
+            benchmark_triplets_to_learn(table, Config(data=data, split="train"), store),
             benchmark_of_triplets(table, Config(data=data, split="val"), store),
         )
 
@@ -83,7 +83,7 @@ class TrainingSource:
         table = self.table
         if pc.any(pc.equal(table.column("split"), "val")).as_py():
             return table
-        table = with_held_out(table, HELD_OUT)
+        table = task_triplets_held_out(table, HELD_OUT)
         if not pc.any(pc.equal(table.column("split"), "val")).as_py():
             raise CvrError(
                 f"{self.name} has no val split, on which the checkpoint is chosen, and too few references to hold some "

@@ -21,13 +21,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cvr_bench.models.networks.covr.blip import CLS, ENC, BlipNetwork, Built, ImageTokens, build_blip
+from cvr_bench.models.networks.covr.blip import CLS, ENC, BlipNetwork, Built, ImageTokens, build_blip_network
 from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.networks.covr.inputs import Inputs
 from cvr_bench.models.networks.covr.objective import Objective, covr_targets
 from cvr_bench.models.networks.covr.retriever import covr_retriever
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of_module
+from cvr_bench.models.parts.device import network_device
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.video import Video
@@ -43,7 +43,7 @@ TINY = Config(width=8, layers=1, heads=2)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    built = build_blip(config, encoder, with_prompt=True)
+    built = build_blip_network(config, encoder, with_prompt=True)
     built.network.vision_proj.requires_grad_(False)
     objective = Objective(config)
 
@@ -87,7 +87,7 @@ class BseComposer:
         first = ENC if self.is_faithful and not training else CLS
         given = [text for text in described if text is not None]
         prompts_B1V = torch.zeros(
-            len(described), 1, self.network.vision_proj.in_features, device=device_of_module(self.network)
+            len(described), 1, self.network.vision_proj.in_features, device=network_device(self.network)
         )
         if not given:
             return prompts_B1V

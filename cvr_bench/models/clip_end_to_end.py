@@ -26,19 +26,19 @@ from torch import Tensor, nn
 from cvr_bench.models.parts.augmentation import Augmentation
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.clip_loading import ClipPair, ClipReader, Clips
-from cvr_bench.models.parts.device import device_of_module, seeded
+from cvr_bench.models.parts.device import model_random_generators, network_device
 from cvr_bench.models.parts.losses import info_nce, loss_similarities
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
 from cvr_bench.models.parts.weights import load_model_weights
 from cvr_bench.tasks.task import Query, task_modifications, task_references
 from cvr_data.core.errors import CvrError
-from cvr_data.core.ranges import SIZE, within
+from cvr_data.core.ranges import SIZE, option_range
 from cvr_data.features.encoders.hash import Config as HashConfig
 from cvr_data.features.encoders.hash import HashEncoder
 from cvr_data.features.encoders.networks.images import Preprocessing
 from cvr_data.features.encoders.networks.two_towers import end_token_features
 from cvr_data.features.protocol import Encoder
-from cvr_data.media.places import read_files
+from cvr_data.media.places import read_media_clips
 from cvr_data.media.video import Video
 
 TINY_LENGTH, TINY_SIDE = 48, 16
@@ -57,7 +57,7 @@ class Config:
     """The videos table that tells where the files are; needed."""
     query: Literal["video+text", "text"] = "video+text"
     """Whether a query has its reference in it."""
-    frames: int = field(default=8, metadata=within(SIZE))
+    frames: int = field(default=8, metadata=option_range(SIZE))
     """Frames per video, at most; DRL and CLIP4Clip take 12."""
     sampler: str = "uniform"
     """Which frames: uniform, middle, first or per-second."""
@@ -85,8 +85,8 @@ TINY = Config(tiny=True, frames=2, workers=1)
 
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
-    with seeded(config.seed):
-        parts = tiny_clip_parts() if config.tiny else _clip_parts(str(config.clip))
+    with model_random_generators(config.seed):
+        parts = tiny_clip_model_parts() if config.tiny else _clip_parts(str(config.clip))
         module = ClipNetwork(parts.network, parts.preprocessing)
     load_model_weights(module, config.checkpoint)
     tokens = _Tokens(parts.tokenize)
@@ -113,7 +113,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
             query_BD = module.compose(module.videos(clips.reference), query_BD)
         target_BD = batch.joined(module.videos(clips.target))
         logits_BB = module.scale * loss_similarities(batch.joined(query_BD), target_BD)
-        return {"loss": info_nce(logits_BB, batch.ignored().to(device_of_module(module)))}
+        return {"loss": info_nce(logits_BB, batch.ignored().to(network_device(module)))}
 
     return DenseRetriever(
         encode_queries,
@@ -141,7 +141,7 @@ class _Reading:
     def __init__(self, config: Config, parts: "ClipParts"):
         self.config, self.preprocessing = config, parts.preprocessing
         self.drawn = HashEncoder(HashConfig(frames=config.frames))
-        self.files = {} if config.videos is None else read_files(config.videos)
+        self.files = {} if config.videos is None else read_media_clips(config.videos)
 
     def __call__(self, video: Video) -> np.ndarray:
         """Return uint8 (T, H, W, 3). Raises CvrError: it is not in the table, or has no file that can be read."""
@@ -232,7 +232,7 @@ def _clip_parts(model: str) -> ClipParts:
     return ClipParts(towers.network, towers.tokenize, towers.preprocessing)
 
 
-def tiny_clip_parts() -> ClipParts:
+def tiny_clip_model_parts() -> ClipParts:
     """Return a tiny CLIP with random weights, drawn from torch's generator, that reads the bytes of texts."""
     from transformers import CLIPConfig, CLIPModel
 
@@ -245,10 +245,10 @@ def tiny_clip_parts() -> ClipParts:
             projection_dim=32,
         )
     )
-    return ClipParts(network.eval(), clip_network_bytes, Preprocessing(size=TINY_SIDE, fit="square"))
+    return ClipParts(network.eval(), clip_model_bytes, Preprocessing(size=TINY_SIDE, fit="square"))
 
 
-def clip_network_bytes(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+def clip_model_bytes(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Return (ids_BL, mask_BL) of the bytes of texts, cut to the tiny network's length."""
     rows = [[START, *text.encode("utf-8", "replace")[: TINY_LENGTH - 2], END] for text in texts]
     longest = max(len(row) for row in rows)

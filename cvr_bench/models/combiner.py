@@ -19,11 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.device import seeded
-from cvr_bench.models.parts.pooled import trained_retriever
-from cvr_bench.models.parts.retriever import DenseRetriever, check_released_frames, check_retriever_space
+from cvr_bench.models.parts.device import model_random_generators
+from cvr_bench.models.parts.pooled import pooled_retriever_with_checkpoint
+from cvr_bench.models.parts.retriever import DenseRetriever, check_released_model_frames, check_retriever_space
 from cvr_bench.models.parts.weights import Start
-from cvr_data.core.ranges import SHARE, SIZE, TEMPERATURE, within
+from cvr_data.core.ranges import SHARE, SIZE, TEMPERATURE, option_range
 from cvr_data.features.protocol import Encoder
 
 LOGIT_SCALE = 100.0
@@ -33,13 +33,13 @@ LOGIT_SCALE = 100.0
 class Config(Start):
     mode: Literal["fixed", "faithful"] = "fixed"
     """`faithful` trains as released: queries to targets only, every other target a negative, logits times 100."""
-    projection: int | None = field(default=None, metadata=within(SIZE))
+    projection: int | None = field(default=None, metadata=option_range(SIZE))
     """Width of either projection; None is 4 times the embedding, as released."""
-    hidden: int | None = field(default=None, metadata=within(SIZE))
+    hidden: int | None = field(default=None, metadata=option_range(SIZE))
     """Width of the hidden layers; None is 8 times the embedding, as released."""
-    dropout: float = field(default=0.5, metadata=within(SHARE))
+    dropout: float = field(default=0.5, metadata=option_range(SHARE))
     """As released."""
-    temperature: float = field(default=0.07, metadata=within(TEMPERATURE))
+    temperature: float = field(default=0.07, metadata=option_range(TEMPERATURE))
     """Of `fixed`, at the start; it is learned."""
     checkpoint: Path | None = None
     """Trained weights, ours or the published ones (mode `faithful`); None starts from random ones."""
@@ -51,8 +51,8 @@ TINY = Config(projection=4, hidden=4)
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
     check_retriever_space(encoder, "combiner")
     if config.mode == "faithful":
-        check_released_frames(encoder, "combiner", unit=False)
-    with seeded(config.seed):
+        check_released_model_frames(encoder, "combiner", unit=False)
+    with model_random_generators(config.seed):
         module = Combiner(
             encoder.dim,
             projection=config.projection or 4 * encoder.dim,
@@ -60,7 +60,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
             dropout=config.dropout,
             temperature=config.temperature if config.mode == "fixed" else None,
         )
-    return trained_retriever(encoder, module, config.checkpoint, as_released=config.mode == "faithful")
+    return pooled_retriever_with_checkpoint(encoder, module, config.checkpoint, as_released=config.mode == "faithful")
 
 
 class Combiner(nn.Module):

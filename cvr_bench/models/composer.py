@@ -32,13 +32,13 @@ from cvr_bench.models.networks.fdca.fixed import (  # renamed, they would make e
     _with_positions,
 )
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of_module, on_device, seeded
+from cvr_bench.models.parts.device import model_inputs_on_device, model_random_generators, network_device
 from cvr_bench.models.parts.losses import info_nce, loss_similarities
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_retriever_space
 from cvr_bench.models.parts.weights import Start, load_model_weights
 from cvr_bench.tasks.task import Query, task_modifications, task_references
 from cvr_data.core.errors import CvrError
-from cvr_data.core.ranges import NOT_NEGATIVE, SHARE, SIZE, TEMPERATURE, within
+from cvr_data.core.ranges import NOT_NEGATIVE, SHARE, SIZE, TEMPERATURE, option_range
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, video_token_features
 from cvr_data.media.video import Video
 
@@ -50,21 +50,21 @@ QUARTERS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Start):
-    width: int = field(default=64, metadata=within(SIZE))
+    width: int = field(default=64, metadata=option_range(SIZE))
     """Of tokens and hidden layers."""
-    heads: int = field(default=4, metadata=within(SIZE))
+    heads: int = field(default=4, metadata=option_range(SIZE))
     """Attention heads."""
-    noise: float = field(default=0.5, metadata=within(NOT_NEGATIVE))
+    noise: float = field(default=0.5, metadata=option_range(NOT_NEGATIVE))
     """Length of what is added to features in training, of their own."""
-    dropout: float = field(default=0.1, metadata=within(SHARE))
+    dropout: float = field(default=0.1, metadata=option_range(SHARE))
     """Where roles are found."""
-    fusion_dropout: float = field(default=0.5, metadata=within(SHARE))
+    fusion_dropout: float = field(default=0.5, metadata=option_range(SHARE))
     """In the correction, and where motion is added."""
-    motion: int = field(default=0, metadata=within(NOT_NEGATIVE))
+    motion: int = field(default=0, metadata=option_range(NOT_NEGATIVE))
     """Width of what is read of how the quarters of frames change over time (`cvr embed --all-tokens`); 0 reads none."""
-    motion_noise: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
+    motion_noise: float = field(default=1.0, metadata=option_range(NOT_NEGATIVE))
     """As `noise`, added to each quarter of each frame by itself."""
-    temperature: float = field(default=0.07, metadata=within(TEMPERATURE))
+    temperature: float = field(default=0.07, metadata=option_range(TEMPERATURE))
     """At the start; it is learned."""
 
     def __post_init__(self) -> None:
@@ -77,24 +77,26 @@ TINY = Config(width=8, heads=2)
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
     check_retriever_space(encoder, "composer")
-    with seeded(config.seed):
+    with model_random_generators(config.seed):
         module = Composer(encoder.dim, config)
     load_model_weights(module, config.checkpoint)
 
     def quarters_of(videos: Sequence[Video]) -> VideoFeatures | None:
-        return on_device(_quarters(encoder, videos), device_of_module(module)) if config.motion else None
+        return model_inputs_on_device(_quarters(encoder, videos), network_device(module)) if config.motion else None
 
     def encode_videos(videos: Sequence[Video]) -> Tensor:
-        return module.video(on_device(encoder.encode_videos(videos), device_of_module(module)), quarters_of(videos))
+        return module.video(
+            model_inputs_on_device(encoder.encode_videos(videos), network_device(module)), quarters_of(videos)
+        )
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        device, videos = device_of_module(module), task_references(queries)
-        reference = on_device(encoder.encode_videos(videos), device)
-        text = on_device(encoder.encode_texts(task_modifications(queries)), device)
+        device, videos = network_device(module), task_references(queries)
+        reference = model_inputs_on_device(encoder.encode_videos(videos), device)
+        text = model_inputs_on_device(encoder.encode_texts(task_modifications(queries)), device)
         return module(reference, text, quarters_of(videos))
 
     def training_step(batch: TripletBatch) -> Losses:
-        batch = on_device(batch, device_of_module(module))
+        batch = model_inputs_on_device(batch, network_device(module))
         query_BD = module(batch.reference, batch.modification, quarters_of(batch.references))
         target_BD = module.video(batch.target, quarters_of(batch.targets))
         logits_BB = module.scale * loss_similarities(batch.joined(query_BD), batch.joined(target_BD))

@@ -31,15 +31,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.models.networks.covr.blip import BlipNetwork, Built, ImageTokens, build_blip
+from cvr_bench.models.networks.covr.blip import BlipNetwork, Built, ImageTokens, build_blip_network
 from cvr_bench.models.networks.covr.config import CovrConfig, Pooling
-from cvr_bench.models.networks.covr.inputs import Inputs, covr_middle_frame
+from cvr_bench.models.networks.covr.inputs import Inputs, model_input_middle_frame
 from cvr_bench.models.networks.covr.objective import covr_targets
 from cvr_bench.models.networks.covr.retriever import Compose, covr_retriever, covr_target_and_caption_losses
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of_module, seeded
+from cvr_bench.models.parts.device import model_random_generators, network_device
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_retriever_space
-from cvr_data.core.ranges import NOT_NEGATIVE, within
+from cvr_data.core.ranges import NOT_NEGATIVE, option_range
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.video import Video
 
@@ -57,7 +57,7 @@ class Config(CovrConfig):
     pooling: Pooling = "mean"
     """Of a target's frames in training: mean, middle or, as released, query (weighted by its annotated scores); in a
     gallery query is mean, as no label is used there (the protocol `reference-code: CoVR` does use them)."""
-    caption_weight: float = field(default=0.0, metadata=within(NOT_NEGATIVE))
+    caption_weight: float = field(default=0.0, metadata=option_range(NOT_NEGATIVE))
     """Of a second loss, against the frozen text embedding of the target's caption; as released 0, for BLIP-2 0.5."""
 
 
@@ -68,7 +68,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
     if config.variant in ("avg", "late-fusion"):
         check_retriever_space(encoder, f"covr-blip: variant {config.variant}")
         return _retriever(config, encoder, *_of_embeddings(config, encoder))
-    built = build_blip(config, encoder)
+    built = build_blip_network(config, encoder)
     _train_only_used(built, config.variant)
     return _retriever(config, encoder, built.network, _network_query(config, encoder, built))
 
@@ -111,17 +111,17 @@ def _of_embeddings(config: Config, encoder: Encoder) -> "tuple[LateFusion | None
     """What composes the frozen embeddings of the text and of the reference's middle frame, and its module."""
     fusion: LateFusion | None = None
     if config.variant == "late-fusion":
-        with seeded(config.seed):
+        with model_random_generators(config.seed):
             fusion = LateFusion(encoder.dim, 2 * encoder.dim)
 
     def compose(
         videos: Sequence[Video], words: Sequence[str], described: Sequence[str | None], training: bool
     ) -> Tensor:
-        image_BD = F.normalize(covr_middle_frame(encoder.encode_videos(videos)), dim=-1)
+        image_BD = F.normalize(model_input_middle_frame(encoder.encode_videos(videos)), dim=-1)
         text_BD = encoder.encode_texts(words).pooled_BD
         if fusion is None:
             return F.normalize((text_BD + image_BD) / 2, dim=-1)
-        return fusion(text_BD.to(device_of_module(fusion)), image_BD.to(device_of_module(fusion)))
+        return fusion(text_BD.to(network_device(fusion)), image_BD.to(network_device(fusion)))
 
     return fusion, compose
 

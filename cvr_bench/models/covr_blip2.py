@@ -34,20 +34,20 @@ from torch import Tensor, nn
 from cvr_bench.models.networks.covr.blip import Built
 from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.networks.covr.inputs import Inputs, Limits
-from cvr_bench.models.networks.covr.objective import covr_pooled, covr_queries_in_parts
-from cvr_bench.models.networks.covr.qformer import QFormerNetwork, build_qformer
+from cvr_bench.models.networks.covr.objective import covr_model_queries_in_parts, covr_pooled
+from cvr_bench.models.networks.covr.qformer import QFormerNetwork, build_qformer_network
 from cvr_bench.models.networks.covr.retriever import covr_composed, covr_target_and_caption_losses
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.retriever import (
     DenseRetriever,
     Losses,
-    check_released_frames,
-    evaluating_module,
+    check_released_model_frames,
+    network_in_evaluation_mode,
     retriever_videos_and_texts,
 )
 from cvr_bench.models.parts.weights import load_model_weights
 from cvr_bench.tasks.task import Item, Query
-from cvr_data.core.ranges import NOT_NEGATIVE, SIZE, within
+from cvr_data.core.ranges import NOT_NEGATIVE, SIZE, option_range
 from cvr_data.features.protocol import Encoder, VideoFeatures, video_token_features
 from cvr_data.media.video import Video
 
@@ -71,14 +71,14 @@ class Config(CovrConfig):
     """What a target is: the features of its frames, or every query token of them, stored with --all-tokens."""
     scoring: Literal["mean", "max"] = "mean"
     """Mean of the tokens, or the best pair of them; training uses the mean either way, as released."""
-    target_weight: float | None = field(default=None, metadata=within(NOT_NEGATIVE))
+    target_weight: float | None = field(default=None, metadata=option_range(NOT_NEGATIVE))
     """Of the loss against the target; None is 1 for `fixed` and 0.5 for `faithful`, as released (fine-tuning: 1)."""
-    caption_weight: float | None = field(default=None, metadata=within(NOT_NEGATIVE))
+    caption_weight: float | None = field(default=None, metadata=option_range(NOT_NEGATIVE))
     """Of the loss against the frozen embedding of the target's caption; None is 0 for `fixed` and 0.5 for `faithful`,
     as released (fine-tuning: 0)."""
-    layers: int = field(default=2, metadata=within(SIZE))
+    layers: int = field(default=2, metadata=option_range(SIZE))
     """Of the small network; as published 12. Every other one looks at the image."""
-    queries: int = field(default=8, metadata=within(SIZE))
+    queries: int = field(default=8, metadata=option_range(SIZE))
     """Query tokens of the small network; as published 32."""
 
     def __post_init__(self) -> None:
@@ -92,8 +92,8 @@ TINY = Config(width=8, layers=1, heads=2, queries=2)
 
 def load(config: Config, encoder: Encoder) -> "DenseRetriever | MaxOverTokens":
     if config.is_faithful and config.model is not None and config.targets == "frames":
-        check_released_frames(encoder, "covr-blip2", unit=False)
-    built = build_qformer(config, encoder, config.queries, QFormerNetwork)
+        check_released_model_frames(encoder, "covr-blip2", unit=False)
+    built = build_qformer_network(config, encoder, config.queries, QFormerNetwork)
     _train_only_used(built, config.variant)
     load_model_weights(built.network, config.checkpoint)
     composer, targets = QFormerComposer(config, encoder, built), Targets(config, encoder)
@@ -233,7 +233,7 @@ class MaxOverTokens:
     def index(self, gallery: Sequence[Item]) -> None:
         """Keep the tokens of the gallery. Raises CvrError: an item is a text."""
         videos, _ = retriever_videos_and_texts(gallery, ranks_texts=False)
-        with evaluating_module(self.module):
+        with network_in_evaluation_mode(self.module):
             parts = [self.encode_videos(videos[start : start + BATCH]) for start in range(0, len(videos), BATCH)]
         rows = [tokens_TD.float().cpu() for part in parts for tokens_TD in part]
         self.size = len(rows)
@@ -242,7 +242,7 @@ class MaxOverTokens:
 
     def score(self, queries: Sequence[Query]) -> Tensor:
         """Return scores_QG, the largest dot product of a token of the query and one of the video."""
-        with evaluating_module(self.module):
+        with network_in_evaluation_mode(self.module):
             tokens_QKD = self.encode_queries(queries).float().cpu()
         at_once = max(1, BLOCK // max(1, tokens_QKD.shape[1] * len(self.tokens_ND)))
 
@@ -251,4 +251,4 @@ class MaxOverTokens:
             empty_QG = best_QN.new_full((len(best_QN), self.size), -torch.inf)
             return empty_QG.scatter_reduce(1, self.owners_N.expand_as(best_QN), best_QN, "amax")
 
-        return covr_queries_in_parts(len(queries), at_once, best)
+        return covr_model_queries_in_parts(len(queries), at_once, best)

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.models.parts.clip_pairs import ClipPair, DrawnScorer, PairConfig, PairScorer
+from cvr_data.core.device import torch_device_of, torch_dtype_of
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.core.ranges import SIZE, within
-from cvr_data.features.device import device_of, dtype_of
+from cvr_data.core.ranges import SIZE, option_range
 from cvr_data.features.encoders.networks.checkpoints import loading_encoder
 from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput
-from cvr_data.features.encoders.networks.sentence_model import SAMPLED, check_sentence_modalities, sentence_input
+from cvr_data.features.encoders.networks.sentence_model import SAMPLED, check_embedder_modalities, sentence_input
 from cvr_data.features.protocol import Encoder
 
 READS_CLIPS = True
@@ -35,7 +35,7 @@ class Config(PairConfig):
     """Commit of a hub id; None is the newest."""
     instruction: str | None = None
     """What the model is told that queries ask for; None is its own prompt."""
-    frames: int = field(default=64, metadata=within(SIZE))
+    frames: int = field(default=64, metadata=option_range(SIZE))
     """Frames of each video, at most."""
     sampler: str = "fps@2"
     """Which frames."""
@@ -85,13 +85,13 @@ def _loaded(config: Config) -> Any:
     """The model, in evaluation mode. Raises CvrError: nothing is there, or it takes no videos."""
     from sentence_transformers import CrossEncoder
 
-    device = device_of(config.device)
+    device = torch_device_of(config.device)
     what = f"{config.model}: neither a folder of sentence-transformers nor a reachable model that this can load"
     with loading_encoder(what, OSError, ValueError, RuntimeError, ImportError):
         model = CrossEncoder(
             config.model, revision=config.revision, device=str(device), trust_remote_code=False,
             local_files_only=Path(str(config.model)).is_dir(),
-            model_kwargs={"dtype": dtype_of(config.dtype, device)},
+            model_kwargs={"dtype": torch_dtype_of(config.dtype, device)},
         ).eval()  # fmt: skip
-    check_sentence_modalities(model, str(config.model))
+    check_embedder_modalities(model, str(config.model))
     return model

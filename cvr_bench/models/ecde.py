@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.models.networks.covr.blip import BlipNetwork, Built, ImageTokens, build_blip
+from cvr_bench.models.networks.covr.blip import BlipNetwork, Built, ImageTokens, build_blip_network
 from cvr_bench.models.networks.covr.config import CovrConfig, Mode
 from cvr_bench.models.networks.covr.inputs import Inputs, Limits
 from cvr_bench.models.networks.covr.objective import Objective, covr_loss_column, covr_targets
@@ -70,7 +70,7 @@ TINY = Config(width=8, layers=1, heads=2)
 
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
     is_fixed = not config.is_faithful
-    built = build_blip(config, encoder, with_prompt=is_fixed)
+    built = build_blip_network(config, encoder, with_prompt=is_fixed)
     built.network.vision_proj.requires_grad_(False)
     spaces = config.spaces if is_fixed else tuple(RELEASED)
     module = built.network  # itself, so that published weights have the same names

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.models.parts.pooled import pooled_half_queries, pooled_texts, pooled_videos, untrained_retriever
+from cvr_bench.models.parts.pooled import model_half_queries, model_pooled_texts, pooled_videos, untrained_retriever
 from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_bench.tasks.task import Query
 from cvr_data.core.errors import CvrError
@@ -36,12 +36,12 @@ from cvr_data.features.encoders.embedder import Embedder
 from cvr_data.features.encoders.networks.embedding_input import (
     EmbeddingInput,
     Side,
-    frames_to_order,
-    shown_in_order,
+    embedder_frames_to_order,
+    embedder_item_in_order,
 )
 from cvr_data.features.encoders.stored import StoredEncoder
 from cvr_data.features.protocol import Encoder, WrapsEncoder
-from cvr_data.media.places import read_files
+from cvr_data.media.places import read_media_clips
 from cvr_data.media.video import Video
 
 KIND = "embedder"
@@ -111,7 +111,7 @@ class Composer:
     def __init__(self, config: Config, embedder: Embedder, encoder: Encoder, videos: Path):
         self.embedder, self.encoder, self.videos = embedder, encoder, videos
         self.prompt = config.instruction or embedder.config.query_prompt
-        self.files = read_files(videos)
+        self.files = read_media_clips(videos)
         self._known: dict[Hashable, Tensor] = {}
 
     @property
@@ -156,12 +156,12 @@ class Composer:
         item = self.embedder.read_clip(self._file(video))
         if alters is not None:
             takes_frames = self.embedder.model.takes_frames
-            count = frames_to_order(item, takes_frames)
+            count = embedder_frames_to_order(item, takes_frames)
             order = alters.frame_order(video, count)
             if not order:
                 return EmbeddingInput(text or "")
             if order != list(range(count)):
-                item = shown_in_order(item, order, takes_frames)
+                item = embedder_item_in_order(item, order, takes_frames)
         return EmbeddingInput(text, item.frames, item.clip, item.sound_N, item.order)
 
     def _file(self, video: Video) -> Video:
@@ -175,9 +175,9 @@ def _added(encoder: Encoder) -> DenseRetriever:
     check_retriever_space(encoder, KIND)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        if (half_BD := pooled_half_queries(encoder, queries)) is not None:
+        if (half_BD := model_half_queries(encoder, queries)) is not None:
             return half_BD
-        return F.normalize(pooled_videos(encoder, queries) + pooled_texts(encoder, queries), dim=-1)
+        return F.normalize(pooled_videos(encoder, queries) + model_pooled_texts(encoder, queries), dim=-1)
 
     return untrained_retriever(encoder, encode_queries)
 

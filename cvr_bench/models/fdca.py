@@ -30,13 +30,13 @@ from torch import Tensor, nn
 from cvr_bench.models.networks.fdca.faithful import Composition, FaithfulFdca, FaithfulLosses, TextView
 from cvr_bench.models.networks.fdca.fixed import Composed, FixedFdca
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of_module, on_device, seeded
-from cvr_bench.models.parts.losses import info_nce, loss_false_negatives, loss_similarities, triplet_margin
+from cvr_bench.models.parts.device import model_inputs_on_device, model_random_generators, network_device
+from cvr_bench.models.parts.losses import info_nce, loss_similarities, model_loss_false_negatives, triplet_margin
 from cvr_bench.models.parts.pooled import pooled_retriever
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_retriever_space
 from cvr_bench.models.parts.weights import Start, load_model_weights
 from cvr_bench.tasks.task import Query, task_modifications, task_references
-from cvr_data.core.ranges import NOT_NEGATIVE, SHARE, SIZE, TEMPERATURE, within
+from cvr_data.core.ranges import NOT_NEGATIVE, SHARE, SIZE, TEMPERATURE, option_range
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, masked_feature_mean
 
 
@@ -44,28 +44,28 @@ from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, mas
 class Config(Start):
     mode: Literal["fixed", "faithful"] = "fixed"
     """What the paper describes, or what was released."""
-    width: int = field(default=64, metadata=within(SIZE))
+    width: int = field(default=64, metadata=option_range(SIZE))
     """Inside the `fixed` network, right for some thousand triplets; the released width follows from the embeddings."""
-    heads: int = field(default=4, metadata=within(SIZE))
+    heads: int = field(default=4, metadata=option_range(SIZE))
     """Attention heads of `fixed`; as released 8."""
-    depth: int | None = field(default=None, metadata=within(SIZE))
+    depth: int | None = field(default=None, metadata=option_range(SIZE))
     """Layers of each of the two fusions; None is 1 for `fixed`, which is enough for some thousand triplets, and 6 for
     `faithful`, as released."""
-    dropout: float | None = field(default=None, metadata=within(SHARE))
+    dropout: float | None = field(default=None, metadata=option_range(SHARE))
     """Where roles are found; None is 0.1 for `fixed` and 0.5, everywhere, for `faithful`, as released."""
-    fusion_dropout: float = field(default=0.5, metadata=within(SHARE))
+    fusion_dropout: float = field(default=0.5, metadata=option_range(SHARE))
     """In the two fusions of `fixed`; as released."""
-    temperature: float = field(default=0.07, metadata=within(TEMPERATURE))
+    temperature: float = field(default=0.07, metadata=option_range(TEMPERATURE))
     """Of `fixed`, at the start; it is learned."""
     token_branch: bool = True
     """Whether the query of `fixed` has both branches, or the sequence branch alone."""
-    token_weight: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
+    token_weight: float = field(default=1.0, metadata=option_range(NOT_NEGATIVE))
     """Of the token branch's loss in `fixed`."""
-    retained_weight: float = field(default=0.1, metadata=within(NOT_NEGATIVE))
+    retained_weight: float = field(default=0.1, metadata=option_range(NOT_NEGATIVE))
     """Of the loss in `fixed` that has the retained text match the reference video."""
-    triplet_weight: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
+    triplet_weight: float = field(default=1.0, metadata=option_range(NOT_NEGATIVE))
     """Of the loss in `fixed` that keeps the query away from what the text excludes; as released 10."""
-    margin: float = field(default=0.2, metadata=within(NOT_NEGATIVE))
+    margin: float = field(default=0.2, metadata=option_range(NOT_NEGATIVE))
     """Of that loss, in Euclidean distance of unit vectors; as released."""
     checkpoint: Path | None = None
     """Trained weights, ours or (mode `faithful`) the published ones; None starts from random ones."""
@@ -85,7 +85,7 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
 
 
 def _fixed(config: Config, encoder: Encoder) -> DenseRetriever:
-    with seeded(config.seed):
+    with model_random_generators(config.seed):
         module = FixedFdca(
             encoder.dim,
             width=config.width,
@@ -101,14 +101,14 @@ def _fixed(config: Config, encoder: Encoder) -> DenseRetriever:
         return module(reference, text).query_BD
 
     def training_step(batch: TripletBatch) -> Losses:
-        batch = on_device(batch, device_of_module(module))
+        batch = model_inputs_on_device(batch, network_device(module))
         composed = module(batch.reference, batch.modification)
         changed = [row for row, text in enumerate(batch.modifications) if fdca_without_negation(text) != text]
         negative_BD = composed.query_BD.clone()
         if changed:
             texts = encoder.encode_texts([fdca_without_negation(batch.modifications[row]) for row in changed])
             reference = VideoFeatures(batch.reference.frames_BTD[changed], batch.reference.mask_BT[changed])
-            negative_BD[changed] = module(reference, on_device(texts, device_of_module(module))).query_BD
+            negative_BD[changed] = module(reference, model_inputs_on_device(texts, network_device(module))).query_BD
         return _fixed_losses(config, module.scale, composed, negative_BD, changed, batch)
 
     return _retriever(config, encoder, module, encode_queries, training_step)
@@ -124,7 +124,7 @@ def _fixed_losses(
     counted_B[changed] = True
     counted_B = batch.joined(counted_B)
     ignored_BB = batch.ignored().to(target_BD.device)
-    same_reference_BB = loss_false_negatives(batch.joined_ids([video.video_id for video in batch.references]))
+    same_reference_BB = model_loss_false_negatives(batch.joined_ids([video.video_id for video in batch.references]))
     same_reference_BB = same_reference_BB.to(target_BD.device)
     parts = {
         "query": info_nce(scale * loss_similarities(query_BD, target_BD), ignored_BB),
@@ -138,7 +138,7 @@ def _fixed_losses(
 
 
 def _faithful(config: Config, encoder: Encoder) -> DenseRetriever:
-    with seeded(config.seed):
+    with model_random_generators(config.seed):
         depth, dropout = config.depth or 6, 0.5 if config.dropout is None else config.dropout
         module = FaithfulFdca(encoder.dim, depth=depth, dropout=dropout)
 
@@ -147,7 +147,10 @@ def _faithful(config: Config, encoder: Encoder) -> DenseRetriever:
 
     def training_step(batch: TripletBatch) -> Losses:
         stripped = encoder.encode_texts([fdca_without_negation_as_released(text) for text in batch.modifications])
-        batch, stripped = on_device(batch, device_of_module(module)), on_device(stripped, device_of_module(module))
+        batch, stripped = (
+            model_inputs_on_device(batch, network_device(module)),
+            model_inputs_on_device(stripped, network_device(module)),
+        )
         composition = module.compose(_mean_frame(batch.reference), _view(batch.modification), _view(stripped))
         return FaithfulLosses.of(_joined(batch, composition), batch.joined(_mean_frame(batch.target))).named()
 
@@ -161,9 +164,9 @@ def _retriever(
     load_model_weights(module, config.checkpoint)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        device = device_of_module(module)
-        reference = on_device(encoder.encode_videos(task_references(queries)), device)
-        return encode(reference, on_device(encoder.encode_texts(task_modifications(queries)), device))
+        device = network_device(module)
+        reference = model_inputs_on_device(encoder.encode_videos(task_references(queries)), device)
+        return encode(reference, model_inputs_on_device(encoder.encode_texts(task_modifications(queries)), device))
 
     return pooled_retriever(encoder, encode_queries, module=module, training_step=training_step)
 

@@ -37,13 +37,13 @@ from cvr_bench.models.networks.covr.config import QFormerConfig
 from cvr_bench.models.networks.covr.hud import NO_NOISE, HudNetwork, Noise
 from cvr_bench.models.networks.covr.inputs import AT_ONCE, Inputs, Limits
 from cvr_bench.models.networks.covr.late import TokenRetriever
-from cvr_bench.models.networks.covr.qformer import build_qformer
+from cvr_bench.models.networks.covr.qformer import build_qformer_network
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of_module
+from cvr_bench.models.parts.device import network_device
 from cvr_bench.models.parts.retriever import Losses
 from cvr_bench.models.parts.weights import load_model_weights
 from cvr_bench.tasks.task import Query, task_modifications, task_references
-from cvr_data.core.ranges import NOT_NEGATIVE, SIZE, within
+from cvr_data.core.ranges import NOT_NEGATIVE, SIZE, option_range
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.video import Video
 
@@ -52,9 +52,9 @@ AS_PUBLISHED = Limits(words=None, train_tokens=64, test_tokens=64, padded=True)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(QFormerConfig):
-    samples: int = field(default=4, metadata=within(SIZE))
+    samples: int = field(default=4, metadata=option_range(SIZE))
     """Drawn embeddings of the whole, as released."""
-    level_weight: float = field(default=0.5, metadata=within(NOT_NEGATIVE))
+    level_weight: float = field(default=0.5, metadata=option_range(NOT_NEGATIVE))
     """Of the loss in which the whole and the parts learn from each other's targets, as released."""
     test_noise: int | None = None
     """Seed of the noise in test, which the released code draws unseeded; None takes means instead."""
@@ -65,7 +65,7 @@ TINY = Config(width=8, layers=1, heads=2, queries=2, samples=2)
 
 def load(config: Config, encoder: Encoder) -> TokenRetriever:
     make = partial(HudNetwork, samples=config.samples, as_released=config.is_faithful)
-    built = build_qformer(config, encoder, config.queries, make)
+    built = build_qformer_network(config, encoder, config.queries, make)
     network = built.network
     load_model_weights(network, config.checkpoint)
     inputs = Inputs(config, encoder, built, AS_PUBLISHED)
@@ -99,7 +99,7 @@ def load(config: Config, encoder: Encoder) -> TokenRetriever:
 
 def _noise(network: HudNetwork, count: int, generators: Sequence[torch.Generator] = ()) -> Noise:
     """Noise of a batch, holistic first as released; of one generator for each query, or of torch's."""
-    device = device_of_module(network)
+    device = network_device(network)
     shapes = (network.samples, len(network.text_projection.bias)), network.query_tokens.shape[1:]
     if not generators:
         return Noise(*(torch.randn(count, *shape, device=device) for shape in shapes))

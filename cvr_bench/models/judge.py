@@ -25,7 +25,7 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.trust import OUTSIDE
 from cvr_data.features.protocol import Encoder
-from cvr_data.media.places import read_files
+from cvr_data.media.places import read_media_clips
 from cvr_data.media.video import jpeg_bytes, read_frames
 from cvr_data.modifications.backends import BACKENDS, BackendModule
 
@@ -76,7 +76,7 @@ class Judge:
         self.model = LanguageModel(config.backend, options, config.prompt, config.cache)
         rows = [] if config.videos is None else open_artifact(config.videos).read(["video_id", "captions"]).to_pylist()
         self.captions = {row["video_id"]: row["captions"][0] for row in rows if row["captions"]}
-        self.files = {} if config.videos is None else read_files(config.videos)
+        self.files = {} if config.videos is None else read_media_clips(config.videos)
         self.gallery: Sequence[Item] = ()
 
     def index(self, gallery: Sequence[Item]) -> None:
@@ -99,7 +99,7 @@ class Judge:
         }
         variables = [{**known, "candidate_caption": self.captions.get(item_id, UNKNOWN)} for item_id in item_ids]
         answers = self.model.answers(variables, self._images(reference_id, item_ids))
-        return torch.tensor([judge_rating(answer) for answer in answers])
+        return torch.tensor([judge_model_score(answer) for answer in answers])
 
     def _images(self, reference_id: str, item_ids: Sequence[str]) -> list[tuple[bytes, ...]] | None:
         if not self.config.frames:
@@ -114,7 +114,7 @@ class Judge:
         return tuple(jpeg_bytes(frame) for frame in read_frames(video.clip, self.config.frames))
 
 
-def judge_rating(answer: str | None) -> float:
+def judge_model_score(answer: str | None) -> float:
     """Return the first number of an answer as a share of 10, at most 1; NaN where there is none."""
     found = NUMBER.search(answer or "")
     return min(float(found[0]), BEST) / BEST if found else float("nan")

@@ -22,14 +22,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.models.parts.pooled import pooled_half_queries, pooled_texts, pooled_videos, untrained_retriever
+from cvr_bench.models.parts.pooled import model_half_queries, model_pooled_texts, pooled_videos, untrained_retriever
 from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_bench.tasks.task import Query, task_modifications, task_references
 from cvr_data.core.errors import CvrError, first_few, first_line
-from cvr_data.core.ranges import SIZE, within
+from cvr_data.core.ranges import SIZE, option_range
 from cvr_data.features.protocol import Encoder
-from cvr_data.media.places import read_files
-from cvr_data.media.timeline import sampler_and_rate
+from cvr_data.media.places import read_media_clips
+from cvr_data.media.timeline import frame_sampler_and_rate
 from cvr_data.media.video import Video
 
 
@@ -42,7 +42,7 @@ class Config:
     """What `model` is called with, such as a hub id or a folder."""
     videos: Path | None = None
     """The videos table that tells where the references' files are; needed with `model`."""
-    frames: int = field(default=8, metadata=within(SIZE))
+    frames: int = field(default=8, metadata=option_range(SIZE))
     """Frames of a reference that are encoded with the text."""
     sampler: str = "uniform"
     """Which frames, as of `cvr embed --sampler`."""
@@ -50,7 +50,7 @@ class Config:
     """Frame and text pairs that the model is given at once."""
 
     def __post_init__(self) -> None:
-        sampler_and_rate(self.sampler)
+        frame_sampler_and_rate(self.sampler)
         if min(self.frames, self.batch_size) < 1:
             raise ValueError("frames and batch_size must be at least 1.")
         if self.model is not None and self.videos is None:
@@ -65,11 +65,11 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
     joint = None if config.model is None else JointEncoder(config)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        if (half_BD := pooled_half_queries(encoder, queries)) is not None:
+        if (half_BD := model_half_queries(encoder, queries)) is not None:
             return half_BD
         if joint is not None:
             return joint.encode(task_references(queries), task_modifications(queries))
-        return F.normalize(pooled_videos(encoder, queries) + pooled_texts(encoder, queries), dim=-1)
+        return F.normalize(pooled_videos(encoder, queries) + model_pooled_texts(encoder, queries), dim=-1)
 
     return untrained_retriever(encoder, encode_queries)
 
@@ -78,12 +78,12 @@ class JointEncoder:
     """Encodes frames together with a text, by a model that someone else runs."""
 
     def __init__(self, config: Config):
-        from cvr_data.features.encoders.networks.named_model import mteb_encoder_model
+        from cvr_data.features.encoders.networks.named_model import load_named_encoder
 
         assert config.model is not None and config.videos is not None
         self.config = config
-        self.model = mteb_encoder_model(config.model, config.argument)
-        self.video_of = read_files(config.videos)
+        self.model = load_named_encoder(config.model, config.argument)
+        self.video_of = read_media_clips(config.videos)
 
     def encode(self, videos: Sequence[Video], texts: Sequence[str]) -> Tensor:
         """Return the mean joint embedding of each video's frames with its text, (B, D) of unit length.
@@ -113,13 +113,13 @@ class JointEncoder:
     def _encode(self, items: Sequence[tuple[Any, str]]) -> Tensor:
         from PIL import Image
 
-        from cvr_data.features.encoders.mteb import run_mteb_encoder
+        from cvr_data.features.encoders.mteb import mteb_encoder_features
 
         images, texts = [Image.fromarray(frame) for frame, _ in items], [text for _, text in items]
         pairs = [{"image": image, "text": text} for image, text in zip(images, texts, strict=True)]
         columns: dict[str, list[Any]] = {"image": images, "text": texts}
         where, size = f"mteb: {self.config.model}", self.config.batch_size
         try:
-            return run_mteb_encoder(self.model, "get_fused_embeddings", pairs, columns, size, where)
+            return mteb_encoder_features(self.model, "get_fused_embeddings", pairs, columns, size, where)
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise CvrError(f"{where} does not encode an image with a text ({first_line(error)}).") from None

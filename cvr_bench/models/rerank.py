@@ -20,7 +20,11 @@ from torch import Tensor
 
 from cvr_bench.models import MODELS, ModelModule
 from cvr_bench.models.parts.retriever import Retriever
-from cvr_bench.models.parts.two_stages import own_reference_columns, rerank_shortlist, reranked_scores
+from cvr_bench.models.parts.two_stages import (
+    reranker_model_scores,
+    reranker_model_shortlist,
+    reranker_reference_columns,
+)
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.features.protocol import Encoder
 
@@ -90,11 +94,11 @@ class Reranker:
     def score(self, queries: Sequence[Query]) -> Tensor:
         """Return scores_QG: the shortlist above all else, in the second one's order."""
         first_QG = self.first.score(queries)
-        listed_QG = rerank_shortlist(first_QG, own_reference_columns(queries, self.gallery), self.top)
+        listed_QG = reranker_model_shortlist(first_QG, reranker_reference_columns(queries, self.gallery), self.top)
         if not isinstance(self.second, Rescorer):
-            return reranked_scores(first_QG, self.second.score(queries), listed_QG)
+            return reranker_model_scores(first_QG, self.second.score(queries), listed_QG)
         second_QG = torch.full_like(first_QG, torch.nan)
         for row, query in enumerate(queries):
             columns = listed_QG[row].nonzero().flatten()
             second_QG[row, columns] = self.second.rescore(query, [self.gallery[c].item_id for c in columns.tolist()])
-        return reranked_scores(first_QG, second_QG.nan_to_num(nan=-torch.inf), listed_QG)
+        return reranker_model_scores(first_QG, second_QG.nan_to_num(nan=-torch.inf), listed_QG)

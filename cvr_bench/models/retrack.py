@@ -38,15 +38,20 @@ from torch import Tensor
 from cvr_bench.models.networks.covr.config import QFormerConfig
 from cvr_bench.models.networks.covr.inputs import AT_ONCE, Inputs, Limits
 from cvr_bench.models.networks.covr.late import TokenRetriever
-from cvr_bench.models.networks.covr.qformer import build_qformer
-from cvr_bench.models.networks.covr.retrack import RetrackNetwork, compared, fixed_losses, released_losses
+from cvr_bench.models.networks.covr.qformer import build_qformer_network
+from cvr_bench.models.networks.covr.retrack import (
+    RetrackNetwork,
+    released_losses,
+    retrack_fixed_losses,
+    retrack_loss_inputs,
+)
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.joining import Recorded
 from cvr_bench.models.parts.retriever import Losses
 from cvr_bench.models.parts.weights import load_model_weights
 from cvr_bench.tasks.task import Query, task_modifications, task_references
 from cvr_data.core.errors import CvrError
-from cvr_data.core.ranges import NOT_NEGATIVE, SIZE, within
+from cvr_data.core.ranges import NOT_NEGATIVE, SIZE, option_range
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.video import Video
 
@@ -55,13 +60,13 @@ AS_PUBLISHED = Limits(words=None, train_tokens=64, test_tokens=64)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(QFormerConfig):
-    frames: int = field(default=1, metadata=within(SIZE))
+    frames: int = field(default=1, metadata=option_range(SIZE))
     """Frames of a video: 1 is the middle one, as published; more take all stored ones and as many times the tokens."""
-    direction_weight: float = field(default=0.5, metadata=within(NOT_NEGATIVE))
+    direction_weight: float = field(default=0.5, metadata=option_range(NOT_NEGATIVE))
     """Of the directional loss, as released."""
-    evidence_weight: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
+    evidence_weight: float = field(default=1.0, metadata=option_range(NOT_NEGATIVE))
     """Of the loss that compares evidence and scores, as released."""
-    batch: int = field(default=64, metadata=within("[2, inf)"))
+    batch: int = field(default=64, metadata=option_range("[2, inf)"))
     """Triplets of a batch in mode `faithful`, which its weights are made for; as released 64."""
 
 
@@ -70,7 +75,7 @@ TINY = Config(width=8, layers=1, heads=2, queries=2)
 
 def load(config: Config, encoder: Encoder) -> TokenRetriever:
     make = partial(RetrackNetwork, frames=config.frames, batch=config.batch if config.is_faithful else None)
-    built = build_qformer(config, encoder, config.queries, make)
+    built = build_qformer_network(config, encoder, config.queries, make)
     network = built.network
     load_model_weights(network, config.checkpoint)
     inputs = Inputs(config, encoder, built, AS_PUBLISHED)
@@ -94,8 +99,8 @@ def load(config: Config, encoder: Encoder) -> TokenRetriever:
                 "triplets (mode=fixed takes any)."
             )
         with torch.autocast(encoded.query_BKD.device.type, enabled=False):
-            found = compared(network, encoded, config.temperature)
-            losses = released_losses(found) if config.is_faithful else fixed_losses(found, batch.ignored())
+            found = retrack_loss_inputs(network, encoded, config.temperature)
+            losses = released_losses(found) if config.is_faithful else retrack_fixed_losses(found, batch.ignored())
         return _weighted(config, losses)
 
     return TokenRetriever(

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.models.parts.pooled import pooled_half_queries, pooled_texts, pooled_videos, untrained_retriever
+from cvr_bench.models.parts.pooled import model_half_queries, model_pooled_texts, pooled_videos, untrained_retriever
 from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_bench.tasks.task import Query
 from cvr_data.features.protocol import Encoder
@@ -38,9 +38,9 @@ def load(config: Config, encoder: Encoder) -> DenseRetriever:
     check_retriever_space(encoder, "sum")
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        if (half_BD := pooled_half_queries(encoder, queries)) is not None:
+        if (half_BD := model_half_queries(encoder, queries)) is not None:
             return half_BD
-        video_BD, text_BD = pooled_videos(encoder, queries), pooled_texts(encoder, queries)
+        video_BD, text_BD = pooled_videos(encoder, queries), model_pooled_texts(encoder, queries)
         return F.normalize(torch.lerp(video_BD, text_BD, config.text_weight), dim=-1)
 
     return untrained_retriever(encoder, encode_queries)

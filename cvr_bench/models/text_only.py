@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cvr_bench.models.parts.pooled import pooled_texts, untrained_retriever
+from cvr_bench.models.parts.pooled import model_pooled_texts, untrained_retriever
 from cvr_bench.models.parts.retriever import DenseRetriever, check_retriever_space
 from cvr_data.features.protocol import Encoder
 
@@ -18,4 +18,4 @@ TINY = Config()
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
     """Return the model: the cosine of the text embedding and a video's mean frame embedding."""
     check_retriever_space(encoder, "text-only")
-    return untrained_retriever(encoder, lambda queries: pooled_texts(encoder, queries))
+    return untrained_retriever(encoder, lambda queries: model_pooled_texts(encoder, queries))

@@ -21,7 +21,11 @@ from torch import Tensor
 from cvr_bench.models.parts.language_model import LanguageModel
 from cvr_bench.models.parts.pooled import pooled_retriever, pooled_videos
 from cvr_bench.models.parts.retriever import check_retriever_space
-from cvr_bench.models.parts.two_stages import own_reference_columns, rerank_shortlist, reranked_scores
+from cvr_bench.models.parts.two_stages import (
+    reranker_model_scores,
+    reranker_model_shortlist,
+    reranker_reference_columns,
+)
 from cvr_bench.tasks.task import Item, Query, task_modifications
 from cvr_data.core.trust import OUTSIDE
 from cvr_data.features.protocol import Encoder
@@ -79,8 +83,10 @@ class TfrCovr:
         visual_QG = self.videos.score(queries)
         assert self.videos.gallery_GD is not None
         text_QD = self.encoder.encode_texts(self.edited_captions(queries)).pooled_BD
-        listed_QG = rerank_shortlist(visual_QG, own_reference_columns(queries, self.gallery), self.config.neighbours)
-        return reranked_scores(visual_QG, text_QD @ self.videos.gallery_GD.T, listed_QG)
+        listed_QG = reranker_model_shortlist(
+            visual_QG, reranker_reference_columns(queries, self.gallery), self.config.neighbours
+        )
+        return reranker_model_scores(visual_QG, text_QD @ self.videos.gallery_GD.T, listed_QG)
 
     def edited_captions(self, queries: Sequence[Query]) -> list[str]:
         """Return what each target should look like, in words."""

@@ -18,11 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cvr_bench.models.parts.device import seeded
-from cvr_bench.models.parts.pooled import trained_retriever
-from cvr_bench.models.parts.retriever import DenseRetriever, check_released_frames, check_retriever_space
+from cvr_bench.models.parts.device import model_random_generators
+from cvr_bench.models.parts.pooled import pooled_retriever_with_checkpoint
+from cvr_bench.models.parts.retriever import DenseRetriever, check_released_model_frames, check_retriever_space
 from cvr_bench.models.parts.weights import Start
-from cvr_data.core.ranges import TEMPERATURE, within
+from cvr_data.core.ranges import TEMPERATURE, option_range
 from cvr_data.features.protocol import Encoder
 
 GATE_SHARE, RESIDUAL_SHARE = 1.0, 10.0
@@ -34,7 +34,7 @@ MAX_SCALE = 100.0
 class Config(Start):
     mode: Literal["fixed", "faithful"] = "fixed"
     """`faithful` trains as released: queries to targets only, every other target a negative, a scale from 4."""
-    temperature: float = field(default=0.07, metadata=within(TEMPERATURE))
+    temperature: float = field(default=0.07, metadata=option_range(TEMPERATURE))
     """Of `fixed`, at the start; it is learned."""
 
 
@@ -44,11 +44,11 @@ TINY = Config()
 def load(config: Config, encoder: Encoder) -> DenseRetriever:
     check_retriever_space(encoder, "tirg")
     if config.mode == "faithful":
-        check_released_frames(encoder, "tirg", unit=False)
+        check_released_model_frames(encoder, "tirg", unit=False)
     is_faithful = config.mode == "faithful"
-    with seeded(config.seed):
+    with model_random_generators(config.seed):
         module = Tirg(encoder.dim, scale=REFERENCE_SCALE if is_faithful else 1 / config.temperature)
-    return trained_retriever(encoder, module, config.checkpoint, as_released=is_faithful)
+    return pooled_retriever_with_checkpoint(encoder, module, config.checkpoint, as_released=is_faithful)
 
 
 class Tirg(nn.Module):

@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from cvr_bench.models.parts.clip_pairs import ClipPair, DrawnScorer, PairConfig, PairScorer, Score
 from cvr_data.core.errors import CvrError
-from cvr_data.core.ranges import SIZE, within
+from cvr_data.core.ranges import SIZE, option_range
 from cvr_data.features.protocol import Encoder
 from cvr_data.media.video import Frames
 
@@ -29,8 +29,6 @@ SYSTEM = (
     "Judge whether the candidate video is what the instruction makes of the reference video. "
     'Note that the answer can only be "yes" or "no".'
 )
-LIKELIEST = 20
-"""Tokens whose log-probabilities vLLM tells; one that is not among them counts as the least likely of these."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ class Config(PairConfig):
     """The word, or the beginning of one, whose first token speaks for the candidate."""
     no: str = "no"
     """The word whose first token speaks against it."""
-    batch_size: int = field(default=4, metadata={"output": False, **within(SIZE)})
+    batch_size: int = field(default=4, metadata={"output": False, **option_range(SIZE)})
     """Pairs that the model is given at once."""
 
 
@@ -57,7 +55,7 @@ def load(config: Config, encoder: Encoder) -> PairScorer | DrawnScorer:
     return PairScorer("yes-no", config, score)
 
 
-def question(pair: ClipPair, instruction: str) -> list[dict[str, Any]]:
+def yes_no_model_question(pair: ClipPair, instruction: str) -> list[dict[str, Any]]:
     """Return the chat about a pair, with a place for each frame."""
     shown: list[dict[str, Any]] = []
     if pair.reference is not None:
@@ -68,7 +66,7 @@ def question(pair: ClipPair, instruction: str) -> list[dict[str, Any]]:
     return [{"role": "system", "content": [_said(instruction)]}, {"role": "user", "content": shown}]
 
 
-def pictures(pair: ClipPair) -> list[Any]:
+def yes_no_model_pictures(pair: ClipPair) -> list[Any]:
     """Return the frames of a pair in the order of their places in the chat, as PIL images."""
     from PIL import Image
 
@@ -99,11 +97,11 @@ def _by_transformers(config: Config) -> Score:
     def of_batch(pairs: Sequence[ClipPair]) -> list[float]:
         prompts = [
             processor.apply_chat_template(
-                question(pair, config.instruction), tokenize=False, add_generation_prompt=True
+                yes_no_model_question(pair, config.instruction), tokenize=False, add_generation_prompt=True
             )
             for pair in pairs
         ]
-        shown = [pictures(pair) for pair in pairs]
+        shown = [yes_no_model_pictures(pair) for pair in pairs]
         inputs = processor(text=prompts, images=shown, padding=True, return_tensors="pt")
         logits_BV = model(**inputs.to(model.device, dtype=model.dtype), logits_to_keep=1).logits[:, -1].float()
         return (logits_BV[:, yes] - logits_BV[:, no]).tolist()
@@ -117,30 +115,28 @@ def _by_transformers(config: Config) -> Score:
 
 def _by_vllm(config: Config) -> Score:
     """Return what scores pairs by the log-probabilities of the first token that would be written."""
-    try:
-        from vllm import LLM, SamplingParams
-    except ImportError:
-        raise CvrError("yes-no -o engine=vllm needs vLLM: pip install 'cvr[vllm]'.") from None
-    model: Any = LLM(model=config.model, dtype=config.dtype, limit_mm_per_prompt={"image": 2 * config.frames}, seed=0)
+    from cvr_data.modifications.engines.vllm_engine import first_token, vllm_engine
+
+    assert config.model is not None
+    model = vllm_engine(config.model, config.dtype, limit_mm_per_prompt={"image": 2 * config.frames})
     tokenizer = model.get_tokenizer()
     yes, no = _token_ids(tokenizer, config)
-    asked = SamplingParams(max_tokens=1, temperature=0.0, logprobs=LIKELIEST)
+    asked = first_token((yes, no))
 
     def score(pairs: Sequence[ClipPair]) -> list[float]:
         prompts = [
             {
                 "prompt": tokenizer.apply_chat_template(
-                    question(pair, config.instruction), tokenize=False, add_generation_prompt=True
+                    yes_no_model_question(pair, config.instruction), tokenize=False, add_generation_prompt=True
                 ),
-                "multi_modal_data": {"image": pictures(pair)},
+                "multi_modal_data": {"image": yes_no_model_pictures(pair)},
             }
             for pair in pairs
         ]
         found = []
         for answer in model.generate(prompts, asked, use_tqdm=False):
-            told = {token: each.logprob for token, each in answer.outputs[0].logprobs[0].items()}
-            least = min(told.values())
-            found.append(told.get(yes, least) - told.get(no, least))
+            told = answer.outputs[0].logprobs[0]
+            found.append(told[yes].logprob - told[no].logprob)
         return found
 
     return score

@@ -27,13 +27,13 @@ from typing import Any
 
 import click
 
-from cvr_bench.recipes.slurm import asked_of_slurm
+from cvr_bench.recipes.slurm import recipe_slurm_options
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.command_line import command
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.machine import Machine
 from cvr_data.core.reading import reading
-from cvr_data.core.secrets_in_text import masked
+from cvr_data.core.secrets_in_text import mask_secrets
 from cvr_data.core.whole_files import json_bytes, write_bytes
 from cvr_data.core.yaml_text import read_yaml
 
@@ -147,7 +147,7 @@ def load_recipe(
         if (step := _recipe_step(line, values, defaults, f"{path}: step {number}"))
     )
     about = {key: " ".join(str(content[key]).split()) for key in ABOUT if key in content}
-    asks = asked_of_slurm(content.get("slurm") or {}, str(path))
+    asks = recipe_slurm_options(content.get("slurm") or {}, str(path))
     return Recipe(str(content.get("name", path.stem)), str(content.get("summary", "")), steps, about, asks)
 
 
@@ -164,7 +164,7 @@ def run_recipe(
     with contextlib.chdir(folder):
         before = _times_before()
         for number, step in enumerate(recipe.steps, 1):
-            line = masked(shlex.join(["cvr", *step]))
+            line = mask_secrets(shlex.join(["cvr", *step]))
             announce(f"[{number}/{len(recipe.steps)}] $ {line}")
             started = time.monotonic()
             with command(step):

@@ -13,7 +13,7 @@ ASKS = {"gpus": 0, "cpus": 4, "memory_gb": 16, "hours": 24}
 """What a job asks for, with what it gets where the recipe does not say."""
 
 
-def asked_of_slurm(given: Any, where: str) -> dict[str, int]:
+def recipe_slurm_options(given: Any, where: str) -> dict[str, int]:
     """Return what a recipe asks for. Raises CvrError: an unknown key, or a number that cannot be."""
     if not isinstance(given, dict):
         raise CvrError(f"{where}: slurm should have {', '.join(ASKS)}, got {given!r}.")
@@ -26,7 +26,7 @@ def asked_of_slurm(given: Any, where: str) -> dict[str, int]:
     return {str(key): int(value) for key, value in given.items()}
 
 
-def sbatch_text(name: str, words: Sequence[str], asks: Mapping[str, int], about: Mapping[str, str]) -> str:
+def recipe_batch_script(name: str, words: Sequence[str], asks: Mapping[str, int], about: Mapping[str, str]) -> str:
     """Return a batch file that runs a command, without `cvr`, with what the recipe says of itself above it."""
     chosen = {**ASKS, **asks}
     lines = [

@@ -7,8 +7,8 @@ from typing import Any
 from cvr_bench.audit.composition import LABELS
 from cvr_bench.audit.record import audit_of
 from cvr_bench.report.audit_tables import (
-    best_audit_report,
     linked_leak_table,
+    report_best_audit,
     reported_common_k,
     reported_interval,
     reported_modalities,
@@ -112,7 +112,7 @@ def _composition(
     return CompositionRow(
         entry=entry,
         composed=part["recalls"]["composed"][MEAN],
-        unimodal=[best_audit_report(part, kind) for kind in kinds],
+        unimodal=[report_best_audit(part, kind) for kind in kinds],
         gaps=[reported_interval(part["gap"][name]) for name in (metric, MEAN)],
         labels=_composition_counts(part["labels_at"], audit["queries"], k),
     )

@@ -76,7 +76,7 @@ def reported_interval(found: Mapping[str, Any]) -> Interval:
     return Interval(found["value"], found["low"], found["high"])
 
 
-def best_audit_report(composition: Audit, modality: str) -> tuple[str, float]:
+def report_best_audit(composition: Audit, modality: str) -> tuple[str, float]:
     """Return how the better one of a modality was made and its mean recall; an empty name where there is none."""
     found = [
         (name.partition("(")[2].rstrip(")"), recalls[MEAN])
@@ -103,7 +103,7 @@ def _composition(audits: Sequence[Audit]) -> str:
     rows[0] += [f"{label.replace('_', ' ')} @{one}" for label, one in at]
     for audit in audits:
         part = audit["composition"]
-        best = [best_audit_report(part, kind) for kind in kinds]
+        best = [report_best_audit(part, kind) for kind in kinds]
         unimodal = [f"{value:.2f} {how}" if how else "-" for how, value in best]
         gaps = [reported_interval(part["gap"][name]).text("+.2f") for name in (metric, MEAN)]
         counts = [_label_shares(part["labels_at"].get(str(one)), label, audit["queries"]) for label, one in at]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from cvr_bench.results.method import result_labels
+from cvr_bench.results.method import compared_result_labels
 from cvr_bench.results.result import Result
 from cvr_bench.results.text_table import result_text_table
 from cvr_bench.scoring.beside import GALLERY
@@ -25,7 +25,7 @@ def beside_report_rows(results: Sequence[Result]) -> list[list[str]]:
     has_twins = any(one["twins"] and one["twins"]["queries"] for one in found)
     header += ["R@1 strict/with copies"] if has_twins else []
     rows = [header]
-    for name, one in zip(result_labels(results), found, strict=True):
+    for name, one in zip(compared_result_labels(results), found, strict=True):
         cells = [f"{metric['value']:.2f}" for metric in one["metrics"].values()]
         cells += [f"{value:.2f}" for value in one[f"in_gallery_of_{GALLERY}"].values()]
         cells += (
@@ -54,7 +54,7 @@ def beside_report_table(results: Sequence[Result]) -> str:
 
 
 def _beside_of_each(results: Sequence[Result]) -> Iterator[tuple[str, dict[str, Any]]]:
-    return zip(result_labels(results), (result.beside for result in results), strict=True)
+    return zip(compared_result_labels(results), (result.beside for result in results), strict=True)
 
 
 def _symmetry_lines(results: Sequence[Result]) -> list[str]:

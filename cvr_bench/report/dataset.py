@@ -14,12 +14,12 @@ from cvr_bench.results.result import Result
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.lineage import lineage
-from cvr_data.pages.behind import NumberLists, TripletLists, losses_behind
+from cvr_data.pages.behind import NumberLists, TripletLists, page_links_behind_losses
 from cvr_data.pages.cards import TripletCard, captions_on_page, media_on_page, random_page_cards
 from cvr_data.pages.charts import Figure, FunnelBar
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.funnel import funnel_bars, funnel_figure
-from cvr_data.pages.stats_numbers import Linked, RowsOfTriplets, linked_counts, triplet_facts
+from cvr_data.pages.stats_numbers import Linked, RowsOfTriplets, html_linked_counts, triplet_facts
 from cvr_data.triplets.dataset import open_dataset
 from cvr_data.triplets.statistics import triplet_counts_text, triplet_statistics
 
@@ -63,7 +63,7 @@ def dataset_part_of_report(
     behind = TripletLists(triplets, seed, lists)
     facts = _dataset_facts(triplets, table, behind)
     is_folder = (path / MANIFEST).exists()
-    found = funnel_bars(path, losses_behind(lineage([path]), behind.lists, seed)) if is_folder else []
+    found = funnel_bars(path, page_links_behind_losses(lineage([path]), behind.lists, seed)) if is_folder else []
     return DatasetPart(
         name=benchmark_task_name(path),
         triplets=triplets,
@@ -94,7 +94,10 @@ def _dataset_facts(triplets: pa.Table, videos: pa.Table | None, lists: TripletLi
     return [
         *triplet_facts(numbers, rows, lists),
         ("Videos in triplets", [(f"{whole['videos']:,}", lists.every)]),
-        ("Sources of text", linked_counts(whole["sources_of_text"], rows.source_of_text, lists, "Text by", "top")),
-        ("Changes", linked_counts(whole["changes"]["slots"], rows.changes["slots"], lists, "What changes:", "top")),
+        ("Sources of text", html_linked_counts(whole["sources_of_text"], rows.source_of_text, lists, "Text by", "top")),
+        (
+            "Changes",
+            html_linked_counts(whole["changes"]["slots"], rows.changes["slots"], lists, "What changes:", "top"),
+        ),
         ("Licences of the videos", [(triplet_counts_text(whole["licences"]), "")]),
     ]

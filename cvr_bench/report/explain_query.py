@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from cvr_bench.report.dataset import reported_triplets, reported_triplets_and_videos
 from cvr_bench.results.result import Result, read_result
-from cvr_bench.results.single_inputs import single_input_ranks
+from cvr_bench.results.single_inputs import result_ranks_by_input
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.pages.cards import captions_on_page, media_on_page
 from cvr_data.pages.clips import ClipShelf
@@ -77,7 +77,7 @@ def explain_query(result: Path, query: str, *, videos: Path | None = None) -> Ex
         reference_caption=captions.get(row["reference_id"], ""),
         modification=row["modification"] or "",
         rank=row["rank"],
-        alone={name: ranks[row["query_id"]] for name, ranks in single_input_ranks(found).items()},
+        alone={name: ranks[row["query_id"]] for name, ranks in result_ranks_by_input(found).items()},
         reference_rank=row["reference_rank"],
         ties=row["ties"],
         allowed=row["allowed"],

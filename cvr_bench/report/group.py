@@ -27,7 +27,7 @@ from cvr_bench.report.scores import (
     reported_outcomes,
     reported_slices,
 )
-from cvr_bench.results.method import method_rows, methods_of
+from cvr_bench.results.method import method_result_rows, methods_of_results
 from cvr_bench.scoring.intervals import Interval
 from cvr_bench.scoring.measures import MEAN, metric_names
 from cvr_data.core.files import read_table
@@ -165,7 +165,9 @@ def report_group(
         gain_links=queries.of_gains(found.get(ALL, []), metrics, f"differences-{number}"),
         best=reported_best_labels(entries),
         headline=_headline(entries, found.get(ALL, [])),
-        methods=method_rows(methods) if (methods := methods_of([entry.result for entry in entries])) else [],
+        methods=method_result_rows(methods)
+        if (methods := methods_of_results([entry.result for entry in entries]))
+        else [],
         beside=beside_report_rows([entry.result for entry in entries]),
         recall=_recall_figure(entries),
         slices=[_slice_part(entries, name, queries, f"slices-{number}") for name in reported_slices(entries)],

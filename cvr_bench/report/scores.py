@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cvr_bench.results.compare import compare_results
-from cvr_bench.results.method import result_labels
+from cvr_bench.results.method import compared_result_labels
 from cvr_bench.results.result import Result
 from cvr_bench.scoring import metrics
 from cvr_bench.scoring.intervals import Interval
@@ -113,7 +113,7 @@ def report_groups(results: Sequence[Result]) -> list[list[ScoredModel]]:
     alike: dict[tuple[str, ...], list[Result]] = defaultdict(list)
     for result in results:
         alike[result.record["task"]["name"], result.task_key].append(result)
-    named = (zip(members, result_labels(members), strict=True) for members in alike.values())
+    named = (zip(members, compared_result_labels(members), strict=True) for members in alike.values())
     return [_styled([ScoredModel(result, label) for result, label in group]) for group in named]
 
 

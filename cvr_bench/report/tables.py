@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from cvr_bench.report.scores import SLICES
 from cvr_bench.results.compare import Comparison
-from cvr_bench.results.method import result_labels
+from cvr_bench.results.method import compared_result_labels
 from cvr_bench.results.result import MEAN, Result
 from cvr_bench.results.text_table import result_text_table
 from cvr_bench.results.under_protocols import ProtocolRow
-from cvr_bench.scoring.intervals import Interval, p_text
+from cvr_bench.scoring.intervals import Interval, metric_p_text
 
 
 def report_results_table(results: Sequence[Result]) -> str:
@@ -16,7 +16,7 @@ def report_results_table(results: Sequence[Result]) -> str:
     first = results[0]
     names = first.metric_names
     rows = [["model", *names, "MdR", "ties"]]
-    for label, result in zip(result_labels(results), results, strict=True):
+    for label, result in zip(compared_result_labels(results), results, strict=True):
         found = {name: result.interval(name) for name in names}
         cells = [found[name].text() if name in ("R@1", MEAN) else f"{found[name].value:.2f}" for name in names]
         rows.append([label, *cells, f"{result.record['MdR']:g}", str(result.record["ties"]["queries"])])
@@ -35,7 +35,7 @@ def report_slices_table(results: Sequence[Result]) -> str:
             continue
         ordered = sorted(values, key=lambda value: (-values[value]["queries"], value))
         rows = [[f"R@1 by {name}", *(f"{value} ({values[value]['queries']})" for value in ordered)]]
-        for label, result in zip(result_labels(results), results, strict=True):
+        for label, result in zip(compared_result_labels(results), results, strict=True):
             found = result.record["slices"].get(name, {})
             rows.append([label, *(Interval(**found[value]["metrics"]["R@1"]).text() for value in ordered)])
         blocks.append(result_text_table(rows))
@@ -50,8 +50,8 @@ def report_comparison_table(comparison: Comparison) -> str:
     rows.append([comparison.first, *(f"{whole.first[name]:.2f}" for name in names)])
     rows.append([comparison.second, *(f"{whole.second[name]:.2f}" for name in names)])
     rows.append(["difference", *(whole.intervals[name].text("+.2f") for name in names)])
-    rows.append(["p", *(p_text(whole.p_values[name]) for name in names)])
-    rows.append(["p adjusted", *(p_text(whole.adjusted[name]) for name in names)])
+    rows.append(["p", *(metric_p_text(whole.p_values[name]) for name in names)])
+    rows.append(["p adjusted", *(metric_p_text(whole.adjusted[name]) for name in names)])
     lines = [_scope_of_comparison(comparison), result_text_table(rows)]
     lines += [f"{name}: {whole.verdict(name, comparison.first, comparison.second)}." for name in (names[0], MEAN)]
     if comparison.slices:
@@ -83,7 +83,7 @@ def _slice_differences(comparison: Comparison) -> str:
     rows = [["slice", "queries", *(f"{name} difference" for name in names), f"adjusted p of {names[0]}", "verdict"]]
     for value, difference in comparison.slices.items():
         cells = [difference.intervals[name].text("+.2f") for name in names]
-        p_value = p_text(difference.adjusted[names[0]])
+        p_value = metric_p_text(difference.adjusted[names[0]])
         interval = difference.intervals[names[0]]
         verdict = f"{comparison.first if interval.value > 0 else comparison.second} is better"
         verdict = verdict if difference.is_clear(names[0]) else "no clear difference"

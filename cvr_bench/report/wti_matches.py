@@ -16,12 +16,12 @@ from torch import Tensor
 
 from cvr_bench.models.networks.drl.retriever import LateRetriever
 from cvr_bench.models.parts.late_interaction import Parts
-from cvr_bench.models.parts.retriever import evaluating_module
+from cvr_bench.models.parts.retriever import network_in_evaluation_mode
 from cvr_bench.models.parts.trained import scoring_model
 from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.model_packages import model_path
+from cvr_data.core.model_packages import packaged_file_path
 from cvr_data.core.trust import stored
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.encoders import stored as stored_encoder
@@ -80,7 +80,7 @@ class WithClip:
         return self.encoder.encode_texts(texts)
 
 
-def find_wti_matches(text: str, clip: str, checkpoint: Path) -> Matches:
+def report_wti_matches(text: str, clip: str, checkpoint: Path) -> Matches:
     """Return the matches of a text and a clip under a model that `cvr bench --model drl` trained.
 
     The clip is a file, or the id of a video whose features the model was scored with.
@@ -96,14 +96,14 @@ def find_wti_matches(text: str, clip: str, checkpoint: Path) -> Matches:
     found = _clip_features(clip, stored.store)
     retriever = scoring_model("drl", (), checkpoint, WithClip(stored, found.features))
     assert isinstance(retriever, LateRetriever), "wti and ti interact late"
-    with evaluating_module(retriever.module):
+    with network_in_evaluation_mode(retriever.module):
         tokens_LD, token_weights_L = _wti_valid(retriever.text_parts([text]))
         frames_TD, frame_weights_T = _wti_valid(retriever.video_parts([Video(clip)]))
-    words = wti_token_names(stored.store.encoder, text, len(tokens_LD))
+    words = report_wti_token_names(stored.store.encoder, text, len(tokens_LD))
     return Matches(text, clip, words, token_weights_L, frame_weights_T, tokens_LD @ frames_TD.T, found.thumbnails)
 
 
-def wti_token_names(encoder: Mapping[str, Any], text: str, count: int) -> list[str]:
+def report_wti_token_names(encoder: Mapping[str, Any], text: str, count: int) -> list[str]:
     """Return what to call each token of a text: the encoder's own pieces where they can be told, else numbers."""
     name, names = encoder["name"], list[str]()
     if name == "hash":
@@ -111,7 +111,7 @@ def wti_token_names(encoder: Mapping[str, Any], text: str, count: int) -> list[s
     elif name in ("minilm", "embedded"):
         from tokenizers import Tokenizer
 
-        names = Tokenizer.from_file(str(model_path("minilm") / "tokenizer.json")).encode(text).tokens[:count]
+        names = Tokenizer.from_file(str(packaged_file_path("minilm") / "tokenizer.json")).encode(text).tokens[:count]
     elif name in ("clip", "siglip", "blip", "blip2"):
         tokenizer = load_encoder_tokenizer(encoder["model"])
         ids_BL, mask_BL = tokenize_for_encoder(tokenizer, [text], count)

@@ -24,7 +24,7 @@ FAINTEST = 0.5
 """Pairs below this share of the range of similarities have no line."""
 
 
-def draw_wti_matches(matches: Matches) -> bytes:
+def report_wti_picture(matches: Matches) -> bytes:
     """Return the picture as PNG."""
     tokens, frames = matches.similarities_LT.shape
     width = 2 * MARGIN + max(tokens * TOKEN_WIDTH, frames * (THUMBNAIL + GAP), NARROWEST)

@@ -14,16 +14,16 @@ import pyarrow as pa
 
 from cvr_bench.results.method import Method
 from cvr_bench.results.result import Result
-from cvr_bench.results.same_task import check_same_questions, check_same_rules
+from cvr_bench.results.same_task import check_results_share_rules, check_same_questions
 from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
 from cvr_bench.results.under_protocols import result_ranks_under
 from cvr_bench.scoring.intervals import (
     LEVEL,
     Interval,
-    clusters_of,
-    holm,
-    method_difference,
-    p_text,
+    mean_recall_difference,
+    metric_holm_p,
+    metric_p_text,
+    rank_clusters,
 )
 from cvr_bench.scoring.measures import Measures
 from cvr_data.core.columns import with_column
@@ -55,7 +55,7 @@ class PairedDifference:
 
     def verdict(self, metric: str, first: str, second: str) -> str:
         """Return which of the two is better, as far as the adjusted p tells."""
-        told = f"p {p_text(self.adjusted[metric])} of the {metric} difference, adjusted for all that are shown,"
+        told = f"p {metric_p_text(self.adjusted[metric])} of the {metric} difference, adjusted for all that are shown,"
         if not self.is_clear(metric):
             return f"no clear difference: {told} is not below 0.05"
         better, worse = (first, second) if self.intervals[metric].value > 0 else (second, first)
@@ -93,7 +93,7 @@ def compare_methods(first: Method, second: Method, *, by: str | None = None) -> 
             or there is no such slice.
     """
     one, other = first.results[0], second.results[0]
-    problems = check_same_rules(one, other)
+    problems = check_results_share_rules(one, other)
     if problems:
         if len(first.results) + len(second.results) > 2:
             raise CvrError(f"{first.path} and {second.path} cannot be compared; they differ in {'; '.join(problems)}.")
@@ -238,13 +238,13 @@ def _shared_queries(methods: Sequence[Sequence[pa.Table]]) -> list[list[pa.Table
 
 
 def _paired_difference(methods: Sequence[Sequence[pa.Table]], measures: Measures) -> PairedDifference:
-    clusters = clusters_of(methods[0][0])
+    clusters = rank_clusters(methods[0][0])
     first_S, second_S = methods
     values = {
         name: tuple([measures.values(table, name) for table in tables] for tables in (first_S, second_S))
         for name in measures.names()
     }
-    found = {name: method_difference(both[0], both[1], clusters) for name, both in values.items()}
+    found = {name: mean_recall_difference(both[0], both[1], clusters) for name, both in values.items()}
     return PairedDifference(
         queries=methods[0][0].num_rows,
         clusters=clusters.target_count,
@@ -259,7 +259,7 @@ def _paired_difference(methods: Sequence[Sequence[pa.Table]], measures: Measures
 def _adjusted_p_values(parts: Mapping[str, PairedDifference]) -> dict[str, PairedDifference]:
     """Return the parts with the p of all their metrics adjusted together."""
     asked = {(part, name): p for part, found in parts.items() for name, p in found.p_values.items()}
-    told = holm(asked)
+    told = metric_holm_p(asked)
     return {
         part: replace(found, adjusted={name: told[part, name] for name in found.p_values})
         for part, found in parts.items()

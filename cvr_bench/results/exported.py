@@ -25,7 +25,7 @@ MTEB_MAIN = "ndcg_at_10"
 SAFE = "".join(chr(code) for code in range(33, 127) if chr(code) != "%")
 
 
-def write_trec_files(result: Result, out: Path) -> list[Path]:
+def write_result_as_trec(result: Result, out: Path) -> list[Path]:
     """Write run.trec and qrels.trec into a folder and return their paths."""
     if out.is_file():
         raise CvrError(f"{out} is a file; run.trec and qrels.trec need a folder.")
@@ -72,7 +72,9 @@ def _trec_id(name: str) -> str:
     return quote(name, safe=SAFE)
 
 
-def mteb_result(result: Result, *, revision: str, main_score: str = MTEB_MAIN, rules: Rules = "own") -> dict[str, Any]:
+def result_as_mteb(
+    result: Result, *, revision: str, main_score: str = MTEB_MAIN, rules: Rules = "own"
+) -> dict[str, Any]:
     """Return the result JSON of MTEB 2 (`TaskResult`): shares from 0 to 1, as trec_eval has them.
 
     The entry of the split says by which rules: the result's own, or MTEB's.
@@ -146,9 +148,9 @@ def _mteb_scores(ranks: list[int], grades: list[int], k: int) -> Mapping[str, fl
     }
 
 
-def write_mteb_result(result: Result, out: Path, *, revision: str, main_score: str, rules: Rules = "own") -> Path:
+def write_result_as_mteb(result: Result, out: Path, *, revision: str, main_score: str, rules: Rules = "own") -> Path:
     """Write the result JSON of MTEB and return its path. Raises CvrError: a folder stands there."""
     if out.is_dir():
         raise CvrError(f"{out} is a folder; the result JSON of MTEB is one file.")
-    write_bytes(out, json_bytes(mteb_result(result, revision=revision, main_score=main_score, rules=rules)))
+    write_bytes(out, json_bytes(result_as_mteb(result, revision=revision, main_score=main_score, rules=rules)))
     return out

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cvr_bench.results.result import rank_statistics, result_ranks_table
+from cvr_bench.results.result import result_rank_statistics, result_ranks_table
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.measures import Measures
 from cvr_bench.tasks.task import Item, Query, Task
@@ -34,7 +34,7 @@ class MatrixRetriever:
         return torch.from_numpy(self.scores_QG[np.ix_(rows, self.columns)])
 
 
-def evaluated_scores(scores_QG: np.ndarray, task: Task) -> dict[str, Any]:
+def result_of_given_scores(scores_QG: np.ndarray, task: Task) -> dict[str, Any]:
     """Return metrics with intervals, rank statistics, chance, and `ranks` by query id.
 
     Raises:
@@ -47,5 +47,5 @@ def evaluated_scores(scores_QG: np.ndarray, task: Task) -> dict[str, Any]:
     if not np.isfinite(scores_QG).all():
         raise ValueError("scores should be finite numbers.")
     ranks = evaluate(MatrixRetriever(scores_QG, task), task)
-    found = rank_statistics(result_ranks_table(task, ranks), Measures.of_task(task))
+    found = result_rank_statistics(result_ranks_table(task, ranks), Measures.of_task(task))
     return {**found, "ranks": dict(zip(ranks.query_ids, ranks.rank.tolist(), strict=True))}

@@ -40,7 +40,7 @@ class Method:
         return np.array([result.interval(metric).value for result in self.results])
 
 
-def seed_folder(folder: Path, seed: int) -> Path:
+def result_folder_of_seed(folder: Path, seed: int) -> Path:
     """Return where the result of one of several seeds lies. Raises CvrError: a result of one seed lies there."""
     if (folder / MANIFEST).exists():
         raise CvrError(f"{folder} holds the result of one seed; pass --name or another --out for several.")
@@ -55,7 +55,7 @@ def result_folders(path: Path) -> list[Path]:
     return sorted(found, key=lambda one: int(one.name.removeprefix(SEED))) or [path]
 
 
-def read_method(path: Path) -> Method:
+def read_method_results(path: Path) -> Method:
     """Return the method of a folder. Raises CvrError: no result is there, or its seeds are of several tasks."""
     results = [read_result(one) for one in result_folders(path)]
     if len({(result.model, result.task_key) for result in results}) > 1:
@@ -63,7 +63,7 @@ def read_method(path: Path) -> Method:
     return Method(path, results)
 
 
-def methods_of(results: Sequence[Result]) -> list[Method]:
+def methods_of_results(results: Sequence[Result]) -> list[Method]:
     """Return the methods of results some of which are of several seeds, in their order; none where none is."""
     folders: dict[Path, list[Result]] = {}
     for result in results:
@@ -73,7 +73,7 @@ def methods_of(results: Sequence[Result]) -> list[Method]:
     return [Method(path, found) for path, found in folders.items()] if is_seeded else []
 
 
-def method_rows(methods: Sequence[Method]) -> list[list[str]]:
+def method_result_rows(methods: Sequence[Method]) -> list[list[str]]:
     """Return a header and, per method, mean and standard deviation over seeds of every metric."""
     names = methods[0].results[0].metric_names
     rows = [["mean ± spread over seeds", *names]]
@@ -87,7 +87,7 @@ def method_rows(methods: Sequence[Method]) -> list[list[str]]:
     return rows
 
 
-def result_labels(results: Sequence[Result]) -> list[str]:
+def compared_result_labels(results: Sequence[Result]) -> list[str]:
     """Return one label per result, in their order; of those that share a name, the folder's name tells them apart."""
     counts = Counter(result.name for result in results)
     return [result.name if counts[result.name] == 1 else _folder(result) for result in results]

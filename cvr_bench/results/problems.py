@@ -14,16 +14,16 @@ from cvr_bench.results.result import (
     RANKS,
     RESULT,
     Result,
-    coverage_record,
-    rank_statistics,
-    slice_statistics,
+    result_coverage,
+    result_rank_statistics,
+    result_slice_statistics,
 )
 from cvr_bench.results.score_matrix import SCORES, read_result_scores
 from cvr_bench.results.under_protocols import result_ranks_under
 from cvr_bench.scoring.bounds import Lost
 from cvr_bench.scoring.intervals import METHOD
 from cvr_data.core.annotation_files import read_json
-from cvr_data.core.artifacts import key_of
+from cvr_data.core.artifacts import artifact_key
 from cvr_data.core.errors import first_few
 from cvr_data.core.whole_files import file_sha256
 
@@ -42,15 +42,15 @@ def problems_of_result(result: "Result") -> list[str]:
     """
     is_other = result.record.get("intervals") != METHOD
     found: dict[str, Any] = {
-        **rank_statistics(result.ranks, result.measures),
-        "slices": slice_statistics(result.ranks, result.measures),
+        **result_rank_statistics(result.ranks, result.measures),
+        "slices": result_slice_statistics(result.ranks, result.measures),
     }
     if "beside" in result.record:
         found["beside"] = result.beside
     stored = result.record.get("coverage")
     if stored is not None and "lost_slices" in stored:  # older results have bounds of the recalls alone
         lost = Lost(stored["lost_queries"], stored["lost_slices"])
-        found["coverage"] = coverage_record(result.ranks, result.measures, lost)
+        found["coverage"] = result_coverage(result.ranks, result.measures, lost)
     lines, numbers = _problems_of_task(result) + _problems_of_scores(result), _flat_numbers(result.record)
     for name, value in _flat_numbers(found).items():
         if is_other and name.endswith((".low", ".high")):
@@ -74,7 +74,7 @@ def _flat_numbers(value: Any, name: str = "") -> dict[str, float]:
 def _problems_of_task(result: Result) -> list[str]:
     """Rules whose key is another than they have or the result says, and a task that is not as its key says."""
     rules = read_json(result.path / PROTOCOL, dict)
-    key = key_of({name: value for name, value in rules.items() if name != "key"})
+    key = artifact_key({name: value for name, value in rules.items() if name != "key"})
     lines = [] if rules.get("key") == key else [f"{PROTOCOL} says its key is {rules.get('key')}; its rules give {key}"]
     if result.record["protocol_key"] != key:
         lines.append(f"{RESULT} says protocol_key is {result.record['protocol_key']}; {PROTOCOL} gives {key}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cvr_bench.results.result import Result
-from cvr_bench.results.single_inputs import single_input_ranks
+from cvr_bench.results.single_inputs import result_ranks_by_input
 from cvr_bench.results.text_table import result_text_table
 from cvr_data.core.errors import CvrError, did_you_mean
 
@@ -32,7 +32,7 @@ class Chosen:
     best: int | None = None
 
 
-def chosen_queries(result: Result, chosen: Chosen) -> list[dict[str, Any]]:
+def result_query_rows(result: Result, chosen: Chosen) -> list[dict[str, Any]]:
     """Return the rows of the queries, with their slices and the ranks by one input alone (`text_rank`, `video_rank`).
 
     Raises:
@@ -42,7 +42,7 @@ def chosen_queries(result: Result, chosen: Chosen) -> list[dict[str, Any]]:
     for name, _ in chosen.where:
         if name not in known:
             raise CvrError(f"{result.path} has no slice {name!r}. {did_you_mean(name, known)}")
-    alone = single_input_ranks(result)
+    alone = result_ranks_by_input(result)
     rows = result.ranks.select([*COLUMNS, *result.slice_names]).to_pylist()
     rows = [row for row in rows if _is_chosen(row, chosen)]
     if chosen.worst is not None or chosen.best is not None:
@@ -61,7 +61,7 @@ def _is_chosen(row: Mapping[str, Any], chosen: Chosen) -> bool:
     return all(value in own.get(name, [row.get(name)]) for name, value in chosen.where)
 
 
-def queries_table(rows: Sequence[Mapping[str, Any]], slice_names: Sequence[str]) -> str:
+def result_queries_text(rows: Sequence[Mapping[str, Any]], slice_names: Sequence[str]) -> str:
     """Return the queries as text, a line each."""
     alone = [name for name in ("text_rank", "video_rank", "description_rank") if rows and name in rows[0]]
     header = ["rank", "of", "ties", *(f"{name.removesuffix('_rank')} alone" for name in alone), "query", "reference"]

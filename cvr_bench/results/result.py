@@ -14,19 +14,19 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.results.task_key import ALL, result_task_key
-from cvr_bench.scoring.beside import beside_record
+from cvr_bench.scoring.beside import scores_beside_ranks
 from cvr_bench.scoring.bounds import Lost, metric_bounds
-from cvr_bench.scoring.intervals import METHOD, Interval, clusters_of, share_interval
+from cvr_bench.scoring.intervals import METHOD, Interval, rank_clusters, recall_confidence_interval
 from cvr_bench.scoring.measures import MEAN, Measures
 from cvr_bench.scoring.metrics import chance_recall
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
-from cvr_bench.tasks.twins import target_twins
+from cvr_bench.tasks.twins import task_target_twins
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
-from cvr_data.core.reading import check_kinds, reading
+from cvr_data.core.reading import check_json_value_types, reading
 from cvr_data.core.whole_files import json_bytes, parquet_bytes, read_parquet
 from cvr_data.tables import content_id
 
@@ -116,7 +116,7 @@ class Result:
     @property
     def beside(self) -> dict[str, Any]:
         """What its ranks tell beside the metrics, as far as an older result has the columns for it."""
-        return beside_record(self.ranks, self.record["task"], self.protocol.reference)
+        return scores_beside_ranks(self.ranks, self.record["task"], self.protocol.reference)
 
     @property
     def metric_names(self) -> list[str]:
@@ -173,7 +173,7 @@ def _candidates_ids(task: Task) -> list[str]:
 
 def _beside_columns(task: Task, ranks: "Ranks") -> dict[str, Any]:
     """The columns that tell what stands beside the targets; None where the task has no such thing."""
-    twins = target_twins(task, task.twins)
+    twins = task_target_twins(task, task.twins)
     absent = None if ranks.reference_rank is None else ranks.reference_rank == 0
     grades = [
         [task.grades.get(query_id, {}).get(item_id, 1) for item_id in found]
@@ -189,17 +189,19 @@ def _beside_columns(task: Task, ranks: "Ranks") -> dict[str, Any]:
     }
 
 
-def rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
+def result_rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
     """Return metrics with intervals, rank statistics, ties and chance level of rows of ranks.parquet."""
     ranks, ties, allowed = (table.column(name).to_numpy() for name in ("rank", "ties", "allowed"))
     target_ids = table.column("target_ids").to_pylist()
-    clusters = clusters_of(table)
+    clusters = rank_clusters(table)
     targets = np.array([len(ids) for ids in target_ids])
     chances = {f"R@{k}": chance_recall(allowed, targets, k) for k in measures.ks}
     return {
         "queries": table.num_rows,
         "clusters": clusters.target_count,
-        "metrics": {name: vars(share_interval(measures.values(table, name), clusters)) for name in measures.names()},
+        "metrics": {
+            name: vars(recall_confidence_interval(measures.values(table, name), clusters)) for name in measures.names()
+        },
         "MdR": float(np.median(ranks)),
         "MnR": float(np.mean(ranks)),
         "ties": {"queries": int((ties > 0).sum()), "mean": float(ties.mean())},
@@ -207,7 +209,7 @@ def rank_statistics(table: pa.Table, measures: Measures) -> dict[str, Any]:
     }
 
 
-def coverage_record(table: pa.Table, measures: Measures, lost: Lost) -> dict[str, Any]:
+def result_coverage(table: pa.Table, measures: Measures, lost: Lost) -> dict[str, Any]:
     """Return how much of the benchmark was scored, and bounds of its metrics."""
     return {
         "queries": table.num_rows,
@@ -218,14 +220,14 @@ def coverage_record(table: pa.Table, measures: Measures, lost: Lost) -> dict[str
     }
 
 
-def slice_statistics(table: pa.Table, measures: Measures) -> dict[str, dict[str, Any]]:
+def result_slice_statistics(table: pa.Table, measures: Measures) -> dict[str, dict[str, Any]]:
     """Return slice name -> value -> its statistics."""
     names = [name for name in table.column_names if name not in RANK_COLUMNS.names]
     statistics: dict[str, dict[str, Any]] = {}
     for name in names:
         values = table.column(name).to_pylist()
         statistics[name] = {
-            value: rank_statistics(table.filter(pa.array([found == value for found in values])), measures)
+            value: result_rank_statistics(table.filter(pa.array([found == value for found in values])), measures)
             for value in sorted({value for value in values if value is not None})
         }
     return statistics
@@ -250,12 +252,12 @@ def write_result(writer: ArtifactWriter, task: Task, ranks: "Ranks", seed: int, 
         "protocol_key": task.protocol.key,
         "seed": seed,
         "intervals": METHOD,
-        **rank_statistics(table, measures),
-        "coverage": coverage_record(table, measures, lost) if task.missing else None,
-        "slices": slice_statistics(table, measures),
+        **result_rank_statistics(table, measures),
+        "coverage": result_coverage(table, measures, lost) if task.missing else None,
+        "slices": result_slice_statistics(table, measures),
     }
     record["task_key"] = result_task_key(table, task.protocol, record["task"])
-    record["beside"] = beside_record(table, record["task"], task.protocol.reference)
+    record["beside"] = scores_beside_ranks(table, record["task"], task.protocol.reference)
     writer.write_file(RANKS, parquet_bytes(table))
     writer.write_file(PROTOCOL, json_bytes({**task.protocol.to_json(), "key": task.protocol.key}))
     writer.write_file(RESULT, json_bytes(record))
@@ -273,7 +275,7 @@ def read_result(path: Path) -> Result:
     table = check_columns(read_parquet(path / RANKS), RANK_COLUMNS, str(path / RANKS))
     record = read_json(path / RESULT, dict)
     with reading(path / RESULT, "a result"):
-        check_kinds(record, {**RECORD, **{name: kind for name, kind in ABOUT.items() if name in record}})
+        check_json_value_types(record, {**RECORD, **{name: kind for name, kind in ABOUT.items() if name in record}})
         for interval in record["metrics"].values():
             Interval(**interval)
         list(map(int, record["task"]["ks"]))

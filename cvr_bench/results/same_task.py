@@ -18,7 +18,7 @@ SAID = 3
 """Fields that a refusal names."""
 
 
-def check_same_rules(first: Result, second: Result) -> list[str]:
+def check_results_share_rules(first: Result, second: Result) -> list[str]:
     """Refuse results of different protocols or K; return how their galleries differ.
 
     Raises:

@@ -95,12 +95,12 @@ def save_result_scores(
         ValueError: a score is NaN or infinite.
     """
     from cvr_bench.models.parts.frame_weights import frame_weighted_items
-    from cvr_bench.scoring.caption_sets import score_caption_sets
+    from cvr_bench.scoring.caption_sets import retriever_scoring_caption_sets
 
     gallery = sorted(task.gallery, key=lambda item: item.item_id)
     if (size := 4 * len(task.queries) * len(gallery)) > MOST_BYTES:
         raise CvrError(f"{task.name}: its score matrix would take {size / 2**30:.0f} GiB; leave --save-scores out.")
-    retriever = score_caption_sets(retriever, gallery)
+    retriever = retriever_scoring_caption_sets(retriever, gallery)
     retriever.index(gallery)
     _write_matrix(writer.path / SCORES, retriever, task.queries, len(gallery), "scores")
     if bank:

@@ -6,7 +6,7 @@ The scorers of the pool go first, which are the same for all models; an older au
 from cvr_bench.results.result import Result
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.triplets.shortcuts import COMPOSITION, read_composition
+from cvr_data.triplets.shortcuts import COMPOSITION, read_triplet_composition
 
 AUDIT_STAGE = "audit"
 AUDIT_FOLDER = "audit"
@@ -15,7 +15,7 @@ INPUTS = {"text": "text_only", "video": "visual_only", "description": "descripti
 """What an input is called -> how its columns begin."""
 
 
-def single_input_ranks(result: Result) -> dict[str, dict[str, int]]:
+def result_ranks_by_input(result: Result) -> dict[str, dict[str, int]]:
     """Return input -> query_id -> rank of its best target by that input alone; none where the result has no audit."""
     folder = result.path / AUDIT_FOLDER
     if not (folder / MANIFEST).exists() or not (folder / COMPOSITION).is_file():
@@ -23,7 +23,7 @@ def single_input_ranks(result: Result) -> dict[str, dict[str, int]]:
     about = open_artifact(folder, AUDIT_STAGE).manifest["inputs"].get("result")
     if not about or about["key"] != open_artifact(result.path).key:
         return {}  # of an earlier result
-    table = read_composition(folder)
+    table = read_triplet_composition(folder)
     found = {}
     for name, begin in INPUTS.items():
         columns = [f"{begin}_{how}_rank" for how in ("baseline", "masked")]

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_bench.tasks.protocol import Protocol
-from cvr_data.core.artifacts import key_of
+from cvr_data.core.artifacts import artifact_key
 
 ALL = "all"
 """`candidates_id` of a query that is ranked against all of the gallery; older results have none."""
@@ -20,4 +20,6 @@ def result_task_key(ranks: pa.Table, protocol: Protocol, task: Mapping[str, Any]
         [*map(str, (query, text, reference, sorted(targets), allowed, ALL if listed is None else listed))]
         for query, text, reference, targets, allowed, listed in zip(*rows, strict=True)
     )
-    return key_of({"protocol": protocol.key, "gallery": task["gallery_id"], "ks": list(task["ks"]), "is": questions})
+    return artifact_key(
+        {"protocol": protocol.key, "gallery": task["gallery_id"], "ks": list(task["ks"]), "is": questions}
+    )

@@ -85,7 +85,7 @@ class ProtocolRow:
         return chance_recall(self.ranks.allowed, self.ranks.targets, k)
 
 
-def protocol_presets(base: Protocol) -> dict[str, Protocol]:
+def result_protocols(base: Protocol) -> dict[str, Protocol]:
     """Return name -> protocol; `base` is what the result was scored under."""
     strict = dataclasses.replace(
         base, reference="exclude", ties="against", target_pooling="mean", post_processing="none"
@@ -110,7 +110,7 @@ def result_under_protocols(result: Result) -> list[ProtocolRow]:
     if (matrix := read_result_scores(result.path)) is None:
         raise CvrError(f"{result.path} holds no score matrix; make it again with cvr bench --save-scores --overwrite.")
     rows = []
-    for name, protocol in protocol_presets(result.protocol).items():
+    for name, protocol in result_protocols(result.protocol).items():
         reason = _why_not(matrix, protocol, name, result.protocol)
         rows.append(ProtocolRow(name, protocol, None if reason else result_ranks_under(matrix, protocol), reason))
     return rows

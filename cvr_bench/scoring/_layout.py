@@ -29,13 +29,15 @@ class Layout:
     """(G,) bool per kind of distractor."""
 
 
-def kind_columns(task: Task, column_of: Mapping[str, int]) -> list[np.ndarray]:
+def scoring_distractor_kinds(task: Task, column_of: Mapping[str, int]) -> list[np.ndarray]:
     """(G,) bool per kind of distractor, by name."""
     kind_of = np.array([task.distractor_kinds.get(item_id, "") for item_id in column_of])
     return [kind_of == kind for kind in sorted(set(task.distractor_kinds.values()))]
 
 
-def lay_out(task: Task, queries: Sequence[Query], column_of: Mapping[str, int], kinds: Sequence[np.ndarray]) -> Layout:
+def scoring_layout_of_queries(
+    task: Task, queries: Sequence[Query], column_of: Mapping[str, int], kinds: Sequence[np.ndarray]
+) -> Layout:
     """Return the layout of some queries."""
     reference_Q = _reference_columns(queries, column_of)
     own_Q = reference_Q if task.exclude_reference else np.full(len(queries), -1)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvr_bench.scoring.intervals import clusters_of, share_interval
+from cvr_bench.scoring.intervals import rank_clusters, recall_confidence_interval
 from cvr_bench.scoring.metrics import discounted_gain, recall, recall_in_gallery
 
 GAIN_K = 10
@@ -19,15 +19,15 @@ GALLERY = 100
 """Items of the gallery that recalls are adjusted to, so that benchmarks of other sizes can be set beside each other."""
 
 
-def beside_record(table: pa.Table, task: Mapping[str, Any], reference: str) -> dict[str, Any]:
+def scores_beside_ranks(table: pa.Table, task: Mapping[str, Any], reference: str) -> dict[str, Any]:
     """Return what rows of ranks.parquet tell; `task` is that of result.json, `reference` the rule of its protocol."""
     ranks, allowed = (table.column(name).to_numpy() for name in ("rank", "allowed"))
-    clusters = clusters_of(table)
+    clusters = rank_clusters(table)
     graded = _ndcg_values(table)
     return {
         "metrics": {
-            f"nDCG@{GAIN_K}": vars(share_interval(graded, clusters)),
-            "MRR": vars(share_interval(100.0 / ranks, clusters)),
+            f"nDCG@{GAIN_K}": vars(recall_confidence_interval(graded, clusters)),
+            "MRR": vars(recall_confidence_interval(100.0 / ranks, clusters)),
         },
         f"in_gallery_of_{GALLERY}": {
             f"R@{k}": recall_in_gallery(ranks, allowed, GALLERY, k) for k in task["ks"] if k <= GALLERY // 10
@@ -35,7 +35,7 @@ def beside_record(table: pa.Table, task: Mapping[str, Any], reference: str) -> d
         "reference": _reference_ranks(table, task["ks"], is_kept=reference == "keep"),
         "twins": _recall_with_twins(table),
         "distractors": _recall_among_distractors(table, task),
-        "way_back": symmetry_record(table, task["ks"]),
+        "way_back": way_back_recall(table, task["ks"]),
     }
 
 
@@ -63,7 +63,7 @@ def _reference_ranks(table: pa.Table, ks: list[int], *, is_kept: bool) -> dict[s
     wins = 100.0 * np.array([found is True for found in rows.column("beats_reference").to_pylist()])
     return {
         "queries": rows.num_rows,
-        "target_beats": vars(share_interval(wins, clusters_of(rows))),
+        "target_beats": vars(recall_confidence_interval(wins, rank_clusters(rows))),
         "MdR": float(np.median(rows.column("reference_rank").to_numpy())),
         "kept": {f"R@{k}": recall(kept, k) for k in ks},
         "left_out": {f"R@{k}": recall(left_out, k) for k in ks},
@@ -99,7 +99,7 @@ def _recall_among_distractors(table: pa.Table, task: Mapping[str, Any]) -> dict[
     }
 
 
-def symmetry_record(table: pa.Table, ks: Sequence[int]) -> dict[str, Any] | None:
+def way_back_recall(table: pa.Table, ks: Sequence[int]) -> dict[str, Any] | None:
     """Return how often both, one and none of a query and its way back are found; None where no query has one.
 
         symmetry_record(ranks, (1, 5, 10))  # {"pairs": 310, "R@1": {"both": 20.1, "one": 35.2, "neither": 44.7}, ...}
@@ -108,7 +108,7 @@ def symmetry_record(table: pa.Table, ks: Sequence[int]) -> dict[str, Any] | None
     finds both or neither; one that finds a video from everywhere finds one. The gap is the share of pairs of which one
     is found, beyond what two independent queries with its recalls would give.
     """
-    pairs = way_back_pairs(table)
+    pairs = way_back_ranked_queries(table)
     if not len(pairs):
         return None
     found: dict[str, Any] = {"pairs": len(pairs)}
@@ -123,7 +123,7 @@ def symmetry_record(table: pa.Table, ks: Sequence[int]) -> dict[str, Any] | None
     return found
 
 
-def way_back_pairs(table: pa.Table) -> np.ndarray:
+def way_back_ranked_queries(table: pa.Table) -> np.ndarray:
     """Return (P, 2) rows of queries that are each other's way back; both of one style and source of texts.
 
     A query is in one pair at most; pairs come in the order of their first query.

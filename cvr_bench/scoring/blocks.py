@@ -84,7 +84,7 @@ class Scorer:
             assert retriever.gallery_GD is not None
             _check_embeddings(retriever.gallery_GD, "gallery item", gallery, lambda item: item.item_id)
             self.longest = float(retriever.gallery_GD.norm(dim=1).max()) * (1 + 1e-5)
-            self.copies = find_gallery_copies(retriever.gallery_GD)
+            self.copies = equal_scored_gallery_rows(retriever.gallery_GD)
 
     def rows_at_once(self, chunk: int) -> int:
         """Return how many queries to score at once, at most `chunk`; the same however many threads work on them."""
@@ -118,7 +118,7 @@ class Scorer:
         return ScoreBlocks(
             blocks=lambda rows: self._product_blocks(queries_QD[torch.from_numpy(rows)], gallery_GD),
             pair_scores=exact_pair_scores(queries_QD, gallery_GD),
-            margins_Q=score_margins(queries_QD, self.longest),
+            margins_Q=score_rounding_margins(queries_QD, self.longest),
             copies=self.copies,
         )
 
@@ -153,7 +153,7 @@ def exact_pair_scores(queries_QD: Tensor, gallery_GD: Tensor) -> PairScores:
     return pair_scores
 
 
-def score_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
+def score_rounding_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
     """Return, per query, how far a float32 dot product with a vector of at most that length can be from the exact one.
 
     Source: the bound n u |x||y| on the rounding error of an inner product summed in any order, Higham, Accuracy and
@@ -164,7 +164,7 @@ def score_margins(queries_QD: Tensor, longest: float) -> np.ndarray:
     return ((queries_QD.shape[1] + 2) * unit * bound_Q).float().numpy()
 
 
-def find_gallery_copies(gallery_GD: Tensor) -> Copies:
+def equal_scored_gallery_rows(gallery_GD: Tensor) -> Copies:
     """Return which rows are the same, bit by bit."""
     keys_G = _vector_keys(gallery_GD)
     _, first, kind_G = np.unique(keys_G, return_index=True, return_inverse=True)
@@ -259,7 +259,7 @@ def map_score_blocks(call: Callable[[Thing], Found], things: Iterable[Thing], th
 
 
 @contextmanager
-def few_threads(module: nn.Module) -> Iterator[None]:
+def scoring_in_few_threads(module: nn.Module) -> Iterator[None]:
     """Train a small network in one thread inside the block; a large one has as many as torch may use."""
     before = torch.get_num_threads()
     if sum(parameter.numel() for parameter in module.parameters()) < SMALL:

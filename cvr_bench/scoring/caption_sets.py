@@ -15,7 +15,7 @@ from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.tasks.task import Item, Query
 
 
-def score_caption_sets(retriever: Retriever, gallery: Sequence[Item]) -> Retriever:
+def retriever_scoring_caption_sets(retriever: Retriever, gallery: Sequence[Item]) -> Retriever:
     """Return the retriever, or one that ranks sets where the gallery holds these."""
     return BestOfSet(retriever) if any(item.texts for item in gallery) else retriever
 

@@ -9,7 +9,7 @@ Source: bpref, Buckley and Voorhees, SIGIR 2004, with min(R, N) as trec_eval has
 from collections.abc import Mapping, Sequence
 
 
-def condensed_order(order: Sequence[str], grades: Mapping[str, int]) -> list[str]:
+def condensed_ranking(order: Sequence[str], grades: Mapping[str, int]) -> list[str]:
     """Return the judged items of an order; grades above 0 are right."""
     return [item for item in order if item in grades]
 

@@ -16,7 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import torch
 
-from cvr_bench.models.parts.device import device_of_module
+from cvr_bench.models.parts.device import network_device
 from cvr_bench.models.parts.retriever import DenseRetriever, HasEmbeddings, Retriever, module_of_retriever
 
 PHASES = ("load", "train", "encode", "score")
@@ -60,7 +60,7 @@ class Clock:
         return call
 
 
-def timed_retriever(retriever: AnyRetriever, clock: Clock) -> AnyRetriever | DenseRetriever:
+def scoring_timed_retriever(retriever: AnyRetriever, clock: Clock) -> AnyRetriever | DenseRetriever:
     """Return a retriever whose encoding counts as `encode`; one without encoders, which scores as a whole, as it is."""
     if not isinstance(retriever, DenseRetriever):
         return retriever
@@ -80,7 +80,7 @@ def cost_of_scoring(
     module = module_of_retriever(retriever)
     parameters = list(module.parameters()) if module is not None else []
     gallery_GD = retriever.gallery_GD if isinstance(retriever, HasEmbeddings) else None
-    device = device_of_module(module) if module is not None and parameters else torch.device("cpu")
+    device = network_device(module) if module is not None and parameters else torch.device("cpu")
     trained_on = torch.device(training["device"]) if training else None
     devices = training.get("devices", 1) if training else 0
     gpus = devices if trained_on is not None and trained_on.type == "cuda" else 0
@@ -93,12 +93,12 @@ def cost_of_scoring(
         "parameters": sum(tensor.numel() for tensor in parameters),
         "trained_parameters": sum(tensor.numel() for tensor in parameters if tensor.requires_grad) if training else 0,
         "gpu_hours": gpus * trained / 3600,
-        "peak_memory_bytes": peak_memory(),
+        "peak_memory_bytes": scoring_peak_memory(),
         "peak_gpu_memory_bytes": torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0,
     }
 
 
-def forget_peak_memory() -> None:
+def forget_scoring_peak_memory() -> None:
     """Start the peaks of memory anew, where the system lets a process do so."""
     with suppress(OSError):  # not Linux, or a container that does not allow it
         Path("/proc/self/clear_refs").write_text(CLEAR_PEAK, encoding="ascii")
@@ -106,8 +106,8 @@ def forget_peak_memory() -> None:
         torch.cuda.reset_peak_memory_stats()
 
 
-def peak_memory() -> int:
-    """Return the most bytes of main memory that this process held since `forget_peak_memory`, or since it started."""
+def scoring_peak_memory() -> int:
+    """Return the most bytes of main memory that this process held since `forget_scoring_peak_memory`, or in all."""
     status = Path("/proc/self/status")
     lines = status.read_text(encoding="ascii").splitlines() if status.exists() else []
     peak = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]

@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_bench.models.parts.retriever import Retriever
-from cvr_bench.scoring._layout import Layout, kind_columns, lay_out
+from cvr_bench.scoring._layout import Layout, scoring_distractor_kinds, scoring_layout_of_queries
 from cvr_bench.scoring.best_items import TOP, Best, Top, best_items, top_scored_items
 from cvr_bench.scoring.blocks import COLUMNS, ScoreBlocks, Scorer, map_score_blocks, scoring_thread_count
-from cvr_bench.scoring.caption_sets import score_caption_sets
+from cvr_bench.scoring.caption_sets import retriever_scoring_caption_sets
 from cvr_bench.scoring.ranking import Cells, Counter, count_scores_above, rank_places
 from cvr_bench.tasks.task import Query, Task, part_of_task
 from cvr_bench.tasks.twins import task_counting_twins
@@ -167,14 +167,14 @@ def evaluate(retriever: Retriever, task: Task, *, chunk: int = CHUNK, columns: i
     gallery = sorted(task.gallery, key=lambda item: item.item_id)
     column_of = {item.item_id: column for column, item in enumerate(gallery)}
     item_ids = pa.array(column_of, pa.string())
-    ranker = score_caption_sets(retriever, gallery)
+    ranker = retriever_scoring_caption_sets(retriever, gallery)
     ranker.index(gallery)
     scorer = Scorer(ranker, gallery, columns)
     found = _Found.empty(task)
     threads = scoring_thread_count()
     chunks = _chunks_of_queries(task, scorer.rows_at_once(chunk))
-    kinds = kind_columns(task, column_of)
-    scored = ((lay_out(task, queries, column_of, kinds), scorer.score(queries)) for queries in chunks)
+    kinds = scoring_distractor_kinds(task, column_of)
+    scored = ((scoring_layout_of_queries(task, queries, column_of, kinds), scorer.score(queries)) for queries in chunks)
     for counted in map_score_blocks(_count_ranks, scored, threads):
         found.add(counted)
     ranks = found.ranks([query.query_id for query in task.queries], item_ids)

@@ -79,12 +79,12 @@ class Clusters:
         return max(found[0] + found[1] - found[2], *found)
 
 
-def clusters_of(ranks: pa.Table) -> Clusters:
+def rank_clusters(ranks: pa.Table) -> Clusters:
     """Return the clusters of rows of ranks.parquet."""
     return Clusters.of(*(ranks.column(name).to_pylist() for name in ("target_ids", "reference_id")))
 
 
-def share_interval(values_N: np.ndarray, clusters: Clusters) -> Interval:
+def recall_confidence_interval(values_N: np.ndarray, clusters: Clusters) -> Interval:
     """Return the mean of values from 0 to 100 with its interval, of Korn and Graubard."""
     from scipy.special import betaincinv, stdtrit
 
@@ -101,12 +101,12 @@ def share_interval(values_N: np.ndarray, clusters: Clusters) -> Interval:
     return Interval(mean, 100 * low, 100 * high)
 
 
-def difference_interval(first_N: np.ndarray, second_N: np.ndarray, clusters: Clusters) -> Interval:
+def recall_difference_interval(first_N: np.ndarray, second_N: np.ndarray, clusters: Clusters) -> Interval:
     """Return the mean of `first - second` over the same queries with its interval."""
-    return method_difference([first_N], [second_N], clusters)[0]
+    return mean_recall_difference([first_N], [second_N], clusters)[0]
 
 
-def method_difference(
+def mean_recall_difference(
     first_SN: Sequence[np.ndarray], second_SN: Sequence[np.ndarray], clusters: Clusters
 ) -> tuple[Interval, float]:
     """Return the difference of two methods, each of one or several seeds, with its interval, and its two-sided p.
@@ -151,17 +151,17 @@ def _told_difference(mean: float, parts: Sequence[tuple[float, int]], clusters: 
     return Interval(mean, max(mean - half, -100.0), min(mean + half, 100.0)), p
 
 
-def p_of_difference(first_N: np.ndarray, second_N: np.ndarray, clusters: Clusters) -> float:
+def recall_difference_p(first_N: np.ndarray, second_N: np.ndarray, clusters: Clusters) -> float:
     """Return the two-sided p with which the mean of `first - second` is zero; 1 where nothing tells."""
-    return method_difference([first_N], [second_N], clusters)[1]
+    return mean_recall_difference([first_N], [second_N], clusters)[1]
 
 
-def p_text(p: float) -> str:
+def metric_p_text(p: float) -> str:
     """Return p with four digits; none is told to be 0."""
     return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
 
 
-def holm(p_values: Mapping[Asked, float]) -> dict[Asked, float]:
+def metric_holm_p(p_values: Mapping[Asked, float]) -> dict[Asked, float]:
     """Return the p of several questions as Holm adjusts them: below 5 % holds for all of them together."""
     adjusted: dict[Asked, float] = {}
     least = 0.0

@@ -61,7 +61,7 @@ class Counter:
             scores_QC = block_QC if len(rows) == len(block_QC) else block_QC[rows]
             reach_QC = scores_QC >= self.low[probes, None]
             above_QC = scores_QC > self.high[probes, None]
-            reach, above = count_score_flags(reach_QC), count_score_flags(above_QC)
+            reach, above = count_flagged_scores(reach_QC), count_flagged_scores(above_QC)
             self.above[probes] += above
             if self.is_exact:
                 self.equal[probes] += reach - above
@@ -91,7 +91,7 @@ def count_scores_above(probes: Cells, scores: np.ndarray, rivals: Cells, rival_s
     return np.stack([ends - above, above - same], axis=1)
 
 
-def count_score_flags(flags_QC: np.ndarray) -> np.ndarray:
+def count_flagged_scores(flags_QC: np.ndarray) -> np.ndarray:
     """Return how many flags of each row are set; eight at a time where rows divide into words."""
     if flags_QC.shape[1] % 8 or not flags_QC.flags.c_contiguous:
         return np.count_nonzero(flags_QC, axis=1)

@@ -5,7 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from cvr_bench.models.parts.processes import gathered_objects, is_spread, process_count, process_number
+from cvr_bench.models.parts.processes import (
+    gather_model_objects,
+    model_is_spread,
+    model_process_count,
+    model_process_number,
+)
 from cvr_bench.models.parts.retriever import Retriever
 from cvr_bench.scoring.evaluate import Ranks, evaluate
 from cvr_bench.tasks.task import Missing, Task, part_of_task
@@ -20,17 +25,17 @@ def evaluate_spread(retriever: Retriever, task: Task) -> Ranks:
 
     Shares are of one size, so that no process waits long; a query that fills up a share is counted once.
     """
-    if not is_spread():
+    if not model_is_spread():
         return evaluate(retriever, task)
-    count, number = process_count(), process_number()
+    count, number = model_process_count(), model_process_number()
     share = -(-len(task.queries) // count)
     places = [(number + count * step) % len(task.queries) for step in range(share)]
     own_queries = [task.queries[place] for place in dict.fromkeys(places)]
     own = evaluate(retriever, replace(part_of_task(task, own_queries), missing=Missing()))
-    return joined_ranks(gathered_objects(own), [query.query_id for query in task.queries])
+    return join_scored_ranks(gather_model_objects(own), [query.query_id for query in task.queries])
 
 
-def joined_ranks(parts: list[Ranks], query_ids: list[str]) -> Ranks:
+def join_scored_ranks(parts: list[Ranks], query_ids: list[str]) -> Ranks:
     """Return the ranks of these queries, in this order; of a query that several parts have, those of the first."""
     place_of: dict[str, int] = {}
     for place, query_id in enumerate(query_id for part in parts for query_id in part.query_ids):

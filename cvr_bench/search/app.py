@@ -19,9 +19,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from cvr_bench.search.desk import Desk, NotReady
-from cvr_data.review.guard import ANSWERS, Guarded, Invited, json_body
+from cvr_data.review.guard import ANSWERS, Guarded, Invited, review_request_json
 from cvr_data.review.media import SHOWN
-from cvr_data.review.routes import KEPT, media_routes, static_routes
+from cvr_data.review.routes import KEPT, review_media_routes, review_static_routes
 from cvr_data.review.routes import STATIC as REVIEW_STATIC
 
 STATIC = Path(__file__).parent / "static"
@@ -44,14 +44,14 @@ def make_search_app(desk: Desk, *, tokens: Mapping[str, str] | None) -> ASGIApp:
     """Return the application; without tokens it answers only requests that name a loopback host."""
     pages = SearchPages(desk, tokens)
     routes = [
-        *static_routes(PAGES),
+        *review_static_routes(PAGES),
         Route("/api/status", pages.status),
         Route("/api/search", pages.search, methods=["POST"]),
         Route("/api/why", pages.why, methods=["POST"]),
         Route("/api/marks", pages.mark, methods=["POST"]),
         Route("/api/videos", pages.videos),
         Route("/api/uploads", pages.take_in, methods=["POST"]),
-        *media_routes(pages.who, lambda: desk.media, desk.strip),
+        *review_media_routes(pages.who, lambda: desk.media, desk.strip),
         Route("/upload/{upload_id:str}", pages.upload),
     ]
     app = Starlette(routes=routes, exception_handlers={**ANSWERS, NotReady: _told_to_wait})
@@ -122,7 +122,7 @@ class SearchPages:
 
     async def _answer(self, request: Request, find: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Response:
         self.who(request)
-        sent = await json_body(request)
+        sent = await review_request_json(request)
         return _fresh(await run_in_threadpool(find, sent))
 
     async def _write(self, request: Request, path: Path) -> None:

@@ -18,7 +18,7 @@ from cvr_bench.search.question import Question, SearchModel
 from cvr_bench.search.together import Together
 from cvr_bench.search.uploads import Upload, Uploads
 from cvr_data.core.errors import CvrError
-from cvr_data.review.media import Media, media_of_table
+from cvr_data.review.media import Media, review_media_of_table
 from cvr_data.review.store import ReviewStore
 
 if TYPE_CHECKING:  # torch, which the page does not wait for
@@ -110,19 +110,19 @@ class Desk:
             CvrError: there is nothing to search, or the model ranks nothing of it.
         """
         self.loading.begin("loading libraries")
-        from cvr_bench.search.library import open_library
+        from cvr_bench.search.library import open_search_library
         from cvr_bench.search.searcher import Searcher
         from cvr_data.core.artifacts import open_artifact
 
         self.loading.begin(f"reading {self.sources.videos}")
-        library = open_library(self.sources.videos, self.sources.embeddings)
+        library = open_search_library(self.sources.videos, self.sources.embeddings)
         marks = Marks(
             self._store, self.annotator, library.videos, library.row_of, open_artifact(self.sources.videos).key
         )
         self._store.remember_place(self.sources.videos)
         self._library, self.media = (
             library,
-            media_of_table(library.videos, library.row_of, library.folder, self.sources.media),
+            review_media_of_table(library.videos, library.row_of, library.folder, self.sources.media),
         )
         self._marks = marks
         self.loading.begin(f"loading {self.sources.model.name}", len(library.ids))
@@ -305,7 +305,7 @@ def _shown_upload(upload: Upload) -> dict[str, Any]:
 
 
 def _sent_texts(sent: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = sent.get(name) or []
+    value = [] if sent.get(name) is None else sent[name]
     if not isinstance(value, list) or len(value) > MAX_TEXTS or not all(isinstance(text, str) for text in value):
         raise CvrError(f"{name} should be a list of at most {MAX_TEXTS} texts.")
     if any(len(text) > MAX_TEXT for text in value):

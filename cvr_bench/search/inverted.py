@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from cvr_bench.search.nearest import Asked, Best, Nearest
-from cvr_data.core.mapped_rows import vectors_of
-from cvr_data.pairs.search.inverted_file import InvertedFile, centroids_of, check_installed
+from cvr_data.core.mapped_rows import mapped_rows_array
+from cvr_data.pairs.search.inverted_file import InvertedFile, check_mining_index_installed, mining_cell_centroids
 
 PROBES = 256
 """Cells that a query looks into, of some thousands: 64 of 4,096 found 0.92 of the best in 3.5 ms."""
@@ -31,11 +31,11 @@ class Inverted:
     """Finds the best rows of a query in the cells that are nearest to it."""
 
     def __init__(self, nearest: Nearest, on_rows: Callable[[int], None] = lambda count: None, probes: int = PROBES):
-        check_installed("a search of more than a million videos in part", "search them all (--exact)")
+        check_mining_index_installed("a search of more than a million videos in part", "search them all (--exact)")
         self.nearest = nearest
         # Python would let go of the quantizer, which the index only points to.
         self._index, self._quantizer = _filled_index(nearest.rows.rows_ND.numpy(), InvertedFile(probes), on_rows)
-        self.recall = recall_of(self)
+        self.recall = search_index_recall(self)
 
     def best(self, asked: Asked) -> Best:
         """Return the k best of those that lie in the cells; of fewer, those there are."""
@@ -44,7 +44,7 @@ class Inverted:
         return self.nearest.among(asked, rows_C[rows_C >= 0].sort().values)
 
 
-def recall_of(inverted: Inverted, k: int = TRIED_K, tried: int = TRIED) -> float:
+def search_index_recall(inverted: Inverted, k: int = TRIED_K, tried: int = TRIED) -> float:
     """Return the share of the k best of composed queries, each between two videos drawn by a seed, that is found."""
     rows = inverted.nearest.rows
     draw = np.random.default_rng(0)
@@ -61,7 +61,7 @@ def _filled_index(rows_ND: np.ndarray, how: InvertedFile, on_rows: Callable[[int
     import faiss
 
     sample_ND = np.ascontiguousarray(rows_ND[how.sample(len(rows_ND))])
-    centroids_CD = vectors_of(centroids_of(how, sample_ND, len(rows_ND)).column("centroid"))
+    centroids_CD = mapped_rows_array(mining_cell_centroids(how, sample_ND, len(rows_ND)).column("centroid"))
     quantizer = faiss.IndexFlatIP(rows_ND.shape[1])
     quantizer.add(centroids_CD)
     bits, product = faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT

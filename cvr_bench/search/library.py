@@ -88,7 +88,7 @@ class Library:
         return {video_id: row for row, video_id in enumerate(self.ids)}
 
 
-def open_library(videos: Path, embeddings: Path) -> Library:
+def open_search_library(videos: Path, embeddings: Path) -> Library:
     """Return the videos of a folder that have features.
 
     Raises:

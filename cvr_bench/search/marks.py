@@ -25,7 +25,7 @@ Key = tuple[str, str, str]
 """reference_id, target_id, text."""
 
 
-def query_text(question: Question) -> str:
+def search_query_text(question: Question) -> str:
     """Return a question's words as one modification text."""
     return ", ".join([*question.texts, *(f"without {words}" for words in question.without)])
 
@@ -47,11 +47,11 @@ class Marks:
 
     def can_mark(self, question: Question) -> bool:
         """Return whether an answer of this question makes a triplet: it has a video of the library, and words."""
-        return question.like in self._row_of and bool(query_text(question))
+        return question.like in self._row_of and bool(search_query_text(question))
 
     def of(self, question: Question, video_id: str) -> str | None:
         """Return `right`, `wrong` or None."""
-        item = self._items.get((question.like or "", video_id, query_text(question)))
+        item = self._items.get((question.like or "", video_id, search_query_text(question)))
         made = self._made.get(item.item_id) if item is not None else None
         return None if made is None else RIGHT if made.decision == DECISIONS[RIGHT] else WRONG
 
@@ -68,9 +68,9 @@ class Marks:
         if mark not in (None, RIGHT, WRONG):
             raise CvrError(f"mark should be {RIGHT}, {WRONG} or null.")
         with self._lock:
-            if mark is None and (question.like or "", video_id, query_text(question)) not in self._items:
+            if mark is None and (question.like or "", video_id, search_query_text(question)) not in self._items:
                 return
-            item = self._item(question.like or "", video_id, query_text(question))
+            item = self._item(question.like or "", video_id, search_query_text(question))
             if (made := self._made.pop(item.item_id, None)) is not None:
                 self.store.undo(self.annotator, made.request_id)
             if mark is not None:

@@ -27,7 +27,8 @@ from cvr_bench.search.nearest import SMALL, Asked, Best, Nearest, Rows
 from cvr_bench.search.question import Found, Question, Said, SearchModel, Why
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.media.places import whole_path
+from cvr_data.media.names import is_media_file
+from cvr_data.media.places import whole_media_path
 from cvr_data.media.video import Video
 
 NOT_WEIGHT = 0.5
@@ -93,8 +94,8 @@ class Searcher:
     def scored(self, question: Question, k: int) -> Scored:
         """Return what the model makes of a question."""
         reference = self._reference(question)
-        if not all(map(str.strip, (*question.texts, *question.without))):
-            raise CvrError("A text is empty: say what should be seen, or leave it out.")
+        if not all(isinstance(text, str) and text.strip() for text in (*question.texts, *question.without)):
+            raise CvrError("A text is empty or none: say what should be seen, or leave it out.")
         if reference is None and not question.texts:
             raise CvrError("Nothing is asked: give --like, --text, or both.")
         queries = [Query(str(number), reference, text) for number, text in enumerate(question.texts or (None,))]
@@ -137,7 +138,7 @@ class Searcher:
         return [
             Found(
                 video_id=row["video_id"], caption=(row["captions"] or [""])[0], score=score,
-                path=None if row["path"] is None else whole_path(self.library.folder.resolve(), row["path"]),
+                path=None if row["path"] is None else whole_media_path(self.library.folder.resolve(), row["path"]),
                 by_text=text, by_video=video,
             )
             for row, (_, score), text, video in zip(rows, kept, by_text, by_video, strict=True)
@@ -175,10 +176,11 @@ class Searcher:
             return None
         if self.library.store.has_videos([like])[0]:
             return Item(like, Video(like))
-        if Path(like).is_file():
+        if is_media_file(Path(like)):
             return _of_file(Path(like))
         raise CvrError(
-            f"{like} is neither a video of {self.library.folder} nor a file. {did_you_mean(like, self.library.ids)}"
+            f"{like[:100]!r} is neither a video of {self.library.folder} nor a file. "
+            + did_you_mean(like, self.library.ids)
         )
 
     def _halves(

@@ -9,7 +9,7 @@ from pathlib import Path
 from cvr_bench.search.desk import Desk, SearchSources
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.review.listening import Address, link_to, listen, page_server
+from cvr_data.review.listening import Address, listen_for_reviewers, review_link, review_page_server
 from cvr_data.review.store import ReviewStore
 
 log = logging.getLogger(__name__)
@@ -39,10 +39,10 @@ def serve_search(
         desk = Desk(sources, stack.enter_context(ReviewStore(out)), annotator)
         stack.callback(desk.close)
         tokens = {annotator: desk.token()} if address.asks_for_token() else None
-        listening = stack.enter_context(listen(address))
-        server = page_server(make_search_app(desk, tokens=tokens))
+        listening = stack.enter_context(listen_for_reviewers(address))
+        server = review_page_server(make_search_app(desk, tokens=tokens))
         announce(
-            f"{sources.videos}: {link_to(listening, address.host, {'token': tokens[annotator]} if tokens else {})}"
+            f"{sources.videos}: {review_link(listening, address.host, {'token': tokens[annotator]} if tokens else {})}"
         )
         failed: list[BaseException] = []
 

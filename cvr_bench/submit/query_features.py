@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_bench.audit.altered import Alteration, AlteredFeatures, blank_videos, with_altered_features
+from cvr_bench.audit.altered import Alteration, AlteredFeatures, audit_with_altered_features, blank_videos
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import mean_recall, recall
@@ -65,7 +65,7 @@ def encode_submitted_queries(
     Raises:
         CvrError: the model cannot encode a query or an item.
     """
-    text_only = with_altered_features(retriever, features, Alteration(videos=blank_videos))
+    text_only = audit_with_altered_features(retriever, features, Alteration(videos=blank_videos))
     assert isinstance(text_only, DenseRetriever)
     retriever.index(task.gallery)
     assert retriever.gallery_GD is not None

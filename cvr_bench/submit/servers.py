@@ -84,7 +84,7 @@ def covr_r_submission(
     """
     groups: dict[str, list[dict[str, Any]]] = {source: [] for source in covr_r.SOURCES}
     for source, entry in queries:
-        targets = [names[source][video_id] for video_id in best[covr_r.query_key(source, entry)]]
+        targets = [names[source][video_id] for video_id in best[covr_r.covr_r_query_key(source, entry)]]
         kept = {name: entry[name] for name in ("id", "video_source")}
         groups[source].append({**kept, "video_target": targets, "reasoning_trace": []})
     return [{source: rows} for source, rows in groups.items()]
@@ -98,7 +98,7 @@ def check_covr_r_submission(answers: Sequence[tuple[str, dict[str, Any]]], task:
     """
     found: dict[str, list[str]] = {}
     for source, entry in answers:
-        key, targets = covr_r.query_key(source, entry), entry.get("video_target")
+        key, targets = covr_r.covr_r_query_key(source, entry), entry.get("video_target")
         if not isinstance(targets, list) or not isinstance(entry.get("reasoning_trace"), list):
             raise CvrError(f"{task.name}: video_target and reasoning_trace of query {key} should be lists.")
         if key in found:
@@ -106,8 +106,8 @@ def check_covr_r_submission(answers: Sequence[tuple[str, dict[str, Any]]], task:
         in_folders = source == "webvid" and "/" in str(entry.get("video_source"))
         if in_folders and (bare := [name for name in targets if "/" not in str(name)]):
             raise CvrError(f"{task.name}: query {key} names {first_few(map(str, bare))} without the folder.")
-        found[key] = [covr_r.video_of_name(str(name)) for name in targets]
-        if covr_r.video_of_name(str(entry.get("video_source"))) in found[key]:
+        found[key] = [covr_r.covr_r_video_id(str(name)) for name in targets]
+        if covr_r.covr_r_video_id(str(entry.get("video_source"))) in found[key]:
             raise CvrError(f"{task.name}: query {key} answers its own reference.")
     _check_answers(found, COVR_R_COUNT, task)
 

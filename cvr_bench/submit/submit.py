@@ -34,7 +34,7 @@ from cvr_bench.submit.servers import (
 from cvr_bench.tasks.task import Query, Task
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
-from cvr_data.core.registry import split_options
+from cvr_data.core.registry import split_key_value_options
 from cvr_data.core.whole_files import write_bytes
 
 BLIND_SPLITS = {"cirr": "test1", "circo": "test", "dense-webvid-covr": "challenge-test",
@@ -86,7 +86,7 @@ def check_submission(benchmark: str, options: Sequence[str], path: Path) -> str:
     return checks[name](options, path)
 
 
-def who_takes(benchmark: str) -> str:
+def submission_server(benchmark: str) -> str:
     """Return whose rules the check of a benchmark's file follows."""
     return "the checker of a participant" if benchmark.replace("_", "-") == "covr-r" else "its server"
 
@@ -158,7 +158,7 @@ def _blind_task(name: str, options: Sequence[str], **fixed: str) -> Task:
     dataset = BENCHMARKS.get(name)
     if not isinstance(dataset, KeepsTargets):
         raise CvrError(f"{name} has no split whose targets a server keeps.")
-    given = {"split": BLIND_SPLITS[name], **split_options(options, name), **fixed}
+    given = {"split": BLIND_SPLITS[name], **split_key_value_options(options, name), **fixed}
     return dataset.load_blind(BENCHMARKS.config(name, given))
 
 
@@ -177,8 +177,8 @@ def _write_covr_r(options: Sequence[str], model: Retriever, out: Path, task: Tas
     config = _covr_r_config(options)
     if config.videos is None:
         raise CvrError("covr-r: no file lists the challenge's gallery; pass -D videos=FOLDER with its videos.")
-    names = {source: covr_r.answer_names(config.videos, source) for source in covr_r.SOURCES}
-    queries = covr_r.queries_of_file(covr_r.files(config)[0])
+    names = {source: covr_r.covr_r_answer_names(config.videos, source) for source in covr_r.SOURCES}
+    queries = covr_r.covr_r_benchmark_queries(covr_r.files(config)[0])
     submission = covr_r_submission(submission_answers(model, task, COVR_R_COUNT), queries, names)
     check_covr_r_submission([(source, row) for group in submission for source in group for row in group[source]], task)
     write_submission(out, submission, most=None)
@@ -186,14 +186,14 @@ def _write_covr_r(options: Sequence[str], model: Retriever, out: Path, task: Tas
 
 def _check_covr_r_file(options: Sequence[str], path: Path) -> str:
     task = covr_r.load_blind(_covr_r_config(options))
-    check_covr_r_submission(covr_r.queries_of_file(path), task)
+    check_covr_r_submission(covr_r.covr_r_benchmark_queries(path), task)
     unknown = "" if task.gallery else "; that they are in the gallery was not checked, for want of -D videos=FOLDER"
     counts = f"{len(task.queries)} queries, {COVR_R_COUNT} videos each"
     return f"{task.name}: {counts}{unknown}"
 
 
 def _covr_r_config(options: Sequence[str]) -> covr_r.Config:
-    return BENCHMARKS.config("covr-r", {"split": BLIND_SPLITS["covr-r"], **split_options(options, "covr-r")})
+    return BENCHMARKS.config("covr-r", {"split": BLIND_SPLITS["covr-r"], **split_key_value_options(options, "covr-r")})
 
 
 def _check_cirr_file(options: Sequence[str], path: Path) -> str:
@@ -206,8 +206,10 @@ def _check_cirr_file(options: Sequence[str], path: Path) -> str:
 
 def _check_circo_file(options: Sequence[str], path: Path) -> str:
     submission = _submitted_object(path)
-    config = BENCHMARKS.config("circo", {"split": BLIND_SPLITS["circo"], **split_options(options, "circo")})
-    task = circo.load_blind(config) if circo.has_circo_images(config) else circo.load_queries(config)
+    config = BENCHMARKS.config("circo", {"split": BLIND_SPLITS["circo"], **split_key_value_options(options, "circo")})
+    task = (
+        circo.load_blind(config) if circo.benchmark_has_circo_images(config) else circo.load_benchmark_queries(config)
+    )
     check_circo_submission(submission, task)
     unknown = "" if task.gallery else "; that they are COCO's was not checked, for want of its list of images"
     return f"{task.name}: {len(submission)} queries, {CIRCO_COUNT} ids each{unknown}"

@@ -60,7 +60,7 @@ class RunRetriever:
         return torch.from_numpy(rows)
 
 
-def read_trec_run(path: Path, task: Task) -> TrecRun:
+def read_trec_submission(path: Path, task: Task) -> TrecRun:
     """Return a run over queries and gallery of a task.
 
     Raises:
@@ -78,7 +78,7 @@ def read_trec_run(path: Path, task: Task) -> TrecRun:
     return TrecRun(name, dict(scores))
 
 
-def with_trec_qrels(task: Task, path: Path) -> Task:
+def submission_task_with_qrels(task: Task, path: Path) -> Task:
     """Return the task with targets and grades of a qrels file; queries that have none there are left out and counted.
 
     Raises:
@@ -110,7 +110,7 @@ def with_trec_qrels(task: Task, path: Path) -> Task:
     )
 
 
-def score_trec_run(
+def score_trec_submission(
     path: Path, task: Task, source: Path, out: Path, *, split: str, qrels: Path | None = None, name: str = "",
     overwrite: bool = False,
 ) -> Result:  # fmt: skip
@@ -119,8 +119,8 @@ def score_trec_run(
     Raises:
         CvrError: a file cannot be read or does not belong to the task, or `out` holds another thing.
     """
-    run = read_trec_run(path, task)
-    task = task if qrels is None else with_trec_qrels(task, qrels)
+    run = read_trec_submission(path, task)
+    task = task if qrels is None else submission_task_with_qrels(task, qrels)
     inputs = {"run": path, "annotations": source, **({} if qrels is None else {"qrels": qrels})}
     writer = ArtifactWriter(out, stage=STAGE, config={"task": task.name}, inputs=inputs, overwrite=overwrite)
     if writer.finished() is None:

@@ -140,7 +140,7 @@ def _lists_of(rows: Iterable[QueryRow], lists: Mapping[str, frozenset[str]] | No
     return None if lists is None else {row.query_id: lists[row.query_id] for row in rows}
 
 
-def with_held_out(triplets: pa.Table, share: float) -> pa.Table:
+def task_triplets_held_out(triplets: pa.Table, share: float) -> pa.Table:
     """Return the triplets with those of a share of the train references, at least of one, moved to val.
 
     A hash of their names picks them, so that the order of the triplets does not matter. A train triplet with a video of

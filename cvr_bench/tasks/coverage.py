@@ -14,6 +14,9 @@ from cvr_data.core.errors import CvrError
 if TYPE_CHECKING:  # torch, which those who look something up do not need
     from cvr_data.features.store import FeatureStore
 
+SHOWN = 3
+"""Ids that are named where none fits."""
+
 
 def task_within_features(task: Task, store: "FeatureStore") -> Task:
     """Return the task with the videos that are stored, and the queries about them that keep a target.
@@ -32,7 +35,7 @@ def task_within_features(task: Task, store: "FeatureStore") -> Task:
         if any(task.is_allowed(query, item_id) for item_id in task.targets[query.query_id] & known)
     ]
     if not queries:
-        raise CvrError(f"{store.artifact.path} has features of no query of {task.name}; pass --embeddings.")
+        raise CvrError(_other_videos(task, store))
     kept = part_of_task(task, queries, known)
     counts = {
         "gallery videos without features": len(task.gallery) - len(gallery),
@@ -69,6 +72,18 @@ def missing_from_task(task: Task, queries: Sequence[Query], known: Set[str]) -> 
         subset_unranked={} if task.subset is None else unranked(task.subset),
         targets={name: count for name in kept if (count := len(task.targets[name] - known))},
         slices={name: dict(sorted(counts.items())) for name, counts in slices.items() if counts},
+    )
+
+
+def _other_videos(task: Task, store: "FeatureStore") -> str:
+    """What is said of features of other videos: often the same ones under other ids, which shows once both are seen."""
+    query = task.queries[0]
+    named = {query.reference.item_id} if query.reference is not None else set()
+    asked = ", ".join(repr(name) for name in sorted(named | task.targets[query.query_id])[:SHOWN])
+    stored = ", ".join(repr(name) for name in store.video_ids[:SHOWN]) or "no video"
+    return (
+        f"{store.artifact.path} has features of no query of {task.name}, whose first one needs {asked}; the features "
+        f"are of {stored}; pass --embeddings, or import the videos under the ids of the task."
     )
 
 

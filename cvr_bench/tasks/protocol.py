@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_type_hints
 
-from cvr_data.core.artifacts import key_of
+from cvr_data.core.artifacts import artifact_key
 from cvr_data.core.errors import CvrError, did_you_mean
 
 RETIRED = ("several_targets", "frames", "text_truncation", "missing_videos", "selection_split")
@@ -57,7 +57,7 @@ class Protocol:
     @property
     def key(self) -> str:
         """The hash of all fields."""
-        return key_of(self.to_json())
+        return artifact_key(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""

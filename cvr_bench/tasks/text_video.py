@@ -21,7 +21,7 @@ KS = (1, 5, 10)
 """The recalls of text-video retrieval."""
 
 
-def task_paragraphs(captions: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+def task_video_paragraphs(captions: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     """Return one text per video: its captions joined with a space."""
     return {video_id: [" ".join(text.strip() for text in texts)] for video_id, texts in captions.items()}
 
@@ -43,7 +43,7 @@ def text_video_task(
     name: str, captions: Mapping[str, Sequence[str]], direction: Direction, unit: Unit, texts: Texts = "captions"
 ) -> Task:
     """Return the task of ranking the videos for each text, or for each video the texts, one by one or in sets."""
-    texts_of = task_paragraphs(captions) if unit == "paragraph" else captions
+    texts_of = task_video_paragraphs(captions) if unit == "paragraph" else captions
     texts_by_id = {
         f"{video_id}#{number}": (video_id, text)
         for video_id, of_video in texts_of.items()

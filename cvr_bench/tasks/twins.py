@@ -18,7 +18,7 @@ CHUNK = 4096
 """Videos whose features are read at once."""
 
 
-def stored_twins(gallery: Sequence[Item], store: "FeatureStore") -> dict[str, frozenset[str]]:
+def task_twins_in_store(gallery: Sequence[Item], store: "FeatureStore") -> dict[str, frozenset[str]]:
     """Return item_id -> the other items that are copies of it, by their features; items without one are left out."""
     names = {item.video.video_id: item.item_id for item in gallery if item.video is not None}
     groups: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -37,7 +37,7 @@ def stored_twins(gallery: Sequence[Item], store: "FeatureStore") -> dict[str, fr
     return {name: frozenset(others) for name, others in found.items()}
 
 
-def target_twins(task: Task, twins: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+def task_target_twins(task: Task, twins: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
     """Return query_id -> the copies of its targets that do not answer it by the task, its reference left out."""
     found = {}
     for query in task.queries if twins else ():
@@ -50,7 +50,7 @@ def target_twins(task: Task, twins: Mapping[str, frozenset[str]]) -> dict[str, f
 
 def task_counting_twins(task: Task, twins: Mapping[str, frozenset[str]]) -> Task | None:
     """Return the queries whose targets have copies, with these as targets too; None where there is no such query."""
-    copies = target_twins(task, twins)
+    copies = task_target_twins(task, twins)
     if not copies:
         return None
     part = part_of_task(task, [query for query in task.queries if query.query_id in copies])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cvr_data.core.ranges import NOT_NEGATIVE, POSITIVE, SHARE, SIZE, Ranged, within
+from cvr_data.core.ranges import NOT_NEGATIVE, POSITIVE, SHARE, SIZE, Ranged, option_range
 
 LOGGERS = ("tensorboard", "wandb")
 
@@ -12,9 +12,9 @@ LOGGERS = ("tensorboard", "wandb")
 class TrainConfig(Ranged):
     """How to train."""
 
-    epochs: int = field(default=30, metadata=within(SIZE))
+    epochs: int = field(default=30, metadata=option_range(SIZE))
     """Passes over the triplets, at most."""
-    batch_size: int = field(default=64, metadata=within("[2, inf)"))
+    batch_size: int = field(default=64, metadata=option_range("[2, inf)"))
     """Triplets per step, of all devices together, each a negative of the others; some thousand triplets want many small
     steps."""
     chunk_size: int = 0
@@ -22,37 +22,37 @@ class TrainConfig(Ranged):
     sampling: Literal["triplet", "target", "balanced"] = "triplet"
     """What an epoch visits: every triplet; every target, with one of its triplets (CoVR's own); or as many triplets as
     there are, those of a target with n in proportion to n ** (1 / balance)."""
-    balance: float = field(default=2.0, metadata=within(POSITIVE))
+    balance: float = field(default=2.0, metadata=option_range(POSITIVE))
     """Temperature of `balanced`: 1 is by triplet, a large one by target."""
     hard_negatives: int = 0
     """Triplets placed next to each one, in its batch, whose targets were ranked highest for it by mistake when
     validation was last done."""
-    lr: float = field(default=2e-3, metadata=within(POSITIVE))
+    lr: float = field(default=2e-3, metadata=option_range(POSITIVE))
     """Highest learning rate; right for small models on frozen features. FDCA as released: 1e-4."""
-    coef_lr: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
+    coef_lr: float = field(default=1.0, metadata=option_range(NOT_NEGATIVE))
     """Share of lr for the parameters of the pretrained part; DRL: 1e-3."""
     pretrained: str = "clip."
     """How the names of those parameters begin; used where coef_lr is not 1."""
     optimizer: Literal["adamw", "adam", "bertadam"] = "adamw"
     """BertAdam, of DRL and CLIP4Clip, has no bias correction and clips each parameter's gradient on its own as well."""
-    weight_decay: float = field(default=0.01, metadata=within(NOT_NEGATIVE))
+    weight_decay: float = field(default=0.01, metadata=option_range(NOT_NEGATIVE))
     """Of AdamW and BertAdam."""
     decay: Literal["matrices", "all"] = "matrices"
     """`all` also decays norms, biases and single numbers, as CoVR does."""
     schedule: Literal["cosine", "linear", "constant", "bertadam", "epoch-cosine"] = "cosine"
     """How the learning rate falls to zero after the warm-up, or that it stays. BertAdam's takes its place on the cosine
     from the start of training, so it falls at once when warm-up ends; epoch-cosine is set once per epoch, as CoVR's."""
-    warmup: float = field(default=0.05, metadata=within(SHARE))
+    warmup: float = field(default=0.05, metadata=option_range(SHARE))
     """Share of all steps in which the learning rate rises from zero."""
-    clip_norm: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
+    clip_norm: float = field(default=1.0, metadata=option_range(NOT_NEGATIVE))
     """Largest norm of the gradient; 0 does not clip."""
-    ema: float = field(default=0.0, metadata=within(SHARE))
+    ema: float = field(default=0.0, metadata=option_range(SHARE))
     """Decay of a moving average of the weights, which is validated and kept instead of them; 0 keeps none."""
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     """Mixed precision; auto is bf16 on GPUs that have it and none on a CPU, where models are too small to gain."""
     patience: int = 10
     """Stop after so many validations without a better one; 0 never stops early."""
-    validate_every: int = field(default=1, metadata=within(SIZE))
+    validate_every: int = field(default=1, metadata=option_range(SIZE))
     """Epochs between validations; the last epoch is always validated."""
     seed: int = 0
     """Of the order of triplets and of dropout."""

@@ -11,7 +11,7 @@ from torch import nn
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.tasks.task import Item, Task
 from cvr_bench.training.config import TrainConfig
-from cvr_data.core.artifacts import key_of
+from cvr_data.core.artifacts import artifact_key
 from cvr_data.core.registry import config_dict
 
 
@@ -36,7 +36,7 @@ def training_key(
 
     Devices, processes and what is logged are not in it. Where media lie is not: `features` says which they are.
     """
-    return key_of(
+    return artifact_key(
         {
             "made_by": {**vars(made_by), "options": dict(made_by.options), "features": dict(made_by.features)},
             "start": _weights_digest(start),

@@ -21,7 +21,7 @@ from typing import IO
 import click
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.process_pool import end_with, starting_children
+from cvr_data.core.process_pool import end_worker_process_with_pipe, starting_children
 
 POLL_S = 0.1
 PATIENCE = timedelta(days=2)
@@ -49,7 +49,7 @@ class Place:
         }
 
 
-def given_training_place(environment: Mapping[str, str], world_size: int) -> Place | None:
+def training_process_place_given(environment: Mapping[str, str], world_size: int) -> Place | None:
     """Return the place that torchrun, `cvr` or Slurm gave this process; None where it is to start others.
 
     A `world_size` of 1 takes what torchrun says.
@@ -69,7 +69,7 @@ def given_training_place(environment: Mapping[str, str], world_size: int) -> Pla
     return None
 
 
-def own_training_places(environment: Mapping[str, str], devices: int, nodes: int) -> list[Place]:
+def training_process_places(environment: Mapping[str, str], devices: int, nodes: int) -> list[Place]:
     """Return the places of the processes that this one is to start, a device each.
 
     Raises:
@@ -142,22 +142,22 @@ def leave_training_group() -> None:
 
 
 @contextmanager
-def first_process_first() -> Iterator[None]:
+def first_training_process_first() -> Iterator[None]:
     """Let the first process do the block alone, so that the others find what it wrote."""
-    from cvr_bench.models.parts.processes import is_first, wait_for_all
+    from cvr_bench.models.parts.processes import is_first_model_process, wait_for_model_processes
 
-    if not is_first():
-        wait_for_all()
+    if not is_first_model_process():
+        wait_for_model_processes()
     yield
-    if is_first():
-        wait_for_all()
+    if is_first_model_process():
+        wait_for_model_processes()
 
 
 def _start_process(
     place: Place, arguments: Sequence[str], more: Mapping[str, str], said: IO[str] | None
 ) -> subprocess.Popen[bytes]:
     # Its standard input is a pipe that this process holds, and that closes when it ends, however that happens.
-    program = f"from {end_with.__module__} import end_with; end_with(0); import cli; cli.main()"
+    program = f"from {end_worker_process_with_pipe.__module__} import end_with; end_with(0); import cli; cli.main()"
     with starting_children():
         return subprocess.Popen(
             [sys.executable, "-c", program, *arguments],

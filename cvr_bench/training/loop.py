@@ -23,17 +23,30 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from cvr_bench.models.parts.batches import TrainingSet, TripletBatch
-from cvr_bench.models.parts.joining import OverProcesses, Recorded, Replayed, Whole, check_model_joined, merged
-from cvr_bench.models.parts.processes import average_model_gradients, is_first, is_spread, process_count, process_number
+from cvr_bench.models.parts.joining import (
+    OverProcesses,
+    Recorded,
+    Replayed,
+    Whole,
+    check_model_joined,
+    merge_model_parts,
+)
+from cvr_bench.models.parts.processes import (
+    average_network_gradients,
+    is_first_model_process,
+    model_is_spread,
+    model_process_count,
+    model_process_number,
+)
 from cvr_bench.models.parts.retriever import DecodesClips, TrainableRetriever
-from cvr_bench.models.parts.weights import WEIGHTS, save_model_weights
-from cvr_bench.scoring.blocks import few_threads
+from cvr_bench.models.parts.weights import WEIGHTS, write_network_weights
+from cvr_bench.scoring.blocks import scoring_in_few_threads
 from cvr_bench.scoring.metrics import mean_recall, recall
 from cvr_bench.scoring.spread import evaluate_spread
 from cvr_bench.tasks.task import Task
 from cvr_bench.training.config import TrainConfig
 from cvr_bench.training.optimizers import lr_share, set_lr
-from cvr_bench.training.sampling import Sampler, mine_hard_rows
+from cvr_bench.training.sampling import Sampler, sample_training_hard_negatives
 from cvr_bench.training.state import RESUME, TrainingState
 from cvr_bench.training.step_log import LOG, LogRow, StepLog, write_training_log
 from cvr_data.core.errors import CvrError
@@ -74,14 +87,14 @@ class TrainingLoop:
                 worse = [row for row in self.state.history[self.best_epoch :] if "mean" in row]
                 if 0 < self.config.patience <= len(worse):
                     break
-                with few_threads(self.retriever.module):
+                with scoring_in_few_threads(self.retriever.module):
                     trained = self._run_epoch(epoch, progress, log)
                 with self.state.average.in_place() if self.state.average else nullcontext():
                     self.state.history.append({**trained, **self._validate(epoch)})
-                    if self.best_epoch == epoch and is_first():
-                        save_model_weights(self.retriever.module, folder / WEIGHTS)
+                    if self.best_epoch == epoch and is_first_model_process():
+                        write_network_weights(self.retriever.module, folder / WEIGHTS)
                 log.epoch(self.state.history[-1])
-                if is_first():
+                if is_first_model_process():
                     write_training_log(folder / LOG, self.state.history)
                 self.state.save(folder / RESUME, key)
 
@@ -89,7 +102,7 @@ class TrainingLoop:
         started = time.monotonic()
         steps = self.sampler.steps
         rows = self.sampler.rows(self.state.generator, self.state.hard_rows)
-        set_training(self.retriever.module)
+        training_mode(self.retriever.module)
         validated = [row["R@1"] for row in self.state.history if "R@1" in row]
         recalled = f", val R@1 {validated[-1]:.1f}" if validated else ""
         totals: dict[str, Tensor] = {}
@@ -102,7 +115,7 @@ class TrainingLoop:
             losses = self._training_step(chunks, lr)
             for name, value in losses.items():
                 totals[name] = totals[name] + value if name in totals else value
-            count = sum(len(chunk.target_ids) for chunk in chunks) * process_count()
+            count = sum(len(chunk.target_ids) for chunk in chunks) * model_process_count()
             seen += count
             log.step(step, {**{_loss_column(name): value for name, value in losses.items()}, "lr": lr})
             progress.advance(count, f"epoch {epoch}, loss {float(losses['loss']):.3f}{recalled}")
@@ -128,13 +141,13 @@ class TrainingLoop:
         Raises:
             CvrError: the batch does not share out among the processes.
         """
-        share, left = divmod(len(rows), process_count())
+        share, left = divmod(len(rows), model_process_count())
         if left:
             raise CvrError(
-                f"A batch of {len(rows)} triplets does not share out among {process_count()} devices; choose "
+                f"A batch of {len(rows)} triplets does not share out among {model_process_count()} devices; choose "
                 "-t batch_size=N, a multiple of the devices and no more than the triplets."
             )
-        own = rows[share * process_number() : share * (process_number() + 1)]
+        own = rows[share * model_process_number() : share * (model_process_number() + 1)]
         if len(own) < 2 and any(isinstance(part, _BatchNorm) for part in self.retriever.module.modules()):
             raise CvrError("This model has batch norms, which need 2 triplets on a device; raise -t batch_size.")
         count = -(-len(own) // self.config.chunk_size) if self.config.chunk_size else 1
@@ -146,8 +159,8 @@ class TrainingLoop:
         optimizer, module = self.state.optimizer, self.retriever.module
         set_lr(optimizer, lr)
         optimizer.zero_grad()
-        losses = backward(self.accelerator, self.retriever.training_step, chunks)
-        average_model_gradients(module)
+        losses = training_backward(self.accelerator, self.retriever.training_step, chunks)
+        average_network_gradients(module)
         if self.config.clip_norm:
             self.accelerator.clip_grad_norm_(module.parameters(), self.config.clip_norm)
         optimizer.step()
@@ -159,7 +172,9 @@ class TrainingLoop:
         if epoch % self.config.validate_every and epoch != self.config.epochs:
             return {}
         if self.config.hard_negatives:
-            self.state.hard_rows = mine_hard_rows(self.retriever, self.training_set, self.config.hard_negatives)
+            self.state.hard_rows = sample_training_hard_negatives(
+                self.retriever, self.training_set, self.config.hard_negatives
+            )
         task = self.validation_task
         if task is None:
             return {}
@@ -170,7 +185,7 @@ class TrainingLoop:
 TrainingStep = Callable[[TripletBatch], Mapping[str, Tensor]]
 
 
-def backward(
+def training_backward(
     accelerator: Accelerator, training_step: TrainingStep, chunks: Sequence[TripletBatch]
 ) -> dict[str, Tensor]:
     """Add the gradients of a batch to its parameters, and return its losses.
@@ -182,7 +197,7 @@ def backward(
     """
     if len(chunks) > 1:
         return _in_chunks(accelerator, training_step, chunks)
-    if not is_spread():
+    if not model_is_spread():
         return _training_step(accelerator, training_step, replace(chunks[0], joining=Whole()), 1)
     joining = OverProcesses()
     losses = _training_step(accelerator, training_step, replace(chunks[0], joining=joining), 1)
@@ -198,9 +213,9 @@ def _in_chunks(
         for chunk, record in zip(chunks, records, strict=True):
             states.append((torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []))
             training_step(replace(chunk, joining=record))
-    whole = merged(records)
-    start = sum(len(chunk.target_ids) for chunk in chunks) * process_number()
-    parts = len(chunks) * process_count()
+    whole = merge_model_parts(records)
+    start = sum(len(chunk.target_ids) for chunk in chunks) * model_process_number()
+    parts = len(chunks) * model_process_count()
     for chunk, (random, random_gpus) in zip(chunks, states, strict=True):
         torch.set_rng_state(random)
         if random_gpus:
@@ -220,7 +235,7 @@ def _training_step(
     return {name: value.detach() for name, value in losses.items()}
 
 
-def set_training(module: nn.Module) -> None:
+def training_mode(module: nn.Module) -> None:
     """Put a module in training mode, but for the parts of it that are frozen: no dropout, no running means there."""
     module.train()
     for part in module.modules():

@@ -112,7 +112,7 @@ def next_to_hard_rows(rows: Sequence[int], hard_rows: Sequence[Sequence[int]]) -
 CHUNK = 1024
 
 
-def mine_hard_rows(retriever: Retriever, training_set: TrainingSet, count: int) -> list[list[int]]:
+def sample_training_hard_negatives(retriever: Retriever, training_set: TrainingSet, count: int) -> list[list[int]]:
     """Return for each triplet the rows of `count` others, one per target, whose targets score highest for it.
 
     Targets of its own query, their near-duplicates and its reference are no mistakes. Costs the scores of all queries

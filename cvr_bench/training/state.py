@@ -9,7 +9,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from cvr_bench.models.parts.processes import gathered_objects, is_first, process_count, process_number
+from cvr_bench.models.parts.processes import (
+    gather_model_objects,
+    is_first_model_process,
+    model_process_count,
+    model_process_number,
+)
 from cvr_bench.training.step_log import LogRow
 from cvr_data.core.errors import CvrError
 from cvr_data.core.torch_files import load_torch_file, write_torch
@@ -91,8 +96,8 @@ class TrainingState:
 
     def save(self, path: Path, key: str) -> None:
         """Write the state, the generators of dropout of all processes included; the file appears whole."""
-        random = gathered_objects(torch.get_rng_state())
-        random_gpu = gathered_objects(torch.cuda.get_rng_state() if torch.cuda.is_available() else None)
+        random = gather_model_objects(torch.get_rng_state())
+        random_gpu = gather_model_objects(torch.cuda.get_rng_state() if torch.cuda.is_available() else None)
         content = {
             "key": key,
             "module": self.module.state_dict(),
@@ -105,7 +110,7 @@ class TrainingState:
             "hard_rows": self.hard_rows,
             "history": self.history,
         }
-        if is_first():
+        if is_first_model_process():
             write_torch(path, content)
 
     def load(self, path: Path, key: str) -> None:
@@ -117,14 +122,14 @@ class TrainingState:
         content = load_torch_file(path)
         if content["key"] != key:
             raise another_training(path.parent)
-        if len(content["random"]) != process_count():
+        if len(content["random"]) != model_process_count():
             before = len(content["random"])
             raise CvrError(f"{path.parent} holds a training on {before} devices; resume on as many, or remove it.")
         self.module.load_state_dict(content["module"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.generator.set_state(content["order"])
-        torch.set_rng_state(content["random"][process_number()])
-        if (random_gpu := content["random_gpu"][process_number()]) is not None:
+        torch.set_rng_state(content["random"][model_process_number()])
+        if (random_gpu := content["random_gpu"][model_process_number()]) is not None:
             torch.cuda.set_rng_state(random_gpu)
         if self.scaler is not None:
             self.scaler.load_state_dict(content["scaler"])

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from cvr_bench.models.parts.processes import is_first
+from cvr_bench.models.parts.processes import is_first_model_process
 from cvr_bench.training.config import TrainConfig
 from cvr_data.core.errors import CvrError
 from cvr_data.core.reading import reading
@@ -50,7 +50,7 @@ class StepLog(AbstractContextManager["StepLog"]):
 
     def __init__(self, folder: Path, config: TrainConfig, *, done: int, steps_per_epoch: int):
         self.path, self.every, self.steps_per_epoch = folder / STEPS, config.log_every, steps_per_epoch
-        self.is_first = is_first()
+        self.is_first = is_first_model_process()
         self.rows = _rows_before(self.path, done) if self.every and self.is_first else []
         self.loggers = _open_loggers(folder, config) if self.is_first else []
 

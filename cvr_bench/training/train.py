@@ -17,14 +17,14 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from cvr_bench.models.parts.batches import TrainingSet
-from cvr_bench.models.parts.device import device_of_module, seeded
+from cvr_bench.models.parts.device import model_random_generators, network_device
 from cvr_bench.models.parts.processes import (
-    is_first,
-    of_first,
-    process_count,
-    process_number,
-    share_model_weights,
-    wait_for_all,
+    broadcast_network_weights,
+    first_model_process_value,
+    is_first_model_process,
+    model_process_count,
+    model_process_number,
+    wait_for_model_processes,
 )
 from cvr_bench.models.parts.retriever import TrainableRetriever
 from cvr_bench.models.parts.weights import TRAINING, WEIGHTS, load_model_weights
@@ -37,10 +37,10 @@ from cvr_bench.training.state import RESUME, MovingAverage, TrainingState, anoth
 from cvr_bench.training.step_log import LogRow
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifact_files import remove_temporary
+from cvr_data.core.device import torch_device_of as device_named
+from cvr_data.core.device import torch_precision_of
 from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import write_bytes
-from cvr_data.features.device import device_of as device_named
-from cvr_data.features.device import precision_of
 from cvr_data.features.protocol import Encoder
 
 REPORT = "training.json"
@@ -84,33 +84,33 @@ def train(
         CvrError: `out` holds another training, or the loss is not finite.
     """
     folder = out / TRAINING
-    if is_first():
+    if is_first_model_process():
         folder.mkdir(parents=True, exist_ok=True)
     key = training_key(made_by, retriever.module, training_set, validation_task, config)
-    if of_first((folder / REPORT).exists()):
+    if first_model_process_value((folder / REPORT).exists()):
         report = _finished_training(folder, key)
-        if is_first():
+        if is_first_model_process():
             _remove_leftovers(folder)  # of a run that was killed after it wrote the report
         load_model_weights(retriever.module, folder / WEIGHTS)
         return report
     accelerator = _accelerator(config)
     module = retriever.module.to(accelerator.device)
-    share_model_weights(module)
+    broadcast_network_weights(module)
     optimizer = accelerator.prepare(make_optimizer(module, config))
-    with seeded(config.seed + process_number()):  # each device has dropout of its own
+    with model_random_generators(config.seed + model_process_number()):  # each device has dropout of its own
         generator = torch.Generator().manual_seed(config.seed)
         average = MovingAverage(module, config.ema) if config.ema else None
         state = TrainingState(module, optimizer, generator, accelerator.scaler, average)
-        if of_first((folder / RESUME).exists()):
+        if first_model_process_value((folder / RESUME).exists()):
             state.load(folder / RESUME, key)
         loop = TrainingLoop(retriever, training_set, validation_task, config, encoder, accelerator, state)
         loop.run(folder, key)
     report = _training_report(loop, str(accelerator.mixed_precision))
-    if is_first():
+    if is_first_model_process():
         content = {"key": key, "report": dataclasses.asdict(report)}
         write_bytes(folder / REPORT, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode())
         _remove_leftovers(folder)
-    wait_for_all()
+    wait_for_model_processes()
     load_model_weights(retriever.module, folder / WEIGHTS)
     return report
 
@@ -127,7 +127,7 @@ def _accelerator(config: TrainConfig) -> Accelerator:
     # On a CPU these models are too small to gain from another type.
     name = "no" if config.precision == "auto" and device.type == "cpu" else config.precision
     AcceleratorState._reset_state()
-    return Accelerator(mixed_precision=precision_of(name, device))
+    return Accelerator(mixed_precision=torch_precision_of(name, device))
 
 
 def _training_report(loop: TrainingLoop, precision: str) -> TrainReport:
@@ -140,9 +140,9 @@ def _training_report(loop: TrainingLoop, precision: str) -> TrainReport:
         stopped_early=len(history) < loop.config.epochs,
         seconds=seconds,
         triplets_per_s=sum(row["seconds"] * row["triplets_per_s"] for row in history) / max(seconds, 1e-9),
-        device=str(device_of_module(loop.retriever.module)),
+        device=str(network_device(loop.retriever.module)),
         precision=precision,
-        devices=process_count(),
+        devices=model_process_count(),
         history=history,
     )
 

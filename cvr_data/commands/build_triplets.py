@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cvr_data.commands.options import FOLDER_PLACE, engine_options, overwrite_option, own_options
+from cvr_data.commands.options import FOLDER_PLACE, command_engine_options, command_own_options, overwrite_option
 from cvr_data.commands.publish import publish_command
 from cvr_data.core.errors import CvrError
-from cvr_data.core.nothing_left import nothing_left_lines
+from cvr_data.core.nothing_left import empty_artifact_lines
 
 if TYPE_CHECKING:
     from cvr_data.core.artifacts import Artifact
@@ -47,9 +47,9 @@ def _config() -> type:
     help="With --require: mined ones join the gallery, as in cvr bench; K stays. Repeatable.",
 )  # fmt: skip
 @click.option("--push", metavar="USER/NAME", help="Publish it there, as `cvr publish` does with its defaults.")
-@own_options(_config)
+@command_own_options(_config)
 @overwrite_option
-@engine_options
+@command_engine_options
 def build_triplets_command(
     modifications: tuple[Path, ...], out: Path | None, name: str | None, test_from: tuple[Path, ...],
     judgments: Path | None, judged_only: bool, require: tuple[str, ...], distractors: tuple[Path, ...],
@@ -85,7 +85,7 @@ def build_triplets_command(
         needs_both="composition" in require,
         distractors=distractors,
     )
-    chosen = name or (out.name if out else building.default_dataset_name(sources))
+    chosen = name or (out.name if out else building.triplet_dataset_name(sources))
     folder = out or Path("annotations") / chosen
     artifact = building.build_triplets(sources, folder, config, name=chosen, overwrite=overwrite)
     click.echo("\n".join(_told_lines(artifact, folder)))
@@ -94,13 +94,13 @@ def build_triplets_command(
 
 
 def _told_lines(artifact: "Artifact", folder: Path) -> list[str]:
-    from cvr_data.triplets.composition import NOT_ASKED, composition_lines, not_asked_lines
+    from cvr_data.triplets.composition import NOT_ASKED, triplet_composition_lines, triplet_composition_unasked
     from cvr_data.triplets.statistics import triplet_counts_text
 
     manifest = artifact.manifest
     return [
         f"{folder}: {manifest['rows']} triplets, dropped: {triplet_counts_text(manifest['dropped'])}",
-        *composition_lines(manifest.get("composition", {})),
-        *not_asked_lines(manifest.get(NOT_ASKED, {})),
-        *nothing_left_lines(folder, manifest),
+        *triplet_composition_lines(manifest.get("composition", {})),
+        *triplet_composition_unasked(manifest.get(NOT_ASKED, {})),
+        *empty_artifact_lines(folder, manifest),
     ]

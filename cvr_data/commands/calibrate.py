@@ -23,8 +23,8 @@ def calibrate_command(
 
     Example: cvr calibrate kept.csv --encoder clip
     """
-    from cvr_data.pairs.calibrate import calibrate_text_band
+    from cvr_data.pairs.calibrate import calibrate_pair_text_band
 
-    band = calibrate_text_band(pairs, encoder, (reference, target), share=share, embeddings=embeddings)
+    band = calibrate_pair_text_band(pairs, encoder, (reference, target), share=share, embeddings=embeddings)
     click.echo(f"{band.low:.3f} to {band.high:.3f} holds {share:.0%} of {band.pairs} pairs by {encoder}:")
     click.echo(f"  --filter +text-similarity:encoder={encoder},low={band.low:.3f},high={band.high:.3f}")

@@ -4,8 +4,14 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER_PLACE, engine_options, out_option, overwrite_option, own_options
-from cvr_data.core.nothing_left import nothing_left_lines
+from cvr_data.commands.options import (
+    FOLDER_PLACE,
+    command_engine_options,
+    command_own_options,
+    out_option,
+    overwrite_option,
+)
+from cvr_data.core.nothing_left import empty_artifact_lines
 
 
 def _config() -> type:
@@ -17,8 +23,8 @@ def _config() -> type:
 @click.command()
 @click.argument("pairs", type=FOLDER_PLACE)
 @click.option("--videos", type=FOLDER_PLACE, help="The videos, if the manifest of the pairs no longer leads to them.")
-@own_options(_config)
-@engine_options
+@command_own_options(_config)
+@command_engine_options
 @out_option("pairs-chained", anywhere=True)
 @overwrite_option
 def chain_pairs_command(pairs: Path, videos: Path | None, options: tuple[str, ...], out: Path, overwrite: bool) -> None:
@@ -37,5 +43,5 @@ def chain_pairs_command(pairs: Path, videos: Path | None, options: tuple[str, ..
     artifact = chaining.chain_pairs(pairs, config, out, videos=videos, overwrite=overwrite)
     dropped = triplet_counts_text(artifact.manifest["dropped"])
     click.echo(f"{out}: {artifact.manifest['rows']} pairs of two changes, dropped: {dropped}")
-    for line in nothing_left_lines(out, artifact.manifest):
+    for line in empty_artifact_lines(out, artifact.manifest):
         click.echo(line)

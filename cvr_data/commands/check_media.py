@@ -40,10 +40,10 @@ def check_media_command(
     from cvr_data.core.errors import CvrError
     from cvr_data.core.lineage import lineage
     from cvr_data.media import check_media as checking
-    from cvr_data.triplets.dataset import open_dataset_videos
+    from cvr_data.triplets.dataset import open_videos_of_triplets
     from cvr_data.triplets.drop_missing import drop_missing_triplets as drop
 
-    opened = open_dataset_videos(target, videos=videos)
+    opened = open_videos_of_triplets(target, videos=videos)
     if drop_missing is not None and opened.dataset is None:
         raise CvrError(f"--drop-missing writes triplets, but {target} holds videos; name a folder of triplets.")
     if drop_missing is not None and opened.dataset is not None:

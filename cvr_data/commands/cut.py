@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, engine_options, json_option, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER, command_engine_options, json_option, out_option, overwrite_option
 
 
 @click.command()
 @click.argument("videos", type=FOLDER)
 @out_option("videos-cut")
-@engine_options
+@command_engine_options
 @overwrite_option
 @json_option
 def cut_command(videos: Path, out: Path, overwrite: bool, as_json: bool) -> None:

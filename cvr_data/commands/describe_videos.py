@@ -8,10 +8,10 @@ import click
 
 from cvr_data.commands.options import (
     PATH,
-    engine_options,
+    command_engine_options,
+    command_options_with_machine,
     json_option,
     option_option,
-    options_with_machine,
     out_option,
     overwrite_option,
     seed_option,
@@ -37,7 +37,7 @@ from cvr_data.commands.options import (
 @out_option("videos-described")
 @seed_option
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
-@engine_options
+@command_engine_options
 @overwrite_option
 @json_option
 def describe_videos_command(
@@ -59,7 +59,7 @@ def describe_videos_command(
 
     if encoder_option and not chosen["encoder"]:
         raise CvrError("--encoder-option belongs to --encoder.")
-    options = options_with_machine(BACKENDS.get(llm).Config, options)
+    options = command_options_with_machine(BACKENDS.get(llm).Config, options)
     config = Config(backend=llm, options=options, encoder_options=encoder_option, **chosen)
     artifact = describe_videos(
         videos, out, config, cache=cache or cache_folder() / "requests.sqlite", overwrite=overwrite

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cvr_data.commands.options import FOLDER, PATH, json_option, machine_of_command
+from cvr_data.commands.options import FOLDER, PATH, command_machine, json_option
 
 if TYPE_CHECKING:
     from cvr_data.download.plan import Plan
@@ -62,7 +62,7 @@ def download_command(
         concurrency=concurrency, attempts=attempts, timeout_s=timeout, retry_failed=retry_failed, max_bytes=max_bytes,
         max_total_bytes=max_total_bytes, min_speed=min_speed, private_redirects=private_redirects,
     )  # fmt: skip
-    request = DownloadRequest(name=name, root=out or machine_of_command().root(Path(name).stem), **wanted)
+    request = DownloadRequest(name=name, root=out or command_machine().root(Path(name).stem), **wanted)
     plan = make_download_plan(request, config)
     _tell_download_plan(plan, err=as_json)
     if dry_run:

@@ -8,13 +8,14 @@ import click
 from cvr_data.commands.options import (
     PLACE,
     NameOf,
-    engine_options,
+    command_engine_options,
+    command_options_with_machine,
     option_option,
-    options_with_machine,
     out_option,
     overwrite_option,
 )
 from cvr_data.core.errors import CvrError
+from cvr_data.core.nothing_left import first_detail
 
 if TYPE_CHECKING:
     from cvr_data.features.embed import Selection
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 )
 @click.option("--price-in", type=click.FloatRange(0), help="For --dry-run: price of a million tokens.")
 @option_option
-@engine_options
+@command_engine_options
 @out_option("embeddings", anywhere=True)
 @overwrite_option
 def embed_command(
@@ -69,13 +70,15 @@ def embed_command(
     selection = Selection(column=column, only=only, num_shards=num_shards, shard_id=shard_id, all_tokens=all_tokens)
     devices = device.split(",") if device else []
     if dry_run:
-        _show_price(source, encoder, options_with_machine(ENCODERS.get(encoder).Config, options), selection, price_in)
+        _show_price(
+            source, encoder, command_options_with_machine(ENCODERS.get(encoder).Config, options), selection, price_in
+        )
         return
     if len(devices) > 1:
-        options = options_with_machine(ENCODERS.get(encoder).Config, options)
+        options = command_options_with_machine(ENCODERS.get(encoder).Config, options)
         artifact = embed_on_devices(source, encoder, options, out, devices, selection=selection, overwrite=overwrite)
     else:
-        options = options_with_machine(
+        options = command_options_with_machine(
             ENCODERS.get(encoder).Config, (*(f"device={name}" for name in devices), *options)
         )
         config = ENCODERS.config(encoder, options)
@@ -83,7 +86,7 @@ def embed_command(
     manifest = artifact.manifest
     click.echo(f"{out}: {manifest['videos']} videos, {manifest['texts']} texts, {manifest['seconds']:.1f} s")
     for reason, count in manifest["dropped"].items():
-        click.echo(f"  dropped {count}: {reason}")
+        click.echo(f"  dropped {count}: {reason}{first_detail(out, reason)}")
 
 
 def _show_price(

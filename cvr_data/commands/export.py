@@ -20,16 +20,18 @@ def export_command(triplets: Path, format_name: str, out: Path, videos: Path | N
 
     Example: cvr export annotations/quickstart --format huggingface -O quickstart-hf
     """
-    from cvr_data.media.places import ids_of_clips
+    from cvr_data.media.places import ids_of_media_clips
     from cvr_data.triplets.dataset import open_dataset, videos_of_triplets
-    from cvr_data.triplets.export import write_layout
+    from cvr_data.triplets.export import export_triplets
 
     dataset = open_dataset(triplets, videos=videos)
-    for path in write_layout(format_name, options, dataset.triplets, dataset.videos, out):
+    for path in export_triplets(format_name, options, dataset.triplets, dataset.videos, out):
         click.echo(path)
     if not dataset.triplets.num_rows:
         click.echo(f"{triplets} has no triplet, so the layout holds none; `cvr trace {triplets}` shows why.", err=True)
-    clips = set() if dataset.videos is None else ids_of_clips(dataset.videos) & videos_of_triplets(dataset.triplets)
+    clips = (
+        set() if dataset.videos is None else ids_of_media_clips(dataset.videos) & videos_of_triplets(dataset.triplets)
+    )
     if clips:
         click.echo(
             f"{len(clips)} videos are clips of longer files, and the layout has no place for their times: whoever "

@@ -21,11 +21,11 @@ def export_judgments_command(review: Path, out: Path, texts: Path | None, videos
 
     Example: cvr export-judgments reviews/quickstart.sqlite && cvr build-triplets ... --judgments judgments
     """
-    from cvr_data.review.searched import write_searched_texts
+    from cvr_data.review.searched import write_reviewed_search_texts
     from cvr_data.review.store import export_judgments
 
     artifact = export_judgments(review, out, overwrite=overwrite)
     click.echo(f"{out}: {artifact.manifest['rows']} judgments")
     if texts is not None:
-        written = write_searched_texts(review, texts, videos=videos, overwrite=overwrite)
+        written = write_reviewed_search_texts(review, texts, videos=videos, overwrite=overwrite)
         click.echo(f"{texts}: {written.manifest['rows']} texts; run: cvr build-triplets {texts} --judgments {out}")

@@ -11,13 +11,13 @@ from cvr_data.commands.options import (
     FOLDER_PLACE,
     PATH,
     NameOf,
-    engine_options,
+    command_engine_options,
     json_option,
     out_option,
     overwrite_option,
 )
-from cvr_data.core.funnel_lines import funnel_lines
-from cvr_data.core.nothing_left import nothing_left_lines
+from cvr_data.core.funnel_lines import manifest_funnel_lines
+from cvr_data.core.nothing_left import empty_artifact_lines
 
 if TYPE_CHECKING:
     from cvr_data.core.artifacts import Artifact
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     help="What was measured of each clip.  [default: VIDEOS-measures]",
 )
 @click.option("--html", type=PATH, help="Also write a page: a histogram per filter, with clips at its bounds.")
-@engine_options
+@command_engine_options
 @out_option("videos-filtered", anywhere=True)
 @overwrite_option
 @json_option
@@ -55,19 +55,19 @@ def filter_videos_command(
     Example: cvr filter-videos videos -f +shaky -f +still:low=3 --html histograms.html
     """
     from cvr_data.videos.filter_videos import (
-        check_features_given,
+        check_video_filter_features,
         choose_video_filters,
-        filter_values,
         filter_videos,
+        video_filter_values,
     )
-    from cvr_data.videos.measure_videos import measure_videos, measures_folder, measuring_filters
+    from cvr_data.videos.measure_videos import measure_videos, measures_folder, video_filters_that_measure
 
     chosen = choose_video_filters(filters)
-    check_features_given(chosen, embeddings)
-    names = measuring_filters([each.name for each in chosen])
+    check_video_filter_features(chosen, embeddings)
+    names = video_filters_that_measure([each.name for each in chosen])
     measured = measure_videos(videos, names, measures or measures_folder(videos, names), overwrite=overwrite)
     artifact = filter_videos(measured.path, chosen, out, embeddings=embeddings, overwrite=overwrite)
-    values = filter_values(artifact, chosen)
+    values = video_filter_values(artifact, chosen)
     if html is not None:
         from cvr_data.pages.filter_histograms import filter_page_html
         from cvr_data.pages.page import write_page
@@ -86,12 +86,12 @@ def _measured_lines(measured: "Artifact") -> list[str]:
 
 
 def _filtered_lines(artifact: "Artifact", values: Sequence["FilterValues"]) -> list[str]:
-    from cvr_data.pages.text_histogram import text_histogram
+    from cvr_data.pages.text_histogram import chart_in_text
 
     manifest = artifact.manifest
     lines = [f"{artifact.path}: {manifest['rows']} videos, {manifest['seconds']:.1f} s"]
-    header, *steps = funnel_lines(manifest["funnel"])
+    header, *steps = manifest_funnel_lines(manifest["funnel"])
     lines.append(header)
     for step, found in zip(steps, values, strict=True):
-        lines += [step, f"    {text_histogram(found)}"]
-    return [*lines, *nothing_left_lines(artifact.path, manifest)]
+        lines += [step, f"    {chart_in_text(found)}"]
+    return [*lines, *empty_artifact_lines(artifact.path, manifest)]

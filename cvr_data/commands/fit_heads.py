@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER, json_option, overwrite_option, own_options
+from cvr_data.commands.options import FOLDER, command_own_options, json_option, overwrite_option
 from cvr_data.core.errors import CvrError
 
 
@@ -19,7 +19,7 @@ def _config() -> type:
 @click.argument("embeddings", type=FOLDER, default="embeddings")
 @click.option("--videos", type=FOLDER, help="Captions and splits; by default what the embeddings were made from.")
 @click.option("--from", "source", type=FOLDER, help="Take the heads of these embeddings instead of fitting any.")
-@own_options(_config)
+@command_own_options(_config)
 @overwrite_option
 @json_option
 def fit_heads_command(

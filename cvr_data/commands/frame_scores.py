@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER_PLACE, engine_options, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER_PLACE, command_engine_options, out_option, overwrite_option
 
 
 @click.command()
 @click.argument("triplets", type=FOLDER_PLACE)
 @click.option("--embeddings", type=FOLDER_PLACE, required=True, help="Stored features in a shared space.")
 @out_option("triplets-scored", anywhere=True)
-@engine_options
+@command_engine_options
 @overwrite_option
 def frame_scores_command(triplets: Path, embeddings: Path, out: Path, overwrite: bool) -> None:
     """Write TRIPLETS again with the column `frame_scores`: the cosine of each target frame and the modification text.

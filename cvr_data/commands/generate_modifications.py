@@ -14,14 +14,14 @@ from cvr_data.commands.options import (
     PATH,
     PLACE,
     NameOf,
-    engine_options,
+    command_engine_options,
+    command_options_with_machine,
     json_option,
     option_option,
-    options_with_machine,
     overwrite_option,
     seed_option,
 )
-from cvr_data.core.nothing_left import nothing_left_lines
+from cvr_data.core.nothing_left import empty_artifact_lines
 
 if TYPE_CHECKING:
     from cvr_data.core.artifacts import Artifact
@@ -85,7 +85,7 @@ def _estimates(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
 @click.option("--dry-run", is_flag=True, help="Show the first prompts and what a run would take; ask nothing.")
 @_estimates
-@engine_options
+@command_engine_options
 @overwrite_option
 @json_option
 def generate_modifications_command(
@@ -98,17 +98,17 @@ def generate_modifications_command(
     Example: cvr generate-modifications pairs --style short --llm rules
     """
     from cvr_data.core.model_packages import cache_folder
-    from cvr_data.modifications.asked import pairs_of
+    from cvr_data.modifications.asked import pairs_of_modifications
     from cvr_data.modifications.backends import BACKENDS
     from cvr_data.modifications.dry_run import Prices
-    from cvr_data.modifications.dry_run import dry_run as plan_of
+    from cvr_data.modifications.dry_run import dry_run_prompts as plan_of
     from cvr_data.modifications.generate import generate_modifications
     from cvr_data.modifications.generator import Config
     from cvr_data.modifications.prompts import load_prompt
 
-    options = options_with_machine(BACKENDS.get(llm).Config, options)
+    options = command_options_with_machine(BACKENDS.get(llm).Config, options)
     config = Config(prompt=str(prompt) if prompt else style, backend=llm, options=options, given=given, **chosen)
-    pairs = pairs or (pairs_of(given) if given else Path("pairs"))
+    pairs = pairs or (pairs_of_modifications(given) if given else Path("pairs"))
     cache = cache or cache_folder() / "requests.sqlite"
     if dry_run:
         _show_dry_run(plan_of(pairs, config, cache=cache, prices=Prices(*prices)), as_json)
@@ -117,7 +117,7 @@ def generate_modifications_command(
     artifact = generate_modifications(pairs, out, config, cache=cache, overwrite=overwrite)
     click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True) if as_json else _generated_text(artifact))
     if not as_json:
-        for line in nothing_left_lines(out, artifact.manifest):
+        for line in empty_artifact_lines(out, artifact.manifest):
             click.echo(line)
 
 

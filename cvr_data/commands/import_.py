@@ -9,43 +9,61 @@ import click
 from cvr_data.commands.options import (
     PLACE,
     NameOf,
-    engine_options,
+    command_engine_options,
+    command_options_with_machine,
     json_option,
     option_option,
-    options_with_machine,
     out_option,
     overwrite_option,
 )
-from cvr_data.core.nothing_left import nothing_left_lines
+from cvr_data.core.nothing_left import empty_artifact_lines
 
 
 @click.command()
 @click.argument("corpus", type=NameOf("corpora"))
-@click.argument("source", required=False, type=PLACE)
+@click.argument("sources", nargs=-1, type=PLACE)
 @option_option
-@engine_options
+@command_engine_options
 @out_option("videos", anywhere=True)
 @overwrite_option
 @json_option
 def import_command(
-    corpus: str, source: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool
+    corpus: str, sources: tuple[Path, ...], options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool
 ) -> None:
-    """Read the videos of CORPUS (see `cvr list corpora`) from the file or folder SOURCE, which is `-o path=SOURCE`.
+    """Read the videos of CORPUS (see `cvr list corpora`) from the file or folder SOURCES, which is `-o path=SOURCES`.
+
+    Several are read to OUT-1, OUT-2 and so on and brought together in OUT; one more, with --overwrite, joins them.
 
     `cvr import triplets SOURCE -o format=NAME` reads published triplets instead (see `cvr list formats`).
 
     Example: cvr import synthetic --out videos -o train=400
     """
     if corpus == "triplets":
-        _import_triplets(source, options, out, overwrite, as_json)
+        if len(sources) > 1:
+            raise click.UsageError(
+                "triplets are read from one place; `cvr build-triplets` takes several folders of texts."
+            )
+        _import_triplets(sources[0] if sources else None, options, out, overwrite, as_json)
         return
+    if len(sources) < 2:
+        _import_videos(corpus, [f"path={source}" for source in sources], options, out, overwrite, as_json)
+        return
+    from cvr_data.videos.merge_videos import merge_videos
+
+    parts = [out.with_name(f"{out.name}-{number}") for number in range(1, len(sources) + 1)]
+    for source, part in zip(sources, parts, strict=True):
+        _import_videos(corpus, [f"path={source}"], options, part, overwrite, as_json)
+    _tell_import(out, merge_videos(parts, out, overwrite=overwrite).manifest, "videos", as_json)
+
+
+def _import_videos(
+    corpus: str, source: list[str], options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool
+) -> None:
     from cvr_data.core.whole_files import read_parquet
     from cvr_data.videos.corpora import CORPORA
     from cvr_data.videos.import_videos import import_videos
 
-    if source is not None:
-        options = (f"path={source}", *options)
-    options = options_with_machine(CORPORA.get(corpus).Config, options)
+    options = command_options_with_machine(CORPORA.get(corpus).Config, (*source, *options))
     artifact = import_videos(CORPORA.get(corpus), CORPORA.config(corpus, options), out, overwrite=overwrite)
     manifest = artifact.manifest
     _tell_import(out, manifest, "videos", as_json)
@@ -56,11 +74,11 @@ def import_command(
 
 
 def _import_triplets(source: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool) -> None:
-    from cvr_data.triplets.import_triplets import import_triplets, parse_triplet_options
+    from cvr_data.triplets.import_triplets import import_published_triplets, triplet_import_options
 
-    wanted = parse_triplet_options([*([f"path={source}"] if source is not None else []), *options])
+    wanted = triplet_import_options([*([f"path={source}"] if source is not None else []), *options])
     folder = Path("annotations") / wanted.source.stem if out == Path("videos") else out
-    _tell_import(folder, import_triplets(wanted, folder, overwrite=overwrite).manifest, "triplets", as_json)
+    _tell_import(folder, import_published_triplets(wanted, folder, overwrite=overwrite).manifest, "triplets", as_json)
 
 
 def _tell_import(folder: Path, manifest: dict[str, Any], rows: str, as_json: bool) -> None:
@@ -76,7 +94,7 @@ def _tell_import(folder: Path, manifest: dict[str, Any], rows: str, as_json: boo
     if silent := manifest.get("without_caption"):
         click.echo(f"  {silent} without a caption, which cvr describe-videos {folder} --captions would write")
     _tell_languages(manifest.get("languages", {}))
-    for line in nothing_left_lines(folder, manifest):
+    for line in empty_artifact_lines(folder, manifest):
         click.echo(line)
 
 

@@ -16,12 +16,12 @@ def merge_command(folders: tuple[Path, ...], out: Path | None, overwrite: bool) 
 
     Example: cvr merge embeddings-0 embeddings-1 -O embeddings
     """
-    from cvr_data.core.artifacts import is_made_by
+    from cvr_data.core.artifacts import is_artifact_of_stage
     from cvr_data.features.merge_shards import merge_embeddings
     from cvr_data.features.store import STAGE
     from cvr_data.videos.merge_videos import merge_videos
 
-    if not any(is_made_by(folder, STAGE) for folder in folders):
+    if not any(is_artifact_of_stage(folder, STAGE) for folder in folders):
         merged = merge_videos(folders, out or Path("videos"), overwrite=overwrite)
         click.echo(f"{merged.path}: {merged.manifest['rows']} videos of {len(folders)} tables")
         return

@@ -4,7 +4,13 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER_PLACE, engine_options, out_option, overwrite_option, own_options
+from cvr_data.commands.options import (
+    FOLDER_PLACE,
+    command_engine_options,
+    command_own_options,
+    out_option,
+    overwrite_option,
+)
 
 
 def _config() -> type:
@@ -17,10 +23,10 @@ def _config() -> type:
 @click.argument("triplets", type=FOLDER_PLACE)
 @click.argument("videos", type=FOLDER_PLACE)
 @click.option("--embeddings", type=FOLDER_PLACE, help="Stored features: visual likeness, and captions encoded once.")
-@own_options(_config)
+@command_own_options(_config)
 @out_option("distractors", anywhere=True)
 @overwrite_option
-@engine_options
+@command_engine_options
 def mine_distractors_command(
     triplets: Path, videos: Path, embeddings: Path | None, options: tuple[str, ...], out: Path, overwrite: bool
 ) -> None:

@@ -12,15 +12,15 @@ from cvr_data.commands.options import (
     FOLDER_PLACE,
     PATH,
     NameOf,
-    engine_options,
+    command_engine_options,
+    command_options_with_machine,
     json_option,
     option_option,
-    options_with_machine,
     out_option,
     overwrite_option,
 )
-from cvr_data.core.funnel_lines import funnel_lines
-from cvr_data.core.nothing_left import nothing_left_lines
+from cvr_data.core.funnel_lines import manifest_funnel_lines
+from cvr_data.core.nothing_left import empty_artifact_lines
 
 
 @click.command()
@@ -44,7 +44,7 @@ from cvr_data.core.nothing_left import nothing_left_lines
 )  # fmt: skip
 @click.option("--prompt", default="frames", show_default=True, help="How --frames-by asks; or a YAML file.")
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
-@engine_options
+@command_engine_options
 @out_option("pairs", anywhere=True)
 @overwrite_option
 @json_option
@@ -63,7 +63,7 @@ def mine_pairs_command(
     """
     from cvr_data.pairs import mine_pairs as mining
 
-    chosen = mining.choose_filters(filters, language)
+    chosen = mining.choose_mining_filters(filters, language)
     of_strategy, of_model = _divided(strategy, frames_by, options)
     component = mining.strategy_of(strategy, of_strategy)
     frames = _framed(videos, out, _FramesAsked(frames_by, of_model, prompt, cache), overwrite) if frames_by else None
@@ -74,7 +74,7 @@ def mine_pairs_command(
         click.echo(json.dumps(artifact.manifest, indent=1, sort_keys=True))
         return
     click.echo(f"{out}: {artifact.manifest['rows']} pairs, {artifact.manifest['seconds']:.1f} s")
-    for line in (*funnel_lines(artifact.manifest["funnel"]), *nothing_left_lines(out, artifact.manifest)):
+    for line in (*manifest_funnel_lines(artifact.manifest["funnel"]), *empty_artifact_lines(out, artifact.manifest)):
         click.echo(line)
 
 
@@ -106,13 +106,13 @@ def _framed(videos: Path, out: Path, asked: _FramesAsked, overwrite: bool) -> Pa
     """Have a model read each caption once, and return where its frames are."""
     from cvr_data.core.model_packages import cache_folder
     from cvr_data.modifications.backends import BACKENDS
-    from cvr_data.modifications.framing import Config, FramesBy, write_frames
+    from cvr_data.modifications.framing import Config, FramesBy, write_prompted_frames
 
-    options = options_with_machine(BACKENDS.get(asked.llm).Config, asked.options)
+    options = command_options_with_machine(BACKENDS.get(asked.llm).Config, asked.options)
     config = Config(backend=asked.llm, options=options, prompt=asked.prompt)
     chosen = FramesBy.of(config, asked.cache or cache_folder() / "requests.sqlite")
     folder = out.with_name(f"{out.name}-frames")
-    told = write_frames(videos, folder, chosen, overwrite=overwrite).manifest
+    told = write_prompted_frames(videos, folder, chosen, overwrite=overwrite).manifest
     counts = ", ".join(f"{count} {status}" for status, count in told["status"].items())
     dropped = told["words"].get("dropped", 0)
     click.echo(

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.machine import Machine, component_options, load_machine
-from cvr_data.core.places import check_address, faults_of_place, is_remote, place_of
+from cvr_data.core.places import check_address, faults_of_place, is_remote, path_or_address
 from cvr_data.core.reading import check_plain
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -32,7 +32,7 @@ class PlainPath(click.Path):
         if "\0" in str(value):
             raise CvrError(f"{value!r} is no path: it holds a NUL.")
         check_address(str(value))
-        place = place_of(value)
+        place = path_or_address(value)
         if not is_remote(place):
             check_plain(place)
             return super().convert(value, param, ctx)
@@ -96,7 +96,7 @@ class _NoPandas(MetaPathFinder):
             raise ModuleNotFoundError(f"{name} is not looked for.", name=name)
 
 
-def refuse_no_numbers(command: click.Command) -> None:
+def command_refusing_nan(command: click.Command) -> None:
     """Let no option of a command be nan or infinite: click's ranges take both."""
     for option in command.params:
         if isinstance(option.type, click.types.FloatParamType) and option.callback is None:
@@ -129,7 +129,7 @@ class OwnOptions(click.Option):
         self.load = load
 
 
-def own_options(load: Callable[[], type]) -> Decorator:
+def command_own_options(load: Callable[[], type]) -> Decorator:
     """Return `--option/-o KEY=VALUE` for a command that has options of its own; it gets them as `options`."""
     return click.option(
         "--option", "-o", "options", cls=OwnOptions, load=load, multiple=True, metavar="KEY=VALUE",
@@ -137,7 +137,7 @@ def own_options(load: Callable[[], type]) -> Decorator:
     )  # fmt: skip
 
 
-def own_options_text(command: click.Command) -> str:
+def command_own_options_text(command: click.Command) -> str:
     """Return the options of a command's own, with defaults and meanings; nothing where it has none."""
     from cvr_data.core.registry import options_text
 
@@ -159,17 +159,17 @@ seed_option = click.option(
 )
 
 
-def machine_of_command() -> Machine:
+def command_machine() -> Machine:
     """Return the settings of this machine, of the section that `cvr --machine NAME` names."""
     return load_machine(click.get_current_context().find_root().params.get("machine"))
 
 
-def options_with_machine(config_class: type, options: Sequence[str]) -> tuple[str, ...]:
+def command_options_with_machine(config_class: type, options: Sequence[str]) -> tuple[str, ...]:
     """Return a component's options, with this machine's device, batch size and workers where none are given."""
-    return component_options(config_class, options, machine_of_command())
+    return component_options(config_class, options, command_machine())
 
 
-def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def command_engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Return the command with `--engine`, `--ray-address` and `--workers`; its jobs run where these say."""
 
     @wraps(command)
@@ -180,7 +180,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if ray_address is not None and engine != "ray":
             raise CvrError("--ray-address belongs to --engine ray.")
         if engine == "ray":
-            chosen = Engine("ray", workers or machine_of_command().workers or 1, ray_address)
+            chosen = Engine("ray", workers or command_machine().workers or 1, ray_address)
         else:
             chosen = Engine("local", workers or 1)
         with use_engine(chosen):

@@ -10,10 +10,10 @@ from cvr_data.commands.options import (
     FOLDER,
     PATH,
     NameOf,
-    engine_options,
+    command_engine_options,
+    command_options_with_machine,
     json_option,
     option_option,
-    options_with_machine,
     out_option,
     overwrite_option,
     seed_option,
@@ -41,7 +41,7 @@ from cvr_data.commands.options import (
 @click.option("--gpus", type=click.IntRange(1), default=1, show_default=True, help="GPUs that the engine takes.")
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
 @seed_option
-@engine_options
+@command_engine_options
 @out_option("plan")
 @overwrite_option
 @json_option
@@ -64,14 +64,14 @@ def plan_command(
     from cvr_data.modifications.generator import Config as TextsConfig
     from cvr_data.triplets.planning.costs import Rates
     from cvr_data.triplets.planning.pilot import Stages
-    from cvr_data.triplets.planning.plan import Config, plan_build
-    from cvr_data.triplets.planning.report import plan_text
+    from cvr_data.triplets.planning.plan import Config, plan_triplet_build
+    from cvr_data.triplets.planning.report import triplet_build_plan_text
 
     if judge_options and judge_backend is None:
         raise CvrError("--judge-option belongs to --judge-backend.")
 
     def with_machine(backend: str, options: tuple[str, ...]) -> tuple[str, ...]:
-        return options_with_machine(BACKENDS.get(backend).Config, options)
+        return command_options_with_machine(BACKENDS.get(backend).Config, options)
 
     prompt = str(texts["prompt"]) if texts["prompt"] else texts["style"]
     written = TextsConfig(prompt=prompt, backend=texts["llm"], options=with_machine(texts["llm"], texts["options"]))
@@ -79,9 +79,9 @@ def plan_command(
     if judge_backend is not None:
         judge = JudgeConfig(backend=judge_backend, options=with_machine(judge_backend, judge_options))
     stages = Stages(texts=written, judge=judge, embeddings=embeddings, needs_both="composition" in require)
-    record = plan_build(
+    record = plan_triplet_build(
         pairs, out, Config(pairs=size, most=max(most, size), seed=seed, purity=purity), stages,
         rates=Rates(tokens_per_s=tokens_per_s, gpus=gpus), judgments=judgments,
         cache=cache or cache_folder() / "requests.sqlite", overwrite=overwrite,
     )  # fmt: skip
-    click.echo(json.dumps(record, indent=1) if as_json else "\n".join(plan_text(record)))
+    click.echo(json.dumps(record, indent=1) if as_json else "\n".join(triplet_build_plan_text(record)))

@@ -58,7 +58,7 @@ def publish_command(
     Example: cvr publish annotations/quickstart --repo user/quickstart --dry-run
     """
     from cvr_data.core.errors import CvrError
-    from cvr_data.core.registry import split_options
+    from cvr_data.core.registry import split_key_value_options
     from cvr_data.publish.lay_out import OUR_FOLDERS, Wanted
     from cvr_data.publish.push import Config, Target
     from cvr_data.triplets.dataset import open_dataset
@@ -76,7 +76,7 @@ def publish_command(
         return
     features = embeddings or dataset.artifact.input_path("embeddings") if with_embeddings else None
     wanted = Wanted(
-        revision=revision, licences=split_options(licences, "--licence"), licence_files=licence_files,
+        revision=revision, licences=split_key_value_options(licences, "--licence"), licence_files=licence_files,
         with_videos=with_videos, embeddings=features, audit=audit, evidence=evidence,
         media=(*media, *([videos] if videos else ())),
     )  # fmt: skip

@@ -29,9 +29,9 @@ def sample_command(
 
     Example: cvr sample modifications/short-rules -n 20
     """
-    from cvr_data.modifications.checking.sample import sample_rows
+    from cvr_data.modifications.checking.sample import sample_modifications_to_check
 
-    rows = sample_rows(folder, pairs, count=count, seed=seed, status=status)
+    rows = sample_modifications_to_check(folder, pairs, count=count, seed=seed, status=status)
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return

@@ -10,9 +10,9 @@ from cvr_data.commands.options import (
     FOLDER,
     PATH,
     NameOf,
-    engine_options,
+    command_engine_options,
+    command_options_with_machine,
     json_option,
-    options_with_machine,
     overwrite_option,
 )
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--reject", multiple=True, help="Reject texts of this verdict; repeatable.")
 @click.option("--way-back", type=FOLDER, help="Ways back (--style reverse): reject texts whose way back was rejected.")
 @click.option("--cache", type=PATH, help="Request cache (SQLite).  [default: requests.sqlite in cvr's cache folder]")
-@engine_options
+@command_engine_options
 @overwrite_option
 @json_option
 def score_modifications_command(
@@ -59,7 +59,7 @@ def score_modifications_command(
         raise CvrError("--judge-option belongs to --judge-backend.")
     judge = None
     if judge_backend is not None:
-        options = options_with_machine(BACKENDS.get(judge_backend).Config, judge_options)
+        options = command_options_with_machine(BACKENDS.get(judge_backend).Config, judge_options)
         judge = JudgeConfig(backend=judge_backend, options=options, prompt=judge_prompt)
     out = out or modifications.with_name(f"{modifications.name}-scored")
     cache = cache or cache_folder() / "requests.sqlite"

@@ -4,8 +4,14 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER_PLACE, engine_options, out_option, overwrite_option, own_options
-from cvr_data.core.nothing_left import nothing_left_lines
+from cvr_data.commands.options import (
+    FOLDER_PLACE,
+    command_engine_options,
+    command_own_options,
+    out_option,
+    overwrite_option,
+)
+from cvr_data.core.nothing_left import empty_artifact_lines
 
 
 def _config() -> type:
@@ -23,8 +29,8 @@ def _config() -> type:
 )
 @click.option("--test-queries", type=click.IntRange(1), help="Deal the videos so that test has so many queries.")
 @click.option("--val-queries", type=click.IntRange(0), help="Likewise of val.  [default: half as many]")
-@own_options(_config)
-@engine_options
+@command_own_options(_config)
+@command_engine_options
 @out_option("videos-split", anywhere=True)
 @overwrite_option
 def split_command(
@@ -43,19 +49,19 @@ def split_command(
     Example: cvr split videos --embeddings embeddings --pairs pairs-unsplit --test-queries 500
     """
     from cvr_data.core.registry import parse_config
-    from cvr_data.videos.deal_queries import dealt_text, queries_of_options
+    from cvr_data.videos.deal_queries import video_split_queries, video_split_text
     from cvr_data.videos.near_duplicates import SPLITS, Config
     from cvr_data.videos.split import kept_together, split_video_artifact
 
     config = parse_config(Config, options, where="split")
-    queries = queries_of_options(pairs, test_queries, val_queries, keep)
+    queries = video_split_queries(pairs, test_queries, val_queries, keep)
     artifact = split_video_artifact(videos, embeddings, config, out, keep=keep, queries=queries, overwrite=overwrite)
     manifest = artifact.manifest
     counts = ", ".join(f"{manifest['splits'][name]} {name}" for name in reversed(SPLITS))
     click.echo(f"{out}: {counts} videos{kept_together(manifest)}")
     if "queries" in manifest:
-        click.echo(f"  {dealt_text(manifest['queries'])}")
+        click.echo(f"  {video_split_text(manifest['queries'])}")
     for reason, count in manifest["dropped"].items():
         click.echo(f"  dropped {count}: {reason}")
-    for line in nothing_left_lines(out, manifest):
+    for line in empty_artifact_lines(out, manifest):
         click.echo(line)

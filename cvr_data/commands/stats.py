@@ -37,17 +37,17 @@ def stats_command(
     """
     from cvr_data.core.lineage import lineage
     from cvr_data.modifications.counts import wrong_answers, wrong_answers_text
-    from cvr_data.triplets.dataset import open_dataset, open_stage_rows
-    from cvr_data.triplets.evidence import evidence_of, evidence_rows
+    from cvr_data.triplets.dataset import open_dataset, open_rows_as_triplets
+    from cvr_data.triplets.evidence import triplet_evidence, triplet_evidence_rows
     from cvr_data.triplets.statistics import triplet_statistics, triplet_text_report
 
-    dataset = open_stage_rows(triplets) or open_dataset(triplets, videos=videos)
+    dataset = open_rows_as_triplets(triplets) or open_dataset(triplets, videos=videos)
     numbers = triplet_statistics(dataset.triplets, dataset.videos)
     manifests = [artifact.manifest for artifact in lineage([triplets])]
     if answers := wrong_answers(manifests):
         numbers["answers"] = answers
     if evidence:
-        numbers["evidence"] = evidence_of(evidence, dataset.triplets)
+        numbers["evidence"] = triplet_evidence(evidence, dataset.triplets)
     if html is not None:
         from cvr_data.pages.page import write_page
         from cvr_data.pages.stats import stats_page, stats_page_html
@@ -58,7 +58,7 @@ def stats_command(
         if as_json
         else triplet_text_report(numbers, _kind_of_rows(dataset.artifact.stage))
     )
-    for title, told in evidence_rows(numbers["evidence"]) if evidence and not as_json else ():
+    for title, told in triplet_evidence_rows(numbers["evidence"]) if evidence and not as_json else ():
         click.echo(f"{title.capitalize():<20}{told}")
     if answers and not as_json:
         click.echo(f"\n{wrong_answers_text(manifests)}")

@@ -16,9 +16,9 @@ def status_command(folder: Path, as_json: bool) -> None:
 
     Example: cvr status
     """
-    from cvr_data.core.folder_status import folder_status
+    from cvr_data.core.folder_status import artifact_folder_status
 
-    found = folder_status(folder)
+    found = artifact_folder_status(folder)
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return

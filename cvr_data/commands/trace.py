@@ -16,9 +16,9 @@ def trace_command(folder: Path, as_json: bool) -> None:
 
     Example: cvr trace annotations/quickstart
     """
-    from cvr_data.core.lineage import trace_of
+    from cvr_data.core.lineage import trace_lineage
 
-    steps = trace_of(folder)
+    steps = trace_lineage(folder)
     if as_json:
         click.echo(json.dumps(steps, indent=1))
         return

@@ -7,11 +7,11 @@ import click
 
 from cvr_data.commands.options import (
     PATH,
+    command_options_with_machine,
+    command_own_options,
     json_option,
-    options_with_machine,
     out_option,
     overwrite_option,
-    own_options,
     seed_option,
 )
 
@@ -26,7 +26,7 @@ def _config() -> type:
 @click.argument("examples", type=PATH, nargs=-1, required=True)
 @click.option("--model", help="Folder or Hub id of a causal language model.  [default: SmolLM2-135M-Instruct]")
 @click.option("--prompt", help="How an example is laid out: built-in or a YAML file.  [default: trained]")
-@own_options(_config)
+@command_own_options(_config)
 @out_option("generator")
 @seed_option
 @overwrite_option
@@ -47,7 +47,7 @@ def train_generator_command(
 
     named = {"model": model, "prompt": prompt, "seed": str(seed)}
     given = (*(f"{name}={value}" for name, value in named.items() if value is not None), *options)
-    config = parse_config(Config, options_with_machine(Config, given), where="train-generator")
+    config = parse_config(Config, command_options_with_machine(Config, given), where="train-generator")
     artifact = train_generator(examples, out, config, overwrite=overwrite)
     manifest = artifact.manifest
     if as_json:

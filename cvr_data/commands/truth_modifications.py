@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import PLACE, engine_options, out_option, overwrite_option, seed_option
+from cvr_data.commands.options import PLACE, command_engine_options, out_option, overwrite_option, seed_option
 
 
 @click.command()
@@ -13,7 +13,7 @@ from cvr_data.commands.options import PLACE, engine_options, out_option, overwri
 @click.option("--split", "splits", multiple=True, help="Only pairs of this split; repeatable.")
 @out_option("modifications/truth", anywhere=True)
 @seed_option
-@engine_options
+@command_engine_options
 @overwrite_option
 def truth_modifications_command(
     pairs: Path, videos: Path | None, splits: tuple[str, ...], out: Path, seed: int, overwrite: bool

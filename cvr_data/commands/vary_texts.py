@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from cvr_data.commands.options import FOLDER_PLACE, engine_options, out_option, overwrite_option
+from cvr_data.commands.options import FOLDER_PLACE, command_engine_options, out_option, overwrite_option
 
 
 @click.command()
@@ -13,7 +13,7 @@ from cvr_data.commands.options import FOLDER_PLACE, engine_options, out_option, 
 @click.option("--kind", "kinds", multiple=True, help="Only texts of this kind; repeatable.  [default: all]")
 @click.option("--split", "splits", multiple=True, help="Only texts of pairs of this split; repeatable.")
 @out_option("modifications/varied", anywhere=True)
-@engine_options
+@command_engine_options
 @overwrite_option
 def vary_texts_command(
     modifications: Path, pairs: Path | None, kinds: tuple[str, ...], splits: tuple[str, ...], out: Path, overwrite: bool

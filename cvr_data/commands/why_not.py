@@ -24,7 +24,7 @@ def why_not_command(reference: str, target: str, pairs: Path) -> None:
     Example: cvr why-not train-00001 train-00007 --in pairs
     """
     from cvr_data.core.lineage import follow
-    from cvr_data.pairs.why_not import verdicts_among
+    from cvr_data.pairs.why_not import why_not_paired_among
 
-    for line in verdicts_among(follow(pairs, "pairs") or (pairs,), reference, target):
+    for line in why_not_paired_among(follow(pairs, "pairs") or (pairs,), reference, target):
         click.echo(line)

@@ -15,7 +15,7 @@ Counts = Literal["published", "any"]
 """published: files whose counts are not those of the paper are refused; any: what is there is taken."""
 
 
-def find(annotations: Path, *names: str, origin: str) -> Path:
+def find_annotation_file(annotations: Path, *names: str, origin: str) -> Path:
     """Return the first of the files `names` in the folder, whether it lies in its published subfolder or not.
 
     Raises:
@@ -28,13 +28,13 @@ def find(annotations: Path, *names: str, origin: str) -> Path:
     raise CvrError(f"{' or '.join(names[:3])} is not in {annotations}; get it from {origin}.")
 
 
-def find_only(annotations: Path, *names: str, origin: str) -> Path:
-    """Return the one file of a benchmark: `annotations` itself, whatever its name, or what `find` finds in it.
+def find_only_annotation_file(annotations: Path, *names: str, origin: str) -> Path:
+    """Return the one file of a benchmark: `annotations` itself, or what `find_annotation_file` finds in it.
 
     Raises:
         CvrError: there is none; where it comes from is named.
     """
-    return annotations if annotations.is_file() else find(annotations, *names, origin=origin)
+    return annotations if annotations.is_file() else find_annotation_file(annotations, *names, origin=origin)
 
 
 def check_counts(where: Path, policy: Counts, found: Mapping[str, int], published: Mapping[str, int]) -> None:
@@ -65,7 +65,7 @@ def read_json(path: Path, kind: type = object) -> Any:
     return value
 
 
-def read_entries(path: Path, required: Sequence[str], targets: Sequence[str] = ()) -> list[dict[str, Any]]:
+def read_json_entries(path: Path, required: Sequence[str], targets: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return the entries of a JSON list of objects, or of a file of one a line, each with the required keys.
 
     `targets` are the keys that name its target.
@@ -87,13 +87,13 @@ def read_entries(path: Path, required: Sequence[str], targets: Sequence[str] = (
 
 def _entries_of_lines(path: Path) -> list[Any]:
     from cvr_data.core.delimited import lines_of  # with Arrow, which `cvr list` does without
-    from cvr_data.core.json_lines import object_of
+    from cvr_data.core.json_lines import parse_json_line
 
     entries = []
     with reading(path, "JSON lines"):
         for number, line in enumerate(lines_of(path), 1):
             if line.strip():
-                found = object_of(line)
+                found = parse_json_line(line)
                 if isinstance(found, tuple):
                     raise CvrError(f"{path}: line {number}: {found[1]}.")
                 entries.append(found)

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.places import is_remote, make_folder, move, names_below, open_parquet, real_place, remove_folder
-from cvr_data.core.reading import check_kinds, reading
+from cvr_data.core.reading import check_json_value_types, reading
 from cvr_data.core.whole_files import read_parquet
 
 MANIFEST = "manifest.json"
@@ -34,7 +34,7 @@ INSIDE = ("heads", "audit")
 """Folders of artifacts that are written into the one they were made from, and go with it."""
 
 
-def check_outside(folder: Path, paths: Iterable[Path]) -> None:
+def check_artifact_outside(folder: Path, paths: Iterable[Path]) -> None:
     """Refuse to replace what is in a folder if one of these files or folders is it, or lies in it.
 
     Raises:
@@ -53,7 +53,7 @@ def content_files(folder: Path, foreign: Sequence[str] = ()) -> list[str]:
     return [name for name in names if not name.startswith(others) and name not in {MANIFEST, RUNNING, *foreign}]
 
 
-def foreign_files(folder: Path) -> list[str]:
+def files_foreign_to_artifact(folder: Path) -> list[str]:
     """The files in a folder that a run finds there: noted when it began, or all that there are as it begins."""
     if (folder / RUNNING).exists():
         foreign = read_json_once(folder / RUNNING).get("foreign", [])
@@ -65,7 +65,7 @@ def has_only_begun(folder: Path) -> bool:
     """Return whether a run stopped in a folder before it finished a file there, so that another loses nothing of it."""
     if not (folder / RUNNING).exists() or (folder / MANIFEST).exists() or (folder / NEW).exists():
         return False
-    return not content_files(folder, foreign_files(folder))
+    return not content_files(folder, files_foreign_to_artifact(folder))
 
 
 def clear_artifact(folder: Path) -> None:
@@ -75,7 +75,9 @@ def clear_artifact(folder: Path) -> None:
     """
     finished = (folder / MANIFEST).exists()
     files = (
-        list(read_json_once(folder / MANIFEST)["files"]) if finished else content_files(folder, foreign_files(folder))
+        list(read_json_once(folder / MANIFEST)["files"])
+        if finished
+        else content_files(folder, files_foreign_to_artifact(folder))
     )
     for name in INSIDE:
         if any((folder / name / file).exists() for file in (MANIFEST, RUNNING)):
@@ -145,7 +147,7 @@ def _parsed_manifest(path: Path, state: tuple[Any, ...]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ValueError(f"it holds a {type(content).__name__}, no object")
     kinds = KINDS if path.name == MANIFEST else {name: KINDS[name] for name in BEGUN}
-    check_kinds(content, kinds)
+    check_json_value_types(content, kinds)
     for name, kind in ENTRIES.items():
         if bad := [key for key, value in content.get(name, {}).items() if not isinstance(value, kind)]:
             raise ValueError(f"{name!r} has {first_few(bad)} of another kind")
@@ -190,7 +192,7 @@ DIFFERENCES = 3
 """What differs is told so many times; the rest is counted."""
 
 
-def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+def artifact_identity_difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """Return in words in what two identities differ: the first few options, told by their own names, or inputs."""
     for name in ("stage", "version"):
         if found[name] != wanted[name]:

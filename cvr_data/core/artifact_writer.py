@@ -16,18 +16,18 @@ from cvr_data.core.artifact_files import (
     MANIFEST,
     NEW,
     RUNNING,
-    check_outside,
+    artifact_identity_difference,
+    check_artifact_outside,
     clear_artifact,
     content_files,
     count_written,
-    difference,
-    foreign_files,
+    files_foreign_to_artifact,
     has_only_begun,
     put_in_place,
     read_json_once,
     remove_temporary,
 )
-from cvr_data.core.artifacts import Artifact, identity_of, input_key, key_of, open_artifact
+from cvr_data.core.artifacts import Artifact, artifact_input_key, artifact_key, identity_of, open_artifact
 from cvr_data.core.command_line import note_made, running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.folder_lock import LOCK, faults_of_disk, place_lock, writer_lock
@@ -36,7 +36,7 @@ from cvr_data.core.places import (
     make_folder,
     names_below,
     path_from,
-    place_of,
+    path_or_address,
     remove_folder,
 )
 from cvr_data.core.versions import installed_versions
@@ -72,17 +72,17 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
         inputs: Mapping[str, Path] | None = None,
         overwrite: bool = False,
     ):
-        self.out = place_of(path)
+        self.out = path_or_address(path)
         self.path = self.out
         """Where files are written: the folder, or one in it while another artifact stands there."""
         self.identity: dict[str, Any] = {
             "stage": stage,
             "version": version,
             "config": dict(config or {}),
-            "inputs": {name: input_key(place_of(source)) for name, source in (inputs or {}).items()},
+            "inputs": {name: artifact_input_key(path_or_address(source)) for name, source in (inputs or {}).items()},
         }
-        self.key = key_of(self.identity)
-        self.inputs = {name: place_of(source) for name, source in (inputs or {}).items()}
+        self.key = artifact_key(self.identity)
+        self.inputs = {name: path_or_address(source) for name, source in (inputs or {}).items()}
         self.overwrite = overwrite
         self.foreign: list[str] = []
         """Files in the folder that no run of ours wrote; they stay, and are no part of the artifact."""
@@ -106,20 +106,20 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def _begin_artifact(self) -> None:
         found = self._identity_on_disk()
         replace = self.overwrite or has_only_begun(self.path)
-        if found is not None and key_of(found) != self.key and not replace:
-            differs = difference(found, self.identity)
+        if found is not None and artifact_key(found) != self.key and not replace:
+            differs = artifact_identity_difference(found, self.identity)
             raise CvrError(f"{self.path} holds another artifact ({differs}); use --overwrite or another --out.")
         if not self._goes_on():
             remove_folder(self.out / NEW)
         if (self.out / MANIFEST).exists():
-            check_outside(self.out, self.inputs.values())
+            check_artifact_outside(self.out, self.inputs.values())
             self.path = self.out / NEW
             make_folder(self.path)
-        elif found is not None and (self.overwrite or key_of(found) != self.key):
-            check_outside(self.path, self.inputs.values())
+        elif found is not None and (self.overwrite or artifact_key(found) != self.key):
+            check_artifact_outside(self.path, self.inputs.values())
             clear_artifact(self.path)
             remove_folder(self.path / WORK)
-        self.foreign = foreign_files(self.path)
+        self.foreign = files_foreign_to_artifact(self.path)
         write_bytes(self.path / RUNNING, json_bytes({**self.identity, "foreign": self.foreign}))
 
     def __exit__(
@@ -213,7 +213,7 @@ class ArtifactWriter(AbstractContextManager["ArtifactWriter"]):
     def _goes_on(self) -> bool:
         """Whether an earlier run of this very artifact began to replace what stands there."""
         with suppress(CvrError, FileNotFoundError):
-            return key_of(identity_of(read_json_once(self.out / NEW / RUNNING))) == self.key
+            return artifact_key(identity_of(read_json_once(self.out / NEW / RUNNING))) == self.key
         return False
 
     def _remove_leftovers(self) -> None:

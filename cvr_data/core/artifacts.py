@@ -28,8 +28,8 @@ from cvr_data.core.artifact_files import (
 from cvr_data.core.errors import CvrError
 from cvr_data.core.places import (
     faults_of_place,
-    place_from,
-    place_of,
+    path_or_address,
+    path_or_address_from,
     real_place,
 )
 from cvr_data.core.whole_files import file_sha256
@@ -92,10 +92,10 @@ class Artifact:
         if not isinstance(entry, dict):
             names = ", ".join(sorted(self.manifest["inputs"])) or "none"
             raise CvrError(f"{self.path} was not made from {name!r} (its inputs: {names}); pass --{name}.")
-        path = place_from(self.path, entry["path"])
+        path = path_or_address_from(self.path, entry["path"])
         if not path.exists():
             raise CvrError(f"{self.path} was made from {path}, which is gone; pass --{name} with its new place.")
-        if entry["key"] != input_key(path):
+        if entry["key"] != artifact_input_key(path):
             raise CvrError(f"{path} has changed since {self.path} was made from it; rebuild, or pass --{name}.")
         return path
 
@@ -107,7 +107,7 @@ def open_artifact(path: Path | str, stage: str | None = None) -> Artifact:
         CvrError: there is no such folder, it is unfinished, another stage made it, or its files are not as listed.
     """
     artifact = manifest_of(path, stage)
-    if key_of(identity_of(artifact.manifest)) != artifact.key:
+    if artifact_key(identity_of(artifact.manifest)) != artifact.key:
         raise CvrError(f"{artifact.path}: {OTHER_KEY}; make it again: {artifact.manifest['command']} --overwrite")
     check_listed(artifact.path, artifact.manifest)
     return artifact
@@ -119,7 +119,7 @@ def manifest_of(path: Path | str, stage: str | None = None) -> Artifact:
     Raises:
         CvrError: there is no such folder, it is unfinished, or another stage made it.
     """
-    folder = place_of(path)
+    folder = path_or_address(path)
     with faults_of_place(folder):
         is_there = folder.exists()
     if not is_there:
@@ -147,12 +147,12 @@ def verify(path: Path) -> list[str]:
         elif file_sha256(artifact.path / name) != digest:
             problems.append(f"{name} has changed since it was written")
     identity = identity_of(artifact.manifest)
-    if key_of(identity) != artifact.key:
+    if artifact_key(identity) != artifact.key:
         problems.append(OTHER_KEY)
     return problems
 
 
-def key_of(identity: Mapping[str, Any]) -> str:
+def artifact_key(identity: Mapping[str, Any]) -> str:
     """Return the 32 hex digits that name what an artifact was made from."""
     return hashlib.sha256(json.dumps(identity, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
 
@@ -163,7 +163,7 @@ def identity_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {"stage": manifest["stage"], "version": manifest["version"], "config": manifest["config"], "inputs": inputs}
 
 
-def input_key(path: Path) -> str:
+def artifact_input_key(path: Path) -> str:
     """Return the key of an artifact folder, or the sha256 of a file."""
     with faults_of_place(path):
         is_there = path.exists()
@@ -174,7 +174,7 @@ def input_key(path: Path) -> str:
     return _file_digest(real_place(path), file_state(path))
 
 
-def is_made_by(folder: Path, *stages: str) -> bool:
+def is_artifact_of_stage(folder: Path, *stages: str) -> bool:
     """Return whether a folder holds a finished artifact of one of these stages."""
     return (folder / MANIFEST).is_file() and manifest_of(folder).stage in stages
 

@@ -1,8 +1,8 @@
 """Asks an HTTP server that fails now and then: retries with backoff and jitter, Retry-After, per-minute limits.
 
 On httpx2 and not on the package `openai`: that one knows no per-minute limits, retries each request without regard to
-the others, and pulls in a dozen packages for the few addresses asked here. `asked_at_once` asks many things from code
-that is not asynchronous.
+the others, and pulls in a dozen packages for the few addresses asked here. `http_answers_at_once` asks many things
+from code that is not asynchronous.
 """
 
 import json
@@ -55,6 +55,8 @@ class ServerLimits:
     """A server's address and how hard it may be asked."""
 
     base_url: str
+    said_by: str = "-o base_url="
+    """What says where the server is, for who finds none there."""
     key: str = field(default="", repr=False)
     connections: int = 16
     retries: int = 8
@@ -101,7 +103,7 @@ class RequestPace:
 
 
 @asynccontextmanager
-async def connected(limits: ServerLimits) -> AsyncIterator["Server"]:
+async def http_connections_open(limits: ServerLimits) -> AsyncIterator["Server"]:
     """Keep connections to a server open for the block."""
     import httpx2
 
@@ -119,7 +121,7 @@ async def connected(limits: ServerLimits) -> AsyncIterator["Server"]:
 Answered = TypeVar("Answered")
 
 
-def asked_at_once(
+def http_answers_at_once(
     limits: ServerLimits, count: int, answer: "Callable[[Server, int], Awaitable[Answered]]", key_variable: str | None
 ) -> Iterator[tuple[int, Answered]]:
     """Yield (number, answer) as answers arrive, `limits.connections` under way at most.
@@ -148,7 +150,7 @@ async def _ask_all(
     import anyio
 
     waiting = iter(range(count))
-    async with connected(limits) as server:
+    async with http_connections_open(limits) as server:
         if key_variable is not None:
             await server.check(key_variable)
 
@@ -181,7 +183,8 @@ class Server:
                 await self._try("GET", "/models", None)
             except Failure as error:
                 if number + 1 == CHECKS:
-                    raise CvrError(f"No server answers at {self.limits.base_url} ({error}).") from None
+                    where = f"{self.limits.base_url} ({error}); {self.limits.said_by} says where it is"
+                    raise CvrError(f"No server answers at {where}.") from None
                 await self._wait(number, error)
             except Refused as error:
                 if str(error).startswith(("401", "403")):
@@ -260,7 +263,7 @@ class Server:
         await anyio.sleep(wait_s)
 
 
-def told_count(answer: dict[str, Any], *names: str) -> int | None:
+def http_usage_count(answer: dict[str, Any], *names: str) -> int | None:
     """Return the first of these that an answer's `usage` tells as a count that can be kept; None where none is."""
     usage = answer.get("usage")
     counts = [usage.get(name) for name in names] if isinstance(usage, dict) else []

@@ -37,14 +37,14 @@ class Chosen(Generic[M]):
         return named | config_dict(self.config)
 
 
-def parse_chosen(family: Family[M], text: str) -> Chosen[M]:
+def parse_component_choice(family: Family[M], text: str) -> Chosen[M]:
     """Return the component of `NAME` or `NAME:key=value,key=value`; a value may be a list: `allowed=NOUN,VERB`."""
     name, _, options = text.partition(":")
     found = [option for option in re.split(r",(?=[\w-]+=|$)", options) if option]
     return Chosen(name, family.get(name), family.config(name, found))
 
 
-def choose_components(
+def choose_registered_components(
     family: Family[M], texts: Sequence[str], default: Sequence[str], guard: str | None = None
 ) -> list[Chosen[M]]:
     """Return the components that `--filter` names, in order; a guard comes first unless it is taken out by name.
@@ -57,12 +57,12 @@ def choose_components(
             raise CvrError("--filter none stands alone; -NAME takes one of the default filters out.")
         return []
     named = [text for text in texts if text[:1] not in ("+", "-")]
-    chosen = [parse_chosen(family, name) for name in named or default]
+    chosen = [parse_component_choice(family, name) for name in named or default]
     if guard is not None and guard not in [each.name for each in chosen]:
-        chosen.insert(0, parse_chosen(family, guard))
+        chosen.insert(0, parse_component_choice(family, guard))
     for text in texts:
         if text.startswith("+"):
-            added = parse_chosen(family, text[1:])
+            added = parse_component_choice(family, text[1:])
             place = next((n for n, each in enumerate(chosen) if each.name == added.name), len(chosen))
             chosen[place : place + 1] = [added]
         elif text.startswith("-"):

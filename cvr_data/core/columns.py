@@ -68,7 +68,7 @@ def mark(table: pa.Table, is_dropped: pa.Array | pa.ChunkedArray, reason: str) -
     return with_column(table, "drop_reason", reasons)
 
 
-def mark_rows(table: pa.Table, rows: np.ndarray, reason: str) -> pa.Table:
+def set_drop_reason_column(table: pa.Table, rows: np.ndarray, reason: str) -> pa.Table:
     """Return the table with `drop_reason` set in these rows where no reason stands yet."""
     is_dropped = np.zeros(table.num_rows, bool)
     is_dropped[rows] = True

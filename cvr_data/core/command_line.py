@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from cvr_data.core.secrets_in_text import masked
+from cvr_data.core.secrets_in_text import mask_secrets
 from cvr_data.core.trust import naming
 
 _MADE: ContextVar[list[Path] | None] = ContextVar("made", default=None)
@@ -17,7 +17,7 @@ _WORDS: ContextVar[Sequence[str] | None] = ContextVar("words", default=None)
 def running_command() -> str:
     """Return the command of the block around, else that of the process; keys and passwords in it are masked."""
     words = _WORDS.get()
-    return masked(shlex.join(["cvr", *(sys.argv[1:] if words is None else words)]))
+    return mask_secrets(shlex.join(["cvr", *(sys.argv[1:] if words is None else words)]))
 
 
 def note_made(folder: Path) -> Path:

@@ -57,7 +57,7 @@ class _Marks(NamedTuple):
     """What of a quoted cell stands before the quote that closes it."""
 
 
-def check_start(path: Path) -> None:
+def check_delimited_file_start(path: Path) -> None:
     """Look at the first bytes of a file of text. Raises CvrError: it is empty, in another encoding, or no text."""
     with path.open("rb") as file:
         start = file.read(512)
@@ -77,7 +77,7 @@ def other_separator(name: str, column: str) -> str | None:
     return None
 
 
-def header(path: Path, separator: str) -> list[str]:
+def delimited_header(path: Path, separator: str) -> list[str]:
     """Return the names of the first line that is not blank.
 
     Raises:
@@ -91,7 +91,7 @@ def header(path: Path, separator: str) -> list[str]:
     return [cell.decode("utf-8", "replace") for cell in first.cells]
 
 
-def records(path: Path, separator: str) -> Iterator[Record]:
+def delimited_file_rows(path: Path, separator: str) -> Iterator[Record]:
     """Yield the rows after the header; one of another number of cells has a problem.
 
     Raises:
@@ -108,7 +108,7 @@ def records(path: Path, separator: str) -> Iterator[Record]:
 
 
 def plain_columns(path: Path, separator: str, places: Sequence[int], width: int) -> list[pa.ChunkedArray] | None:
-    """Return the columns at these places as Arrow reads them, header apart; None where that may differ from `records`.
+    """Return the columns at these places as Arrow reads them, header apart; None where these may not be the cells.
 
     It is the same where no quote stands anywhere and each row has as many cells as the header, and many times as fast.
     """

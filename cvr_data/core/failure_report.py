@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cvr_data.core.errors import first_line
 from cvr_data.core.model_packages import cache_folder
-from cvr_data.core.secrets_in_text import masked
+from cvr_data.core.secrets_in_text import mask_secrets
 from cvr_data.core.versions import installed_versions
 
 KEPT = 50
@@ -23,21 +23,21 @@ KEPT = 50
 LONGEST_LINE = 300
 
 
-def told(error: BaseException, words: Sequence[str]) -> str:
+def write_failure_report(error: BaseException, words: Sequence[str]) -> str:
     """Save a report of the error and return the line that names it."""
-    said = masked(f"{type(error).__name__}: {first_line(error)}")[:LONGEST_LINE]
-    saved = _saved_failure(report(error, words))
+    said = mask_secrets(f"{type(error).__name__}: {first_line(error)}")[:LONGEST_LINE]
+    saved = _saved_failure(failure_report_text(error, words))
     where = "no report of it could be written" if saved is None else f"the report {saved} tells where"
     return f"unexpected error, {said} ({where}; with --debug it is shown)."
 
 
-def report(error: BaseException, words: Sequence[str]) -> str:
+def failure_report_text(error: BaseException, words: Sequence[str]) -> str:
     """Return the text of a report."""
     versions = [f"{name} {version}" for name, version in installed_versions().items()]
     trace = "".join(traceback.format_exception(error, chain=True))
     parts = [f"cvr {' '.join(words)}", f"in {Path.cwd() if _is_somewhere() else 'a folder that is gone'}",
              platform.platform(), ", ".join(versions), "", trace]  # fmt: skip
-    return masked("\n".join(parts))
+    return mask_secrets("\n".join(parts))
 
 
 def _is_somewhere() -> bool:

@@ -27,7 +27,7 @@ TIMEOUT_S = 60.0
 TRIES = 3
 
 
-def fetch_wheel(distribution: str, version: str, sha256: str, folder: Path) -> Path:
+def fetch_python_wheel_file(distribution: str, version: str, sha256: str, folder: Path) -> Path:
     """Return the wheel, brought into the folder, with the sha256 it should have.
 
     Raises:

@@ -16,9 +16,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.delimited import check_start, header, lines_of, other_separator, plain_columns, records
+from cvr_data.core.delimited import (
+    check_delimited_file_start,
+    delimited_file_rows,
+    delimited_header,
+    lines_of,
+    other_separator,
+    plain_columns,
+)
 from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
-from cvr_data.core.json_lines import keys_of, object_of
+from cvr_data.core.json_lines import json_lines_keys, parse_json_line
 from cvr_data.core.places import open_parquet
 from cvr_data.core.reading import reading
 from cvr_data.core.whole_files import read_parquet
@@ -78,8 +85,8 @@ def column_names(path: Path) -> list[str]:
     if suffix == ".parquet":
         with reading(path, "Parquet"), open_parquet(path) as table:
             return table.schema_arrow.names
-    check_start(path)
-    return keys_of(path) if suffix in JSON_LINES else header(path, _table_separator(path))
+    check_delimited_file_start(path)
+    return json_lines_keys(path) if suffix in JSON_LINES else delimited_header(path, _table_separator(path))
 
 
 def read_table(path: Path, columns: Iterable[str] | None = None, required: Iterable[str] = ()) -> pa.Table:
@@ -178,7 +185,7 @@ def _csv_table(path: Path, names: Sequence[str], wanted: Sequence[str]) -> pa.Ta
         return pa.table(dict(zip(wanted, plain, strict=True)))
     cells: list[tuple[int, list[bytes]]] = [(names.index(name), []) for name in wanted]
     lines, broken = [], []
-    for record in records(path, _table_separator(path)):
+    for record in delimited_file_rows(path, _table_separator(path)):
         if record.problem:
             broken.append(f"line {record.line}: {record.problem[1]}")
             continue
@@ -203,9 +210,9 @@ def _table_separator(path: Path) -> str:
 
 
 def _csv_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
-    names = header(path, _table_separator(path))
+    names = delimited_header(path, _table_separator(path))
     places = [(name, names.index(name)) for name in columns]
-    for record in records(path, _table_separator(path)):
+    for record in delimited_file_rows(path, _table_separator(path)):
         row = Row(f"line {record.line}")
         if record.problem:
             row.drop_reason, problem = record.problem
@@ -221,7 +228,7 @@ def _json_rows(path: Path, columns: Sequence[str] | None) -> Iterator[Row]:
         if not line.strip():
             continue
         row = Row(f"line {number}")
-        values = object_of(line)
+        values = parse_json_line(line)
         if isinstance(values, dict):
             row.values = values if columns is None else {name: _cell_text(values.get(name)) for name in columns}
         else:

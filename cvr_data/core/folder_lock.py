@@ -15,7 +15,14 @@ from types import TracebackType
 from typing import Any
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.places import check_address, create_exclusively, faults_of_place, is_remote, read_at_once, scheme_of
+from cvr_data.core.places import (
+    address_scheme,
+    check_address,
+    create_exclusively,
+    faults_of_place,
+    is_remote,
+    read_at_once,
+)
 
 LOCK = ".lock"
 BEAT_S = 10.0
@@ -47,7 +54,7 @@ class place_lock(AbstractContextManager["place_lock"]):
         """Another process took the folder, as this one was not heard of."""
 
     def __enter__(self) -> "place_lock":
-        if scheme_of(self.folder) == "hf":
+        if address_scheme(self.folder) == "hf":
             raise CvrError(
                 f"{self.folder} can be read, not written, as each file would be a commit: "
                 "write elsewhere, then `cvr publish`."

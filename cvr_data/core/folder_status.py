@@ -14,6 +14,7 @@ from cvr_data.core.lineage import follow, lineage
 
 NEXT: dict[str, tuple[str, ...]] = {
     "import-": ("cvr embed {folder}",),
+    "import-vt2v": ("cvr embed {folder}",),
     "embed": ("cvr mine-pairs {videos} --embeddings {folder}", "cvr split {videos} --embeddings {folder}"),
     "split": ("cvr mine-pairs {folder} --embeddings {embeddings}", "cvr mine-pairs {folder}"),
     "measure-videos": ("cvr filter-videos {videos} --measures {folder}",),
@@ -42,6 +43,8 @@ WITH_HEADS = {
     "split": "cvr fit-heads {embeddings} --videos {folder}",
 }
 """What comes first where images and texts have spaces of their own."""
+OF_A_SET = "cvr bench --model MODEL --data SET -e {folder}"
+"""What comes after features of a benchmark's videos, which are neither split nor paired."""
 SPLIT_ONES = ("split", "describe-videos")
 """Stages whose videos have a split, so that features of them lead on to pairs."""
 
@@ -51,7 +54,7 @@ OF_ANOTHER = ("audit", "robustness")
 """Stages whose folders belong to another artifact."""
 
 
-def folder_status(folder: Path) -> list[dict[str, Any]]:
+def artifact_folder_status(folder: Path) -> list[dict[str, Any]]:
     """Return what was made in a folder, inputs before what was made from them, then what is unfinished.
 
     Each has `path`, `stage` (None of what is unfinished), `told` (rows, inputs, when), `problems` (inputs that have
@@ -109,7 +112,7 @@ def _finished_artifact(artifact: Artifact, folder: Path, *, is_end: bool) -> dic
     rows = f"{manifest['rows']} rows" if manifest["rows"] else "made"
     made_from = f" from {', '.join(names)}" if names else ""
     told = f"{artifact.stage}: {rows}{made_from}, {manifest['finished'][:16].replace('T', ' ')} UTC"
-    following = next_command(artifact.path) if is_end else None
+    following = command_after_artifact(artifact.path) if is_end else None
     return {"path": str(artifact.path), "stage": artifact.stage, "told": told, "problems": problems, "next": following}
 
 
@@ -118,7 +121,7 @@ def _unfinished_artifact(path: Path) -> dict[str, Any]:
     return {"path": str(path), "stage": None, "told": told, "problems": [], "next": None}
 
 
-def next_command(folder: Path) -> str | None:
+def command_after_artifact(folder: Path) -> str | None:
     """Return the command that usually comes after a finished artifact, or None where there is none.
 
     Raises:
@@ -132,7 +135,9 @@ def next_command(folder: Path) -> str | None:
     templates = NEXT[begin]
     if begin == "import-" and artifact.manifest.get("without_caption") == artifact.manifest["rows"]:
         templates = ("cvr describe-videos {folder} --captions",)
-    if begin == "embed" and not _is_split(artifact):
+    if begin == "embed" and _stage_of_videos(artifact) == "import-vt2v":
+        templates = (OF_A_SET,)
+    elif begin == "embed" and not _is_split(artifact):
         templates = templates[1:]
     if begin == "build-triplets" and not _has_features(folder):
         templates = NEXT["triplets"]
@@ -171,10 +176,14 @@ def _awaits_heads(embeddings: Path | str | None) -> bool:
 
 def _is_split(artifact: Artifact) -> bool:
     """Whether the videos that were embedded have splits."""
+    return _stage_of_videos(artifact) in SPLIT_ONES
+
+
+def _stage_of_videos(artifact: Artifact) -> str | None:
     try:
-        return manifest_of(artifact.input_path("videos")).stage in SPLIT_ONES
+        return manifest_of(artifact.input_path("videos")).stage
     except CvrError:
-        return False
+        return None
 
 
 def _filled_command(template: str, words: Mapping[str, Any]) -> str | None:

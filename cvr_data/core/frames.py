@@ -20,8 +20,8 @@ import pyarrow as pa
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.core.nothing_left import nothing_left_lines
-from cvr_data.core.places import place_of
+from cvr_data.core.nothing_left import empty_artifact_lines
+from cvr_data.core.places import path_or_address
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Step
 
@@ -36,7 +36,7 @@ FOLDER, DIGEST = "cvr_folder", "cvr_digest"
 
 
 @cache
-def frames_folder() -> Path:
+def dataframe_artifacts_folder() -> Path:
     """Return the folder of this process's own artifacts, which is removed when it ends."""
     folder = Path(tempfile.mkdtemp(prefix="cvr-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -45,10 +45,10 @@ def frames_folder() -> Path:
 
 def new_folder(stage: str, *made_of: Any) -> Path:
     """Return where an artifact of this process belongs: one place per stage and what it is made of."""
-    return frames_folder() / f"{stage}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:20]}"
+    return dataframe_artifacts_folder() / f"{stage}-{hashlib.sha256(repr(made_of).encode()).hexdigest()[:20]}"
 
 
-def frame_of(artifact: Artifact, table: pa.Table | None = None) -> "DataFrame":
+def artifact_dataframe(artifact: Artifact, table: pa.Table | None = None) -> "DataFrame":
     """Return the rows of an artifact, or what they are to a reader elsewhere, as a frame that remembers it."""
     frame = (artifact.read() if table is None else table).to_pandas()
     _tell_lost(artifact)
@@ -61,8 +61,26 @@ def _tell_lost(artifact: Artifact) -> None:
     if dropped := artifact.manifest["dropped"]:
         listed = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
         logger.warning("%s: %d rows, dropped: %s", artifact.stage, artifact.manifest["rows"], listed)
-    for line in nothing_left_lines(artifact.path, artifact.manifest):
+    for line in empty_artifact_lines(artifact.path, artifact.manifest):
         logger.warning("%s: %s", artifact.stage, line.strip())
+
+
+def frame_given(given: Frame) -> "DataFrame | pa.Table":
+    """Return a frame of pandas or table of Arrow as it is, a batch as a table.
+
+    Raises:
+        CvrError: it is none of these, or a column is there twice.
+    """
+    from pandas import DataFrame
+
+    if isinstance(given, pa.RecordBatch):
+        given = pa.Table.from_batches([given])
+    if not isinstance(given, (pa.Table, DataFrame)):
+        raise CvrError(f"A frame of pandas, a table of Arrow or a folder is needed, got {type(given).__name__}.")
+    names = given.column_names if isinstance(given, pa.Table) else [*given.columns]
+    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise CvrError(f"the table: column {twice[0]!r} is there twice.")
+    return given
 
 
 def folder_of(given: Frame, schema: pa.Schema, stage: str, inputs: Mapping[str, Path] | None = None) -> Path:
@@ -78,15 +96,16 @@ def folder_of(given: Frame, schema: pa.Schema, stage: str, inputs: Mapping[str, 
         CvrError: a required column is missing, has nulls or another type, or there is no row.
     """
     if isinstance(given, (str, Path)):
-        return place_of(given)
+        return path_or_address(given)
+    given = frame_given(given)
     remembered = Path(given.attrs[FOLDER]) if not isinstance(given, pa.Table) and FOLDER in given.attrs else None
     source = open_artifact(remembered) if remembered is not None and remembered.is_dir() else None
     table = _table(given, source)
     if source is not None and not isinstance(given, pa.Table) and given.attrs[DIGEST] == _digest(table):
         return source.path
-    table = check_columns(table, schema, "the table")
-    if not table.num_rows:
+    if not table.num_rows:  # nor have its columns a type
         raise CvrError("the table has no row.")
+    table = check_columns(table, schema, "the table")
     made_from = {name: source.input_path(name) for name in source.manifest["inputs"]} if source else dict(inputs or {})
     name = source.stage if source else stage
     folder = new_folder(name, _digest(table), sorted(map(str, made_from.values())))
@@ -116,6 +135,8 @@ def _table(given: "DataFrame | pa.Table", source: Artifact | None) -> pa.Table:
             columns[str(name)] = pa.array(given[name], kind, from_pandas=True)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise CvrError(f"the table: column {name!r} is of no one type ({error}).") from None
+        except UnicodeEncodeError:  # half a character
+            raise CvrError(f"the table: column {name!r} has text that UTF-8 cannot hold.") from None
     return pa.table(columns)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 HEADER = f"  {'step':<18}{'left':>10}  dropped"
 
 
-def funnel_lines(funnel: Sequence[Mapping[str, Any]]) -> list[str]:
+def manifest_funnel_lines(funnel: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a header and a line for each step that a manifest records."""
     lines = [HEADER]
     for step in funnel:

@@ -68,7 +68,7 @@ def whole_number(text: str | None) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
-def looks_like_a_page(start: bytes) -> bool:
+def http_body_is_html(start: bytes) -> bool:
     """Return whether a body begins as HTML does, whatever the server calls it."""
     text = start[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     return text.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<!--", b"<title"))

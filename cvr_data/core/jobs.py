@@ -55,9 +55,9 @@ def use_engine(engine: Engine) -> Iterator[Engine]:
 def _connected_engine(engine: Engine) -> AbstractContextManager[Any]:
     if engine.kind != "ray":
         return nullcontext()
-    from cvr_data.core.ray_jobs import connected
+    from cvr_data.core.ray_jobs import ray_cluster_connected
 
-    return connected(engine)
+    return ray_cluster_connected(engine)
 
 
 def current_engine() -> Engine:

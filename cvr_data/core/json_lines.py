@@ -13,7 +13,7 @@ KEYS_FROM = 1000
 """Lines that are looked at for keys: not every object has every key."""
 
 
-def object_of(line: bytes) -> dict[str, Any] | tuple[str, str]:
+def parse_json_line(line: bytes) -> dict[str, Any] | tuple[str, str]:
     """Return the object of a line, or a drop reason and what is wrong with the line."""
     try:
         values = json.loads(line, object_pairs_hook=_without_repeated)
@@ -46,13 +46,13 @@ def _without_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def keys_of(path: Path) -> list[str]:
+def json_lines_keys(path: Path) -> list[str]:
     """Return the keys of the first objects of a file. Raises CvrError: no line is an object."""
     found: dict[str, None] = {}
     first = b""
     for line in islice(filter(bytes.strip, lines_of(path)), KEYS_FROM):
         first = first or line
-        values = object_of(line)
+        values = parse_json_line(line)
         found |= dict.fromkeys(values if isinstance(values, dict) else ())
     if not found:
         is_list = first.lstrip().startswith(b"[")

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.model_packages import cache_folder
-from cvr_data.core.parts import hashes_of
+from cvr_data.core.parts import hash_bucket_keys
 from cvr_data.core.places import remove_folder
 from cvr_data.core.whole_files import whole_file
 
@@ -63,7 +63,7 @@ class KeptRows:
 
     def found(self, texts: pa.Array) -> pa.Table:
         """Return the rows of those of the texts that are kept, in any order."""
-        keys = np.unique(hashes_of(texts))
+        keys = np.unique(hash_bucket_keys(texts))
         tables = [self.schema.empty_table()]
         for path in sorted(self.folder.glob("*.arrow")):
             table = self._opened(path) if len(keys) else None
@@ -87,7 +87,7 @@ class KeptRows:
                 others = sorted(self.folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)
                 for old in others[:-VERSIONS]:
                     remove_folder(old)
-            self._write(made.add_column(0, KEY, pa.array(hashes_of(made.column("text")))))
+            self._write(made.add_column(0, KEY, pa.array(hash_bucket_keys(made.column("text")))))
             tables = {path: table for path in sorted(self.folder.glob("*.arrow")) if (table := self._opened(path))}
             small = {path: table for path, table in tables.items() if table.num_rows < self.small}
             if len(small) >= MANY:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from cvr_data.core.artifact_files import MANIFEST
-from cvr_data.core.artifacts import Artifact, input_key, manifest_of, verify
+from cvr_data.core.artifacts import Artifact, artifact_input_key, manifest_of, verify
 from cvr_data.core.errors import CvrError
-from cvr_data.core.places import place_from, place_of
+from cvr_data.core.places import path_or_address, path_or_address_from
 
 FEATURES = ("embed", "fit-heads", "export-judgments")
 """Stages whose rows are no videos, pairs, texts or triplets."""
@@ -57,10 +57,10 @@ def input_paths(artifact: Artifact, *kinds: str) -> dict[str, Path]:
     return {name: artifact.input_path(name) for name in input_names(artifact, *kinds)}
 
 
-def all_inputs(artifact: Artifact) -> list[tuple[Path, str]]:
+def lineage_inputs(artifact: Artifact) -> list[tuple[Path, str]]:
     """Return where each input lay and its key then, whether it is still there or not."""
     entries = [entry for entry in artifact.manifest["inputs"].values() if isinstance(entry, dict)]
-    return [(place_from(artifact.path, entry["path"]), entry["key"]) for entry in entries]
+    return [(path_or_address_from(artifact.path, entry["path"]), entry["key"]) for entry in entries]
 
 
 def follow(folder: Path, kind: str) -> tuple[Path, ...]:
@@ -78,7 +78,7 @@ def follow(folder: Path, kind: str) -> tuple[Path, ...]:
         artifact = manifest_of(path)
         if found := input_paths(artifact, kind):
             return tuple(found.values())
-        waiting.extend(above for above, _ in all_inputs(artifact))
+        waiting.extend(above for above, _ in lineage_inputs(artifact))
     return ()
 
 
@@ -94,23 +94,23 @@ def lineage(folders: Iterable[Path]) -> list[Artifact]:
         if path in found or not (path / MANIFEST).is_file():
             return
         artifact = manifest_of(folder)
-        for above, _ in all_inputs(artifact):
+        for above, _ in lineage_inputs(artifact):
             visit(above)
         found[path] = artifact
 
     for folder in folders:
-        visit(place_of(folder))
+        visit(path_or_address(folder))
     return list(found.values())
 
 
-def funnel_of(artifacts: Iterable[Artifact]) -> list[FunnelStep]:
+def lineage_funnel(artifacts: Iterable[Artifact]) -> list[FunnelStep]:
     """Return the steps of all artifacts whose rows are videos, pairs, texts or triplets, in order."""
     return [
-        step for artifact in artifacts if artifact.stage not in FEATURES for step in funnel_of_one(artifact.manifest)
+        step for artifact in artifacts if artifact.stage not in FEATURES for step in artifact_funnel(artifact.manifest)
     ]
 
 
-def funnel_of_one(manifest: Mapping[str, Any]) -> list[FunnelStep]:
+def artifact_funnel(manifest: Mapping[str, Any]) -> list[FunnelStep]:
     """Return the steps of one artifact: those it recorded under `funnel`, or one from its counts."""
     stage = manifest["stage"]
     if recorded := [entry for entry in manifest.get("funnel", []) if entry.get("stage", stage) == stage]:
@@ -122,31 +122,31 @@ def funnel_of_one(manifest: Mapping[str, Any]) -> list[FunnelStep]:
     return [FunnelStep(stage=stage, step=step, rows_in=rows + sum(dropped.values()), rows_out=rows, dropped=dropped)]
 
 
-def deep_problems(folder: Path) -> list[str]:
+def lineage_problems(folder: Path) -> list[str]:
     """Return what is wrong with an artifact and all it was made from, by the hashes of their files; none if nothing is.
 
     Raises:
         CvrError: there is no artifact in the folder.
     """
     problems = [f"{folder}: {problem}" for problem in verify(folder)]
-    seen, waiting = {folder.resolve()}, deque(all_inputs(manifest_of(folder)))
+    seen, waiting = {folder.resolve()}, deque(lineage_inputs(manifest_of(folder)))
     while waiting:
         path, key = waiting.popleft()
         if path.resolve() in seen:
             continue
         seen.add(path.resolve())
         try:
-            if input_key(path) != key:
+            if artifact_input_key(path) != key:
                 problems.append(f"{path}: has changed since it was used")
             if path.is_dir():
                 problems += [f"{path}: {problem}" for problem in verify(path)]
-                waiting.extend(all_inputs(manifest_of(path)))
+                waiting.extend(lineage_inputs(manifest_of(path)))
         except CvrError as error:  # gone, or no artifact any more: the others are looked at all the same
             problems.append(str(error))
     return problems
 
 
-def trace_of(folder: Path) -> list[dict[str, Any]]:
+def trace_lineage(folder: Path) -> list[dict[str, Any]]:
     """Return the artifact and everything it was made from, nearest first, each input once.
 
     Each step has depth, path, stage (None for a plain file or one that is gone), rows, dropped, seconds, command and
@@ -175,9 +175,9 @@ def _lineage_step(depth: int, path: Path, key: str | None) -> tuple[dict[str, An
     blank = {"depth": depth, "path": str(path), "stage": None, "problem": ""}
     if not path.exists():
         return {**blank, "problem": "gone"}, []
-    changed = "has changed since it was used" if key is not None and input_key(path) != key else ""
+    changed = "has changed since it was used" if key is not None and artifact_input_key(path) != key else ""
     if path.is_file():
         return {**blank, "problem": changed}, []
     artifact = manifest_of(path)
     known = {name: artifact.manifest[name] for name in ("stage", "rows", "dropped", "seconds", "command")}
-    return {**blank, **known, "problem": changed}, [(depth + 1, *above) for above in all_inputs(artifact)]
+    return {**blank, **known, "problem": changed}, [(depth + 1, *above) for above in lineage_inputs(artifact)]

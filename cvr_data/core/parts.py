@@ -72,7 +72,7 @@ class Parts:
     """Rows, or items of its lists where these are more: whatever the files are cut into, it is the same."""
 
 
-def parts_of(paths: Sequence[Path], columns: Sequence[str], most: int | None = None) -> Parts:
+def artifact_parts_of(paths: Sequence[Path], columns: Sequence[str], most: int | None = None) -> Parts:
     """Return consecutive row groups of Parquet files as parts of about `most` values (default: `PART_VALUES`).
 
     Only the footers are read.
@@ -97,7 +97,7 @@ def parts_of(paths: Sequence[Path], columns: Sequence[str], most: int | None = N
     return Parts((*parts, *last), values)
 
 
-def cut_rows(paths: Sequence[Path], rows: int) -> Parts:
+def cut_artifact_rows(paths: Sequence[Path], rows: int) -> Parts:
     """Return all rows of Parquet files as parts of so many rows, whatever the files are cut into: the last has less.
 
     Raises:
@@ -162,17 +162,19 @@ def read_part(
         if isinstance(piece, RowGroups):
             tables.append(_read_groups(piece, columns))
             continue
-        for table in read_bucket(piece):
+        for table in read_artifact_bucket(piece):
             if piece.shares > 1 and key is not None:
-                table = table.filter(pa.array(number_of(mixed(key(table)), piece.shares) == piece.share))
+                table = table.filter(
+                    pa.array(artifact_bucket_number(mix_hash_bits(key(table)), piece.shares) == piece.share)
+                )
             tables.append(table)
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def read_bucket(bucket: Bucket) -> Iterator[pa.Table]:
+def read_artifact_bucket(bucket: Bucket) -> Iterator[pa.Table]:
     """Yield the rows of a bucket, a table for each file. Raises CvrError: a file cannot be read."""
     for number in bucket.files:
-        path = dealt_file(bucket.folder, number)
+        path = artifact_file_of_dealt(bucket.folder, number)
         try:
             with _mapped_arrow_file(path) as file, pa.ipc.open_file(file) as reader:
                 whole = bucket.number is None
@@ -181,17 +183,17 @@ def read_bucket(bucket: Bucket) -> Iterator[pa.Table]:
             raise CvrError(f"{path} cannot be read ({first_line(error)}); run the command again.") from None
 
 
-def bucket_table(bucket: Bucket) -> pa.Table:
+def artifact_bucket_table(bucket: Bucket) -> pa.Table:
     """Return the rows of a bucket as one table. Raises CvrError: a file cannot be read."""
-    return pa.concat_tables(list(read_bucket(bucket)), promote_options="permissive")
+    return pa.concat_tables(list(read_artifact_bucket(bucket)), promote_options="permissive")
 
 
-def dealt_file(folder: Path, number: int) -> Path:
+def artifact_file_of_dealt(folder: Path, number: int) -> Path:
     """Return the file of one job."""
     return folder / f"{number:05d}.arrow"
 
 
-def write_dealt(
+def write_dealt_artifact_rows(
     path: Path, table: pa.Table, bucket_of_row: np.ndarray, buckets: int, *, is_mapped: bool = False
 ) -> tuple[int, ...]:
     """Write the rows of a table as one batch per bucket, whole or not at all; return how many rows are in each.
@@ -210,17 +212,17 @@ def write_dealt(
     return tuple(np.diff(starts).tolist())
 
 
-def buckets_of(values: int, most: int) -> int:
+def artifact_bucket_count(values: int, most: int) -> int:
     """Return how many buckets of about so many values there are to be."""
     return max(1, -(-values // most))
 
 
-def number_of(keys: np.ndarray, most: int) -> np.ndarray:
+def artifact_bucket_number(keys: np.ndarray, most: int) -> np.ndarray:
     """Return the bucket of each key, from 0 to before `most`."""
-    return (mixed(keys.astype(np.uint64)) % np.uint64(most)).astype(np.int64)
+    return (mix_hash_bits(keys.astype(np.uint64)) % np.uint64(most)).astype(np.int64)
 
 
-def hashes_of(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
+def hash_bucket_keys(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Return one uint64 per text, the same in every process; each distinct one is hashed once, null as an empty one."""
     whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     named = whole.cast(pa.string()).dictionary_encode(null_encoding="encode")
@@ -228,7 +230,7 @@ def hashes_of(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return np.frombuffer(b"".join(digests), np.uint64)[named.indices.to_numpy(zero_copy_only=False)]
 
 
-def mixed(values: np.ndarray) -> np.ndarray:
+def mix_hash_bits(values: np.ndarray) -> np.ndarray:
     """Return well-spread uint64 numbers, one for each (the finaliser of splitmix64, Steele et al. 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -38,7 +38,7 @@ FAULTS = {"aiobotocore", "aiohttp", "botocore", "fsspec", "gcsfs", "google", "ht
 """Packages whose errors say what is wrong with a store, or with the way to it."""
 
 
-def place_of(given: Path | str) -> Path:
+def path_or_address(given: Path | str) -> Path:
     """Return the place that a text names: an address of a store that is known here, else a path.
 
     Raises:
@@ -79,12 +79,12 @@ def is_remote(place: Path) -> bool:
     return not isinstance(place, Path)
 
 
-def is_place(value: Any) -> bool:
+def is_path_or_address(value: Any) -> bool:
     """Return whether any value is a path or an address."""
     return isinstance(value, Path) or type(value).__module__.startswith("upath.")
 
 
-def scheme_of(place: Path) -> str:
+def address_scheme(place: Path) -> str:
     """Return the scheme of an address, or nothing for a path."""
     return getattr(place, "protocol", "") if is_remote(place) else ""
 
@@ -129,7 +129,7 @@ def open_parquet(place: Path) -> Iterator["pq.ParquetFile"]:
 
 
 @contextmanager
-def local_file(place: Path) -> Iterator[Path]:
+def local_file_of_address(place: Path) -> Iterator[Path]:
     """Give a file of this machine that has the bytes of a place: a path as it is, of an address a copy for the block.
 
     Raises:
@@ -146,7 +146,7 @@ def local_file(place: Path) -> Iterator[Path]:
 
 def put_whole(file: Path, place: Path) -> None:
     """Put a file of this machine to an address, in one PUT: whole or not at all."""
-    at_once = {"chunksize": ONE_PUT // 2} if scheme_of(place) == "s3" else {}
+    at_once = {"chunksize": ONE_PUT // 2} if address_scheme(place) == "s3" else {}
     place.fs.put_file(str(file), place.path, **at_once)  # type: ignore[attr-defined]
 
 
@@ -211,14 +211,14 @@ def path_from(folder: Path, place: Path) -> str:
     real, home = real_place(place), real_place(folder)
     if not is_remote(folder) and not is_remote(place):
         return Path(os.path.relpath(real, home)).as_posix()
-    if is_remote(folder) and scheme_of(folder) == scheme_of(place) and folder.anchor == place.anchor:
+    if is_remote(folder) and address_scheme(folder) == address_scheme(place) and folder.anchor == place.anchor:
         return posixpath.relpath(real.path, home.path)  # type: ignore[attr-defined]
     return str(real)
 
 
-def place_from(folder: Path, name: str) -> Path:
+def path_or_address_from(folder: Path, name: str) -> Path:
     """Return the place that `path_from` named."""
-    named = place_of(name)
+    named = path_or_address(name)
     if is_remote(named) or is_remote(folder):
         return named if is_remote(named) or named.is_absolute() else (folder / name).resolve()
     return Path(os.path.normpath(folder / named))

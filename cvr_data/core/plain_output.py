@@ -16,12 +16,12 @@ CONTROL = re.compile(f"{OURS}|([\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e
 """Also the characters that turn the direction of the text around them; tabs and ends of lines are left."""
 
 
-def plain(text: str) -> str:
+def escaped_terminal_text(text: str) -> str:
     """Return the text with its control characters as they are written in Python."""
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1] if found[1] else found[0], text)
 
 
-def shortened(line: str, longest: int = LONGEST_LINE) -> str:
+def shortened_output_line(line: str, longest: int = LONGEST_LINE) -> str:
     """Return the line with its middle left out where it is too long: values stand there, what to do at the end."""
     if len(line) <= longest:
         return line
@@ -37,7 +37,7 @@ class PlainOutput:
 
     def write(self, text: str) -> int:
         """Write a text without control characters."""
-        return self._stream.write(plain(text))
+        return self._stream.write(escaped_terminal_text(text))
 
     def writelines(self, lines: Any) -> None:
         """Write texts without control characters."""

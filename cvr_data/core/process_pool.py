@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.trust import keep_named, named_words
+from cvr_data.core.trust import keep_named, words_of_trusted_code
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def starting_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def end_with(descriptor: int) -> None:
+def end_worker_process_with_pipe(descriptor: int) -> None:
     """Let this process end when the other end of a pipe is closed: nothing is sent through it."""
     threading.Thread(target=_end_with, args=(descriptor,), daemon=True).start()
 
@@ -69,7 +69,7 @@ class ProcessPool:
             CvrError: a job lost its worker again and again.
             Exception: what a job raises.
         """
-        about = (function, shared, named_words())
+        about = (function, shared, words_of_trusted_code())
         waiting, lost = deque(range(len(jobs))), Counter[int]()
         mine: list[_Worker] = []
         try:

@@ -22,7 +22,7 @@ LARGEST_WHOLE, LARGEST = 2**31 - 1, 1e30
 _SHAPE = re.compile(r"([\[(])(-?[\d.]+), (-?[\d.]+|inf)([\])])")
 
 
-def within(interval: str) -> dict[str, str]:
+def option_range(interval: str) -> dict[str, str]:
     """Return the metadata of a field whose numbers lie in an interval, such as `[0, 1)` or `(0, inf)`."""
     if not _SHAPE.fullmatch(interval):
         raise ValueError(f"An interval looks like [0, 1) or (0, inf), got {interval!r}.")

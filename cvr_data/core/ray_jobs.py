@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.core.trust import keep_named, named_words
+from cvr_data.core.trust import keep_named, words_of_trusted_code
 
 if TYPE_CHECKING:
     from cvr_data.core.engine import Engine
@@ -31,14 +31,14 @@ REACH_S = 5.0
 def map_on_ray(
     function: Callable[..., Result], jobs: Sequence[tuple], shared: tuple[Any, ...], workers: int, *, on_gpu: bool
 ) -> Iterator[tuple[int, Result]]:
-    """Yield (index, result) of every job, on the Ray that `connected` is connected to."""
+    """Yield (index, result) of every job, on the Ray that `ray_cluster_connected` is connected to."""
     import ray
 
     at_once = min(workers, len(jobs))
     gpus = min(1.0, ray.cluster_resources().get("GPU", 0) / at_once) if on_gpu else 0
     task = ray.remote(_run_job).options(name=f"cvr {function.__name__}", num_cpus=1, num_gpus=gpus, max_retries=RETRIES)
     # Once in Ray's store, read there by who needs it.
-    common = ray.put((function, str(Path.cwd()), named_words(), shared))
+    common = ray.put((function, str(Path.cwd()), words_of_trusted_code(), shared))
     waiting = iter(enumerate(jobs))
     running: dict[Any, int] = {}
     try:
@@ -79,7 +79,7 @@ def _run_job(common: tuple[Callable[..., Any], str, frozenset[str], tuple], job:
 
 
 @contextmanager
-def connected(engine: "Engine") -> Iterator[None]:
+def ray_cluster_connected(engine: "Engine") -> Iterator[None]:
     """Connect to the cluster or start a Ray here for this block; one that runs already is left as it is.
 
     Raises:

@@ -51,10 +51,10 @@ def reading(path: Path, kind: str) -> Iterator[None]:
         is_of_system = error.errno is not None and error.errno != errno.EINVAL
         raise CvrError(f"{path}: cannot be read ({error.strerror if is_of_system else first_line(error)}).") from None
     except Exception as error:  # of any kind: a parser of damaged bytes ends wherever they lead
-        raise CvrError(f"{path}: cannot be read as {kind} ({reason(error)}).") from None
+        raise CvrError(f"{path}: cannot be read as {kind} ({error_reason(error)}).") from None
 
 
-def check_kinds(content: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
+def check_json_value_types(content: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
     """Check that an object of a file has these keys, each with a value of its type; a mapping is for one in it.
 
     Raises:
@@ -69,7 +69,7 @@ def check_kinds(content: Mapping[str, Any], kinds: Mapping[str, Any]) -> None:
         if not isinstance(value, dict if isinstance(kind, Mapping) else kind) or isinstance(value, bool):
             raise ValueError(f"{name!r} is of type {type(value).__name__}")
         if isinstance(kind, Mapping):
-            check_kinds(value, kind)
+            check_json_value_types(value, kind)
 
 
 def check_fields(kind: type, values: Mapping[str, Any]) -> None:
@@ -94,7 +94,7 @@ def check_fields(kind: type, values: Mapping[str, Any]) -> None:
             raise ValueError(f"{name!r} is {str(value)[:40]!r}")
 
 
-def reason(error: BaseException) -> str:
+def error_reason(error: BaseException) -> str:
     """Return what an error says, short, with its kind where that is not clear from a word alone."""
     said = first_line(error)[:LONGEST].rstrip(".")
     if isinstance(error, KeyError):

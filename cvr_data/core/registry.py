@@ -24,7 +24,7 @@ from typing import Any, Generic, Protocol, TypeVar, cast
 
 from cvr_data.core.config_source import REQUIRED, default_text, defaults_of, field_docs
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.places import check_address, is_place, is_remote, place_of
+from cvr_data.core.places import check_address, is_path_or_address, is_remote, path_or_address
 from cvr_data.core.ranges import check_ranges
 from cvr_data.core.reading import check_plain
 from cvr_data.core.trust import OUTSIDE, import_named, is_stored, require_named
@@ -153,7 +153,7 @@ def parse_config(config_class: type, options: Options, *, where: str, anywhere: 
     Options are `key=value` texts, as on the command line, or a mapping, such as `config_dict` gave and JSON kept.
     `further` is said after the names of the options where one is unknown.
     """
-    pairs = options if isinstance(options, Mapping) else split_options(options, where)
+    pairs = options if isinstance(options, Mapping) else split_key_value_options(options, where)
     hints = typing.get_type_hints(config_class)
     names = [field.name for field in dataclasses.fields(config_class)]
     values = {}
@@ -162,7 +162,7 @@ def parse_config(config_class: type, options: Options, *, where: str, anywhere: 
         if name not in names:
             raise CvrError(f"{where}: unknown option {key!r}. {did_you_mean(name, names)}{further}")
         values[name] = _option_value(text, hints[name], f"{where}: option {name}")
-        if isinstance(text, str) and is_place(values[name]) and is_remote(values[name]) and not anywhere:
+        if isinstance(text, str) and is_path_or_address(values[name]) and is_remote(values[name]) and not anywhere:
             raise CvrError(f"{where}: option {name} is read on disks only, got {text}.")
     for field in dataclasses.fields(config_class):
         if is_stored() and OUTSIDE in field.metadata and values.get(field.name, field.default) != field.default:
@@ -176,7 +176,7 @@ def parse_config(config_class: type, options: Options, *, where: str, anywhere: 
         raise CvrError(f"{where}: {error}") from None
 
 
-def split_options(options: Sequence[str], where: str) -> dict[str, str]:
+def split_key_value_options(options: Sequence[str], where: str) -> dict[str, str]:
     """Return `key=value` texts as a mapping; the last of two with the same key wins."""
     return dict(_split_option(text, where) for text in options)
 
@@ -242,7 +242,7 @@ def _parse_choice(text: str, choices: tuple[Any, ...], where: str) -> Any:
 def _parse_scalar(text: str, kind: type, where: str) -> Any:
     if kind is Path and "\0" not in text:
         check_address(text)
-        return check_plain(place_of(text))
+        return check_plain(path_or_address(text))
     try:
         return kind(text)
     except ValueError:
@@ -252,7 +252,7 @@ def _parse_scalar(text: str, kind: type, where: str) -> Any:
 def _json_value(value: Any) -> Any:
     if isinstance(value, Path):
         return value.as_posix()
-    if is_place(value):
+    if is_path_or_address(value):
         return str(value)
     if isinstance(value, tuple | list | set | frozenset):
         items = [_json_value(item) for item in value]

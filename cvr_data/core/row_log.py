@@ -30,7 +30,7 @@ class RowLog:
         self.waiting: list[Mapping[str, Any]] = []
         self.flushed = time.monotonic()
         files = sorted(folder.glob(f"{prefix}*.parquet"))
-        self.known = last_logged_rows(files, schema, key=key, when=when)
+        self.known = last_log_file_rows(files, schema, key=key, when=when)
         if len(files) >= MERGE_FROM:
             self._write_log(self.known.values())
             for path in files:
@@ -56,7 +56,7 @@ class RowLog:
         write_parquet(self.folder / name, pa.Table.from_pylist(list(rows), self.schema))
 
 
-def last_logged_rows(files: Iterable[Path], schema: pa.Schema, *, key: str, when: str) -> dict[str, dict[str, Any]]:
+def last_log_file_rows(files: Iterable[Path], schema: pa.Schema, *, key: str, when: str) -> dict[str, dict[str, Any]]:
     """Return key -> the row of the files with the latest time in the column `when`."""
     rows: list[dict[str, Any]] = []
     for path in files:

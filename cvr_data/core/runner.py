@@ -26,9 +26,25 @@ from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.counts import Counts
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine
-from cvr_data.core.parts import Bucket, Part, buckets_of, chosen_columns, cut_rows, parts_of
-from cvr_data.core.places import make_folder, place_of, remove_folder, scheme_of
-from cvr_data.core.stage_jobs import Done, Maker, Pass, forget_sides, make_job, run_job, settle_job, write_made
+from cvr_data.core.parts import (
+    Bucket,
+    Part,
+    artifact_bucket_count,
+    artifact_parts_of,
+    chosen_columns,
+    cut_artifact_rows,
+)
+from cvr_data.core.places import address_scheme, make_folder, path_or_address, remove_folder
+from cvr_data.core.stage_jobs import (
+    Done,
+    Maker,
+    Pass,
+    forget_job_sides,
+    make_job,
+    run_job,
+    settle_job,
+    write_job_tables,
+)
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step, all_together
 
 BUCKET_VALUES = 500_000
@@ -76,7 +92,7 @@ class StageRun(AbstractContextManager["StageRun"]):
             out, stage=stage, version=version, config=config, inputs=inputs, overwrite=overwrite
         )
         self.stage = stage
-        self.out = place_of(out).resolve()
+        self.out = path_or_address(out).resolve()
         self.passes = 0
         self.dropping = 0
         self.written = 0
@@ -88,7 +104,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         return self.writer.finished()
 
     def __enter__(self) -> "StageRun":
-        if scheme_of(self.out) == "memory" and not current_engine().is_here:
+        if address_scheme(self.out) == "memory" and not current_engine().is_here:
             raise CvrError(f"{self.out} is in the memory of this process, which workers do not share.")
         self.writer.__enter__()
         self.out = self.writer.path.resolve()
@@ -97,7 +113,7 @@ class StageRun(AbstractContextManager["StageRun"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        forget_sides()
+        forget_job_sides()
         self.writer.__exit__(kind, error, trace)
 
     def read(
@@ -127,7 +143,9 @@ class StageRun(AbstractContextManager["StageRun"]):
             CvrError: a file cannot be read, or a required column is missing.
         """
         wanted = chosen_columns(paths[0], columns, required, where)
-        found = parts_of(paths, wanted, part_values) if part_rows is None else cut_rows(paths, part_rows)
+        found = (
+            artifact_parts_of(paths, wanted, part_values) if part_rows is None else cut_artifact_rows(paths, part_rows)
+        )
         return Flow(self, found.parts, found.values, wanted)
 
     def meet(self, flows: Sequence[Flow], step: KeyedStep) -> Flow:
@@ -138,14 +156,14 @@ class StageRun(AbstractContextManager["StageRun"]):
         flows = [self._sized_flow(flow) for flow in flows]
         values = sum(flow.values for flow in flows)
         most = step.bucket_values or BUCKET_VALUES
-        buckets = buckets_of(values, most)
+        buckets = artifact_bucket_count(values, most)
         made = [self._run_pass(flow, step.name, deal_for=step, buckets=buckets) for flow in flows]
         folders = [(each.folder, range(len(flow.parts))) for (each, _), flow in zip(made, flows, strict=True)]
         done = [each for _, dones in made for each in dones]
         parts = []
         for number, sizes in enumerate(zip(*(each.sizes for each in done), strict=True)):
             # Keys that many rows share may fall into one bucket: then jobs share its keys.
-            shares = buckets_of(sum(sizes), most) if sum(sizes) > 2 * most else 1
+            shares = artifact_bucket_count(sum(sizes), most) if sum(sizes) > 2 * most else 1
             for share in range(shares):
                 parts.append(Part(tuple(Bucket(*files, number, share, shares) for files in folders)))
         return Flow(self, tuple(parts), values, steps=(step,), rows=sum(each.rows for each in done))
@@ -157,7 +175,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         """
         flow = self._sized_flow(flow)
         claims = flow.values * step.per_value + (among.values if among else 0)
-        buckets = buckets_of(claims, step.bucket_values or CLAIMS)
+        buckets = artifact_bucket_count(claims, step.bucket_values or CLAIMS)
         keeps = any(each.is_counted or isinstance(each, ClaimStep) for each in flow.steps)  # others are done again
         made, claimed = self._run_pass(flow, step.name, deal_for=step, buckets=buckets, keeps_rows=keeps)
         folders = [(made.folder, range(len(flow.parts)))]
@@ -225,7 +243,7 @@ class StageRun(AbstractContextManager["StageRun"]):
         Such as those of a file that is read from its start to its end. If this is interrupted, it begins anew.
         """
         about = Pass(key=self.writer.key, folder=self._pass_folder(name), out=self.out)
-        done = write_made(about, make)
+        done = write_job_tables(about, make)
         parts = tuple(Part((Bucket(about.folder, range(number, number + 1)),)) for number in range(len(done.files)))
         return Flow(self, parts, done.rows, rows=done.rows)
 

@@ -27,12 +27,12 @@ NAMED = (
 KINDS = {**TOKENS, "a password in an address": ADDRESS, "a password or token by its name": NAMED}
 
 
-def secrets_in(text: str) -> list[str]:
+def secrets_in_text(text: str) -> list[str]:
     """Return what kinds of secrets a text holds."""
     return [kind for kind, pattern in KINDS.items() if re.search(pattern, text)]
 
 
-def masked(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """Return the text with three stars in the place of each secret."""
     for pattern in (ADDRESS, NAMED):
         text = re.sub(pattern, r"\1***", text)

@@ -31,10 +31,11 @@ class ServerOptions:
         if min(self.requests_per_minute, self.tokens_per_minute) < 0:
             raise ValueError("requests_per_minute and tokens_per_minute must be at least 0.")
 
-    def limits_of(self, base_url: str, key_variable: str) -> ServerLimits:
+    def limits_of(self, base_url: str, key_variable: str, said_by: str = "-o base_url=") -> ServerLimits:
         """Return the limits of a server, with the key that an environment variable holds."""
         return ServerLimits(
             base_url=base_url.rstrip("/"),
+            said_by=said_by,
             key=os.environ.get(key_variable, "").strip(),
             connections=self.concurrency,
             retries=self.retries,

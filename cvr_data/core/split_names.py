@@ -9,7 +9,7 @@ SPLIT_OF_WORD = {
 }
 
 
-def split_in_name(name: str) -> str | None:
+def split_named_by_file(name: str) -> str | None:
     """Return the split that a whole word of a name tells; None if none does, or several: `latest` is no test."""
     words = re.findall(r"[a-z]+", name.lower())
     found = {SPLIT_OF_WORD[word] for word in words if word in SPLIT_OF_WORD}

@@ -19,10 +19,27 @@ import pyarrow as pa
 
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import Bucket, Part, dealt_file, number_of, read_bucket, read_part, write_dealt
-from cvr_data.core.places import make_folder, place_of
+from cvr_data.core.parts import (
+    Bucket,
+    Part,
+    artifact_bucket_number,
+    artifact_file_of_dealt,
+    read_artifact_bucket,
+    read_part,
+    write_dealt_artifact_rows,
+)
+from cvr_data.core.places import make_folder, path_or_address
 from cvr_data.core.progress import silent
-from cvr_data.core.stages import PART_ROWS, ClaimStep, KeyedStep, Side, Step, StepCount, count_reasons, split_dropped
+from cvr_data.core.stages import (
+    PART_ROWS,
+    ClaimStep,
+    KeyedStep,
+    Side,
+    Step,
+    StepCount,
+    count_drop_reasons,
+    stage_rows_by_drop_reason,
+)
 from cvr_data.core.whole_files import file_sha256, json_bytes, write_array, write_bytes, write_parquet
 
 PIECE = "_piece"
@@ -130,7 +147,7 @@ def make_job(of: Pass, make: Maker, index: int, part: Part) -> Done:
         paths.append(of.out / f"part-{index:05d}.parquet")
         write_parquet(paths[-1], files.table)
         count = StepCount(
-            rows.num_rows, files.table.num_rows, Counter(count_reasons(files.dropped)), Counter(files.told)
+            rows.num_rows, files.table.num_rows, Counter(count_drop_reasons(files.dropped)), Counter(files.told)
         )
         without = {str(path): _file_size(path) for path in files.without}
         return Done((count,), files.table.num_rows, rows.num_rows, _files_of_job(of, paths), without=without)
@@ -146,20 +163,20 @@ def settle_job(of: Pass, step: ClaimStep, buckets: Sequence[Bucket], index: int)
     """
 
     def settle() -> Done:
-        pieces = [piece for bucket in buckets for piece in read_bucket(bucket)]
+        pieces = [piece for bucket in buckets for piece in read_artifact_bucket(bucket)]
         numbers = (pa.array(np.full(piece.num_rows, number, np.int32)) for number, piece in enumerate(pieces))
         numbered = [with_column(piece, PIECE, number) for piece, number in zip(pieces, numbers, strict=True)]
         claims = pa.concat_tables(numbered, promote_options="permissive")
         settled = step.settle(step.config, claims)
         path = of.folder / f"{index:05d}.arrow"
         asking = len(buckets[0].files)
-        write_dealt(path, settled.drop_columns([PIECE]), settled.column(PIECE).to_numpy(), asking)
+        write_dealt_artifact_rows(path, settled.drop_columns([PIECE]), settled.column(PIECE).to_numpy(), asking)
         return Done((), settled.num_rows, claims.num_rows, _files_of_job(of, [path]))
 
     return _kept_or(of, index, [*buckets, step.name], settle)
 
 
-def write_made(of: Pass, make: Callable[[], Iterable[pa.Table]]) -> Done:
+def write_job_tables(of: Pass, make: Callable[[], Iterable[pa.Table]]) -> Done:
     """Write the tables that `make` yields, unless an earlier run did, as a file for each `PART_ROWS` rows or less."""
 
     def write() -> Done:
@@ -167,9 +184,9 @@ def write_made(of: Pass, make: Callable[[], Iterable[pa.Table]]) -> Done:
         rows = 0
         for table in make():
             for start in range(0, max(table.num_rows, 1), PART_ROWS):
-                paths.append(dealt_file(of.folder, len(paths)))
+                paths.append(artifact_file_of_dealt(of.folder, len(paths)))
                 some = table.slice(start, PART_ROWS)
-                write_dealt(paths[-1], some, np.zeros(some.num_rows, np.int64), 1)
+                write_dealt_artifact_rows(paths[-1], some, np.zeros(some.num_rows, np.int64), 1)
             rows += table.num_rows
         return Done((), rows, 0, _files_of_job(of, paths))
 
@@ -197,7 +214,7 @@ def _read_note(of: Pass, note: Path, signed: str) -> Done | None:
         said = json.loads(note.read_bytes())
         if said["job"] != signed or said["files"] != _files_of_job(of, [of.out / name for name in said["files"]]):
             return None
-        if any(_file_size(place_of(name)) != size for name, size in said["without"].items()):
+        if any(_file_size(path_or_address(name)) != size for name, size in said["without"].items()):
             return None
         counts = tuple(StepCount(*each[:2], *map(Counter, each[2:])) for each in said["counts"])
         sizes, without = tuple(said["sizes"]), said["without"]
@@ -239,17 +256,17 @@ def _run_steps(of: Pass, index: int, part: Part) -> Done:
 def _apply_step(step: Step, table: pa.Table, part: Part, key: str) -> tuple[pa.Table, pa.Table, StepCount]:
     sides = [_loaded_side(side, key) for side in step.sides]
     if isinstance(step, ClaimStep):
-        settled = pa.concat_tables(list(read_bucket(part.verdicts))) if part.verdicts else pa.table({})
+        settled = pa.concat_tables(list(read_artifact_bucket(part.verdicts))) if part.verdicts else pa.table({})
         made = step.run(step.config, table, settled, *sides)
     else:
         made = step.run(step.config, table, *sides)
     made, told = made if step.tells else (made, {})
     if not step.makes_rows and made.num_rows != table.num_rows:
         raise RuntimeError(f"The step {step.name!r} was given {table.num_rows} rows and returned {made.num_rows}.")
-    kept, dropped = split_dropped(made)
+    kept, dropped = stage_rows_by_drop_reason(made)
     if not step.is_counted and dropped.num_rows:
         raise RuntimeError(f"The step {step.name!r} is not counted and drops {dropped.num_rows} rows.")
-    return kept, dropped, StepCount(made.num_rows, kept.num_rows, Counter(count_reasons(dropped)), Counter(told))
+    return kept, dropped, StepCount(made.num_rows, kept.num_rows, Counter(count_drop_reasons(dropped)), Counter(told))
 
 
 def _write_dropped(of: Pass, index: int, lost: Sequence[pa.Table]) -> list[Path]:
@@ -268,8 +285,10 @@ def _deal_rows(of: Pass, step: KeyedStep | ClaimStep, path: Path, table: pa.Tabl
         keys = dealt.column("key").to_numpy()
     if of.keeps_rows:
         make_folder(of.rows_folder())
-        write_dealt(of.rows_folder() / path.name, table, np.zeros(table.num_rows, np.int64), 1)
-    return write_dealt(path, dealt, number_of(keys, of.buckets), of.buckets, is_mapped=of.is_mapped)
+        write_dealt_artifact_rows(of.rows_folder() / path.name, table, np.zeros(table.num_rows, np.int64), 1)
+    return write_dealt_artifact_rows(
+        path, dealt, artifact_bucket_number(keys, of.buckets), of.buckets, is_mapped=of.is_mapped
+    )
 
 
 def _finished_part(of: Pass, table: pa.Table) -> pa.Table:
@@ -282,7 +301,7 @@ def _finished_part(of: Pass, table: pa.Table) -> pa.Table:
         raise RuntimeError(f"A step gave a bad table: {error}") from error
 
 
-def forget_sides() -> None:
+def forget_job_sides() -> None:
     """Let go of what sides loaded in this process: an artifact is written, and the next one has others."""
     _loaded_side.cache_clear()
 

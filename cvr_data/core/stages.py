@@ -46,7 +46,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import hashes_of
+from cvr_data.core.parts import hash_bucket_keys
 
 PART_ROWS = 500_000
 """Rows of one output part of a stage that is called once."""
@@ -117,7 +117,7 @@ class ByColumn:
     def __call__(self, config: Any, table: pa.Table) -> np.ndarray:
         """Return a number per row."""
         values = table.column(self.column)
-        return values.to_numpy() if pa.types.is_integer(values.type) else hashes_of(values)
+        return values.to_numpy() if pa.types.is_integer(values.type) else hash_bucket_keys(values)
 
 
 @dataclass
@@ -138,10 +138,10 @@ class StepCount:
 
 def all_together(name: str) -> KeyedStep:
     """Return a step that leaves all rows as they are, in one bucket."""
-    return KeyedStep(name=name, run=_as_it_is, key=one_key)
+    return KeyedStep(name=name, run=_as_it_is, key=stage_key_for_all)
 
 
-def one_key(config: Any, table: pa.Table) -> np.ndarray:
+def stage_key_for_all(config: Any, table: pa.Table) -> np.ndarray:
     """Return the key of rows that all meet in one bucket."""
     return np.zeros(table.num_rows, np.uint64)
 
@@ -150,7 +150,7 @@ def _as_it_is(config: Any, table: pa.Table) -> pa.Table:
     return table
 
 
-def count_reasons(dropped: pa.Table) -> dict[str, int]:
+def count_drop_reasons(dropped: pa.Table) -> dict[str, int]:
     """Return how many rows each `drop_reason` has."""
     if not dropped.num_rows:
         return {}
@@ -158,7 +158,7 @@ def count_reasons(dropped: pa.Table) -> dict[str, int]:
     return dict(sorted((entry["values"], entry["counts"]) for entry in counts.to_pylist()))
 
 
-def split_dropped(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+def stage_rows_by_drop_reason(table: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Return (kept rows without the column, removed rows with it) by `drop_reason`."""
     if "drop_reason" not in table.column_names:
         return table, table.slice(0, 0)

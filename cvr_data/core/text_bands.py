@@ -6,7 +6,7 @@ KEPT_BAND = (0.41, 0.976)
 """1st and 99th percentile of MiniLM's cosines on the WebVid-CoVR test pairs that people kept."""
 
 
-def check_band(encoder: str, band: tuple[float, float]) -> None:
+def check_default_band(encoder: str, band: tuple[float, float]) -> None:
     """Refuse MiniLM's band for another encoder, whose cosines mean something else.
 
     Raises:

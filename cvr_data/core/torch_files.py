@@ -33,7 +33,7 @@ def load_torch_file(path: Path) -> Any:
 
     try:
         with reading(path, "weights"):
-            check_zip(path)
+            check_torch_file_zip(path)
         with torch.serialization.safe_globals(_inert_schedules(path)):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except CvrError:
@@ -68,14 +68,14 @@ def _torch_reason(error: Exception) -> str:
     return f"it names {named[1]}" if named else first_line(error).partition(". ")[0].rstrip(".")
 
 
-def check_zip(path: Path) -> None:
+def check_torch_file_zip(path: Path) -> None:
     """Refuse an archive that unpacks to far more than it is. Raises CvrError: it would."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             _check_size(path, sum(info.file_size for info in archive.infolist()))
 
 
-def within(content: Any, wrappers: Collection[str]) -> Any:
+def find_in_nested_dict(content: Any, wrappers: Collection[str]) -> Any:
     """Return what lies in the dictionaries around it that have one of these names; the innermost of at most 8."""
     for _ in range(LEVELS):
         names = [name for name in wrappers if isinstance(content, Mapping) and isinstance(content.get(name), Mapping)]

@@ -28,7 +28,7 @@ OUTSIDE = "outside"
 """Metadata of a field whose value leads out of cvr: to code, a server or a secret."""
 
 
-def named_words() -> frozenset[str]:
+def words_of_trusted_code() -> frozenset[str]:
     """Return all words that the user wrote; a process that works for this one is given them."""
     return _NAMED.get()
 
@@ -48,7 +48,7 @@ def keep_named(words: frozenset[str]) -> None:
     _NAMED.set(words)
 
 
-def trust_also(names: Iterable[str], of: str) -> None:
+def trust_code_also(names: Iterable[str], of: str) -> None:
     """Take what a file of the user's, such as a prompt, names as named, if the user named that file."""
     if any(Path(word) == Path(of) for word in _NAMED.get()):
         _NAMED.set(_NAMED.get() | set(names))

@@ -22,9 +22,9 @@ from cvr_data.core.http_client import (
     BAD_ADDRESS,
     PrivateRedirect,
     host_of,
+    http_body_is_html,
     http_client,
     innermost_cause,
-    looks_like_a_page,
     whole_number,
 )
 from cvr_data.core.whole_files import file_sha256
@@ -144,7 +144,7 @@ class HttpFetcher:
             partial.remove()
             return FetchAnswer(error="the server has another version of the part that is here", http_status=code)
         if code not in (200, 206):
-            wait_s = retry_after_s(response.headers.get("Retry-After"))
+            wait_s = download_retry_after_s(response.headers.get("Retry-After"))
             text = f"HTTP {code} {response.reason_phrase}".strip()
             return FetchAnswer(error=text, is_final=code not in WORTH_RETRYING, http_status=code, wait_s=wait_s)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -195,7 +195,7 @@ class HttpFetcher:
         wrong = None
         digest = file_sha256(partial.body)
         with partial.body.open("rb") as body:
-            is_page = item.is_media and looks_like_a_page(body.read(512))
+            is_page = item.is_media and http_body_is_html(body.read(512))
         if size == 0:
             wrong = "the body is empty"
         elif is_page:
@@ -271,7 +271,7 @@ class Partial:
             return None
 
 
-def retry_after_s(text: str | None) -> float | None:
+def download_retry_after_s(text: str | None) -> float | None:
     """Return the seconds of a Retry-After header, which is a number of them or a date; None without a readable one."""
     if not text:
         return None

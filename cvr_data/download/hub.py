@@ -15,7 +15,7 @@ from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.fetch import PARTIAL, WORTH_RETRYING, FetchAnswer
 from cvr_data.download.hub_set import asking_hub
 from cvr_data.download.items import WantedFile
-from cvr_data.download.status import read_status
+from cvr_data.download.status import read_download_status
 
 SCHEME = "hf://"
 KINDS = {"datasets": "dataset", "models": "model", "spaces": "space"}
@@ -23,7 +23,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ADDRESS = re.compile(r"hf://(datasets|models|spaces)/([^/@]+/[^/@]+)(?:@([^/]+))?/(.+)")
 
 
-def attempt_hub(item: WantedFile, folder: Path) -> FetchAnswer:
+def attempt_hub_download(item: WantedFile, folder: Path) -> FetchAnswer:
     """Fetch the item's file through huggingface_hub, which resumes and checks it."""
     import httpx2
     from huggingface_hub import hf_hub_download
@@ -31,7 +31,7 @@ def attempt_hub(item: WantedFile, folder: Path) -> FetchAnswer:
     from huggingface_hub.utils import disable_progress_bars
 
     disable_progress_bars()
-    kind, repo, revision, path = parts_of_hub_address(item.url)
+    kind, repo, revision, path = hub_download_address_parts(item.url)
     work = folder / PARTIAL / "hub" / repo.replace("/", "--")
     try:
         found = Path(hf_hub_download(repo, path, repo_type=kind, revision=revision, local_dir=work))
@@ -75,12 +75,12 @@ def items_at_one_commit(items: Sequence[WantedFile], folder: Path) -> list[Wante
         if _ADDRESS.fullmatch(item.url) and not _is_pinned(item.url) and not (folder / item.file).is_file():
             if commits is None:
                 known = (
-                    parts_of_hub_address(row.url)
-                    for row in read_status(folder)
+                    hub_download_address_parts(row.url)
+                    for row in read_download_status(folder)
                     if row.status == "ok" and _is_pinned(row.url)
                 )
                 commits = {(kind, repo): revision for kind, repo, revision, _ in known}
-            kind, repo, revision, path = parts_of_hub_address(item.url)
+            kind, repo, revision, path = hub_download_address_parts(item.url)
             if (kind, repo) not in commits:
                 commits[kind, repo] = _newest_commit(repo, kind, revision)
             item = dataclasses.replace(item, url=f"{item.url.partition(repo)[0]}{repo}@{commits[kind, repo]}/{path}")
@@ -89,7 +89,9 @@ def items_at_one_commit(items: Sequence[WantedFile], folder: Path) -> list[Wante
 
 
 def _is_pinned(url: str) -> bool:
-    return bool(_ADDRESS.fullmatch(url)) and re.fullmatch(r"[0-9a-f]{40}", parts_of_hub_address(url)[2]) is not None
+    return (
+        bool(_ADDRESS.fullmatch(url)) and re.fullmatch(r"[0-9a-f]{40}", hub_download_address_parts(url)[2]) is not None
+    )
 
 
 def _newest_commit(repo: str, kind: str, revision: str) -> str:
@@ -118,7 +120,7 @@ def hub_files(repo: str, kind: str, revision: str, pattern: str) -> list[str]:
     return found
 
 
-def parts_of_hub_address(url: str) -> tuple[str, str, str, str]:
+def hub_download_address_parts(url: str) -> tuple[str, str, str, str]:
     """Return (kind, repository, revision, path) of an hf:// address. Raises CvrError: it is no such address."""
     found = _ADDRESS.fullmatch(url)
     if found is None:

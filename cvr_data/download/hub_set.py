@@ -51,14 +51,14 @@ def hub_set_folder(path: Path) -> Path:
     if is_remote(path) or not NAME.fullmatch(name):
         raise CvrError(f"{path}: no such folder; on the Hub a set is USER/NAME, or USER/NAME@COMMIT.")
     repo, _, revision = name.partition("@")
-    commit = revision if COMMIT.fullmatch(revision) else hub_commit(repo, revision or "main")
-    if not is_here(repo, commit):
+    commit = revision if COMMIT.fullmatch(revision) else download_hub_commit(repo, revision or "main")
+    if not is_hub_set_downloaded(repo, commit):
         _download(repo, commit, _folder(repo, commit))
         (_folder(repo, commit) / WHOLE).touch()
     return _folder(repo, commit)
 
 
-def is_here(repo: str, commit: str) -> bool:
+def is_hub_set_downloaded(repo: str, commit: str) -> bool:
     """Return whether nothing is missing of a set, so that nothing is asked of the Hub."""
     return (_folder(repo, commit) / WHOLE).exists()
 
@@ -68,7 +68,7 @@ def _folder(repo: str, commit: str) -> Path:
 
 
 @lru_cache(maxsize=64)
-def hub_commit(repo: str, revision: str) -> str:
+def download_hub_commit(repo: str, revision: str) -> str:
     """Return the commit of a branch, tag or shortened commit, and tell it, so that it can be named.
 
     Raises:
@@ -83,7 +83,7 @@ def hub_commit(repo: str, revision: str) -> str:
     return str(found)
 
 
-def hub_configs(repo: str, commit: str) -> list[str]:
+def downloaded_hub_configs(repo: str, commit: str) -> list[str]:
     """Return what the configs of a data set are called, by its card; else its folders and files.
 
     Raises:

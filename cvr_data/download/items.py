@@ -63,11 +63,11 @@ def read_items_to_fetch(path: Path, kind: str) -> list[WantedFile]:
     for item_id, url in _id_url_rows(path):
         if not item_id or not url:
             continue
-        if not is_utf8_text(item_id) or not is_utf8_text(url):
+        if not is_downloadable_text(item_id) or not is_downloadable_text(url):
             raise CvrError(f"{path}: the address of {item_id!a}, {url!a}, holds half a character (a lone surrogate).")
         if not url.startswith(SCHEMES):
             raise CvrError(f"{path}: the address of {item_id} is {url!r}; it should start with {' or '.join(SCHEMES)}.")
-        file = file_name(item_id, suffix_of_address(url, SUFFIXES.get(kind, "")))
+        file = download_file_name(item_id, suffix_of_address(url, SUFFIXES.get(kind, "")))
         item = WantedFile(item_id=item_id, url=url, file=file, is_media=True)
         if items.setdefault(item_id, item) != item:
             raise CvrError(f"{path} gives two addresses to {item_id}: {items[item_id].url} and {url}.")
@@ -76,12 +76,12 @@ def read_items_to_fetch(path: Path, kind: str) -> list[WantedFile]:
     return _distinct_files(list(items.values()), path)
 
 
-def is_utf8_text(value: str) -> bool:
+def is_downloadable_text(value: str) -> bool:
     """Return whether it can be written as UTF-8: JSON may hold half a character."""
     return not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
-def read_ids(path: Path, columns: Sequence[str] = ()) -> set[str]:
+def read_ids_to_download(path: Path, columns: Sequence[str] = ()) -> set[str]:
     """Return the ids of a CSV, TSV or Parquet file's columns: those named, else all of `WANTED_COLUMNS` it has.
 
     Raises:
@@ -97,7 +97,7 @@ def read_ids(path: Path, columns: Sequence[str] = ()) -> set[str]:
     return {value for name in names for value in table[name] if value}
 
 
-def choose_items(
+def choose_items_to_download(
     items: Sequence[WantedFile], only: set[str] | None, num_shards: int, shard_id: int
 ) -> list[WantedFile]:
     """Return the items whose id is wanted, and of those every `num_shards`-th, so shards are alike and disjoint.
@@ -172,7 +172,7 @@ def _distinct_files(items: list[WantedFile], path: Path) -> list[WantedFile]:
     return items
 
 
-def file_name(item_id: str, suffix: str) -> str:
+def download_file_name(item_id: str, suffix: str) -> str:
     """Return the path of the item's file, safe on any disk: `112/1016` -> 112/1016.mp4, `../x` -> %2E%2E/x.mp4.
 
     A slash makes a folder, as in WebVid's page_dir/videoid. Every other character that a file system or a shell may

@@ -9,9 +9,9 @@ from cvr_data.core.errors import CvrError
 from cvr_data.download.archives import is_archive, unpack_archive, unpacked_marker
 from cvr_data.download.hub import KINDS as HUB_KINDS
 from cvr_data.download.hub import hub_files, items_at_one_commit
-from cvr_data.download.items import WantedFile, choose_items, read_ids, read_items_to_fetch
+from cvr_data.download.items import WantedFile, choose_items_to_download, read_ids_to_download, read_items_to_fetch
 from cvr_data.download.run import Config, Outcome, download_items
-from cvr_data.download.source import Kind, SourceFile, load_source
+from cvr_data.download.source import Kind, SourceFile, load_download_source
 
 TABLES = "url-tables"
 """Folder, beside those of the kinds, of downloaded lists of ids and addresses."""
@@ -61,18 +61,18 @@ def make_download_plan(request: DownloadRequest, config: Config) -> Plan:
     Raises:
         CvrError: the name, kind, split, column or shard does not exist, or a list cannot be had or read.
     """
-    only = None if request.only_ids is None else read_ids(request.only_ids, request.id_columns)
+    only = None if request.only_ids is None else read_ids_to_download(request.only_ids, request.id_columns)
     if only is not None and request.kind not in MEDIA_KINDS:
         raise CvrError(f"--only-ids chooses among videos or images; {request.kind} come as whole files.")
     if request.urls is not None:
         entries: Sequence[SourceFile] = ()
         items = read_items_to_fetch(request.urls, request.kind)
     else:
-        entries = load_source(request.name).entries(request.kind, request.split)
+        entries = load_download_source(request.name).entries(request.kind, request.split)
         items = [item for entry in entries for item in _items_to_fetch(entry, request, config)]
     return Plan(
         request=request,
-        items=choose_items(items, only, request.num_shards, request.shard_id),
+        items=choose_items_to_download(items, only, request.num_shards, request.shard_id),
         archives={entry.target: entry for entry in entries if entry.unpack},
         manual=[entry.manual for entry in entries if entry.manual],
         notes=[entry.note for entry in entries if entry.note],

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.progress import Progress
-from cvr_data.core.secrets_in_text import masked
+from cvr_data.core.secrets_in_text import mask_secrets
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.download.fetch import LONGEST_WAIT_S, FetchAnswer, FetchLimits, HostGate, HttpFetcher
-from cvr_data.download.hub import SCHEME, attempt_hub
+from cvr_data.download.hub import SCHEME, attempt_hub_download
 from cvr_data.download.items import WantedFile
 from cvr_data.download.status import Status, StatusRow, StatusTable
 
@@ -120,7 +120,7 @@ class Download:
 
     def _has_failed(self, item: WantedFile) -> bool:
         known = self.table.known.get(item.item_id)
-        return known is not None and known.status == "failed" and known.url == masked(item.url)
+        return known is not None and known.status == "failed" and known.url == mask_secrets(item.url)
 
     def _fetch_all(self, items: Sequence[WantedFile]) -> int:
         for number, item in enumerate(items):
@@ -187,7 +187,7 @@ class Download:
     def _attempt(self, item: WantedFile) -> FetchAnswer:
         try:
             if item.url.startswith(SCHEME):
-                return attempt_hub(item, self.folder)
+                return attempt_hub_download(item, self.folder)
             return self.http.attempt(item)
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             return FetchAnswer(error=f"its place is taken by {error.filename}", is_final=True)
@@ -213,10 +213,10 @@ def download_items(
 def _status_row(item: WantedFile, status: Status, answer: FetchAnswer, attempts: int, size: int | None) -> StatusRow:
     return StatusRow(
         item_id=item.item_id,
-        url=masked(item.url),
+        url=mask_secrets(item.url),
         file=item.file,
         status=status,
-        error=None if answer.error is None else masked(answer.error),
+        error=None if answer.error is None else mask_secrets(answer.error),
         http_status=answer.http_status,
         bytes=size,
         sha256=answer.sha256,

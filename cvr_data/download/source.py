@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import unquote, urlsplit
 
 from cvr_data.core.errors import CvrError, did_you_mean
-from cvr_data.core.reading import check_fields, check_kinds, reading
+from cvr_data.core.reading import check_fields, check_json_value_types, reading
 from cvr_data.core.yaml_text import read_yaml
 
 Kind = Literal["annotations", "videos", "images", "features", "checkpoints"]
@@ -95,12 +95,12 @@ class Source:
         return [entry for entry in entries if split is None or entry.split in (None, split)]
 
 
-def source_names() -> list[str]:
+def download_source_names() -> list[str]:
     """Return the names of all described data sets."""
     return sorted(path.stem.replace("_", "-") for path in FOLDER.glob("*.yaml"))
 
 
-def load_source(name: str) -> Source:
+def load_download_source(name: str) -> Source:
     """Return the description of a data set by its name, or by the path of a YAML file of one's own.
 
     Raises:
@@ -109,14 +109,14 @@ def load_source(name: str) -> Source:
     if name.endswith(".yaml"):
         if not Path(name).is_file():
             raise CvrError(f"{name} does not exist.")
-        return read_source(Path(name))
-    if name.replace("_", "-") not in source_names():
+        return read_download_source(Path(name))
+    if name.replace("_", "-") not in download_source_names():
         hint = "For ids and addresses of your own, pass --urls."
-        raise CvrError(f"No source {name!r} is described. {did_you_mean(name, source_names())} {hint}")
-    return read_source(FOLDER / f"{name.replace('-', '_')}.yaml")
+        raise CvrError(f"No source {name!r} is described. {did_you_mean(name, download_source_names())} {hint}")
+    return read_download_source(FOLDER / f"{name.replace('-', '_')}.yaml")
 
 
-def read_source(path: Path) -> Source:
+def read_download_source(path: Path) -> Source:
     """Return the description in a YAML file.
 
     Raises:
@@ -124,8 +124,8 @@ def read_source(path: Path) -> Source:
     """
     content = read_yaml(path)
     with reading(path, "the description of a data set"):
-        check_kinds(content, {"title": str, "licence": str})
-        check_kinds(content, {kind: list for kind in KINDS if kind in content})
+        check_json_value_types(content, {"title": str, "licence": str})
+        check_json_value_types(content, {kind: list for kind in KINDS if kind in content})
     for key in content:
         if key not in (*KINDS, "title", "licence"):
             raise CvrError(f"{path}: unknown key {key!r}. {did_you_mean(key, (*KINDS, 'title', 'licence'))}")

@@ -12,7 +12,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from cvr_data.core.row_log import RowLog, last_logged_rows
+from cvr_data.core.row_log import RowLog, last_log_file_rows
 
 Status = Literal["ok", "failed", "retriable"]
 """failed: asking again will not help (404, 403, another sha256); retriable: it may (a reset, 503, a timeout)."""
@@ -56,7 +56,7 @@ class StatusTable:
     def __init__(self, folder: Path, *, num_shards: int = 1, shard_id: int = 0):
         prefix = f"status-{shard_id:05d}-of-{num_shards:05d}-"
         self.log = RowLog(folder / FOLDER, SCHEMA, key="item_id", when="finished_s", prefix=prefix)
-        self.known = {row.item_id: row for row in read_status(folder)}
+        self.known = {row.item_id: row for row in read_download_status(folder)}
 
     def add(self, row: StatusRow) -> None:
         """Take a row; it is written with the next few, or after some seconds."""
@@ -68,8 +68,8 @@ class StatusTable:
         self.log.flush()
 
 
-def read_status(folder: Path) -> list[StatusRow]:
+def read_download_status(folder: Path) -> list[StatusRow]:
     """Return the last row of each item of a download folder, by item_id; none if nothing was asked for there."""
     files = sorted((folder / FOLDER).glob("status-*.parquet"))
-    rows = last_logged_rows(files, SCHEMA, key="item_id", when="finished_s")
+    rows = last_log_file_rows(files, SCHEMA, key="item_id", when="finished_s")
     return [StatusRow(**rows[item_id]) for item_id in sorted(rows)]

@@ -11,7 +11,7 @@ from typing import Any
 
 from cvr_data.features.protocol import ClipEncoder, FrameEncoder
 from cvr_data.media.perceptual_hash import perceptual_hash
-from cvr_data.media.verdict import verdict_of
+from cvr_data.media.verdict import media_check_verdict
 from cvr_data.media.video import UnreadableVideo, Video, noting_media
 
 logger = logging.getLogger(__name__)
@@ -37,10 +37,12 @@ class Decoded:
     @property
     def said(self) -> str:
         """Return the verdict of its file."""
-        return verdict_of(self.note) if self.frames is not None else self.verdict
+        return media_check_verdict(self.note) if self.frames is not None else self.verdict
 
 
-def decoded_videos(encoder: FrameEncoder | ClipEncoder, videos: Iterable[Video]) -> Generator[Decoded, None, None]:
+def decode_videos_to_encode(
+    encoder: FrameEncoder | ClipEncoder, videos: Iterable[Video]
+) -> Generator[Decoded, None, None]:
     """Yield each video with its frames, in order, decoding and hashing the next ones meanwhile."""
 
     def read(video: Video) -> Decoded:

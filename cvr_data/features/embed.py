@@ -26,8 +26,8 @@ from cvr_data.features.embed_source import EmbedInputs, Wanted, check_embed_sour
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import ClipEncoder, Encoder, FrameEncoder, FrameTokenEncoder, HashesWeights
 from cvr_data.features.store import STAGE
-from cvr_data.media.places import refuse_arrived, told_missing
-from cvr_data.media.verdict import what_is_odd
+from cvr_data.media.places import missing_media_record, refuse_arrived_media
+from cvr_data.media.verdict import what_is_odd_in_media
 from cvr_data.media.video import DECODING
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ def embed(
     chosen = selection or Selection()
     run = _run(source, encoder_name, encoder_config, out, chosen, overwrite)
     if (done := run.finished()) is not None:
-        return refuse_arrived(done, source)
+        return refuse_arrived_media(done, source)
     encoder = ENCODERS.get(encoder_name).load(encoder_config)
     if encoder.dim and not isinstance(encoder, FrameEncoder | ClipEncoder):
         raise CvrError(f"{encoder_name} reads no video files; choose another --encoder.")
@@ -146,8 +146,8 @@ def _finish(run: StageRun, encoder: Encoder, found: EmbedInputs, chosen: Selecti
         raise CvrError(f"None of the {found.videos} videos of {run.writer.inputs['videos']} can be read: {detail}")
     parts = {"parts": len(found.video_parts) + len(found.text_parts)} if chosen.num_shards > 1 else {}
     told = dict(sorted(run.told.items()))
-    if odd := what_is_odd(told):
+    if odd := what_is_odd_in_media(told):
         logger.warning(odd)
     counts = {"videos": videos, "texts": run.written - videos, **({"media": told} if told else {})}
-    counts |= told_missing(run.writer.inputs["videos"]) if found.videos else {}
+    counts |= missing_media_record(run.writer.inputs["videos"]) if found.videos else {}
     return run.finish(**_encoder_summary(encoder, chosen.all_tokens), **counts, **parts)

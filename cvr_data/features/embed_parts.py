@@ -21,11 +21,11 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.memory import keep_freed_memory
 from cvr_data.core.parts import Part, read_part
 from cvr_data.core.stage_jobs import MadeFiles
-from cvr_data.features.decoded_videos import Decoded, decoded_videos, videos_per_call
+from cvr_data.features.decoded_videos import Decoded, decode_videos_to_encode, videos_per_call
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import ClipEncoder, Encoder, FrameEncoder, FrameTokenEncoder, RefusesClips, TextFeatures
 from cvr_data.features.store import EMBEDDINGS
-from cvr_data.media.places import videos_of
+from cvr_data.media.places import media_clips_of_videos
 from cvr_data.media.video import Video
 from cvr_data.tables import text_id
 
@@ -63,7 +63,7 @@ class PartMaker:
             return _text_part(encoder, rows.column("text").to_pylist())
         if self.decoded is None or self.following != number:
             self.close()
-            self.decoded = decoded_videos(encoder, self._videos(rows, number))
+            self.decoded = decode_videos_to_encode(encoder, self._videos(rows, number))
         self.following = self.after.get(number)
         return _encode_part(encoder, islice(self.decoded, rows.num_rows), self.all_tokens).files(encoder.frame_dim)
 
@@ -76,7 +76,7 @@ class PartMaker:
     def _videos(self, rows: pa.Table, number: int) -> Iterator[Video]:
         """The videos of a part, then those of the parts after it; texts come last."""
         while "video_id" in rows.column_names:
-            yield from videos_of(rows, self.source)
+            yield from media_clips_of_videos(rows, self.source)
             if number not in self.after:
                 return
             number = self.after[number]

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.stored_answers import StoredAnswers
-from cvr_data.download.items import read_ids
+from cvr_data.download.items import read_ids_to_download
 from cvr_data.features.embed import Selection
 from cvr_data.features.embed_source import read_embed_source, texts_to_embed
 from cvr_data.features.encoders.networks.remote_model import (
@@ -50,7 +50,7 @@ def price_of_embedding(source: Path, config: Any, selection: Selection, price_in
         raise CvrError("--dry-run tells what a server would be asked, and this encoder asks none (see its option api).")
     table, where = read_embed_source(source)
     if selection.only is not None:
-        table = table.filter(pc.is_in(table.column("video_id"), pa.array(sorted(read_ids(selection.only)))))
+        table = table.filter(pc.is_in(table.column("video_id"), pa.array(sorted(read_ids_to_download(selection.only)))))
     of_videos = [name for name in ("captions", "description") if name in table.column_names]
     texts = texts_to_embed(table, [selection.column] if selection.column else of_videos, where)
     videos = 0 if selection.column else table.num_rows

@@ -13,10 +13,10 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, did_you_mean, first_few
 from cvr_data.core.files import SUFFIXES, read_table
-from cvr_data.core.parts import Part, hashes_of, read_part, read_schema
+from cvr_data.core.parts import Part, hash_bucket_keys, read_part, read_schema
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ByColumn, KeyedStep, Step
-from cvr_data.download.items import read_ids
+from cvr_data.download.items import read_ids_to_download
 from cvr_data.tables import VIDEOS
 
 VIDEOS_PER_PART = 256
@@ -139,7 +139,7 @@ def _selected(table: pa.Table, columns: Iterable[str]) -> pa.Table:
 
 def _video_tables(rows: Flow, wanted: Wanted) -> Iterator[pa.Table]:
     """The videos that are wanted, once they are looked at for ids that come twice or not at all."""
-    only = None if wanted.only is None else read_ids(wanted.only)
+    only = None if wanted.only is None else read_ids_to_download(wanted.only)
     hashes = [np.empty(0, np.uint64)]
     found: set[str] = set()
     for part in rows.parts:
@@ -149,7 +149,7 @@ def _video_tables(rows: Flow, wanted: Wanted) -> Iterator[pa.Table]:
             found.update(table.column("video_id").to_pylist())
         if wanted.videos:
             table = check_columns(_selected(table, _OF_VIDEOS), _VIDEO_ROWS, wanted.where)
-            hashes.append(hashes_of(table.column("video_id")))
+            hashes.append(hash_bucket_keys(table.column("video_id")))
             yield table
     if only is not None and (missing := sorted(only - found)):
         name = f"{wanted.only} names {len(missing)} videos that {wanted.where} has not"
@@ -157,7 +157,7 @@ def _video_tables(rows: Flow, wanted: Wanted) -> Iterator[pa.Table]:
     values, counts = np.unique(np.concatenate(hashes), return_counts=True)
     if (counts > 1).any():
         ids = chain.from_iterable(read_part(part, ["video_id"]).column("video_id") for part in rows.parts)
-        repeated = [name.as_py() for name in ids if hashes_of(pa.array([name]))[0] in values[counts > 1]]
+        repeated = [name.as_py() for name in ids if hash_bucket_keys(pa.array([name]))[0] in values[counts > 1]]
         raise CvrError(f"{wanted.where}: video_id is not unique: {first_few(dict.fromkeys(repeated))}.")
 
 
@@ -170,7 +170,7 @@ def _chosen(table: pa.Table, ids: set[str]) -> pa.Table:
 
 def _texts(wanted: Wanted, rows: pa.Table) -> pa.Table:
     if wanted.only is not None:
-        rows = _chosen(rows, read_ids(wanted.only))
+        rows = _chosen(rows, read_ids_to_download(wanted.only))
     columns = [name for name in wanted.text_columns if name in rows.column_names]  # videos need no description
     return pa.table({"text": pa.array(texts_to_embed(rows, columns, wanted.where), pa.string())})
 

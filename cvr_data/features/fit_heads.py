@@ -26,10 +26,10 @@ from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.progress import Progress
-from cvr_data.core.ranges import NOT_NEGATIVE, POSITIVE, SHARE, SIZE, TEMPERATURE, within
+from cvr_data.core.ranges import NOT_NEGATIVE, POSITIVE, SHARE, SIZE, TEMPERATURE, option_range
 from cvr_data.core.registry import config_dict
 from cvr_data.core.whole_files import parquet_bytes
-from cvr_data.features.heads import FITTED_ON, STAGE, WEIGHTS, Head, Heads, load_heads, pool_features
+from cvr_data.features.heads import FITTED_ON, STAGE, WEIGHTS, Head, Heads, load_heads, masked_mean_embedding
 from cvr_data.features.store import HEADS_FOLDER, FeatureStore
 from cvr_data.tables import VIDEOS, content_id
 
@@ -43,21 +43,21 @@ KS = (1, 5, 10)
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    dim: int = field(default=128, metadata=within(SIZE))
+    dim: int = field(default=128, metadata=option_range(SIZE))
     """Width of the shared space."""
-    epochs: int = field(default=40, metadata=within(SIZE))
+    epochs: int = field(default=40, metadata=option_range(SIZE))
     """Times each training video is seen, with one of its captions."""
-    max_steps: int = field(default=2000, metadata=within(SIZE))
+    max_steps: int = field(default=2000, metadata=option_range(SIZE))
     """Steps after which to stop even if epochs are left; a large corpus needs fewer epochs."""
-    batch_size: int = field(default=128, metadata=within("[2, inf)"))
+    batch_size: int = field(default=128, metadata=option_range("[2, inf)"))
     """Videos per step: each caption is told apart from this many."""
-    learning_rate: float = field(default=3e-3, metadata=within(POSITIVE))
+    learning_rate: float = field(default=3e-3, metadata=option_range(POSITIVE))
     """Peak of a one-cycle schedule."""
-    weight_decay: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
+    weight_decay: float = field(default=1.0, metadata=option_range(NOT_NEGATIVE))
     """Of AdamW: there are few videos and many weights."""
-    dropout: float = field(default=0.3, metadata=within(SHARE))
+    dropout: float = field(default=0.3, metadata=option_range(SHARE))
     """Share of raw features hidden from a head in training."""
-    temperature: float = field(default=0.1, metadata=within(TEMPERATURE))
+    temperature: float = field(default=0.1, metadata=option_range(TEMPERATURE))
     """Where the learned temperature starts."""
     seed: int = 0
     """Of the weights, the batches, the captions drawn and the dropout."""
@@ -254,8 +254,10 @@ def _loss(
     # A random half of each video's frames, at least one: its caption is true of any of them.
     draws_BT = torch.rand(frames.mask_BT.shape, generator=generator).masked_fill(~frames.mask_BT, 2.0)
     some_BT = (draws_BT < 0.5) | (draws_BT == draws_BT.amin(dim=1, keepdim=True))
-    videos_BD = pool_features(_dropped_out(heads.frame_head, frames.frames_BTD, dropout, generator), some_BT)
-    texts_BD = pool_features(_dropped_out(heads.token_head, texts.tokens_BLD, dropout, generator), texts.mask_BL)
+    videos_BD = masked_mean_embedding(_dropped_out(heads.frame_head, frames.frames_BTD, dropout, generator), some_BT)
+    texts_BD = masked_mean_embedding(
+        _dropped_out(heads.token_head, texts.tokens_BLD, dropout, generator), texts.mask_BL
+    )
     return heads_contrastive_loss(texts_BD @ videos_BD.T * log_scale.exp(), _also_true(batch.captions))
 
 

@@ -49,7 +49,7 @@ class Heads(nn.Module):
         """Return the same tokens in the shared space, and their mean as the text, unit length."""
         tokens_BLD = self.token_head(raw.tokens_BLD) * raw.mask_BL.unsqueeze(-1)
         length_B = masked_feature_mean(tokens_BLD, raw.mask_BL).norm(dim=-1)
-        return TextFeatures(tokens_BLD, raw.mask_BL, pool_features(tokens_BLD, raw.mask_BL), length_B)
+        return TextFeatures(tokens_BLD, raw.mask_BL, masked_mean_embedding(tokens_BLD, raw.mask_BL), length_B)
 
 
 class Head(nn.Module):
@@ -74,7 +74,7 @@ class Head(nn.Module):
         return self.norm((raw_ND - self.mean) / self.deviation)
 
 
-def pool_features(rows_BND: Tensor, mask_BN: Tensor) -> Tensor:
+def masked_mean_embedding(rows_BND: Tensor, mask_BN: Tensor) -> Tensor:
     """Return (B, D), the mean over rows that are not padding, unit length."""
     weights_BN1 = mask_BN.unsqueeze(-1).to(rows_BND.dtype)
     return F.normalize((rows_BND * weights_BN1).sum(dim=1), dim=-1)

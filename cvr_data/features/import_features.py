@@ -25,7 +25,7 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stage_jobs import MadeFiles
 from cvr_data.core.whole_files import read_parquet, whole_folder
-from cvr_data.download.items import read_ids
+from cvr_data.download.items import read_ids_to_download
 from cvr_data.features.embed import STORED
 from cvr_data.features.embed_parts import DROPPED, VideoPart, embedded_text_table
 from cvr_data.features.embed_source import VIDEOS_PER_PART
@@ -90,7 +90,7 @@ def export_features(
         CvrError: an id or a text is not stored, the layout cannot name it, or `out` is not empty.
     """
     store = FeatureStore.open(embeddings, space="raw")
-    ids = store.video_ids if only is None else sorted(read_ids(only))
+    ids = store.video_ids if only is None else sorted(read_ids_to_download(only))
     if unknown := list(compress(ids, ~store.has_videos(ids))):
         raise CvrError(f"{embeddings} has no features of {len(unknown)} videos of {only}: {first_few(unknown)}.")
     with whole_folder(out) as new:
@@ -129,7 +129,7 @@ def _wanted(videos: Sequence[VideoRow], only: Path | None) -> tuple[list[VideoRo
         )
     if only is None:
         return [by_id[video_id] for video_id in sorted(by_id)], []
-    wanted = sorted(read_ids(only))
+    wanted = sorted(read_ids_to_download(only))
     return [by_id[name] for name in wanted if name in by_id], [name for name in wanted if name not in by_id]
 
 

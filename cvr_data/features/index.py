@@ -74,7 +74,7 @@ def _hashes(ids: Sequence[str]) -> np.ndarray:
     return np.fromiter(map(hash, ids), np.int64, len(ids))
 
 
-def stored_video_ids(path: Path | str) -> set[str]:
+def feature_store_video_ids(path: Path | str) -> set[str]:
     """Return the ids of the videos of an embeddings folder. Raises CvrError: it is none."""
     found: set[str] = set()
     for part in open_artifact(path, STAGE).part_paths:

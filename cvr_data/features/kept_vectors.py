@@ -37,7 +37,7 @@ VECTORS = pa.schema([("text", pa.string()), ("vector", pa.binary())])
 Encode = Callable[[Sequence[str]], np.ndarray]
 
 
-def name_of_maker(encoder: "Encoder") -> str | None:
+def encoder_name_of_vectors(encoder: "Encoder") -> str | None:
     """Return what names vectors of an encoder; None where its weights are not those of a package."""
     import torch
 

@@ -14,7 +14,7 @@ import numpy as np
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import Artifact, identity_of, open_artifact
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.parts import hashes_of
+from cvr_data.core.parts import hash_bucket_keys
 from cvr_data.core.progress import Progress
 from cvr_data.core.whole_files import read_parquet, whole_file
 from cvr_data.features.store import STAGE
@@ -53,7 +53,7 @@ def _extra(shards: Sequence[Artifact], out: Path) -> dict[str, Any]:
     if missing := [part for part in range(manifest["parts"]) if f"part-{part:05d}" not in present]:
         raise CvrError(f"The shards hold no part {first_few(missing)}; run the shard's command again.")
     ids = np.concatenate(
-        [hashes_of(read_parquet(path, ["item_id"]).column(0)) for path in sorted(out.glob("part-*.parquet"))]
+        [hash_bucket_keys(read_parquet(path, ["item_id"]).column(0)) for path in sorted(out.glob("part-*.parquet"))]
     )
     if len(np.unique(ids)) < len(ids):
         raise CvrError(

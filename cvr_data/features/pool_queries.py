@@ -23,7 +23,7 @@ class PoolQuery:
     reference_description: str = ""
 
 
-def pool_queries(rows: pa.Table) -> dict[str, PoolQuery]:
+def feature_pool_queries(rows: pa.Table) -> dict[str, PoolQuery]:
     """Return query_id -> what the pool reads of it, in the order of the ids; rows are those of triplets."""
     columns = ("query_id", "reference_id", "modification", "reference_caption", "target_id", DESCRIPTION)
     first: dict[str, dict[str, Any]] = {}

@@ -62,7 +62,7 @@ class TextFeatures:
         return self.pooled_BD * self.length_B.unsqueeze(-1)
 
 
-def single_texts(features: TextFeatures) -> list[TextFeatures]:
+def separate_text_features(features: TextFeatures) -> list[TextFeatures]:
     """Return each text alone, without padding."""
     ends = [int(mask_L.nonzero().max()) + 1 for mask_L in features.mask_BL]
     return [
@@ -73,7 +73,7 @@ def single_texts(features: TextFeatures) -> list[TextFeatures]:
     ]  # fmt: skip
 
 
-def single_videos(features: VideoFeatures) -> list[VideoFeatures]:
+def separate_video_features(features: VideoFeatures) -> list[VideoFeatures]:
     """Return each video alone, without padding."""
     ends = [int(mask_T.nonzero().max()) + 1 for mask_T in features.mask_BT]
     return [
@@ -238,7 +238,7 @@ def encode_by_frames(encoder: FrameEncoder, videos: Sequence[Video]) -> VideoFea
     return VideoFeatures(*pad_features(rows_ND.split([len(each) for each in frames])))
 
 
-def no_text_features(width: int) -> TextFeatures:
+def empty_text_features(width: int) -> TextFeatures:
     """Return the features of no text at all."""
     return TextFeatures.of(torch.empty(0, 0, width), torch.empty(0, 0, dtype=torch.bool), torch.empty(0, width))
 

@@ -15,7 +15,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine, mapped_in_order
 from cvr_data.core.progress import Progress
 from cvr_data.core.text_bands import MINILM
-from cvr_data.features.kept_vectors import kept_vectors, name_of_maker
+from cvr_data.features.kept_vectors import encoder_name_of_vectors, kept_vectors
 
 if TYPE_CHECKING:
     from cvr_data.features.store import FeatureStore
@@ -97,7 +97,7 @@ def network_of_texts(name: str) -> Encode:
     loaded = ENCODERS.get(name).load(ENCODERS.config(name))
     if not loaded.text_dim:
         raise CvrError(f"The encoder {name!r} takes no texts; choose another.")
-    maker = name_of_maker(loaded)
+    maker = encoder_name_of_vectors(loaded)
 
     def made(texts: Sequence[str]) -> np.ndarray:
         return loaded.encode_texts(texts).pooled_BD.numpy()
@@ -128,7 +128,7 @@ def _are_stored(store: "FeatureStore", one: pa.Array, other: pa.Array) -> pa.Arr
     return pc.and_(pc.is_in(one, known), pc.is_in(other, known))
 
 
-def check_texts_and_frames(embeddings: Path) -> None:
+def check_text_frame_similarity(embeddings: Path) -> None:
     """Raise CvrError where texts cannot be compared with the frames of stored features."""
     from cvr_data.features.encoders.stored import StoredEncoder
     from cvr_data.features.store import FeatureStore
@@ -138,7 +138,9 @@ def check_texts_and_frames(embeddings: Path) -> None:
         raise CvrError(f"The encoder of {embeddings} takes no texts; embed with another, or fit heads: cvr fit-heads.")
 
 
-def seen_differences(phrases: pa.Array, having: pa.Array, lacking: pa.Array, embeddings: Path) -> np.ndarray:
+def embedding_phrase_differences(
+    phrases: pa.Array, having: pa.Array, lacking: pa.Array, embeddings: Path
+) -> np.ndarray:
     """Return float32, by how much the frames of one video fit a phrase better than those of another: cosines.
 
     NaN where a phrase is null or a video is not stored. Each phrase is encoded once, and each video read once.

@@ -30,7 +30,7 @@ from cvr_data.core.progress import Progress
 from cvr_data.core.text_bands import MINILM
 from cvr_data.features.pool_queries import PoolQuery
 from cvr_data.features.similarities import text_encoder_of, text_vectors
-from cvr_data.features.single_inputs import SCORERS, SUMS, best_ranks, pool_k
+from cvr_data.features.single_inputs import SCORERS, SUMS, best_similarity_ranks, similarity_pool_k
 
 if TYPE_CHECKING:  # torch
     from cvr_data.features.encoders.stored import StoredEncoder
@@ -68,7 +68,7 @@ class SingleInputPool:
     @property
     def k(self) -> int:
         """One in a hundred of the gallery."""
-        return pool_k(len(self.ids))
+        return similarity_pool_k(len(self.ids))
 
     @cached_property
     def scorers(self) -> list[str]:
@@ -107,7 +107,7 @@ class SingleInputPool:
             for start in range(0, len(queries), size):
                 chunk = queries[start : start + size]
                 for name, scores_QG in self.each_score(chunk):
-                    found[name].append(best_ranks(scores_QG, *self.columns(chunk)))
+                    found[name].append(best_similarity_ranks(scores_QG, *self.columns(chunk)))
                 progress.advance(len(chunk))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
@@ -117,7 +117,7 @@ class SingleInputPool:
             return None
         size = self.queries_at_once
         chunks = [queries[start : start + size] for start in range(0, len(queries), size)]
-        found = [best_ranks(self.scores(OUTSIDER, chunk), *self.columns(chunk)) for chunk in chunks]
+        found = [best_similarity_ranks(self.scores(OUTSIDER, chunk), *self.columns(chunk)) for chunk in chunks]
         return np.concatenate([np.empty(0, np.int64), *found])
 
     def scores(self, name: str, queries: Sequence[PoolQuery]) -> np.ndarray:

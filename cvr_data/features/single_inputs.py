@@ -44,14 +44,14 @@ class MergedRanks(NamedTuple):
     both: np.ndarray
 
 
-def pool_k(videos: int) -> int:
+def similarity_pool_k(videos: int) -> int:
     """Return one in a hundred of a gallery, at least 1."""
     return max(1, round(SHARE * videos))
 
 
-def best_ranks(scores_QG: np.ndarray, targets: Sequence[Sequence[int]], own: Sequence[int]) -> np.ndarray:
+def best_similarity_ranks(scores_QG: np.ndarray, targets: Sequence[Sequence[int]], own: Sequence[int]) -> np.ndarray:
     """Return the rank of the best target of each query, what scores the same before it, its own reference left out."""
-    is_before_QG = scores_QG >= least_scores(scores_QG, targets)[:, None]
+    is_before_QG = scores_QG >= least_similarities(scores_QG, targets)[:, None]
     for row, columns in enumerate(targets):
         is_before_QG[row, columns] = False
     has_own = np.flatnonzero(np.asarray(own) >= 0)
@@ -59,7 +59,7 @@ def best_ranks(scores_QG: np.ndarray, targets: Sequence[Sequence[int]], own: Seq
     return 1 + np.count_nonzero(is_before_QG, axis=1)
 
 
-def least_scores(scores_QG: np.ndarray, targets: Sequence[Sequence[int]]) -> np.ndarray:
+def least_similarities(scores_QG: np.ndarray, targets: Sequence[Sequence[int]]) -> np.ndarray:
     """Return the score (Q,) from which a video ranks before each query's best target, whose columns are given."""
     lengths = np.array([len(columns) for columns in targets])
     rows, columns = np.repeat(np.arange(len(targets)), lengths), np.concatenate([*map(list, targets)])
@@ -67,7 +67,7 @@ def least_scores(scores_QG: np.ndarray, targets: Sequence[Sequence[int]]) -> np.
     return np.maximum.reduceat(scores_QG[rows, columns], starts) - ROUNDING
 
 
-def merged_ranks(ranks: Mapping[str, np.ndarray]) -> MergedRanks:
+def merged_similarity_ranks(ranks: Mapping[str, np.ndarray]) -> MergedRanks:
     """Return the best rank of each input among its scorers, and of the sums; no scorer is the last rank of all."""
     none = [np.full(len(next(iter(ranks.values()))), np.iinfo(np.int64).max)]
     of = {kind: [rank_Q for name, rank_Q in ranks.items() if SCORERS.get(name) == kind] for kind in SCORERS.values()}
@@ -75,7 +75,7 @@ def merged_ranks(ranks: Mapping[str, np.ndarray]) -> MergedRanks:
     return MergedRanks(*(np.min([*found, *none], axis=0) for found in (of[TEXT_INPUT], of[VISUAL_INPUT], sums)))
 
 
-def composition_labels(merged: MergedRanks, k: int) -> list[str]:
+def similarity_composition_labels(merged: MergedRanks, k: int) -> list[str]:
     """Return, per query, which input alone has a target among the K best, else whether a sum of both has."""
     is_text = merged.text <= merged.visual
     label_Q = np.where(merged.both <= k, BOTH, UNRESOLVED)
@@ -83,7 +83,9 @@ def composition_labels(merged: MergedRanks, k: int) -> list[str]:
     return np.where(is_shortcut, np.where(is_text, TEXT, VISUAL), label_Q).tolist()
 
 
-def chance_shares(scorers: Sequence[str], allowed_Q: np.ndarray, targets_Q: np.ndarray, k: int) -> dict[str, float]:
+def similarity_chance_shares(
+    scorers: Sequence[str], allowed_Q: np.ndarray, targets_Q: np.ndarray, k: int
+) -> dict[str, float]:
     """Return how many queries would have each label if every scorer and every sum ranked at random.
 
     Args:
@@ -105,6 +107,6 @@ def chance_shares(scorers: Sequence[str], allowed_Q: np.ndarray, targets_Q: np.n
     return {label: float(share_Q.sum()) for label, share_Q in zip(LABELS, found, strict=True)}
 
 
-def above_chance(share: float, chance: float) -> float:
+def similarity_share_above_chance(share: float, chance: float) -> float:
     """Return a share corrected for chance: 0 is what chance gives, 1 is all."""
     return (share - chance) / (1 - chance) if chance < 1 else 0.0

@@ -29,8 +29,8 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.feature_spaces import HEADS_FOLDER, lie_in_two_spaces
 from cvr_data.core.feature_spaces import UNKNOWN_ENCODER as UNKNOWN_ENCODER
-from cvr_data.core.places import local_file
-from cvr_data.core.reading import check_kinds, read_array, reading
+from cvr_data.core.places import local_file_of_address
+from cvr_data.core.reading import check_json_value_types, read_array, reading
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.heads import WEIGHTS as HEADS_WEIGHTS
 from cvr_data.features.heads import Heads, load_heads
@@ -95,7 +95,7 @@ class FeatureStore:
         """
         artifact = open_artifact(path, STAGE)
         with reading(artifact.path / MANIFEST, "the manifest of features"):
-            check_kinds(artifact.manifest, WIDTHS)
+            check_json_value_types(artifact.manifest, WIDTHS)
         store = cls(artifact, None)
         return store if space == "raw" else store.shared()
 
@@ -273,7 +273,10 @@ class FeatureStore:
 
     def _read_array(self, file: Path) -> np.ndarray:
         """The rows of a file, as wide as the manifest says."""
-        with reading(file, "an .npy file"), local_file(file) as here:  # what is mapped stays, though a copy goes
+        with (
+            reading(file, "an .npy file"),
+            local_file_of_address(file) as here,
+        ):  # what is mapped stays, though a copy goes
             array, manifest = read_array(here), self.artifact.manifest
         widths = {manifest[key] for key in ("dim", "text_dim", "frame_token_dim") if key in manifest}
         if array.ndim < 2 or array.shape[-1] not in widths:

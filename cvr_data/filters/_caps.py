@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import hashes_of, mixed
-from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.parts import hash_bucket_keys, mix_hash_bits
+from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.filters._columns import filter_distinct
 from cvr_data.language.normalise import normalised
 
@@ -25,11 +25,13 @@ PREFERENCE = ("less_alike", "videos", "sides")
 class CapConfig(Ranged):
     """What every cap asks for; each has a number of its own."""
 
-    most: int = field(default=1, metadata=within(SIZE))
+    most: int = field(default=1, metadata=option_range(SIZE))
     """Rows of a group that stay."""
 
 
-def cap_claims(table: pa.Table, keys: Sequence[np.ndarray], rows: Sequence[np.ndarray] | None = None) -> pa.Table:
+def filter_cap_claims(
+    table: pa.Table, keys: Sequence[np.ndarray], rows: Sequence[np.ndarray] | None = None
+) -> pa.Table:
     """Return a claim for each entry: the `key` of its group, its `row`, and how it is preferred there.
 
     Args:
@@ -43,14 +45,14 @@ def cap_claims(table: pa.Table, keys: Sequence[np.ndarray], rows: Sequence[np.nd
     return pa.table({"key": np.concatenate(keys), "row": row.astype(np.uint32), **columns})
 
 
-def losing_claims(most: int, claims: pa.Table) -> pa.Table:
+def claims_lost_to_filter(most: int, claims: pa.Table) -> pa.Table:
     """Return the claims that have at least `most` better ones in their group, without what they were preferred by."""
     preference = [claims.column(name).to_numpy() for name in PREFERENCE]
     is_losing = _has_better(claims.column("key").to_numpy(), preference, most)
     return claims.drop_columns(["key", *PREFERENCE]).filter(pa.array(is_losing))
 
 
-def rows_over_cap(table: pa.Table, keys: np.ndarray, most: int) -> np.ndarray:
+def filter_rows_over_cap(table: pa.Table, keys: np.ndarray, most: int) -> np.ndarray:
     """Return a mask of the rows that have at least `most` better ones among those of their key."""
     _, groups = np.unique(keys, return_inverse=True)
     crowded = np.flatnonzero((np.bincount(groups) > most)[groups]) if len(groups) else np.empty(0, np.int64)
@@ -59,25 +61,27 @@ def rows_over_cap(table: pa.Table, keys: np.ndarray, most: int) -> np.ndarray:
     return is_over
 
 
-def cap_caption_keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+def filter_cap_caption_keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """Return a uint64 of each row's reference caption and of its target caption, as normalised."""
     sides = pa.chunked_array([table.column(f"{side}_caption").combine_chunks() for side in ("reference", "target")])
-    keys = mixed(hashes_of(filter_distinct(sides, normalised)))
+    keys = mix_hash_bits(hash_bucket_keys(filter_distinct(sides, normalised)))
     return keys[: table.num_rows], keys[table.num_rows :]
 
 
-def cap_caption_pair_key(table: pa.Table) -> np.ndarray:
+def filter_cap_caption_pair_key(table: pa.Table) -> np.ndarray:
     """Return a uint64 per row, equal for all pairs of two captions in either direction."""
-    return np.add(*cap_caption_keys(table))
+    return np.add(*filter_cap_caption_keys(table))
 
 
-def cap_video_keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+def filter_cap_video_keys(table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     """Return a uint64 of each row's reference and of its target."""
-    reference, target = (mixed(hashes_of(table.column(f"{side}_id"))) for side in ("reference", "target"))
+    reference, target = (
+        mix_hash_bits(hash_bucket_keys(table.column(f"{side}_id"))) for side in ("reference", "target")
+    )
     return reference, target
 
 
-def cap_hash_order(table: pa.Table) -> np.ndarray:
+def filter_cap_hash_order(table: pa.Table) -> np.ndarray:
     """Return an order of the rows that depends on their two videos only, not on which of them is the reference."""
     ids = [table.column(f"{side}_id").combine_chunks() for side in ("reference", "target")]
     both = pc.binary_join_element_wise(_quoted(pc.min_element_wise(*ids)), _quoted(pc.max_element_wise(*ids)), ",")
@@ -90,10 +94,10 @@ def _preference(table: pa.Table) -> list[np.ndarray]:
     """Return the PREFERENCE of each row; only rows of the same two videos and captions share it."""
     similarity = pc.fill_null(table.column("visual_similarity").cast(pa.float32()), -2.0).to_numpy()
     sides = [
-        mixed(video + mixed(hashes_of(table.column(f"{side}_caption"))))
-        for side, video in zip(("reference", "target"), cap_video_keys(table), strict=True)
+        mix_hash_bits(video + mix_hash_bits(hash_bucket_keys(table.column(f"{side}_caption"))))
+        for side, video in zip(("reference", "target"), filter_cap_video_keys(table), strict=True)
     ]
-    return [-similarity, cap_hash_order(table), np.add(*sides)]
+    return [-similarity, filter_cap_hash_order(table), np.add(*sides)]
 
 
 def _has_better(groups: np.ndarray, preference: Sequence[np.ndarray], most: int) -> np.ndarray:

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.columns import mark
-from cvr_data.core.parts import mixed
-from cvr_data.core.ranges import SIZE, within
-from cvr_data.filters._caps import CapConfig, cap_caption_keys, cap_caption_pair_key, rows_over_cap
+from cvr_data.core.parts import mix_hash_bits
+from cvr_data.core.ranges import SIZE, option_range
+from cvr_data.filters._caps import CapConfig, filter_cap_caption_keys, filter_cap_caption_pair_key, filter_rows_over_cap
 from cvr_data.filters._columns import filter_similarity_text
 
 NEEDS = "visual_similarity"
@@ -25,7 +25,7 @@ MEET_BY = "caption pair"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(CapConfig):
-    most: int = field(default=10, metadata=within(SIZE))
+    most: int = field(default=10, metadata=option_range(SIZE))
     """Video pairs per ordered caption pair."""
 
 
@@ -36,13 +36,15 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    reference, target = cap_caption_keys(table)
-    is_over = rows_over_cap(table, mixed(reference) + target, config.most)  # ordered: the reverse is a group of its own
+    reference, target = filter_cap_caption_keys(table)
+    is_over = filter_rows_over_cap(
+        table, mix_hash_bits(reference) + target, config.most
+    )  # ordered: the reverse is a group of its own
     return mark(table, pa.array(is_over), "caption_pair_cap")
 
 
 def key(config: Config, table: pa.Table) -> np.ndarray:
-    return cap_caption_pair_key(table)
+    return filter_cap_caption_pair_key(table)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:

@@ -13,8 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.core.parts import mixed
-from cvr_data.filters._caps import cap_caption_keys, cap_caption_pair_key, cap_hash_order, cap_video_keys
+from cvr_data.core.parts import mix_hash_bits
+from cvr_data.filters._caps import (
+    filter_cap_caption_keys,
+    filter_cap_caption_pair_key,
+    filter_cap_hash_order,
+    filter_cap_video_keys,
+)
 
 MEET_BY = "caption pair"
 
@@ -38,10 +43,10 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    videos, captions = cap_video_keys(table), cap_caption_keys(table)
+    videos, captions = filter_cap_video_keys(table), filter_cap_caption_keys(table)
     ids = [table.column(f"{side}_id") for side in ("reference", "target")]
     is_forward = pc.less(*ids).to_numpy()
-    sides = [mixed(video + caption) for video, caption in zip(videos, captions, strict=True)]
+    sides = [mix_hash_bits(video + caption) for video, caption in zip(videos, captions, strict=True)]
     groups, group_of_row = np.unique(np.add(*sides), return_inverse=True)  # a pair and its reverse are one group
     directions = np.zeros((len(groups), 2), bool)
     directions[group_of_row, is_forward.astype(np.int64)] = True
@@ -49,14 +54,14 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     if config.keep == "both":
         return mark(table, pa.array(~has_reverse), "no_reverse")
     rows = np.flatnonzero(has_reverse)
-    goes_forward = cap_hash_order(table.take(pa.array(rows))) % 2 == 1
+    goes_forward = filter_cap_hash_order(table.take(pa.array(rows))) % 2 == 1
     is_dropped = np.zeros(table.num_rows, bool)
     is_dropped[rows] = is_forward[rows] != goes_forward
     return mark(table, pa.array(is_dropped), "other_direction_kept")
 
 
 def key(config: Config, table: pa.Table) -> np.ndarray:
-    return cap_caption_pair_key(table)
+    return filter_cap_caption_pair_key(table)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_linted_where, lint_row, words_text
+from cvr_data.filters._lint import Config, LintRow, drop_linted_where, filter_text_row, filtered_words_quoted
 from cvr_data.language.stop_words import EDIT_WORDS
 from cvr_data.language.words import content_words, folded, has_word, words_of
 
@@ -35,8 +35,8 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    words = _brought_again(lint_row(row)) or []
-    return f"it brings in {words_text(words)}, and the reference is {row['reference_caption']!r}"
+    words = _brought_again(filter_text_row(row)) or []
+    return f"it brings in {filtered_words_quoted(words)}, and the reference is {row['reference_caption']!r}"
 
 
 def _brought_again(row: LintRow) -> list[str] | None:

@@ -15,8 +15,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.ranges import Ranged, within
-from cvr_data.filters._lint import LintRow, changes_text, drop_executed, executed_row, lint_row, words_text
+from cvr_data.core.ranges import Ranged, option_range
+from cvr_data.filters._lint import (
+    LintRow,
+    execute_linted_row,
+    filter_executed_texts,
+    filter_text_row,
+    filtered_changes_in_words,
+    filtered_words_quoted,
+)
 from cvr_data.language.execution import Outcome
 
 NEAR = 0.4
@@ -25,7 +32,7 @@ NEAR = 0.4
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    min_similarity: float = field(default=0.0, metadata=within("[0, 1]"))
+    min_similarity: float = field(default=0.0, metadata=option_range("[0, 1]"))
     """A phrase of the text this close to the concept (cosine by MiniLM) asks for it too; 0: only words do. At 0.7, a
     quarter of what people put in other words passes, and 0.4 % of the texts of other pairs."""
     min_shift: float | None = None
@@ -47,12 +54,12 @@ def run(config: Config, table: pa.Table) -> pa.Table:
             return outcome.reason
         return "misses_change" if outcome.missed and not _in_other_words(row, config) else None
 
-    return drop_executed(table, reason)
+    return filter_executed_texts(table, reason)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    outcome = executed_row(read := lint_row(row))
-    told = f"the change is {changes_text(read)}; the text brings {words_text(outcome.new)}"
+    outcome = execute_linted_row(read := filter_text_row(row))
+    told = f"the change is {filtered_changes_in_words(read)}; the text brings {filtered_words_quoted(outcome.new)}"
     if (similarity := read["asked_similarity"]) is not None and (shift := read["asked_shift"]) is not None:
         told += f" (similarity {similarity:.3f}, shift {shift:.3f})"
     return told

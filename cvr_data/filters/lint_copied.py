@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_executed, executed_row, lint_row
+from cvr_data.filters._lint import Config, LintRow, execute_linted_row, filter_executed_texts, filter_text_row
 from cvr_data.language.execution import Outcome
 from cvr_data.language.words import words_of
 
@@ -29,11 +29,14 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         captions = (_without_articles(words_of(row[f"{side}_caption"])) for side in ("reference", "target"))
         return "copied_caption" if text and text in captions else None
 
-    return drop_executed(table, reason)
+    return filter_executed_texts(table, reason)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    text = _without_articles(executed_row(lint_row(row)).new), _without_articles(words_of(row["modification"]))
+    text = (
+        _without_articles(execute_linted_row(filter_text_row(row)).new),
+        _without_articles(words_of(row["modification"])),
+    )
     is_target = _without_articles(words_of(row["target_caption"])) in text
     side = "target" if is_target else "reference"
     return f"the {side} caption is {row[f'{side}_caption']!r}"

@@ -10,7 +10,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, changes_text, drop_executed, executed_row, lint_row, words_text
+from cvr_data.filters._lint import (
+    Config,
+    LintRow,
+    execute_linted_row,
+    filter_executed_texts,
+    filter_text_row,
+    filtered_changes_in_words,
+    filtered_words_quoted,
+)
 from cvr_data.language.execution import Outcome
 
 REASONS = ("wrong_direction", "changes_something_else")
@@ -31,10 +39,12 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     def reason(row: LintRow, outcome: Outcome) -> str | None:
         return outcome.reason if outcome.reason in REASONS else None
 
-    return drop_executed(table, reason)
+    return filter_executed_texts(table, reason)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    outcome = executed_row(read := lint_row(row))
-    back = f" and takes back {words_text(outcome.excluded)}" if outcome.excluded else ""
-    return f"the change is {changes_text(read)}; the text brings {words_text(outcome.new)}{back}"
+    outcome = execute_linted_row(read := filter_text_row(row))
+    back = f" and takes back {filtered_words_quoted(outcome.excluded)}" if outcome.excluded else ""
+    return (
+        f"the change is {filtered_changes_in_words(read)}; the text brings {filtered_words_quoted(outcome.new)}{back}"
+    )

@@ -9,14 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.filters._lint import drop_linted_where
 from cvr_data.language.words import words_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    min_words: int = field(default=1, metadata=within(SIZE))
+    min_words: int = field(default=1, metadata=option_range(SIZE))
     """Fewer words than this are no text."""
 
 

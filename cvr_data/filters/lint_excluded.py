@@ -12,8 +12,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, changes_text, drop_executed, executed_row, lint_row, words_text
-from cvr_data.language.execution import Outcome, required
+from cvr_data.filters._lint import (
+    LintRow,
+    execute_linted_row,
+    filter_executed_texts,
+    filter_text_row,
+    filtered_changes_in_words,
+    filtered_words_quoted,
+)
+from cvr_data.language.execution import Outcome, required_phrase_changes
 from cvr_data.language.words import mentions
 
 
@@ -35,12 +42,13 @@ def run(config: Config, table: pa.Table) -> pa.Table:
     def reason(row: LintRow, outcome: Outcome) -> str | None:
         if row["style"] not in config.styles:
             return None
-        excluded = [change.before for change in required(row["changes"], row["style"]) if change.before]
+        excluded = [change.before for change in required_phrase_changes(row["changes"], row["style"]) if change.before]
         return None if all(mentions(outcome.excluded, concept) for concept in excluded) else "excluded_not_negated"
 
-    return drop_executed(table, reason)
+    return filter_executed_texts(table, reason)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    outcome = executed_row(read := lint_row(row))
-    return f"the change is {changes_text(read)}; the text takes back {words_text(outcome.excluded)}"
+    outcome = execute_linted_row(read := filter_text_row(row))
+    excluded = filtered_words_quoted(outcome.excluded)
+    return f"the change is {filtered_changes_in_words(read)}; the text takes back {excluded}"

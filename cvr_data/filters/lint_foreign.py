@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import LintRow, drop_executed, executed_row, lint_row
+from cvr_data.filters._lint import LintRow, execute_linted_row, filter_executed_texts, filter_text_row
 from cvr_data.language.execution import Outcome
 
 
@@ -39,9 +39,9 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         is_judged = bool(outcome.missed) and row["asked_shift"] is not None
         return "foreign_words" if len(outcome.foreign) > config.max_words and not is_judged else None
 
-    return drop_executed(table, reason)
+    return filter_executed_texts(table, reason)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    words = executed_row(lint_row(row)).foreign
+    words = execute_linted_row(filter_text_row(row)).foreign
     return f"neither caption has {', '.join(map(repr, words))}; {config.max_words} such words are let through"

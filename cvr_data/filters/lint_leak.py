@@ -13,15 +13,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.ranges import Ranged, within
-from cvr_data.filters._lint import LintRow, drop_linted_where, lint_row
-from cvr_data.language.execution import required
+from cvr_data.core.ranges import Ranged, option_range
+from cvr_data.filters._lint import LintRow, drop_linted_where, filter_text_row
+from cvr_data.language.execution import required_phrase_changes
 from cvr_data.language.words import content_words, has_word, words_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    max_share: float = field(default=0.67, metadata=within("[0, 1]"))
+    max_share: float = field(default=0.67, metadata=option_range("[0, 1]"))
     """Largest share of the unchanged content words of the target caption that a text may repeat."""
     min_repeated: int = 3
     """Fewer repeated words than this are no leak: in "a man plays a guitar" there is little else to name."""
@@ -47,7 +47,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    unchanged, repeated = _repeated(lint_row(row))
+    unchanged, repeated = _repeated(filter_text_row(row))
     words = ", ".join(sorted(repeated))
     return (
         f"it repeats {len(repeated)} of {len(unchanged)} unchanged words of the target ({words}); "
@@ -57,7 +57,9 @@ def explain(config: Config, row: Mapping[str, Any]) -> str:
 
 def _repeated(row: LintRow) -> tuple[set[str], set[str]]:
     """The unchanged content words of what the target shows, and which of them the text has."""
-    changed = [word for change in required(row["changes"], row["style"]) for word in words_of(change.after)]
+    changed = [
+        word for change in required_phrase_changes(row["changes"], row["style"]) for word in words_of(change.after)
+    ]
     shown = row["target_description"] or row["target_caption"]
     unchanged = {word for word in content_words(words_of(shown)) if word not in changed}
     text = words_of(row["modification"])

@@ -6,7 +6,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, changes_text, drop_executed, executed_row, lint_row, words_text
+from cvr_data.filters._lint import (
+    Config,
+    LintRow,
+    execute_linted_row,
+    filter_executed_texts,
+    filter_text_row,
+    filtered_changes_in_words,
+    filtered_words_quoted,
+)
 from cvr_data.language.edits import replaced, split_negated
 from cvr_data.language.execution import Outcome
 from cvr_data.language.words import content_words, folded, has_word, mentions, same_word, words_of
@@ -35,19 +43,19 @@ def run(config: Config, table: pa.Table) -> pa.Table:
         )
         return "no_op" if is_no_op else None
 
-    return drop_executed(table, reason)
+    return filter_executed_texts(table, reason)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    read = lint_row(row)
-    text, outcome = folded(read["modification"]), executed_row(read)
+    read = filter_text_row(row)
+    text, outcome = folded(read["modification"]), execute_linted_row(read)
     if outcome.reason == "no_op" or _into_itself(text):
-        return f"the change is {changes_text(read)}; the text brings {words_text(outcome.new)}"
+        return f"the change is {filtered_changes_in_words(read)}; the text brings {filtered_words_quoted(outcome.new)}"
     if found := _NOTHING.search(text):
         return f"it says {found[0]!r}"
     if _instead_of_itself(text, read):
-        return f"it brings and takes back {words_text(split_negated(text).negated)}"
-    return f"it names what comes in twice; the change is {changes_text(read)}"
+        return f"it brings and takes back {filtered_words_quoted(split_negated(text).negated)}"
+    return f"it names what comes in twice; the change is {filtered_changes_in_words(read)}"
 
 
 def _into_itself(text: str) -> bool:

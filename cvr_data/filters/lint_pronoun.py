@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.filters._lint import Config, LintRow, drop_linted_where, lint_row
+from cvr_data.filters._lint import Config, LintRow, drop_linted_where, filter_text_row
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
 from cvr_data.language.words import has_word, words_of
@@ -41,7 +41,7 @@ def run(config: Config, table: pa.Table) -> pa.Table:
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:
-    unclear = ", ".join(map(repr, _unclear(lint_row(row))))
+    unclear = ", ".join(map(repr, _unclear(filter_text_row(row))))
     shown = row.get("reference_description") or row["reference_caption"]
     return f"nothing before it in the text, and nobody in the reference, is {unclear}: {shown!r}"
 

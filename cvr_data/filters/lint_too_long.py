@@ -10,22 +10,22 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.filters._lint import drop_linted_where
 from cvr_data.language.words import words_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    short: int = field(default=12, metadata=within(SIZE))
+    short: int = field(default=12, metadata=option_range(SIZE))
     """Most words of a short text."""
-    static: int = field(default=20, metadata=within(SIZE))
+    static: int = field(default=20, metadata=option_range(SIZE))
     """Most words of a static text: it also names what is excluded."""
-    action: int = field(default=20, metadata=within(SIZE))
+    action: int = field(default=20, metadata=option_range(SIZE))
     """Most words of an action text."""
-    dense: int = field(default=80, metadata=within(SIZE))
+    dense: int = field(default=80, metadata=option_range(SIZE))
     """Most words of a dense text."""
-    other: int = field(default=80, metadata=within(SIZE))
+    other: int = field(default=80, metadata=option_range(SIZE))
     """Most words of a style of your own."""
 
 

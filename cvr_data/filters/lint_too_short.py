@@ -10,16 +10,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.filters._lint import drop_linted_where
 from cvr_data.language.words import words_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    dense: int = field(default=30, metadata=within(SIZE))
+    dense: int = field(default=30, metadata=option_range(SIZE))
     """Fewest words of a dense text."""
-    other: int = field(default=1, metadata=within(SIZE))
+    other: int = field(default=1, metadata=option_range(SIZE))
     """Fewest words of a text of any other style."""
 
 

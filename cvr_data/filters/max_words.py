@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.filters._columns import filter_caption_lengths, filter_lengths_text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    max_words: int = field(default=40, metadata=within(SIZE))
+    max_words: int = field(default=40, metadata=option_range(SIZE))
     """Most words of either caption; WebVid's longest are lists of key words."""
 
 

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.filters._columns import filter_caption_lengths, filter_lengths_text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    min_words: int = field(default=2, metadata=within(SIZE))
+    min_words: int = field(default=2, metadata=option_range(SIZE))
     """Fewest words of either caption. Three cost recall: of the real WebVid-CoVR test pairs 10.7 % are shorter."""
 
 

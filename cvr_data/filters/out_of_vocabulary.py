@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.filters._changes import SIDES, filter_change_fields, filter_rows_where
 
 NEEDS = "change_counts"
@@ -21,7 +21,7 @@ NEEDS = "change_counts"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    least: int = field(default=3, metadata=within(SIZE))
+    least: int = field(default=3, metadata=option_range(SIZE))
     """Times a word is in the captions of the corpus to be of its vocabulary; raise it with the size of the corpus."""
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.core.ranges import within
+from cvr_data.core.ranges import option_range
 
 VERSION = 2
 NEEDS = "segments"
@@ -19,7 +19,7 @@ NEEDS = "segments"
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    apart_s: float = field(default=0.0, metadata=within("[0, inf]"))
+    apart_s: float = field(default=0.0, metadata=option_range("[0, inf]"))
     """Seconds that must lie between two clips of one recording; `inf` drops all pairs of one recording."""
 
 

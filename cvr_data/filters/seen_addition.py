@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.core.ranges import Ranged, within
+from cvr_data.core.ranges import Ranged, option_range
 from cvr_data.filters._changes import SIDES, filter_change_fields, filter_rows_where
 
 NEEDS = "seen_changes"
@@ -23,7 +23,7 @@ NEEDS = "seen_changes"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    margin: float = field(default=0.3, metadata=within("[-2, 2]"))
+    margin: float = field(default=0.3, metadata=option_range("[-2, 2]"))
     """By how much the cosine of the video that has the thing must be higher, at least."""
 
 

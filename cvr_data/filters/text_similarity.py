@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.text_bands import MINILM, check_band
+from cvr_data.core.text_bands import MINILM, check_default_band
 from cvr_data.filters._columns import (
     FOREIGN,
     BandConfig,
@@ -35,7 +35,7 @@ class Config(BandConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_band(self.encoder, (self.low, self.high))
+        check_default_band(self.encoder, (self.low, self.high))
 
 
 EXAMPLE = [

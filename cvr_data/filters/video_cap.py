@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.columns import mark_rows
-from cvr_data.core.ranges import SIZE, within
-from cvr_data.filters._caps import CapConfig, cap_claims, cap_video_keys, losing_claims
+from cvr_data.core.columns import set_drop_reason_column
+from cvr_data.core.ranges import SIZE, option_range
+from cvr_data.filters._caps import CapConfig, claims_lost_to_filter, filter_cap_claims, filter_cap_video_keys
 from cvr_data.filters._columns import filter_similarity_text
 
 NEEDS = "visual_similarity"
@@ -22,7 +22,7 @@ REASON = "video_cap"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(CapConfig):
-    most: int = field(default=50, metadata=within(SIZE))
+    most: int = field(default=50, metadata=option_range(SIZE))
     """Pairs per reference video, and per target video; WebVid-CoVR has about 13 per target."""
 
 
@@ -38,17 +38,17 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    return mark_rows(table, settle(config, claims(config, table)).column("row").to_numpy(), REASON)
+    return set_drop_reason_column(table, settle(config, claims(config, table)).column("row").to_numpy(), REASON)
 
 
 def claims(config: Config, table: pa.Table) -> pa.Table:
     """Return two claims of each row: among the pairs of its reference, and of its target."""
-    references, targets = cap_video_keys(table)
-    return cap_claims(table, [references, ~targets])
+    references, targets = filter_cap_video_keys(table)
+    return filter_cap_claims(table, [references, ~targets])
 
 
 def settle(config: Config, claims: pa.Table) -> pa.Table:
-    return losing_claims(config.most, claims)
+    return claims_lost_to_filter(config.most, claims)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:

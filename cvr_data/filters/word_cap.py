@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.columns import mark_rows
-from cvr_data.core.parts import hashes_of, mixed
-from cvr_data.core.ranges import SIZE, within
-from cvr_data.filters._caps import CapConfig, cap_claims, losing_claims
+from cvr_data.core.columns import set_drop_reason_column
+from cvr_data.core.parts import hash_bucket_keys, mix_hash_bits
+from cvr_data.core.ranges import SIZE, option_range
+from cvr_data.filters._caps import CapConfig, claims_lost_to_filter, filter_cap_claims
 from cvr_data.filters._changes import filter_change_fields
 from cvr_data.filters._columns import filter_similarity_text
 
@@ -24,7 +24,7 @@ REASON = "word_cap"
 
 @dataclass(frozen=True, kw_only=True)
 class Config(CapConfig):
-    most: int = field(default=1000, metadata=within(SIZE))
+    most: int = field(default=1000, metadata=option_range(SIZE))
     """Pairs with the same word before the change, and with the same word after it."""
 
 
@@ -40,20 +40,20 @@ EXAMPLE = [
 
 
 def run(config: Config, table: pa.Table) -> pa.Table:
-    return mark_rows(table, settle(config, claims(config, table)).column("row").to_numpy(), REASON)
+    return set_drop_reason_column(table, settle(config, claims(config, table)).column("row").to_numpy(), REASON)
 
 
 def claims(config: Config, table: pa.Table) -> pa.Table:
     """Return a claim for each word before a change, among the pairs with that, and each after one, among those."""
     rows, sides = filter_change_fields(table, "changes", ("before", "after"))
     is_word = [pc.is_valid(words) for words in sides]
-    keys = [mixed(hashes_of(words.filter(valid))) for words, valid in zip(sides, is_word, strict=True)]
+    keys = [mix_hash_bits(hash_bucket_keys(words.filter(valid))) for words, valid in zip(sides, is_word, strict=True)]
     of_row = [rows[valid.to_numpy(zero_copy_only=False)] for valid in is_word]
-    return cap_claims(table, [keys[0], ~keys[1]], of_row)
+    return filter_cap_claims(table, [keys[0], ~keys[1]], of_row)
 
 
 def settle(config: Config, claims: pa.Table) -> pa.Table:
-    return losing_claims(config.most, claims)
+    return claims_lost_to_filter(config.most, claims)
 
 
 def explain(config: Config, row: Mapping[str, Any]) -> str:

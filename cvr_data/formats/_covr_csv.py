@@ -29,7 +29,7 @@ class CovrCsv(OfSplits):
     """Split of the rows read: train, val or test. Empty: the one in the file's name (`…_test.csv`), else train."""
 
 
-def check_csv_columns(columns: Sequence[str], known: Mapping[str, str]) -> None:
+def check_covr_csv_columns(columns: Sequence[str], known: Mapping[str, str]) -> None:
     """Raise ValueError unless the columns are known ones, with those that make a triplet: a Config's own check."""
     for name in columns:
         if name not in known:
@@ -38,23 +38,23 @@ def check_csv_columns(columns: Sequence[str], known: Mapping[str, str]) -> None:
         raise ValueError(f"columns must have {', '.join(REQUIRED)}; missing: {', '.join(missing)}.")
 
 
-def write_csv_files(triplets: pa.Table, out: Path, stem: str, columns: Mapping[str, str]) -> list[Path]:
+def write_covr_csv_files(triplets: pa.Table, out: Path, stem: str, columns: Mapping[str, str]) -> list[Path]:
     """Write `out`/<stem>_{train,val,test}.csv, each split that has rows, and return the paths."""
     out.mkdir(parents=True, exist_ok=True)
     paths = []
     for split, rows in _rows.file_rows_by_split(triplets):
         paths.append(out / f"{stem}_{split}.csv")
-        write_bytes(paths[-1], triplets_csv(rows, columns))
+        write_bytes(paths[-1], covr_format_csv(rows, columns))
     return paths
 
 
-def triplets_csv(triplets: pa.Table, columns: Mapping[str, str]) -> bytes:
+def covr_format_csv(triplets: pa.Table, columns: Mapping[str, str]) -> bytes:
     """Return the triplets as CSV text; `columns` is column of the file -> ours, in order; unknown values are empty."""
     cells = [_covr_csv_cells(triplets, name) for name in columns.values()]
-    return _rows.csv_text(list(columns), zip(*cells, strict=True))
+    return _rows.format_csv_text(list(columns), zip(*cells, strict=True))
 
 
-def read_csv_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> pa.Table:
+def read_covr_csv_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> pa.Table:
     """Return the triplets of a CSV file, or of all `*.csv` of a folder; an empty `split` is taken from the names.
 
     Raises:
@@ -64,17 +64,17 @@ def read_csv_files(config: CovrCsv, path: Path, columns: Mapping[str, str]) -> p
         files = sorted(path.glob("*.csv"))
         if not files:
             raise CvrError(f"{path} holds no .csv file.")
-        return _rows.concat_file_tables([read_csv_files(config, file, columns) for file in files])
+        return _rows.concat_format_tables([read_covr_csv_files(config, file, columns) for file in files])
     cells = read_columns(path, columns, REQUIRED)
     values = {columns[name]: _covr_csv_values(name, columns[name], texts, path) for name, texts in cells.items()}
     split = config.split or _rows.split_in_file_name(path)
-    return _rows.file_to_triplets(values, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.format_file_triplets(values, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _covr_csv_cells(triplets: pa.Table, name: str) -> list[str]:
     if name == QUERY_NUMBER:
-        return [str(number) for number in _rows.file_row_numbers(triplets)]
-    values = _rows.file_column(triplets, name)
+        return [str(number) for number in _rows.format_row_numbers(triplets)]
+    values = _rows.format_column(triplets, name)
     if name == "frame_scores":
         is_known = name in triplets.column_names
         return [str([round(score, 4) for score in scores or []]) if is_known else "" for scores in values]
@@ -85,12 +85,12 @@ def _covr_csv_cells(triplets: pa.Table, name: str) -> list[str]:
 
 def _covr_csv_values(name: str, ours: str, texts: list[str], path: Path) -> list[Any]:
     if ours in NUMBERS:
-        return _rows.csv_cells(texts, float, name=name, path=path)
+        return _rows.format_csv_cells(texts, float, name=name, path=path)
     if ours == QUERY_NUMBER:
-        return _rows.csv_cells(texts, int, name=name, path=path)
+        return _rows.format_csv_cells(texts, int, name=name, path=path)
     if ours == "frame_scores":
-        return _rows.csv_cells(
-            texts, lambda text: [float(score) for score in _rows.csv_literal(text)] or None, name=name, path=path
+        return _rows.format_csv_cells(
+            texts, lambda text: [float(score) for score in _rows.format_csv_literal(text)] or None, name=name, path=path
         )
     if name in REQUIRED and (blank := [row for row, text in enumerate(texts) if not text]):
         raise CvrError(f"{path}: column {name!r} is empty in rows {first_few(blank)} (counted from 0).")

@@ -40,7 +40,7 @@ def mteb_statistics(
     }
 
 
-def mteb_random_scores(relevant: Mapping[str, Sequence[str]], documents: int) -> dict[str, float]:
+def mteb_format_random_scores(relevant: Mapping[str, Sequence[str]], documents: int) -> dict[str, float]:
     """Return what is expected of a random order, by the names of MTEB's scores: no model should be below it."""
     scores: dict[str, float] = {}
     counts = [len(set(targets)) for targets in relevant.values()]

@@ -6,21 +6,25 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, did_you_mean, first_few, first_line
-from cvr_data.core.split_names import split_in_name
+from cvr_data.core.split_names import split_named_by_file
 from cvr_data.core.whole_files import write_bytes
-from cvr_data.media.places import ids_of_clips
+from cvr_data.media.places import ids_of_media_clips
 from cvr_data.tables import QUERY_NUMBER, SPLITS, TRIPLETS, VIDEOS, query_id, triplet_id
 
 MARKS = ',"\r\n'
 STORED_VIDEO = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 """What rows hold of a video, as `datasets` stores it."""
+Texts = Literal["published", "fine", "multi"]
+"""Whose texts ask for pairs of images: the set's own, FineCIR's, or TEMA's."""
+OTHER_TEXTS = {"fine": "finemt", "multi": "mmt"}
+"""Whose texts -> the key that they are under."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +53,18 @@ def file_rows_by_split(triplets: pa.Table) -> Iterator[tuple[str, pa.Table]]:
             yield split, rows
 
 
-def file_column(table: pa.Table, name: str) -> list[Any]:
+def format_column(table: pa.Table, name: str) -> list[Any]:
     """Return the values of a column; None everywhere where the table does not have it."""
     return table.column(name).to_pylist() if name in table.column_names else [None] * table.num_rows
 
 
-def queries_in_file(rows: pa.Table) -> list[PublishedQuery]:
+def format_queries_in_file(rows: pa.Table) -> list[PublishedQuery]:
     """Return the queries in the order of their first rows; the numbers of the file stay if no two queries share one.
 
     Rows with equal reference and text are one query, unless a file numbered them apart.
     """
     grouped: dict[tuple[int | None, str], list[dict[str, Any]]] = {}
-    for number, row in zip(file_column(rows, QUERY_NUMBER), rows.to_pylist(), strict=True):
+    for number, row in zip(format_column(rows, QUERY_NUMBER), rows.to_pylist(), strict=True):
         grouped.setdefault((number, row["query_id"]), []).append(row)
     numbers = [number for number, _ in grouped]
     are_usable = None not in numbers and max(Counter(numbers).values(), default=1) == 1
@@ -70,13 +74,13 @@ def queries_in_file(rows: pa.Table) -> list[PublishedQuery]:
     ]
 
 
-def file_row_numbers(rows: pa.Table) -> list[int]:
+def format_row_numbers(rows: pa.Table) -> list[int]:
     """Return a number for each row: that of the published file if they are all different, else its place."""
-    numbers = file_column(rows, QUERY_NUMBER)
+    numbers = format_column(rows, QUERY_NUMBER)
     return numbers if None not in numbers and len(set(numbers)) == len(numbers) else list(range(rows.num_rows))
 
 
-def file_to_queries(
+def format_file_queries(
     columns: Mapping[str, Sequence[Any]], *, where: Path, kinds: Mapping[str, pa.DataType] | None = None
 ) -> pa.Table:
     """Return a table of columns, such as queries whose targets are hidden; `kinds` are types of extra columns.
@@ -88,7 +92,7 @@ def file_to_queries(
     return pa.table({name: _file_array(name, values, types[name], where) for name, values in columns.items()})
 
 
-def file_to_triplets(
+def format_file_triplets(
     columns: Mapping[str, Sequence[Any]], *, where: Path, split: str, style: str,
     kinds: Mapping[str, pa.DataType] | None = None,
 ) -> pa.Table:  # fmt: skip
@@ -97,7 +101,7 @@ def file_to_triplets(
     Raises:
         CvrError: a row lacks its reference or target, or a value is of another type than its column.
     """
-    table = file_to_queries(columns, where=where, kinds=kinds)
+    table = format_file_queries(columns, where=where, kinds=kinds)
     arrays = dict(zip(table.column_names, table.columns, strict=True))
     references, texts, targets = (arrays[name].to_pylist() for name in ("reference_id", "modification", "target_id"))
     for name, values in (("reference", references), ("target", targets)):
@@ -112,7 +116,7 @@ def file_to_triplets(
     return check_columns(pa.table(arrays), TRIPLETS, str(where))
 
 
-def file_to_videos(rows: Iterable[Mapping[str, Any]], source: str) -> pa.Table:
+def format_videos(rows: Iterable[Mapping[str, Any]], source: str) -> pa.Table:
     """Return the videos table of rows with video_id and split (captions, description, ... where known).
 
     Rows of one video are one; their lists are joined, and the most protected split (test, then val) stays.
@@ -132,24 +136,24 @@ def file_to_videos(rows: Iterable[Mapping[str, Any]], source: str) -> pa.Table:
     return check_columns(table, VIDEOS, source) if found else VIDEOS.empty_table()
 
 
-def concat_file_tables(tables: Sequence[pa.Table]) -> pa.Table:
+def concat_format_tables(tables: Sequence[pa.Table]) -> pa.Table:
     """Return the tables as one; a column that some lack is null there."""
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def gallery_in_file(rows: pa.Table, videos: pa.Table | None, split: str) -> list[str]:
+def format_file_gallery(rows: pa.Table, videos: pa.Table | None, split: str) -> list[str]:
     """Return the videos that queries of a split are ranked against: all of the split, then others the rows name."""
     listed: list[str] = []
     if videos is not None:
         listed = videos.filter(pc.equal(videos.column("split"), split)).column("video_id").to_pylist()
-    return list(dict.fromkeys([*listed, *file_column(rows, "reference_id"), *file_column(rows, "target_id")]))
+    return list(dict.fromkeys([*listed, *format_column(rows, "reference_id"), *format_column(rows, "target_id")]))
 
 
-def video_values_for_file(videos: pa.Table | None, name: str) -> dict[str, Any]:
+def format_video_values(videos: pa.Table | None, name: str) -> dict[str, Any]:
     """Return video id -> value of a column, of the videos that have one."""
     if videos is None:
         return {}
-    pairs = zip(videos.column("video_id").to_pylist(), file_column(videos, name), strict=True)
+    pairs = zip(videos.column("video_id").to_pylist(), format_column(videos, name), strict=True)
     return {video_id: value for video_id, value in pairs if value is not None}
 
 
@@ -159,7 +163,7 @@ def refuse_clips_in_format(videos: pa.Table | None, video_ids: Iterable[str], na
     Raises:
         CvrError: a video is a clip of a longer file; the first three are named.
     """
-    clips_of_videos = set() if videos is None else ids_of_clips(videos)
+    clips_of_videos = set() if videos is None else ids_of_media_clips(videos)
     if clips := [video_id for video_id in dict.fromkeys(video_ids) if video_id in clips_of_videos]:
         raise CvrError(
             f"{name}: {first_few(clips)} are clips of longer files, and rows would hold those whole; cut the clips "
@@ -173,7 +177,7 @@ def split_in_file_name(path: Path, otherwise: str = "") -> str:
     Raises:
         CvrError: the name tells none, and `otherwise` is empty: a test that is taken for train is trained on.
     """
-    if found := split_in_name(path.stem) or otherwise:
+    if found := split_named_by_file(path.stem) or otherwise:
         return found
     raise CvrError(
         f"{path}: its name tells no split; import it first, with cvr import triplets and -o split={', '.join(SPLITS)}."
@@ -204,15 +208,15 @@ def files_by_split(path: Path, wanted: Mapping[str, Sequence[str]], split: str, 
     raise CvrError(f"{path} holds none of {first_few(listed, 6)}.")
 
 
-def triplets_of_files(
+def format_triplets_of_files(
     path: Path, wanted: Mapping[str, Sequence[str]], config: "OfSplits", read: Callable[[Any, Path, str], pa.Table]
 ) -> pa.Table:
     """Return the triplets that `read(config, file, split)` gives of a file, or of each split's file of a folder."""
     files = files_by_split(path, wanted, config.split)
-    return concat_file_tables([read(config, file, split) for split, file in files.items()])
+    return concat_format_tables([read(config, file, split) for split, file in files.items()])
 
 
-def csv_cells(cells: Sequence[Any], parse: Callable[[Any], Any], *, name: str, path: Path) -> list[Any]:
+def format_csv_cells(cells: Sequence[Any], parse: Callable[[Any], Any], *, name: str, path: Path) -> list[Any]:
     """Return the cells of a column as values, None where a cell is empty.
 
     Raises:
@@ -227,7 +231,7 @@ def csv_cells(cells: Sequence[Any], parse: Callable[[Any], Any], *, name: str, p
     return values
 
 
-def csv_literal(cell: Any) -> Any:
+def format_csv_literal(cell: Any) -> Any:
     """Return the value of a cell that holds a list or dict, or the text of one: JSON or as Python prints it."""
     if not isinstance(cell, str):
         return cell
@@ -237,27 +241,27 @@ def csv_literal(cell: Any) -> Any:
         return ast.literal_eval(cell)
 
 
-def csv_texts(cell: Any) -> list[str]:
+def format_csv_texts(cell: Any) -> list[str]:
     """Return the texts of a cell that holds a list of them. Raises ValueError: it holds something else."""
-    values = csv_literal(cell)
+    values = format_csv_literal(cell)
     if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
         raise ValueError("not a list of texts")
     return list(values)
 
 
-def write_csv_file(path: Path, header: Sequence[str], lines: Iterable[Sequence[str]]) -> Path:
+def write_format_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[str]]) -> Path:
     """Write a CSV file, with the folders above it; return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, csv_text(header, lines))
+    write_bytes(path, format_csv_text(header, lines))
     return path
 
 
-def csv_text(header: Sequence[str], lines: Iterable[Sequence[str]]) -> bytes:
+def format_csv_text(header: Sequence[str], lines: Iterable[Sequence[str]]) -> bytes:
     """Return a CSV file, quoted as RFC 4180 says; the csv module of Python 3.11 leaves a lone carriage return bare."""
     return "".join(",".join(map(_quoted_csv_cell, line)) + "\n" for line in (header, *lines)).encode()
 
 
-def write_json_file(path: Path, value: Any, indent: int | None = None) -> Path:
+def write_format_json(path: Path, value: Any, indent: int | None = None) -> Path:
     """Write the value as published files of this kind are: ASCII, no newline at the end; return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, json.dumps(value, indent=indent).encode())

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.formats._covr_csv import CovrCsv, read_csv_files, write_csv_files
+from cvr_data.formats._covr_csv import CovrCsv, read_covr_csv_files, write_covr_csv_files
 
 COLUMNS = {
     "txt1": "reference_caption",
@@ -36,8 +36,8 @@ class Config(CovrCsv):
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write `out`/cc-coir_{train,val,test}.csv, each split that has rows, and return the paths."""
-    return write_csv_files(triplets, out, "cc-coir", COLUMNS)
+    return write_covr_csv_files(triplets, out, "cc-coir", COLUMNS)
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    return read_csv_files(config, path, COLUMNS)
+    return read_covr_csv_files(config, path, COLUMNS)

@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.core.annotation_files import read_entries
+from cvr_data.core.annotation_files import read_json_entries
 from cvr_data.formats import _rows
 from cvr_data.formats._rows import OfSplits
 from cvr_data.tables import QUERY_NUMBER, SPLITS
@@ -38,7 +38,7 @@ class Config(OfSplits):
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write `out`/annotations/{train,val,test}.json, each split that has rows, and return the paths."""
     return [
-        _rows.write_json_file(out / "annotations" / f"{split}.json", _circo_entries(rows), indent=4)
+        _rows.write_format_json(out / "annotations" / f"{split}.json", _circo_entries(rows), indent=4)
         for split, rows in _rows.file_rows_by_split(triplets)
     ]
 
@@ -46,20 +46,20 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a JSON file, or of a folder with `annotations/`: a row per query and target."""
     names = {split: [f"annotations/{split}.json"] for split in SPLITS}
-    return _rows.triplets_of_files(path, names, config, _read_file)
+    return _rows.format_triplets_of_files(path, names, config, _read_file)
 
 
-def read_circo_queries(path: Path) -> pa.Table:
+def read_circo_format_queries(path: Path) -> pa.Table:
     """Return the queries of a JSON file, a row each, whether or not it tells their targets.
 
     Raises:
         CvrError: there is no such file, or it is no such JSON.
     """
-    return _rows.file_to_queries(_circo_queries(read_entries(path, REQUIRED)), where=path, kinds=KINDS)
+    return _rows.format_file_queries(_circo_queries(read_json_entries(path, REQUIRED)), where=path, kinds=KINDS)
 
 
 def _circo_entries(rows: pa.Table) -> list[dict[str, Any]]:
-    queries = _rows.queries_in_file(rows)
+    queries = _rows.format_queries_in_file(rows)
     ids = [video_id for query in queries for video_id in (query.first["reference_id"], *query.target_ids)]
     as_id: type = int if all(NUMBER.fullmatch(video_id) for video_id in ids) else str
     return [
@@ -77,10 +77,10 @@ def _circo_entries(rows: pa.Table) -> list[dict[str, Any]]:
 
 
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:
-    entries = read_entries(path, REQUIRED, TARGETS)
+    entries = read_json_entries(path, REQUIRED, TARGETS)
     pairs = [(entry, target_id) for entry in entries for target_id in _circo_targets(entry)]
     columns = {**_circo_queries([entry for entry, _ in pairs]), "target_id": [str(target_id) for _, target_id in pairs]}
-    return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.format_file_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _circo_queries(entries: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:

@@ -23,22 +23,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.core.annotation_files import read_entries, read_json
+from cvr_data.core.annotation_files import read_json, read_json_entries
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import _rows
-from cvr_data.formats._rows import OfSplits
+from cvr_data.formats._rows import OfSplits, Texts
 from cvr_data.tables import QUERY_NUMBER
 
 SUBSETS = {"train": "train", "val": "val", "test": "test1"}
 """Our split -> what CIRR calls it."""
-Texts = Literal["published", "fine", "multi"]
-TEXTS = {"published": "caption", "fine": "finemt", "multi": "mmt"}
+TEXTS = {"published": "caption", **_rows.OTHER_TEXTS}
 """Whose texts -> the key that they are under."""
 SOFT = pa.list_(pa.struct([("video_id", pa.string()), ("score", pa.float64())]))
 KINDS = {
@@ -71,19 +70,19 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     """
     paths = []
     for split, rows in _rows.file_rows_by_split(triplets):
-        gallery = _rows.gallery_in_file(rows, videos, split)
+        gallery = _rows.format_file_gallery(rows, videos, split)
         grouped = (
             rows
-            if None not in _rows.file_column(rows, "group_members")
+            if None not in _rows.format_column(rows, "group_members")
             else _with_groups(config, rows, gallery, videos)
         )
         entries = [
             _cirr_entry(row, number)
-            for row, number in zip(grouped.to_pylist(), _rows.file_row_numbers(rows), strict=True)
+            for row, number in zip(grouped.to_pylist(), _rows.format_row_numbers(rows), strict=True)
         ]
         paths += [
-            _rows.write_json_file(out / "captions" / f"cap.rc2.{SUBSETS[split]}.json", entries),
-            _rows.write_json_file(
+            _rows.write_format_json(out / "captions" / f"cap.rc2.{SUBSETS[split]}.json", entries),
+            _rows.write_format_json(
                 out / "image_splits" / f"split.rc2.{SUBSETS[split]}.json", _cirr_image_places(gallery, videos, split)
             ),
         ]
@@ -91,14 +90,14 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    return _rows.triplets_of_files(path, _files(config), config, _read_file)
+    return _rows.format_triplets_of_files(path, _files(config), config, _read_file)
 
 
 def _files(config: Config) -> dict[str, list[str]]:
-    return {split: cirr_caption_files(subset, config.texts) for split, subset in SUBSETS.items()}
+    return {split: cirr_format_caption_files(subset, config.texts) for split, subset in SUBSETS.items()}
 
 
-def cirr_caption_files(subset: str, texts: Texts) -> list[str]:
+def cirr_format_caption_files(subset: str, texts: Texts) -> list[str]:
     """Return where the captions of a split of CIRR may lie, the likeliest place first."""
     if texts == "fine":
         folders = ("captions", "finemt_captions", "fine-cirr/finemt_captions")
@@ -115,9 +114,9 @@ def read_videos(config: Config, path: Path) -> pa.Table:
         {"video_id": image_id, "split": split, "published_path": place}
         for split, file in _rows.files_by_split(path, _files(config), config.split).items()
         if (images := _image_file(file, split)) is not None
-        for image_id, place in read_cirr_images(images).items()
+        for image_id, place in read_cirr_format_images(images).items()
     ]
-    return _rows.file_to_videos(rows, "cirr")
+    return _rows.format_videos(rows, "cirr")
 
 
 def _image_file(captions: Path, split: str) -> Path | None:
@@ -126,7 +125,7 @@ def _image_file(captions: Path, split: str) -> Path | None:
     return next(filter(Path.is_file, places), None)
 
 
-def read_cirr_images(path: Path) -> dict[str, str]:
+def read_cirr_format_images(path: Path) -> dict[str, str]:
     """Return image id -> path of the images of a split, in the order of the file.
 
     Raises:
@@ -135,21 +134,23 @@ def read_cirr_images(path: Path) -> dict[str, str]:
     return read_json(path, dict)
 
 
-def read_cirr_queries(path: Path, texts: Texts = "published") -> pa.Table:
+def read_cirr_format_queries(path: Path, texts: Texts = "published") -> pa.Table:
     """Return the queries of a file of captions, a row each, whether or not it tells their targets.
 
     Raises:
         CvrError: there is no such file, or it is no such JSON.
     """
     entries = _read_entries(path, texts, ())
-    return _rows.file_to_queries({**_cirr_queries(entries, texts), **_cirr_groups(entries)}, where=path, kinds=KINDS)
+    return _rows.format_file_queries(
+        {**_cirr_queries(entries, texts), **_cirr_groups(entries)}, where=path, kinds=KINDS
+    )
 
 
 def _cirr_image_places(gallery: list[str], videos: pa.Table | None, split: str) -> dict[str, str]:
     """Where CIRR's loaders look for each video: as published, else ./<subset>/<id><suffix of its media>."""
     published, media = (
-        _rows.video_values_for_file(videos, "published_path"),
-        _rows.video_values_for_file(videos, "path"),
+        _rows.format_video_values(videos, "published_path"),
+        _rows.format_video_values(videos, "path"),
     )
     return {
         video_id: published.get(video_id)
@@ -161,7 +162,7 @@ def _cirr_image_places(gallery: list[str], videos: pa.Table | None, split: str) 
 def _with_groups(config: Config, rows: pa.Table, gallery: list[str], videos: pa.Table | None) -> pa.Table:
     if config.embeddings is None:
         raise CvrError("cirr: groups of videos that look alike need features: pass -o embeddings=FOLDER.")
-    pairs = list(zip(_rows.file_column(rows, "reference_id"), _rows.file_column(rows, "target_id"), strict=True))
+    pairs = list(zip(_rows.format_column(rows, "reference_id"), _rows.format_column(rows, "target_id"), strict=True))
     groups = _visual_groups(pairs, gallery, config.embeddings, banned=_banned(rows, videos))
     numbers = {pair: number for number, pair in enumerate(groups)}
     columns = {
@@ -177,10 +178,10 @@ def _with_groups(config: Config, rows: pa.Table, gallery: list[str], videos: pa.
 
 def _banned(rows: pa.Table, videos: pa.Table | None) -> dict[Pair, set[str]]:
     """The videos that would be right, or as good as right, for a query of the pair."""
-    ends = [_rows.file_column(rows, name) for name in ("query_id", "reference_id", "target_id", "target_group_id")]
+    ends = [_rows.format_column(rows, name) for name in ("query_id", "reference_id", "target_id", "target_group_id")]
     answers: dict[str, set[str]] = defaultdict(set)
     alike: dict[str, set[str]] = defaultdict(set)
-    for video_id, group in _rows.video_values_for_file(videos, "group_id").items():
+    for video_id, group in _rows.format_video_values(videos, "group_id").items():
         alike[group].add(video_id)
     for query, _, target, _ in zip(*ends, strict=True):
         answers[query].add(target)
@@ -216,12 +217,12 @@ def _read_file(config: Config, path: Path, split: str) -> pa.Table:
         "soft_targets": [[{"video_id": name, "score": score} for name, score in targets.items()] for targets in soft],
         **_cirr_groups(entries),
     }
-    return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.format_file_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _read_entries(path: Path, texts: Texts, targets: Sequence[str]) -> list[dict[str, Any]]:
     required = (*REQUIRED, TEXTS[texts])
-    entries = read_entries(path, required, targets)
+    entries = read_json_entries(path, required, targets)
     for place, entry in enumerate(entries):
         if not isinstance(entry["img_set"], dict) or not isinstance(entry.get("target_soft", {}), dict):
             raise CvrError(f"{path}: entry {place}: 'img_set' and 'target_soft' should be objects.")

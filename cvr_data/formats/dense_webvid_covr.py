@@ -22,8 +22,8 @@ import pyarrow as pa
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_table
-from cvr_data.formats._covr_csv import CovrCsv, check_csv_columns, read_csv_files, write_csv_files
-from cvr_data.formats._rows import file_column, video_values_for_file
+from cvr_data.formats._covr_csv import CovrCsv, check_covr_csv_columns, read_covr_csv_files, write_covr_csv_files
+from cvr_data.formats._rows import format_column, format_video_values
 from cvr_data.tables import QUERY_NUMBER
 
 COLUMNS = {
@@ -50,7 +50,7 @@ class Config(CovrCsv):
     style: str = "dense"
 
     def __post_init__(self) -> None:
-        check_csv_columns(self.columns, COLUMNS)
+        check_covr_csv_columns(self.columns, COLUMNS)
         super().__post_init__()
 
 
@@ -62,19 +62,19 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     Raises:
         CvrError: descriptions are asked for, and no video has one.
     """
-    described = _with_descriptions(triplets, video_values_for_file(videos, "description"))
+    described = _with_descriptions(triplets, format_video_values(videos, "description"))
     is_asked = {"txt1", "txt2"} & set(config.columns)
     if is_asked and described.column("reference_description").null_count == described.num_rows:
         raise CvrError("No reference video has a description; leave them out with -o columns=index,pth1,pth2,edit.")
     columns = {name: COLUMNS[name] for name in config.columns}
-    return write_csv_files(described, out, "dense-webvid-covr", columns)
+    return write_covr_csv_files(described, out, "dense-webvid-covr", columns)
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    return read_csv_files(config, path, COLUMNS)
+    return read_covr_csv_files(config, path, COLUMNS)
 
 
-def read_dense_webvid_covr_queries(path: Path) -> pa.Table:
+def read_dense_webvid_covr_format(path: Path) -> pa.Table:
     """Return the queries of a file of the challenge, whose targets are hidden.
 
     Raises:
@@ -86,7 +86,7 @@ def read_dense_webvid_covr_queries(path: Path) -> pa.Table:
 def _with_descriptions(triplets: pa.Table, descriptions: dict[str, str]) -> pa.Table:
     for end in ("reference", "target"):
         name = f"{end}_description"
-        pairs = zip(file_column(triplets, name), triplets.column(f"{end}_id").to_pylist(), strict=True)
+        pairs = zip(format_column(triplets, name), triplets.column(f"{end}_id").to_pylist(), strict=True)
         values = pa.array([known or descriptions.get(video_id) for known, video_id in pairs], pa.string())
         triplets = with_column(triplets, name, values)
     return triplets

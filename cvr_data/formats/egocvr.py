@@ -51,15 +51,15 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     """Write the queries and clips of each split that has rows, and return the paths."""
     paths = []
     for split, rows in _rows.file_rows_by_split(triplets):
-        files = [out / FOLDER / egocvr_file(what, split) for what in ("annotations", "data")]
-        paths.append(_rows.write_csv_file(files[0], QUERIES, _query_lines(rows)))
-        paths.append(_rows.write_csv_file(files[1], CLIPS, _clip_lines(rows, videos, split)))
+        files = [out / FOLDER / egocvr_format_file(what, split) for what in ("annotations", "data")]
+        paths.append(_rows.write_format_csv(files[0], QUERIES, _query_lines(rows)))
+        paths.append(_rows.write_format_csv(files[1], CLIPS, _clip_lines(rows, videos, split)))
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a file of annotations, or of a folder: a row per query and target."""
-    return _rows.concat_file_tables(
+    return _rows.concat_format_tables(
         [_read_queries(config, file, split) for split, file in _egocvr_files(config, path).items()]
     )
 
@@ -75,12 +75,12 @@ def read_videos(config: Config, path: Path) -> pa.Table:
         }
         for split, file in _egocvr_files(config, path).items()
         if (clips := file.with_name(file.name.replace("annotations", "data"))).is_file()
-        for clip in read_egocvr_clips(clips)
+        for clip in read_egocvr_format_clips(clips)
     ]
-    return _rows.file_to_videos(rows, "egocvr")
+    return _rows.format_videos(rows, "egocvr")
 
 
-def read_egocvr_clips(path: Path) -> list[ListedClip]:
+def read_egocvr_format_clips(path: Path) -> list[ListedClip]:
     """Return the lines of a list of clips, in its order.
 
     Raises:
@@ -89,31 +89,31 @@ def read_egocvr_clips(path: Path) -> list[ListedClip]:
     return [ListedClip(*cells) for cells in zip(*read_columns(path, CLIPS, CLIPS).values(), strict=True)]
 
 
-def read_egocvr_local(path: Path) -> list[list[int]]:
+def read_egocvr_format_local(path: Path) -> list[list[int]]:
     """Return, for each query of the gallery file, the lines of the list of clips that it is ranked against.
 
     Raises:
         CvrError: the file is absent or no CSV, lacks a column, or a list in it is none.
     """
     cells = read_columns(path, [LOCAL], [LOCAL])[LOCAL]
-    lists = _rows.csv_cells(
-        cells, lambda cell: [int(number) for number in _rows.csv_literal(cell)], name=LOCAL, path=path
+    lists = _rows.format_csv_cells(
+        cells, lambda cell: [int(number) for number in _rows.format_csv_literal(cell)], name=LOCAL, path=path
     )
     return [numbers or [] for numbers in lists]
 
 
-def egocvr_file(what: str, split: str = "test") -> str:
+def egocvr_format_file(what: str, split: str = "test") -> str:
     """Return the name of a file of `annotations` or `data`."""
     return f"egocvr_{what}.csv" if split == "test" else f"egocvr_{what}_{split}.csv"
 
 
 def _egocvr_files(config: Config, path: Path) -> dict[str, Path]:
-    names = {split: [f"{FOLDER}/{egocvr_file('annotations', split)}"] for split in SPLITS}
+    names = {split: [f"{FOLDER}/{egocvr_format_file('annotations', split)}"] for split in SPLITS}
     return _rows.files_by_split(path, names, config.split, otherwise="test")
 
 
 def _query_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
-    for query in _rows.queries_in_file(rows):
+    for query in _rows.format_queries_in_file(rows):
         captions = (query.first["reference_caption"], query.first["target_caption"])
         yield (
             query.first["reference_id"],
@@ -128,19 +128,21 @@ def _clip_lines(rows: pa.Table, videos: pa.Table | None, split: str) -> Iterator
     captions = {
         row[f"{end}_id"]: [row[f"{end}_caption"] or ""] for row in rows.to_pylist() for end in ("target", "reference")
     }
-    captions |= _rows.video_values_for_file(videos, "captions")
+    captions |= _rows.format_video_values(videos, "captions")
     long_videos = {
-        **_rows.video_values_for_file(videos, "recording_id"),
-        **_rows.video_values_for_file(videos, "video_uid"),
+        **_rows.format_video_values(videos, "recording_id"),
+        **_rows.format_video_values(videos, "video_uid"),
     }
-    for clip in _rows.gallery_in_file(rows, videos, split):
+    for clip in _rows.format_file_gallery(rows, videos, split):
         for caption in captions[clip] or [""]:
             yield clip, caption, long_videos.get(clip, clip)
 
 
 def _read_queries(config: Config, path: Path, split: str) -> pa.Table:
     cells = read_columns(path, QUERIES, (*QUERIES[:2], "instruction"))
-    targets = _rows.csv_cells(cells["target_clip_ids"], _rows.csv_texts, name="target_clip_ids", path=path)
+    targets = _rows.format_csv_cells(
+        cells["target_clip_ids"], _rows.format_csv_texts, name="target_clip_ids", path=path
+    )
     places = [(row, target_id) for row, listed in enumerate(targets) for target_id in listed or [""]]
     ours = {
         "reference_id": "video_clip_id", "modification": "instruction", "reference_caption": "video_clip_narration",
@@ -151,4 +153,4 @@ def _read_queries(config: Config, path: Path, split: str) -> pa.Table:
         QUERY_NUMBER: [row for row, _ in places],
         **{name: [cells[cell][row] or None for row, _ in places] for name, cell in ours.items() if cell in cells},
     }
-    return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.format_file_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)

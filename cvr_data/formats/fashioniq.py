@@ -20,25 +20,24 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.annotation_files import read_entries, read_json
+from cvr_data.core.annotation_files import read_json, read_json_entries
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import _rows
-from cvr_data.formats._rows import OfSplits
+from cvr_data.formats._rows import OfSplits, Texts
 from cvr_data.tables import SPLITS
 
 KINDS = {"relative_captions": pa.list_(pa.string()), "category": pa.string()}
-Texts = Literal["published", "fine", "multi"]
 FILE_NAMES = {
     "published": re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.json"),
     "fine": re.compile(r"fiq\.fine\.(?P<category>.+)\.(?P<split>train|val|test)\.jsonl?"),
     "multi": re.compile(r"cap\.(?P<category>.+)\.(?P<split>train|val|test)\.mmt\.json"),
 }
-KEYS = {"published": "captions", "fine": "finemt", "multi": "mmt"}
+KEYS = {"published": "captions", **_rows.OTHER_TEXTS}
 """Whose texts -> the key that they are under."""
 FOLDERS = {"published": ("captions",), "fine": ("captions", "FineMT"), "multi": ("captions", "mmt_captions")}
 
@@ -67,22 +66,22 @@ class CaptionFile:
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write captions and images of each category and split that has rows, and return the paths."""
-    of_row = [category or config.category or "all" for category in _rows.file_column(triplets, "category")]
+    of_row = [category or config.category or "all" for category in _rows.format_column(triplets, "category")]
     categories = pa.array(of_row, pa.string())
     paths = []
     for category in sorted(set(of_row)):
         for split, rows in _rows.file_rows_by_split(triplets.filter(pc.equal(categories, category))):
-            images = _rows.gallery_in_file(rows, _of_category(videos, category), split)
-            captions = fashioniq_caption_files(category, split, "published")[0]
+            images = _rows.format_file_gallery(rows, _of_category(videos, category), split)
+            captions = fashioniq_format_caption_files(category, split, "published")[0]
             paths += [
-                _rows.write_json_file(out / captions, _fashioniq_entries(rows), indent=4),
-                _rows.write_json_file(out / fashioniq_image_file(category, split), images, indent=4),
+                _rows.write_format_json(out / captions, _fashioniq_entries(rows), indent=4),
+                _rows.write_format_json(out / fashioniq_image_file(category, split), images, indent=4),
             ]
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    return _rows.concat_file_tables([_read_file(config, file) for file in _fashioniq_files(config, path)])
+    return _rows.concat_format_tables([_read_file(config, file) for file in _fashioniq_files(config, path)])
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
@@ -91,12 +90,12 @@ def read_videos(config: Config, path: Path) -> pa.Table:
         {"video_id": image_id, "split": file.split, "categories": [file.category]}
         for file in _fashioniq_files(config, path)
         if file.images.is_file()
-        for image_id in read_fashioniq_images(file.images)
+        for image_id in read_fashioniq_format_images(file.images)
     ]
-    return _rows.file_to_videos(rows, "fashioniq")
+    return _rows.format_videos(rows, "fashioniq")
 
 
-def read_fashioniq_images(path: Path) -> list[str]:
+def read_fashioniq_format_images(path: Path) -> list[str]:
     """Return the images of a category and split, in the order of the file.
 
     Raises:
@@ -113,14 +112,14 @@ def fashioniq_image_file(category: str, split: str) -> str:
     return f"image_splits/split.{category}.{split}.json"
 
 
-def fashioniq_caption_files(category: str, split: str, texts: Texts) -> list[str]:
+def fashioniq_format_caption_files(category: str, split: str, texts: Texts) -> list[str]:
     """Return where the texts of a category and split may lie, the likeliest place first."""
     ends = ("jsonl", "json") if texts == "fine" else ("mmt.json",) if texts == "multi" else ("json",)
     start = "fiq.fine" if texts == "fine" else "cap"
     return [f"{folder}/{start}.{category}.{split}.{end}" for folder in FOLDERS[texts] for end in ends]
 
 
-def fashioniq_categories(folder: Path, split: str, texts: Texts = "published") -> tuple[str, ...]:
+def fashioniq_format_categories(folder: Path, split: str, texts: Texts = "published") -> tuple[str, ...]:
     """Return the categories of which a folder has captions of the split, sorted."""
     return tuple(sorted({file.category for file in _listed_caption_files(folder, texts) if file.split == split}))
 
@@ -131,7 +130,7 @@ def joined_fashioniq_captions(captions: list[str]) -> str:
 
 
 def _fashioniq_entries(rows: pa.Table) -> list[dict[str, Any]]:
-    pairs = zip(rows.to_pylist(), _rows.file_column(rows, "relative_captions"), strict=True)
+    pairs = zip(rows.to_pylist(), _rows.format_column(rows, "relative_captions"), strict=True)
     return [
         {
             "target": row["target_id"],
@@ -145,7 +144,7 @@ def _fashioniq_entries(rows: pa.Table) -> list[dict[str, Any]]:
 def _of_category(videos: pa.Table | None, category: str) -> pa.Table | None:
     if videos is None or "categories" not in videos.column_names:
         return videos
-    is_of_it = [category in (categories or ()) for categories in _rows.file_column(videos, "categories")]
+    is_of_it = [category in (categories or ()) for categories in _rows.format_column(videos, "categories")]
     return videos.filter(pa.array(is_of_it, pa.bool_()))
 
 
@@ -158,7 +157,7 @@ def _fashioniq_files(config: Config, path: Path) -> list[CaptionFile]:
         if config.category in ("", file.category) and config.split in ("", file.split)
     ]
     if not files:
-        wanted = fashioniq_caption_files(config.category or "*", config.split or "*", config.texts)
+        wanted = fashioniq_format_caption_files(config.category or "*", config.split or "*", config.texts)
         raise CvrError(f"{path} is or holds no {' or '.join(wanted)}.")
     return files
 
@@ -177,7 +176,7 @@ def _named_caption_file(path: Path, texts: Texts) -> Iterator[CaptionFile]:
 
 def _read_file(config: Config, file: CaptionFile) -> pa.Table:
     key = KEYS[config.texts]
-    entries = read_entries(file.path, ("candidate", key), ("target",))
+    entries = read_json_entries(file.path, ("candidate", key), ("target",))
     told = [entry[key] if config.texts == "published" else [entry[key], ""] for entry in entries]
     for place, captions in enumerate(told):
         if not isinstance(captions, list) or not all(isinstance(caption, str) for caption in captions):
@@ -189,4 +188,4 @@ def _read_file(config: Config, file: CaptionFile) -> pa.Table:
         "relative_captions": told,
         "category": [file.category] * len(entries),
     }
-    return _rows.file_to_triplets(columns, where=file.path, split=file.split, style=config.style, kinds=KINDS)
+    return _rows.format_file_triplets(columns, where=file.path, split=file.split, style=config.style, kinds=KINDS)

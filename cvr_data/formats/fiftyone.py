@@ -27,7 +27,7 @@ from cvr_data.core.annotation_files import read_json
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.whole_files import whole_file
-from cvr_data.formats._rows import refuse_clips_in_format, video_values_for_file, write_json_file
+from cvr_data.formats._rows import format_video_values, refuse_clips_in_format, write_format_json
 from cvr_data.media.suffixes import IMAGE_SUFFIXES
 from cvr_data.tables import CHANGE_PHRASES, TRIPLETS
 
@@ -70,7 +70,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
             file.write((",\n" if number else "\n") + json.dumps(sample, ensure_ascii=False))
         file.write("\n]}\n")
     kind = next((found["_media_type"] for found in media.values()), "video")
-    metadata = write_json_file(out / "metadata.json", _metadata(triplets.schema, kind, config), indent=1)
+    metadata = write_format_json(out / "metadata.json", _metadata(triplets.schema, kind, config), indent=1)
     return [metadata, samples, *sorted((out / "data").glob("*"))]
 
 
@@ -110,8 +110,8 @@ def _row(slices: Mapping[str, Mapping[str, Any]], path: Path, group: str) -> dic
 
 def _media(config: Config, ids: list[str], videos: pa.Table | None, out: Path) -> dict[str, dict[str, Any]]:
     """Video id -> what its samples say of its file."""
-    paths = video_values_for_file(videos, "path")
-    times = {name: video_values_for_file(videos, name) for name in ("start_s", "end_s") if config.whole}
+    paths = format_video_values(videos, "path")
+    times = {name: format_video_values(videos, name) for name in ("start_s", "end_s") if config.whole}
     unknown = [id for id in ids if not (id in paths and Path(paths[id]).is_file())]
     if unknown:
         told = f"fiftyone: {len(unknown)} videos have no file, so their samples show none: {first_few(unknown)}."

@@ -56,16 +56,16 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     folder.mkdir(parents=True, exist_ok=True)
     paths, galleries = [], []
     for split, rows in _rows.file_rows_by_split(triplets):
-        gallery = _rows.gallery_in_file(rows, videos, split)
+        gallery = _rows.format_file_gallery(rows, videos, split)
         numbers = {name: number for number, name in enumerate(gallery)}
-        lines = list(_finecvr_lines(rows, _rows.video_values_for_file(videos, "source")))
+        lines = list(_finecvr_lines(rows, _rows.format_video_values(videos, "source")))
         if config.annotations != "remaped":
             paths.append(_write_lines(folder / f"{split}.txt", lines))
         if config.annotations != "plain":
             remaped = [[line[0], str(numbers[line[1]]), str(numbers[line[2]]), *line[3:]] for line in lines]
             paths.append(_write_lines(folder / f"{split}{REMAPED}.txt", remaped))
         maps = {"id2vdoname": {str(number): name for name, number in numbers.items()}, "vdoname2id": numbers}
-        paths += [_rows.write_json_file(folder / f"{name}_{split}.json", value) for name, value in maps.items()]
+        paths += [_rows.write_format_json(folder / f"{name}_{split}.json", value) for name, value in maps.items()]
         galleries += gallery
     if config.embeddings is not None:
         from cvr_data.features.layouts.npy import write_npy_layout  # torch comes with it
@@ -76,7 +76,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a file, or of a folder with `annotations/`: there the plain files before the remaped."""
-    return _rows.triplets_of_files(path, FILES, config, _read_file)
+    return _rows.format_triplets_of_files(path, FILES, config, _read_file)
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
@@ -85,12 +85,12 @@ def read_videos(config: Config, path: Path) -> pa.Table:
         {"video_id": name, "split": split}
         for split, file in _rows.files_by_split(path, FILES, config.split).items()
         if (names := file.parent / f"id2vdoname_{split}.json").is_file()
-        for name in read_finecvr_names(names)
+        for name in read_finecvr_format_names(names)
     ]
-    return _rows.file_to_videos(rows, "finecvr")
+    return _rows.format_videos(rows, "finecvr")
 
 
-def read_finecvr_names(path: Path) -> list[str]:
+def read_finecvr_format_names(path: Path) -> list[str]:
     """Return the names of an id map in the order of their numbers.
 
     Raises:
@@ -107,7 +107,7 @@ def read_finecvr_names(path: Path) -> list[str]:
 
 
 def _finecvr_lines(rows: pa.Table, sources: dict[str, str]) -> Iterator[list[str]]:
-    for number, row in zip(_rows.file_row_numbers(rows), rows.to_pylist(), strict=True):
+    for number, row in zip(_rows.format_row_numbers(rows), rows.to_pylist(), strict=True):
         source = row.get("video_source") or sources.get(row["reference_id"], "")
         cells = (row["reference_id"], row["target_id"], row["modification"], source, row.get("class_id") or "")
         if bad := next((cell for cell in cells if BREAKS.search(cell)), None):
@@ -124,7 +124,9 @@ def _read_file(config: Config, path: Path, split: str) -> pa.Table:
     lines = [cells + [""] * (MAX_CELLS - len(cells)) for cells in read_tab_separated(path, MIN_CELLS, MAX_CELLS)]
     names = None
     if path.stem.endswith(REMAPED):
-        names = dict(enumerate(read_finecvr_names(path.parent / f"id2vdoname_{path.stem.removesuffix(REMAPED)}.json")))
+        names = dict(
+            enumerate(read_finecvr_format_names(path.parent / f"id2vdoname_{path.stem.removesuffix(REMAPED)}.json"))
+        )
     ends = [[_finecvr_video_name(line[cell], names, path, row) for row, line in enumerate(lines)] for cell in (1, 2)]
     try:
         numbers = [int(line[0]) for line in lines]
@@ -138,7 +140,7 @@ def _read_file(config: Config, path: Path, split: str) -> pa.Table:
         "class_id": [line[5] or None for line in lines],
         QUERY_NUMBER: numbers,
     }
-    return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.format_file_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _finecvr_video_name(cell: str, names: dict[int, str] | None, path: Path, row: int) -> str:

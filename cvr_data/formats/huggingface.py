@@ -18,10 +18,10 @@ from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.progress import Progress
 from cvr_data.formats._rows import (
     STORED_VIDEO,
-    concat_file_tables,
+    concat_format_tables,
     file_rows_by_split,
+    format_video_values,
     refuse_clips_in_format,
-    video_values_for_file,
 )
 from cvr_data.media.video import UnreadableVideo, probe_medium
 from cvr_data.tables import SPLITS, TRIPLETS
@@ -48,7 +48,7 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     Raises:
         CvrError: a video to copy is a clip of a longer file.
     """
-    to_dataset_dict(config, triplets, videos).save_to_disk(str(out))
+    huggingface_format_dataset(config, triplets, videos).save_to_disk(str(out))
     return [out]
 
 
@@ -63,24 +63,24 @@ def read(config: Config, path: Path) -> pa.Table:
     for split in [split for split in SPLITS if split in splits]:
         table = splits[split].with_format("arrow")[:].drop_columns(list(VIDEO_COLUMNS)).replace_schema_metadata(None)
         tables.append(check_columns(table, TRIPLETS, f"{path}/{split}"))
-    return concat_file_tables(tables)
+    return concat_format_tables(tables)
 
 
-def to_dataset_dict(config: Config, triplets: pa.Table, videos: pa.Table | None = None) -> "DatasetDict":
+def huggingface_format_dataset(config: Config, triplets: pa.Table, videos: pa.Table | None = None) -> "DatasetDict":
     """Return one Dataset per split that has rows, with `reference_video` and `target_video` columns."""
     from datasets import Dataset, DatasetDict
 
     files: dict[str, Path] = {}
     if config.embed:
         ids = [video_id for name in VIDEO_COLUMNS.values() for video_id in triplets.column(name).to_pylist()]
-        files = media_for_rows(videos, ids, "huggingface", "-o embed=false")
+        files = format_media_of_videos(videos, ids, "huggingface", "-o embed=false")
     media = {video_id: {"path": str(path), "bytes": None} for video_id, path in files.items()}
-    table = huggingface_videos(triplets, media)
-    features = huggingface_features(table.schema, decode=config.decode)
+    table = huggingface_format_videos(triplets, media)
+    features = huggingface_format_features(table.schema, decode=config.decode)
     return DatasetDict({split: Dataset(rows.cast(features.arrow_schema)) for split, rows in file_rows_by_split(table)})
 
 
-def huggingface_videos(triplets: pa.Table, media: dict[str, dict[str, Any]]) -> pa.Table:
+def huggingface_format_videos(triplets: pa.Table, media: dict[str, dict[str, Any]]) -> pa.Table:
     """Return the triplets with the two video columns after the others; `media` is id -> {"path", "bytes"}."""
     table = triplets
     for name, id_column in VIDEO_COLUMNS.items():
@@ -89,8 +89,8 @@ def huggingface_videos(triplets: pa.Table, media: dict[str, dict[str, Any]]) -> 
     return table
 
 
-def huggingface_features(schema: pa.Schema, *, decode: bool) -> "Features":
-    """Return the `datasets` features of a table made by `huggingface_videos`."""
+def huggingface_format_features(schema: pa.Schema, *, decode: bool) -> "Features":
+    """Return the `datasets` features of a table made by `huggingface_format_videos`."""
     from datasets import Features, Video
 
     plain = pa.schema([field for field in schema if field.name not in VIDEO_COLUMNS])
@@ -98,7 +98,9 @@ def huggingface_features(schema: pa.Schema, *, decode: bool) -> "Features":
     return Features({**features, **{name: Video(decode=decode) for name in VIDEO_COLUMNS}})
 
 
-def media_for_rows(videos: pa.Table | None, video_ids: Iterable[str], name: str, option: str) -> dict[str, Path]:
+def format_media_of_videos(
+    videos: pa.Table | None, video_ids: Iterable[str], name: str, option: str
+) -> dict[str, Path]:
     """Return video id -> file of the videos that have one which shows a picture; the others are told on stderr.
 
     Args:
@@ -112,7 +114,7 @@ def media_for_rows(videos: pa.Table | None, video_ids: Iterable[str], name: str,
     """
     wanted = list(dict.fromkeys(video_ids))
     refuse_clips_in_format(videos, wanted, name, option)
-    paths = {video_id: Path(path) for video_id, path in video_values_for_file(videos, "path").items()}
+    paths = {video_id: Path(path) for video_id, path in format_video_values(videos, "path").items()}
     found = {video_id: paths[video_id] for video_id in wanted if video_id in paths and paths[video_id].is_file()}
     broken = _without_picture(found)
     missing = [video_id for video_id in wanted if video_id not in found]

@@ -26,16 +26,16 @@ import yaml
 
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.whole_files import json_bytes, read_parquet, write_bytes, write_parquet
-from cvr_data.formats._mteb_statistics import mteb_random_scores, mteb_statistics
+from cvr_data.formats._mteb_statistics import mteb_format_random_scores, mteb_statistics
 from cvr_data.formats._rows import (
     STORED_VIDEO,
     file_rows_by_split,
-    file_to_triplets,
-    file_to_videos,
-    gallery_in_file,
-    queries_in_file,
+    format_file_gallery,
+    format_file_triplets,
+    format_queries_in_file,
+    format_video_values,
+    format_videos,
     refuse_clips_in_format,
-    video_values_for_file,
 )
 from cvr_data.media.retrieval_set import RetrievalSet
 from cvr_data.media.set_queries import listed_queries
@@ -131,10 +131,10 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     rows = dict(file_rows_by_split(triplets)).get(config.split)
     if rows is None:
         raise CvrError(f"mteb-vt2v: there is no triplet of split {config.split!r}.")
-    queries = queries_in_file(rows)
+    queries = format_queries_in_file(rows)
     published = [name for query in queries if (name := query.first.get("published_query_id")) is not None]
     task = Contents(
-        corpus=gallery_in_file(rows, videos, config.split),
+        corpus=format_file_gallery(rows, videos, config.split),
         ids=published if len(set(published)) == len(queries) else [query.first["query_id"] for query in queries],
         texts=[query.first["modification"] for query in queries],
         references=[query.first["reference_id"] for query in queries],
@@ -162,16 +162,16 @@ def read(config: Config, path: Path) -> pa.Table:
         "published_query_id": [query["id"] for query, _ in rows],
     }
     kinds = {"published_query_id": pa.string()}
-    return file_to_triplets(columns, where=path, split=config.split, style=config.style, kinds=kinds)
+    return format_file_triplets(columns, where=path, split=config.split, style=config.style, kinds=kinds)
 
 
 def read_videos(config: Config, path: Path) -> pa.Table:
     ids = RetrievalSet(folder=path, task=config.task, split=config.split).ids("corpus")
-    return file_to_videos(({"video_id": name, "split": config.split} for name in ids), "mteb")
+    return format_videos(({"video_id": name, "split": config.split} for name in ids), "mteb")
 
 
 def _mteb_media(videos: pa.Table | None, wanted: Sequence[str]) -> dict[str, Path]:
-    paths = {name: Path(path) for name, path in video_values_for_file(videos, "path").items()}
+    paths = {name: Path(path) for name, path in format_video_values(videos, "path").items()}
     if missing := [name for name in dict.fromkeys(wanted) if name not in paths or not paths[name].is_file()]:
         raise CvrError(f"mteb-vt2v: no media of {first_few(missing)}; -o media=false writes ids and texts only.")
     refuse_clips_in_format(videos, wanted, "mteb-vt2v", "-o media=false")
@@ -237,7 +237,7 @@ def _write_texts(config: Config, task: Contents, out: Path, media: Mapping[str, 
         None if media is None else [media[name] for name in names] for names in (task.references, task.corpus)
     )
     numbers = mteb_statistics(task.texts, asking, ranked, relevant, len(task.corpus))
-    chance = mteb_random_scores(relevant, len(task.corpus))
+    chance = mteb_format_random_scores(relevant, len(task.corpus))
     configs = [
         {"config_name": name, "data_files": [{"split": config.split, "path": f"{name}/{config.split}-*.parquet"}]}
         for name in CONFIGS

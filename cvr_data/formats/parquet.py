@@ -13,7 +13,7 @@ import pyarrow as pa
 from cvr_data.core.columns import check_columns
 from cvr_data.core.files import read_table
 from cvr_data.core.whole_files import write_parquet
-from cvr_data.formats._rows import concat_file_tables, file_rows_by_split, files_by_split
+from cvr_data.formats._rows import concat_format_tables, file_rows_by_split, files_by_split
 from cvr_data.tables import SPLITS, TRIPLETS
 
 FILES = {split: [f"triplets-{split}.parquet"] for split in SPLITS}
@@ -36,4 +36,4 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
 
 def read(config: Config, path: Path) -> pa.Table:
     files = files_by_split(path, FILES, "", otherwise=SPLITS[0]).values()  # rows have their own
-    return concat_file_tables([check_columns(read_table(file), TRIPLETS, str(file)) for file in files])
+    return concat_format_tables([check_columns(read_table(file), TRIPLETS, str(file)) for file in files])

@@ -52,13 +52,13 @@ def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None
     paths = []
     for split, rows in _rows.file_rows_by_split(triplets):
         header, lines = (QUERIES, _query_lines(rows)) if split == "test" else (PAIRS, _pair_lines(rows))
-        paths.append(_rows.write_csv_file(out / FILES[split][0], header, lines))
+        paths.append(_rows.write_format_csv(out / FILES[split][0], header, lines))
     return paths
 
 
 def read(config: Config, path: Path) -> pa.Table:
     """Return the triplets of a CSV or Parquet file, or of those of a folder: a row per query and target."""
-    return _rows.triplets_of_files(path, FILES, config, _read_file)
+    return _rows.format_triplets_of_files(path, FILES, config, _read_file)
 
 
 def _pair_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
@@ -68,7 +68,7 @@ def _pair_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
 
 
 def _query_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
-    for query in _rows.queries_in_file(rows):
+    for query in _rows.format_queries_in_file(rows):
         targets = query.target_ids
         yield str(query.number), query.first["reference_id"], targets[0], str(targets), query.first["modification"]
 
@@ -76,13 +76,13 @@ def _query_lines(rows: pa.Table) -> Iterator[Sequence[str]]:
 def _read_file(config: Config, path: Path, split: str) -> pa.Table:
     cells = read_columns(path, dict.fromkeys((*PAIRS, *QUERIES)), ("query_video", "target_video", "modification"))
     columns = _of_queries(cells, path) if "target_videos_ids" in cells else _of_pairs(cells, path)
-    return _rows.file_to_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
+    return _rows.format_file_triplets(columns, where=path, split=split, style=config.style, kinds=KINDS)
 
 
 def _of_pairs(cells: Mapping[str, list[Any]], path: Path) -> dict[str, list[Any]]:
     if "label2" not in cells:
         raise CvrError(f"{path} has neither 'label2' (pairs) nor 'target_videos_ids' (queries).")
-    texts = _rows.csv_cells(cells["modification"], _texts_by_label, name="modification", path=path)
+    texts = _rows.format_csv_cells(cells["modification"], _texts_by_label, name="modification", path=path)
     labels = [str(label) for label in cells["label2"]]
     for row, (by_label, label) in enumerate(zip(texts, labels, strict=True)):
         if label not in (by_label or {}):
@@ -99,14 +99,16 @@ def _of_pairs(cells: Mapping[str, list[Any]], path: Path) -> dict[str, list[Any]
 
 
 def _of_queries(cells: Mapping[str, list[Any]], path: Path) -> dict[str, list[Any]]:
-    listed = _rows.csv_cells(cells["target_videos_ids"], _rows.csv_texts, name="target_videos_ids", path=path)
+    listed = _rows.format_csv_cells(
+        cells["target_videos_ids"], _rows.format_csv_texts, name="target_videos_ids", path=path
+    )
     firsts = cells["target_video"]
     targets = [
         [first, *(target_id for target_id in others or () if target_id != first)]
         for first, others in zip(firsts, listed, strict=True)
     ]
     places = [(row, target_id) for row, targets_of_row in enumerate(targets) for target_id in targets_of_row]
-    numbers: Sequence[Any] = _rows.csv_cells(cells.get("query_id", []), int, name="query_id", path=path)
+    numbers: Sequence[Any] = _rows.format_csv_cells(cells.get("query_id", []), int, name="query_id", path=path)
     if len(set(numbers)) < len(firsts):
         numbers = range(len(firsts))
     return {
@@ -120,5 +122,7 @@ def _of_queries(cells: Mapping[str, list[Any]], path: Path) -> dict[str, list[An
 def _texts_by_label(text: Any) -> dict[str, str]:
     # A struct of Parquet has the labels of all rows, those of the others without a value.
     return {
-        str(label): str(entry["modification"]) for label, entry in _rows.csv_literal(text).items() if entry is not None
+        str(label): str(entry["modification"])
+        for label, entry in _rows.format_csv_literal(text).items()
+        if entry is not None
     }

@@ -18,7 +18,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.formats._covr_csv import CovrCsv, check_csv_columns, read_csv_files, triplets_csv, write_csv_files
+from cvr_data.formats._covr_csv import (
+    CovrCsv,
+    check_covr_csv_columns,
+    covr_format_csv,
+    read_covr_csv_files,
+    write_covr_csv_files,
+)
 
 COLUMNS = {
     "txt1": "reference_caption",
@@ -46,19 +52,19 @@ class Config(CovrCsv):
     """Columns to write, in this order; pth1, pth2 and edit must be among them. Reading takes what is there."""
 
     def __post_init__(self) -> None:
-        check_csv_columns(self.columns, COLUMNS)
+        check_covr_csv_columns(self.columns, COLUMNS)
         super().__post_init__()
 
 
 def write(config: Config, triplets: pa.Table, out: Path, videos: pa.Table | None = None) -> list[Path]:
     """Write `out`/webvid_covr_{train,val,test}.csv, each split that has rows, and return the paths."""
-    return write_csv_files(triplets, out, "webvid_covr", {name: COLUMNS[name] for name in config.columns})
+    return write_covr_csv_files(triplets, out, "webvid_covr", {name: COLUMNS[name] for name in config.columns})
 
 
 def webvid_covr_csv(triplets: pa.Table, columns: tuple[str, ...] = tuple(COLUMNS)) -> bytes:
     """Return the triplets as the text of a CSV file; an unknown value is an empty cell, no scores are `[]`."""
-    return triplets_csv(triplets, {name: COLUMNS[name] for name in columns})
+    return covr_format_csv(triplets, {name: COLUMNS[name] for name in columns})
 
 
 def read(config: Config, path: Path) -> pa.Table:
-    return read_csv_files(config, path, COLUMNS)
+    return read_covr_csv_files(config, path, COLUMNS)

@@ -32,7 +32,7 @@ def attributes_of(sentence: Sentence, roles: Sequence[str], noun: int, name: str
     if sentence.deps[noun].startswith("nsubj") and sentence.tags[verb].startswith("VB"):
         found += [child for child in sentence.children[verb] if sentence.deps[child] in ("acomp", "oprd")]
     return [
-        Attribute(_said(sentence, word), word, axis_of(sentence, word, lexicon))
+        Attribute(_said(sentence, word), word, attribute_word_axis(sentence, word, lexicon))
         for word in sorted(found)
         if _is_attribute(sentence, roles, word) and sentence.words[word] not in name.split(" ")[:-1]
     ]
@@ -48,7 +48,7 @@ def _is_attribute(sentence: Sentence, roles: Sequence[str], word: int) -> bool:
     return text not in NOT_ATTRIBUTES and roles[word] in ("attribute", "scene")
 
 
-def axis_of(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
+def attribute_word_axis(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
     """Return what of a thing an attribute tells."""
     text, tag = sentence.words[word], sentence.tags[word]
     if tag == "CD" or text in COUNTS:

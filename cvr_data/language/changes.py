@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from cvr_data.language.frames import Frame, frame_of
-from cvr_data.language.grafts import differing_word, grafted
-from cvr_data.language.parse import pieces
-from cvr_data.language.verdicts import Verdict, judge
+from cvr_data.language.frames import Frame, parsed_sentence_frame
+from cvr_data.language.grafts import differing_word, graft_sentence_word
+from cvr_data.language.parse import word_tokens
+from cvr_data.language.verdicts import Verdict, word_change_verdict
 
 MOST_IN_ONE = 6
 """Words between the common beginning and end of two captions that are one change; more are aligned word by word."""
@@ -48,18 +48,18 @@ class Change:
     """Why a change is weak or none; empty of one that counts."""
 
 
-def changes_between(reference: Frame, target: Frame) -> list[Change]:
+def word_changes_between(reference: Frame, target: Frame) -> list[Change]:
     """Return the differences of two captions in the order of the target's words."""
     reference, target = alike(reference, target)
-    return [_change(reference, target, ours, theirs) for ours, theirs in regions(reference, target)]
+    return [_change(reference, target, ours, theirs) for ours, theirs in differing_word_ranges(reference, target)]
 
 
-def change_of(reference: Frame, target: Frame, before: str, after: str) -> Change:
+def phrase_change(reference: Frame, target: Frame, before: str, after: str) -> Change:
     """Return the change of the words `before` to `after`: where the captions differ so, else where they first stand.
 
     A phrase that its caption has not is a side without words.
     """
-    found = changes_between(reference, target)
+    found = word_changes_between(reference, target)
     same = (change for change in found if (change.before, change.after) == (before, after))
     places = [_place_of(frame, phrase) for frame, phrase in ((reference, before), (target, after))]
     return next(same, None) or _change(reference, target, *places)
@@ -68,7 +68,7 @@ def change_of(reference: Frame, target: Frame, before: str, after: str) -> Chang
 def _place_of(frame: Frame, phrase: str) -> range:
     """Return which of the spoken words of a caption a phrase is; no words at its end if it has not the phrase."""
     spoken = [frame.sentence.words[word] for word in frame.spoken]
-    words = [word for word, _ in pieces(phrase)]
+    words = [word for word, _ in word_tokens(phrase)]
     for start in range(len(spoken) - len(words) + 1):
         if words and spoken[start : start + len(words)] == words:
             return range(start, start + len(words))
@@ -80,13 +80,15 @@ def alike(reference: Frame, target: Frame) -> tuple[Frame, Frame]:
     place = differing_word(reference.sentence.words, target.sentence.words)
     if place is None or reference.is_told or target.is_told:
         return reference, target
-    found = grafted(reference.sentence, target.sentence, place)
+    found = graft_sentence_word(reference.sentence, target.sentence, place)
     frames = zip(found, (reference, target), strict=True)
-    one, other = (frame if frame.sentence is sentence else frame_of(sentence) for sentence, frame in frames)
+    one, other = (
+        frame if frame.sentence is sentence else parsed_sentence_frame(sentence) for sentence, frame in frames
+    )
     return one, other
 
 
-def regions(reference: Frame, target: Frame) -> list[tuple[range, range]]:
+def differing_word_ranges(reference: Frame, target: Frame) -> list[tuple[range, range]]:
     """Return the stretches of words that differ, as ranges of each caption's words without punctuation."""
     ours, theirs = ([frame.sentence.words[word] for word in frame.spoken] for frame in (reference, target))
     first = _common(ours, theirs)
@@ -109,7 +111,7 @@ def _common(ours: list[str], theirs: list[str]) -> int:
 
 def _change(reference: Frame, target: Frame, ours: range, theirs: range) -> Change:
     before, after = ([frame.spoken[word] for word in span] for frame, span in ((reference, ours), (target, theirs)))
-    judged = judge(reference, target, before, after)
+    judged = word_change_verdict(reference, target, before, after)
     return Change(
         kind="action" if judged.slot == "action" else "static",
         slot=judged.slot,

@@ -71,7 +71,7 @@ def words_of_dimension(dimension: str) -> frozenset[str]:
     return frozenset(word for line in _DIMENSIONS[dimension] for word in line.split())
 
 
-def dimension_of(kind: str, word: str) -> str:
+def word_dimension(kind: str, word: str) -> str:
     """Return what a word tells of; OPEN if no list has it."""
     return _SENSES.get((kind, word), (OPEN, word))[0]
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from cvr_data.language.closed_words import DIRECTIONS, LIGHT_VERBS, SEEING, SHOWING
 from cvr_data.language.exclusion import EXCLUDES, FITS, entails, relation_of
 from cvr_data.language.frames import Frame
-from cvr_data.language.nouns import NOUN_TAGS, is_film
+from cvr_data.language.nouns import NOUN_TAGS, is_film_noun
 from cvr_data.language.verdicts import FUNCTION_TAGS, PARTS
 
 DIRECTION = "direction"
@@ -60,7 +60,7 @@ class Said(NamedTuple):
     """The noun that it qualifies; empty of one that qualifies none."""
 
 
-def said_in(frame: Frame) -> tuple[Said, ...]:
+def caption_words_once(frame: Frame) -> tuple[Said, ...]:
     """Return what a caption says of the video, each word once."""
     sentence = frame.sentence
     found: dict[Said, None] = {}
@@ -69,7 +69,7 @@ def said_in(frame: Frame) -> tuple[Said, ...]:
             found[Said(DIRECTION, word, "")] = None
             continue
         part = PARTS.get(tag[:2])
-        if part in (None, "adv") or tag in FUNCTION_TAGS or lemma in _SAYS_NOTHING or is_film(sentence, at):
+        if part in (None, "adv") or tag in FUNCTION_TAGS or lemma in _SAYS_NOTHING or is_film_noun(sentence, at):
             continue
         head = sentence.heads[at]
         qualifies = (
@@ -79,18 +79,18 @@ def said_in(frame: Frame) -> tuple[Said, ...]:
     return tuple(found)
 
 
-def answers(candidate: Sequence[Said], target: Sequence[Said]) -> bool:
+def caption_words_entail(candidate: Sequence[Said], target: Sequence[Said]) -> bool:
     """Return whether the candidate's caption tells all of the target's, and nothing that does not fit it."""
     if not candidate or not target:
         return False
-    is_told = all(telling(candidate, wanted) for wanted in target)
+    is_told = all(word_entailed_by_caption(candidate, wanted) for wanted in target)
     return is_told and all(any(_fits(said, wanted) for wanted in target) for said in candidate)
 
 
-def contradiction(candidate: Sequence[Said], target: Sequence[Said]) -> tuple[str, str] | None:
+def contradicting_words(candidate: Sequence[Said], target: Sequence[Said]) -> tuple[str, str] | None:
     """Return a word of each caption, of which no video can be both; None where there are none."""
     ours = [said for said in candidate if not any(_fits(said, wanted) for wanted in target)]
-    theirs = [wanted for wanted in target if not fitting(candidate, wanted)]
+    theirs = [wanted for wanted in target if not caption_has_compatible_word(candidate, wanted)]
     for said in ours:
         for wanted in theirs:
             if _excludes(said, wanted):
@@ -98,12 +98,12 @@ def contradiction(candidate: Sequence[Said], target: Sequence[Said]) -> tuple[st
     return None
 
 
-def telling(candidate: Sequence[Said], wanted: Said) -> bool:
+def word_entailed_by_caption(candidate: Sequence[Said], wanted: Said) -> bool:
     """Return whether a caption tells what a word of another one does."""
     return any(_is_of_same(said, wanted) and _is_told(*_alike(said, wanted)) for said in candidate)
 
 
-def fitting(candidate: Sequence[Said], wanted: Said) -> bool:
+def caption_has_compatible_word(candidate: Sequence[Said], wanted: Said) -> bool:
     """Return whether a caption has a word that may be said of the same as one of another."""
     return any(_fits(said, wanted) for said in candidate)
 

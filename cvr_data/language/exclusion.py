@@ -10,7 +10,7 @@ children or grown-up; whatever else two words say of people may be said of one p
 """
 
 from cvr_data.language.closed_words import SHOWING
-from cvr_data.language.dimensions import are_apart, dimension_of, stands_for
+from cvr_data.language.dimensions import are_apart, stands_for, word_dimension
 from cvr_data.language.lexicon import GROUP, Lexicon, read_lexicon
 from cvr_data.language.roles import ACT, TIMES, UNSEEN_FILES
 from cvr_data.language.spelling import is_misspelling
@@ -72,7 +72,7 @@ def _of_adjectives(one: str, other: str, lexicon: Lexicon) -> int:
     if len(leaders) == 1 or lexicon.relation(one, other, "adj") == "same":
         return FITS
     is_apart = are_apart("attribute", one, other) and leaders.isdisjoint(INDEFINITE)
-    is_one_axis = dimension_of("attribute", one) == dimension_of("attribute", other)
+    is_one_axis = word_dimension("attribute", one) == word_dimension("attribute", other)
     return EXCLUDES if is_apart and is_one_axis else UNRELATED
 
 

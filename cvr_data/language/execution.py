@@ -15,15 +15,15 @@ from itertools import product
 from typing import NamedTuple
 
 from cvr_data.language.exclusion import EXCLUDES, relation_of
-from cvr_data.language.frames import Frame, frames_of
+from cvr_data.language.frames import Frame, parsed_sentence_frames
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.language.naming import names
+from cvr_data.language.naming import words_name_phrase
 from cvr_data.language.own_words import TRAITS, own_words
-from cvr_data.language.relative_counts import counts_to, number_of
+from cvr_data.language.relative_counts import number_of, number_words_come_to
 from cvr_data.language.request_words import DETERMINERS, PRONOUNS
-from cvr_data.language.requests import Operation, operations_of
+from cvr_data.language.requests import Operation, parsed_sentence_operations
 from cvr_data.language.stop_words import EDIT_WORDS, PREPOSITIONS_OF_PLACE, SMALL_WORDS
-from cvr_data.language.strangers import is_at_hand, is_strange, last_of_phrase
+from cvr_data.language.strangers import is_strange, is_word_at_hand, last_of_phrase
 from cvr_data.language.words import content_words, has_word, mentions, words_of
 
 
@@ -54,26 +54,26 @@ class Outcome:
     """Words of the text that stand in no caption, nor mean what one of theirs means."""
 
 
-def required(changes: Sequence[Mapping[str, str | None]], style: str) -> tuple[Change, ...]:
+def required_phrase_changes(changes: Sequence[Mapping[str, str | None]], style: str) -> tuple[Change, ...]:
     """Return the changes that a style is about: static and action texts leave out the other kind."""
     alike = [change for change in changes if change["kind"] == style] or changes
     return tuple(Change(change["slot"] or "", change["before"] or "", change["after"] or "") for change in alike)
 
 
 @lru_cache(maxsize=16_384)
-def outcome_of(text: str, changes: tuple[Change, ...], reference: str, target: str) -> Outcome:
+def phrase_change_outcome(text: str, changes: tuple[Change, ...], reference: str, target: str) -> Outcome:
     """Return what comes of a text between two captions; remembered, as several checks ask for it."""
-    frames = frames_of((reference, target))
-    return executed(text, changes, frames[reference], frames[target])
+    frames = parsed_sentence_frames((reference, target))
+    return apply_phrase_changes(text, changes, frames[reference], frames[target])
 
 
-def executed(text: str, changes: Sequence[Change], reference: Frame, target: Frame) -> Outcome:
+def apply_phrase_changes(text: str, changes: Sequence[Change], reference: Frame, target: Frame) -> Outcome:
     """Return what comes of a text of these required changes."""
-    operations = operations_of(text, _heads(reference, target))
+    operations = parsed_sentence_operations(text, _heads(reference, target))
     new = tuple(word for one in operations for word in _asserted(one))
     gone = tuple(word for one in operations for word in one.gone)
     excluded = tuple(word for one in operations if one.act == "exclude" for word in one.gone)
-    counted = {change: counts_to(words_of(text), change.before, change.after) for change in changes}
+    counted = {change: number_words_come_to(words_of(text), change.before, change.after) for change in changes}
     missed = tuple(change for change in changes if not counted[change] and not _comes(change, new, gone, reference))
     pairs = product(changes, operations)
     reasons = (_wrong(operation, operations, change, reference, target) for change, operation in pairs)
@@ -83,14 +83,14 @@ def executed(text: str, changes: Sequence[Change], reference: Frame, target: Fra
     denied = any(_is_denied(change, gone, new) for change in changes)
     if reason is None and (denied or any(_is_another(change, new, target) for change in missed)):
         reason = "misses_change"
-    if reason is None and says_the_same(reference, target):
+    if reason is None and is_same_sentence(reference, target):
         reason = "no_op"
     return Outcome(
         reason, missed, excluded, new, tuple(_foreign(operations, changes, words_at_hand(changes, reference, target)))
     )
 
 
-def says_the_same(reference: Frame, target: Frame) -> bool:
+def is_same_sentence(reference: Frame, target: Frame) -> bool:
     """Return whether captions differ in articles and in forms of verbs only: "is talking", "talks"."""
     return reference.sentence.words != target.sentence.words and _told(reference) == _told(target)
 
@@ -121,8 +121,10 @@ def _heads(*frames: Frame) -> frozenset[str]:
 def _comes(change: Change, new: Collection[str], gone: Collection[str], reference: Frame) -> bool:
     """Whether what should come in is asserted; of a removal, whether what should go is taken back."""
     if not change.after:
-        return not change.before or names(gone, change.before)
-    return names(new, change.after, change.before) or _names_head(new, change.after, change.before, reference)
+        return not change.before or words_name_phrase(gone, change.before)
+    return words_name_phrase(new, change.after, change.before) or _names_head(
+        new, change.after, change.before, reference
+    )
 
 
 def _names_head(words: Collection[str], phrase: str, other: str, frame: Frame) -> bool:
@@ -166,7 +168,9 @@ def _way_back(
         if not content_words(words_of(before)) or not after or mentions(words_of(after), before):
             continue
         for operation in operations:
-            is_back = names(operation.new, before, after) or _names_head(operation.new, before, after, target)
+            is_back = words_name_phrase(operation.new, before, after) or _names_head(
+                operation.new, before, after, target
+            )
             if not is_back or (operation.act == "add" and change in missed):
                 continue
             if mentions(operation.new, after):
@@ -261,7 +265,7 @@ def _is_quality(words: Sequence[str], after: str) -> bool:
 
 def _is_other_thing(named: Sequence[str], change: Change, reference: Frame, target: Frame) -> bool:
     """Whether words name a thing that both captions have, and neither what changes nor whose it is."""
-    if mentions(named, change.before) or names(named, change.before, ""):
+    if mentions(named, change.before) or words_name_phrase(named, change.before, ""):
         return False
     own = {word for frame in (reference, target) for word in own_words(change.slot, change[1:], frame)}
     if change.slot != "object" and own <= {*words_of(change.before), *words_of(change.after)}:
@@ -287,5 +291,5 @@ def _foreign(operations: Sequence[Operation], changes: Sequence[Change], known: 
     for operation in operations:
         said = dict.fromkeys(content_words((*operation.thing, *operation.new, *operation.gone)))
         asserted = tuple(_asserted(operation))
-        is_change = any(names(asserted, change.after, change.before) for change in changes)
-        yield from [word for word in said if not is_at_hand(word, known)][ALLOWED if is_change else 0 :]
+        is_change = any(words_name_phrase(asserted, change.after, change.before) for change in changes)
+        yield from [word for word in said if not is_word_at_hand(word, known)][ALLOWED if is_change else 0 :]

@@ -20,17 +20,17 @@ from cvr_data.language.lexicon import CONCRETE, Lexicon, read_lexicon
 from cvr_data.language.nouns import (
     BEFORE_NOUN,
     NOUN_TAGS,
-    content_of,
+    compound_noun_name,
     is_colour,
-    is_film,
+    is_film_noun,
     is_partitive,
-    name_of,
+    noun_after_partitive,
     preposition,
-    qualified,
+    qualified_noun,
 )  # fmt: skip
 from cvr_data.language.parse import Sentence
 from cvr_data.language.parsed import parsed
-from cvr_data.language.roles import ACT, TIMES, is_doing, is_light, is_shown, is_topic, roles_of
+from cvr_data.language.roles import ACT, TIMES, is_doing, is_light, is_showing_verb, is_topic, roles_of
 
 KEPT = 4096
 """Captions whose frames a process remembers, some ten kilobytes each."""
@@ -107,7 +107,7 @@ class Frame:
         """Return the noun that a word is or belongs to; None if there is none."""
         sentence = self.sentence
         for _ in sentence.words:
-            if sentence.tags[word] in NOUN_TAGS and qualified(sentence, word) is None:
+            if sentence.tags[word] in NOUN_TAGS and qualified_noun(sentence, word) is None:
                 return word
             if sentence.heads[word] == word or sentence.tags[word].startswith("VB"):
                 return word if sentence.tags[word] in NOUN_TAGS else None
@@ -119,7 +119,7 @@ class Frame:
         return "plural" if self.sentence.tags[noun] in ("NNS", "NNPS") else "singular"
 
 
-def frame_of(sentence: Sentence) -> Frame:
+def parsed_sentence_frame(sentence: Sentence) -> Frame:
     """Return the frame of a parsed caption."""
     return Frame(sentence, roles_of(sentence))
 
@@ -127,14 +127,14 @@ def frame_of(sentence: Sentence) -> Frame:
 _kept: dict[str, Frame] = {}
 
 
-def frames_of(texts: Iterable[str]) -> dict[str, Frame]:
+def parsed_sentence_frames(texts: Iterable[str]) -> dict[str, Frame]:
     """Return the frame of each distinct text; of the latest `KEPT` the process remembers them.
 
     The checks of lint ask for the same captions one after the other, and so do the attempts of a generator.
     """
     distinct = sorted(set(texts))
     new = [text for text in distinct if text not in _kept]
-    found = dict(zip(new, map(frame_of, parsed(new)), strict=True))
+    found = dict(zip(new, map(parsed_sentence_frame, parsed(new)), strict=True))
     frames = {text: found[text] if text in found else _kept[text] for text in distinct}
     if len(_kept) + len(found) > KEPT:
         _kept.clear()
@@ -142,11 +142,11 @@ def frames_of(texts: Iterable[str]) -> dict[str, Frame]:
     return frames
 
 
-def with_frames(rows: Sequence[Row], texts_of: Callable[[Row], Iterable[str]]) -> Iterator[Row]:
+def rows_with_parsed_sentences(rows: Sequence[Row], texts_of: Callable[[Row], Iterable[str]]) -> Iterator[Row]:
     """Yield rows in order; the texts of the next `AT_ONCE` are parsed together, and their frames remembered."""
     for start in range(0, len(rows), AT_ONCE):
         some = rows[start : start + AT_ONCE]
-        frames_of(text for row in some for text in texts_of(row))
+        parsed_sentence_frames(text for row in some for text in texts_of(row))
         yield from some
 
 
@@ -167,12 +167,12 @@ def _is_before_noun(sentence: Sentence, word: int) -> bool:
 def _is_named(frame: Frame, word: int, role: str, lexicon: Lexicon) -> bool:
     """Whether a noun names a thing of its own: not what only qualifies another, nor what hands on to another."""
     sentence = frame.sentence
-    head = qualified(sentence, word)
+    head = qualified_noun(sentence, word)
     if head is not None:
         return role in ("object", "attribute") and is_partitive(sentence, head) and head == word + 1
-    if role not in ("object", "scene") or content_of(sentence, word) != word:
+    if role not in ("object", "scene") or noun_after_partitive(sentence, word) != word:
         return False
-    name, lemma = name_of(sentence, word, lexicon), sentence.lemmas[word]
+    name, lemma = compound_noun_name(sentence, word, lexicon), sentence.lemmas[word]
     file = lexicon.file_of_noun(name)
     if (file == ACT and not lexicon.is_a(name, "sport")) or (file == TIME and role != "scene"):
         return False
@@ -181,7 +181,11 @@ def _is_named(frame: Frame, word: int, role: str, lexicon: Lexicon) -> bool:
 
 def _thing(frame: Frame, word: int, lexicon: Lexicon) -> Thing:
     sentence = frame.sentence
-    name = name_of(sentence, word, lexicon) if sentence.words[word] not in PLACE_ADVERBS else sentence.words[word]
+    name = (
+        compound_noun_name(sentence, word, lexicon)
+        if sentence.words[word] not in PLACE_ADVERBS
+        else sentence.words[word]
+    )
     name = f"{name} background" if is_colour(sentence, word, lexicon) else name
     parts = [child for child in sentence.children[word] if sentence.deps[child] in (*BEFORE_NOUN, "det", "poss")]
     determiner = sentence.child(word, "det", "poss")
@@ -216,7 +220,12 @@ def _is_event(frame: Frame, word: int, lexicon: Lexicon) -> bool:
     sentence, tag, dep = frame.sentence, frame.sentence.tags[word], frame.sentence.deps[word]
     if tag in NOUN_TAGS:
         return frame.roles[word] == "action" and is_doing(sentence, word, lexicon) and dep != "pobj"
-    if not tag.startswith("VB") or is_light(sentence, word) or is_shown(sentence, word) or is_film(sentence, word):
+    if (
+        not tag.startswith("VB")
+        or is_light(sentence, word)
+        or is_showing_verb(sentence, word)
+        or is_film_noun(sentence, word)
+    ):
         return False
     subject = sentence.child(word, "nsubj")
     if subject is not None and sentence.words[subject] in NARRATED and sentence.lemmas[word] not in CAMERA_MOVES:
@@ -240,7 +249,7 @@ def _is_alive(frame: Frame, verb: int, lexicon: Lexicon) -> bool:
         subject = sentence.heads[verb] if sentence.tags[sentence.heads[verb]] in NOUN_TAGS else None
     if subject is None or sentence.tags[subject] not in NOUN_TAGS:
         return True
-    classes = lexicon.classes(sentence.lemmas[content_of(sentence, subject)])
+    classes = lexicon.classes(sentence.lemmas[noun_after_partitive(sentence, subject)])
     return not classes or not classes.isdisjoint(("person", "animal", "group"))
 
 
@@ -267,6 +276,6 @@ def _event(frame: Frame, word: int) -> Event:
         head=word,
         particle=sentence.words[particle] if particle is not None else "",
         direction=ways[0] if ways else "",
-        agent=None if agent is None else frame.thing_of(content_of(sentence, agent)),
-        object=None if thing is None else frame.thing_of(content_of(sentence, thing)),
+        agent=None if agent is None else frame.thing_of(noun_after_partitive(sentence, agent)),
+        object=None if thing is None else frame.thing_of(noun_after_partitive(sentence, thing)),
     )

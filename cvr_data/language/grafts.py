@@ -19,7 +19,7 @@ POOR = 0.02
 ENDINGS = {"VBG": "ing", "VBZ": "s", "VBN": "ed", "VBD": "ed"}
 
 
-def grafted(reference: Sentence, target: Sentence, place: int) -> tuple[Sentence, Sentence]:
+def graft_sentence_word(reference: Sentence, target: Sentence, place: int) -> tuple[Sentence, Sentence]:
     """Return two sentences that differ in the word at `place`, with the likelier tree for both."""
     tags = reference.tags[place], target.tags[place]
     if part_of_tag(tags[0]) == part_of_tag(tags[1]) or "X" in map(part_of_tag, tags):

@@ -22,7 +22,7 @@ PARTIAL = 4
 UNRELATED = ("apart", "sibling")
 
 
-def names(words: Collection[str], phrase: str, other: str = "") -> bool:
+def words_name_phrase(words: Collection[str], phrase: str, other: str = "") -> bool:
     """Return whether words name a phrase, or what the lexicon calls the same or a kind of it, and not so the other."""
     if mentions(words, phrase):
         return True
@@ -33,11 +33,13 @@ def names(words: Collection[str], phrase: str, other: str = "") -> bool:
     wanted, against = content_words(wanted), content_words(words_of(other))
     if len(wanted) != 1:
         return False
-    return any(means(word, wanted[0]) and not means(word, (against or [""])[-1]) for word in content_words(words))
+    return any(
+        word_means(word, wanted[0]) and not word_means(word, (against or [""])[-1]) for word in content_words(words)
+    )
 
 
 @lru_cache(maxsize=65_536)
-def means(word: str, wanted: str) -> bool:
+def word_means(word: str, wanted: str) -> bool:
     """Return whether a word is one for what another means: a synonym, a kind of it, or what it is a kind of."""
     if not wanted or word in EDIT_WORDS | SMALL_WORDS:
         return False

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
-from cvr_data.language.word_bytes import block_words
+from cvr_data.language.word_bytes import split_words_in_bytes
 from cvr_data.language.words import clean_text, words_of
 
 BLOCK = 16_384
@@ -24,12 +24,12 @@ _ENTITY = r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
 _TO_CLEAN = r"[\x00-\x08\x0e-\x1f\x7f]|[^\x00-\x7f]"
 
 
-def clean_texts(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
+def normalise_texts(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return each text as it is stored; null stays null."""
     return _changed(texts, _TO_CLEAN, clean_text)
 
 
-def decode_entities(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
+def normalise_html_entities(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return each text with the entities of HTML in it as the signs they stand for, once: `&amp;lt;` is `&lt;`."""
     return _changed(texts, _ENTITY, lambda text: re.sub(_ENTITY, lambda found: html.unescape(found[0]), text))
 
@@ -44,7 +44,7 @@ def _changed(texts: pa.Array | pa.ChunkedArray, pattern: str, change: Callable[[
     return pc.replace_with_mask(whole, needs, pa.array(changed, whole.type))
 
 
-def clean_columns(table: pa.Table, names: Sequence[str], *, decode: bool = False) -> pa.Table:
+def normalise_text_columns(table: pa.Table, names: Sequence[str], *, decode: bool = False) -> pa.Table:
     """Return the table with these columns, of texts or of lists of texts, as they are stored; an absent one is none.
 
     Args:
@@ -52,7 +52,7 @@ def clean_columns(table: pa.Table, names: Sequence[str], *, decode: bool = False
         names: of the columns.
         decode: also decode entities of HTML: done once, where texts come in.
     """
-    clean = (lambda texts: clean_texts(decode_entities(texts))) if decode else clean_texts
+    clean = (lambda texts: normalise_texts(normalise_html_entities(texts))) if decode else normalise_texts
     for name in (name for name in names if name in table.column_names):
         column = table.column(name).combine_chunks()
         if pa.types.is_list(column.type):
@@ -81,7 +81,7 @@ class WordIds:
 
 def word_ids(texts: pa.Array | pa.ChunkedArray) -> WordIds:
     """Return the words of each text as numbers; a null text has none."""
-    blocks = [block_words(_plain(block)) for block in _blocks(texts)]
+    blocks = [split_words_in_bytes(_plain(block)) for block in _blocks(texts)]
     distinct = pa.concat_arrays([pa.array([], pa.string()), *(block.distinct for block in blocks)])
     vocabulary = pc.unique(distinct).sort()
     id_of_distinct = pc.index_in(distinct, vocabulary).to_numpy(zero_copy_only=False)

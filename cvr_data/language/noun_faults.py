@@ -1,7 +1,7 @@
 """Nouns of captions that a small parser takes for verbs, objects or other things, mended."""
 
 from cvr_data.language.lexicon import Lexicon, read_lexicon
-from cvr_data.language.tree import NOUNS, Tree, has_subject, stem_of, take_place
+from cvr_data.language.tree import NOUNS, Tree, has_subject, replace_parse_tree_head, stem_of
 
 OBJECTS = ("dobj", "npadvmod", "nsubj")
 """What a noun right after a noun is taken for, where the first qualifies it."""
@@ -35,7 +35,7 @@ def is_only_adjective(word: str, lexicon: Lexicon) -> bool:
     return lexicon.has(word, "adj") and not lexicon.has(word, "noun")
 
 
-def mend_noun(tree: Tree, word: int) -> None:
+def mend_parsed_noun(tree: Tree, word: int) -> None:
     """Give a noun that was taken for the object of a noun or of a participle what stands before it as its modifier.
 
     "headset icon" and "reticulated python" have no verb; nor has "green leaves", as no verb has an adjective before it.
@@ -44,9 +44,9 @@ def mend_noun(tree: Tree, word: int) -> None:
     is_object = tree.deps[word] in OBJECTS and tree.heads[word] == before and tree.tags[word] in NOUNS
     is_participle = tree.tags[before] in ("VBN", "VBD") and tree.words[before].endswith("ed")
     if is_object and tree.tags[before] in NOUNS:
-        take_place(tree, word, before, "compound")
+        replace_parse_tree_head(tree, word, before, "compound")
     elif is_object and tree.deps[word] == "dobj" and is_participle and not has_subject(tree, before):
-        take_place(tree, word, before, "amod")
+        replace_parse_tree_head(tree, word, before, "amod")
     elif _is_described(tree, word):
         tree.tags[word] = "NNS" if tree.tags[word] == "VBZ" else "NN"
         tree.deps[before] = "amod"
@@ -65,7 +65,7 @@ def _is_described(tree: Tree, word: int) -> bool:
     return is_verb and tree.tags[before] == "JJ" and tree.deps[before] in ("amod", "advmod")
 
 
-def mend_apposition(tree: Tree, word: int) -> None:
+def mend_parsed_apposition(tree: Tree, word: int) -> None:
     """Make a noun that stands right before what seems to explain it its modifier: "helicopter hud motion graphics"."""
     noun = word - 1
     is_chain = tree.tags[noun] in NOUNS and all(tag in NOUNS for tag in tree.tags[noun : word + 1])
@@ -73,10 +73,10 @@ def mend_apposition(tree: Tree, word: int) -> None:
     while is_chain and last + 1 < len(tree.words) and tree.tags[last + 1] in (*NOUNS, "JJ"):
         last += 1
     if is_chain and tree.heads[last] == noun and tree.deps[last] in ("appos", "dep") and tree.tags[last] in NOUNS:
-        take_place(tree, last, noun, "compound")
+        replace_parse_tree_head(tree, last, noun, "compound")
 
 
-def mend_particle(tree: Tree, word: int) -> None:
+def mend_verb_particle(tree: Tree, word: int) -> None:
     """Make a "particle" before the second of two objects the preposition of that: "performs a throw in an area"."""
     verb = tree.heads[word]
     things = [child for child, head in enumerate(tree.heads) if head == verb and tree.deps[child] == "dobj"]
@@ -85,7 +85,7 @@ def mend_particle(tree: Tree, word: int) -> None:
         tree.heads[things[1]], tree.deps[things[1]] = word, "pobj"
 
 
-def free_from_film(tree: Tree) -> None:
+def mend_close_up_verb(tree: Tree) -> None:
     """Make "close up" no verb: what seemed its object stands alone ("close up eyes")."""
     for word in range(len(tree.words) - 1):
         is_said = tree.words[word] == "close" and tree.words[word + 1] == "up"
@@ -111,7 +111,7 @@ def _make_head_noun(tree: Tree, word: int) -> None:
     tree.deps[subject] = "compound"
 
 
-def mend_background(tree: Tree, word: int, lexicon: Lexicon) -> None:
+def mend_background_noun(tree: Tree, word: int, lexicon: Lexicon) -> None:
     """Make a colour between "on" and a sign what "on" has as its object: "isolated on black (full hd)"."""
     following = tree.words[word + 1 : word + 2]
     is_last = not following or not following[0][:1].isalnum()

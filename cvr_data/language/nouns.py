@@ -15,7 +15,7 @@ OWN = 3
 """A plural that the texts WordNet counted have so often is a word of its own: "woods", "goods"."""
 
 
-def is_film(sentence: Sentence, word: int) -> bool:
+def is_film_noun(sentence: Sentence, word: int) -> bool:
     """Whether a word is one for the film itself."""
     if sentence.lemmas[word] == "screen":
         return sentence.words[max(word - 1, 0)] in ("green", "blue")
@@ -26,14 +26,14 @@ def is_film(sentence: Sentence, word: int) -> bool:
     return sentence.words[word] in FILM or sentence.lemmas[word] in FILM
 
 
-def is_seen(sentence: Sentence, word: int) -> bool:
+def is_visible_noun(sentence: Sentence, word: int) -> bool:
     """Whether a word that can mean the film is a thing in it: "waves to the camera", "on a white background"."""
     if sentence.lemmas[word] not in STILL_SEEN:
         return False
     return sentence.deps[word] in ("dobj", "pobj") and sentence.lemmas[word] != "scene"
 
 
-def qualified(sentence: Sentence, word: int) -> int | None:
+def qualified_noun(sentence: Sentence, word: int) -> int | None:
     """Return the noun after a noun that the noun only qualifies: "city" of "city park"; None if there is none.
 
     A noun before a word for the film is what is seen: "forest landscape view".
@@ -45,9 +45,9 @@ def qualified(sentence: Sentence, word: int) -> int | None:
         return None  # "sandy sea, beach"
     if sentence.tags[word + 1] == "CC" and sentence.words[word + 2].endswith("ing"):
         return None  # "using laptop and drinking coffee"
-    if not is_film(sentence, head) or is_seen(sentence, head):
+    if not is_film_noun(sentence, head) or is_visible_noun(sentence, head):
         return head
-    between = (at for at in range(word + 1, head) if sentence.tags[at] in NOUN_TAGS and not is_film(sentence, at))
+    between = (at for at in range(word + 1, head) if sentence.tags[at] in NOUN_TAGS and not is_film_noun(sentence, at))
     return next(between, None)
 
 
@@ -75,7 +75,7 @@ def is_partitive(sentence: Sentence, word: int) -> bool:
     """Whether a noun hands on to what follows "of"."""
     if sentence.tags[word] not in (*NOUN_TAGS, "IN", "RB", "JJ", "DT", "CD"):
         return False
-    return sentence.lemmas[word] in PARTITIVES or (is_film(sentence, word) and not is_seen(sentence, word))
+    return sentence.lemmas[word] in PARTITIVES or (is_film_noun(sentence, word) and not is_visible_noun(sentence, word))
 
 
 def preposition(sentence: Sentence, noun: int) -> int | None:
@@ -84,7 +84,7 @@ def preposition(sentence: Sentence, noun: int) -> int | None:
     return sentence.heads[top] if sentence.deps[top] == "pobj" else None
 
 
-def content_of(sentence: Sentence, noun: int) -> int:
+def noun_after_partitive(sentence: Sentence, noun: int) -> int:
     """Return what a partitive hands on to ("people" of "a number of people"); another noun itself."""
     for _ in sentence.words:
         of = next((child for child in sentence.children[noun] if sentence.words[child] == "of"), None)
@@ -95,7 +95,7 @@ def content_of(sentence: Sentence, noun: int) -> int:
     return noun
 
 
-def name_of(sentence: Sentence, noun: int, lexicon: Lexicon) -> str:
+def compound_noun_name(sentence: Sentence, noun: int, lexicon: Lexicon) -> str:
     """Return the lemma of a noun with the words before it that make one thing with it: "video game"."""
     before, lemma = noun - 1, sentence.lemmas[noun]
     if before >= 0 and sentence.heads[before] == noun and sentence.deps[before] in BEFORE_NOUN:
@@ -103,7 +103,7 @@ def name_of(sentence: Sentence, noun: int, lexicon: Lexicon) -> str:
         is_one = lexicon.has(compound, "noun")
         if is_one and (sentence.tags[before] in NOUN_TAGS or _is_new(compound, lemma, lexicon)):
             return compound  # "young woman" is listed, too, but is a woman who is young
-    return key_of(sentence, noun, lexicon)
+    return noun_lexicon_key(sentence, noun, lexicon)
 
 
 def _is_new(compound: str, head: str, lexicon: Lexicon) -> bool:
@@ -111,7 +111,7 @@ def _is_new(compound: str, head: str, lexicon: Lexicon) -> bool:
     return lexicon.classes(compound).isdisjoint(lexicon.classes(head)) and not lexicon.is_kind(compound, head)
 
 
-def key_of(sentence: Sentence, noun: int, lexicon: Lexicon) -> str:
+def noun_lexicon_key(sentence: Sentence, noun: int, lexicon: Lexicon) -> str:
     """Return a noun as the lexicon lists it: a plural with a meaning of its own as it is ("goods"), else the lemma."""
     text, lemma = sentence.words[noun], sentence.lemmas[noun]
     is_own = text != lemma and lexicon.frequency(text, "noun") >= OWN

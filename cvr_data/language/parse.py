@@ -68,7 +68,7 @@ class Sentence:
         return self.starts[first], self.starts[last] + len(self.words[last])
 
 
-def parse(texts: Sequence[str]) -> pa.Table:
+def parse_sentences(texts: Sequence[str]) -> pa.Table:
     """Return the `PARSED` table of texts, a row each and in order."""
     from spacy.tokens import Doc
 
@@ -134,7 +134,7 @@ def _cut(text: str) -> tuple[list[str], list[bool], list[int]]:
     words: list[str] = []
     spaces: list[bool] = []
     starts: list[int] = []
-    for word, start in pieces(text):
+    for word, start in word_tokens(text):
         if spaces and start > starts[-1] + len(words[-1]):
             spaces[-1] = True
         words.append(word)
@@ -143,7 +143,7 @@ def _cut(text: str) -> tuple[list[str], list[bool], list[int]]:
     return words[:MOST_WORDS], spaces[:MOST_WORDS], starts[:MOST_WORDS]
 
 
-def pieces(text: str) -> Iterator[tuple[str, int]]:
+def word_tokens(text: str) -> Iterator[tuple[str, int]]:
     """Yield the words and signs of a text, each with where it begins."""
     for piece in _PIECE.finditer(text):
         yield from _parts(piece.group(), piece.start())

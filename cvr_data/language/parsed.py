@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.kept_rows import KeptRows
 from cvr_data.core.model_packages import MODEL_PACKAGES
-from cvr_data.language.parse import PARSED, Sentence, parse, sentences
+from cvr_data.language.parse import PARSED, Sentence, parse_sentences, sentences
 
 AT_ONCE = 8192
 """Texts that are parsed before they are written: what a run that is killed may lose."""
@@ -35,7 +35,7 @@ def parsed(texts: Sequence[str]) -> Iterator[Sentence]:
         found = kept.found(distinct)
         new = distinct.filter(pc.invert(pc.is_in(distinct, found.column("text").combine_chunks())))
         if len(new):
-            made = parse(new.to_pylist())
+            made = parse_sentences(new.to_pylist())
             kept.keep(made)
             found = pa.concat_tables([found, made])
         yield from sentences(found.take(pc.index_in(some, found.column("text").combine_chunks())))

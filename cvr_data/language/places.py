@@ -2,7 +2,7 @@
 
 from cvr_data.language.closed_words import GROUNDS, PLACE_WORDS, POSTURES, TOPIC_PREPOSITIONS
 from cvr_data.language.lexicon import Lexicon
-from cvr_data.language.nouns import governor, name_of, preposition
+from cvr_data.language.nouns import compound_noun_name, governor, preposition
 from cvr_data.language.parse import Sentence
 
 HANDLED = frozenset((30, 34, 35, 36, 40))
@@ -14,7 +14,7 @@ MOTION = 38
 
 def is_place(sentence: Sentence, word: int, lexicon: Lexicon) -> bool:
     """Whether a noun is where something is: a place with which nothing is done, or a vehicle that someone is in."""
-    lemma = name_of(sentence, word, lexicon)
+    lemma = compound_noun_name(sentence, word, lexicon)
     top = governor(sentence, word)
     at = preposition(sentence, word)
     if lemma in GROUNDS and at is not None:

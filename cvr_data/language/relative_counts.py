@@ -18,7 +18,7 @@ def number_of(phrase: str) -> int | None:
     return next((number for number in found if number is not None), None)
 
 
-def counts_to(words: Sequence[str], before: str, after: str) -> bool | None:
+def number_words_come_to(words: Sequence[str], before: str, after: str) -> bool | None:
     """Return whether a text that counts from what was there comes to `after`; None where it does not count so."""
     old, new = number_of(before), number_of(after)
     if old is None or new is None:

@@ -67,7 +67,7 @@ class Operation(NamedTuple):
 _STOP = re.compile(r"[;:!?]|[.,](?!\d)|(?<=\s)[-\u2013\u2014](?=\s)")
 
 
-def operations_of(text: str, nouns: Collection[str]) -> tuple[Operation, ...]:
+def parsed_sentence_operations(text: str, nouns: Collection[str]) -> tuple[Operation, ...]:
     """Return the operations of a text in the order in which it says them."""
     return tuple(operation for clause in clauses_of(text) for operation in _operations(clause, nouns))
 

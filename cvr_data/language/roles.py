@@ -24,11 +24,11 @@ from cvr_data.language.nouns import (
     NOUN_TAGS,
     governor,
     is_colour,
-    is_film,
-    is_seen,
-    key_of,
+    is_film_noun,
+    is_visible_noun,
+    noun_lexicon_key,
     preposition,
-    qualified,
+    qualified_noun,
 )  # fmt: skip
 from cvr_data.language.parse import Sentence
 from cvr_data.language.places import is_place
@@ -92,10 +92,10 @@ def _role_of_adjective(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
     text = sentence.words[word]
     if text in DIRECTIONS and sentence.tags[head].startswith("VB"):
         return "action"
-    if is_film(sentence, word):
+    if is_film_noun(sentence, word):
         return "other"
-    is_of_film = text in OF_FILM and (head == word or is_film(sentence, head))
-    if is_of_film and qualified(sentence, word) is None:
+    is_of_film = text in OF_FILM and (head == word or is_film_noun(sentence, head))
+    if is_of_film and qualified_noun(sentence, word) is None:
         return "other"
     is_weather = weather_of(text, lexicon) is not None and _is_time(sentence.lemmas[head], lexicon)
     return "scene" if is_weather or _is_time(text, lexicon) else "attribute"
@@ -124,10 +124,10 @@ def is_topic(sentence: Sentence, noun: int, lexicon: Lexicon) -> bool:
 
 
 def _role_of_noun(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
-    lemma = key_of(sentence, word, lexicon)
-    head = qualified(sentence, word)
+    lemma = noun_lexicon_key(sentence, word, lexicon)
+    head = qualified_noun(sentence, word)
     is_time = _is_time(lemma, lexicon) or (head == word + 1 and lexicon.is_a(sentence.lemmas[head], "weather"))
-    if lemma in UNSEEN or (head is None and is_film(sentence, word) and not is_seen(sentence, word)):
+    if lemma in UNSEEN or (head is None and is_film_noun(sentence, word) and not is_visible_noun(sentence, word)):
         return "other"
     if is_colour(sentence, word, lexicon):
         at = preposition(sentence, word)
@@ -152,7 +152,7 @@ def _role_of_abstract(sentence: Sentence, word: int, lexicon: Lexicon) -> str:
     at = preposition(sentence, word)
     if at is not None and sentence.words[at] == "of":
         return "attribute"
-    name = key_of(sentence, word, lexicon)
+    name = noun_lexicon_key(sentence, word, lexicon)
     return "other" if lexicon.file_of_noun(name) in UNSEEN_FILES and not lexicon.is_a(name, "light") else "object"
 
 
@@ -164,7 +164,7 @@ def is_doing(sentence: Sentence, word: int, lexicon: Lexicon) -> bool:
     return not any(text[:-3] == stem for stem in ("even", "morn"))
 
 
-def is_shown(sentence: Sentence, verb: int) -> bool:
+def is_showing_verb(sentence: Sentence, verb: int) -> bool:
     """Whether a verb only says that the film shows something: "we see", "is shown", "the clip shows"."""
     lemma = sentence.lemmas[verb]
     subject = sentence.child(verb, "nsubj", "nsubjpass")
@@ -172,7 +172,7 @@ def is_shown(sentence: Sentence, verb: int) -> bool:
         return True
     if lemma in SEEING and subject is not None and sentence.words[subject] in ("we", "you", "i"):
         return True
-    return lemma in SHOWING and (subject is None or is_film(sentence, subject))
+    return lemma in SHOWING and (subject is None or is_film_noun(sentence, subject))
 
 
 def is_light(sentence: Sentence, verb: int) -> bool:

@@ -46,7 +46,7 @@ class Tagged(NamedTuple):
     tags: Sequence[str]
 
 
-def repaired(caption: Tagged) -> Tagged:
+def repair_parsed_caption(caption: Tagged) -> Tagged:
     """Return the caption with verbs that were taken for nouns, colours, and places, tagged as what they are."""
     words, tags = caption.words, list(caption.tags)
     parts = [_known_part(word, part) for word, part in zip(words, caption.parts, strict=True)]
@@ -74,7 +74,7 @@ def _is_place_or_time(word: str) -> bool:
     return is_one and lexicon.frequency(word, "noun") > lexicon.frequency(word, "adj")
 
 
-def part_of(caption: Tagged, phrase: str) -> str | None:
+def part_of_speech(caption: Tagged, phrase: str) -> str | None:
     """Return the part of speech of the last word of a phrase, its head in English; None if the caption has it not."""
     words = phrase.split()
     first = _find(caption.words, words)

@@ -11,7 +11,7 @@ done makes one statement without a verb. Nouns of which is only talked, and word
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from cvr_data.language.dimensions import dimension_of
+from cvr_data.language.dimensions import word_dimension
 from cvr_data.language.frames import Event, Frame, Thing
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.nouns import NOUN_TAGS
@@ -44,7 +44,7 @@ Statement = dict[str, Value]
 """Slot -> what fills it; slots that nothing fills are not there."""
 
 
-def statements_of(frame: Frame) -> list[Statement]:
+def sentence_statements(frame: Frame) -> list[Statement]:
     """Return what a caption states, in the order of its verbs; nothing of one that names nothing that is seen."""
     done = [event for event in frame.events if frame.sentence.child(event.head, "advmod") not in _hows(frame)]
     events = [event for event in done if event.agent is not None or event.object is not None]
@@ -58,7 +58,7 @@ def _hows(frame: Frame) -> set[int | None]:
     return {at for at, word in enumerate(frame.sentence.words) if word == "how"}
 
 
-def named_in(frame: Frame) -> list[Value]:
+def nouns_named_in_sentence(frame: Frame) -> list[Value]:
     """Return all that a caption names, whatever it is in its statements; attributes too."""
     found = [_noun(frame, thing) for thing in frame.things]
     found += [_verb(frame, event) for event in frame.events]
@@ -134,7 +134,7 @@ def _verb(frame: Frame, event: Event) -> Value:
 def _attributes(frame: Frame, thing: Thing) -> Iterator[tuple[str, Value]]:
     """Yield axis and value of what qualifies a thing."""
     for attribute in thing.attributes:
-        dimension = dimension_of("attribute", attribute.lemma)
+        dimension = word_dimension("attribute", attribute.lemma)
         axis = attribute.axis if attribute.axis in ("colour", "age") else dimension
         axis = "number" if attribute.axis == "count" else axis
         part = "noun" if frame.sentence.tags[attribute.word] in NOUN_TAGS and axis not in AXES else "adj"

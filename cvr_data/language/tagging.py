@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.errors import CvrError
-from cvr_data.language.slots import Tagged, repaired
+from cvr_data.language.slots import Tagged, repair_parsed_caption
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -32,11 +32,11 @@ def tagged(texts: Sequence[str], language: str = ENGLISH) -> Iterator[Tagged]:
     if not texts:
         return
     is_english = language == ENGLISH
-    model = english("parser", "ner", "lemmatizer") if is_english else model_of(language)
+    model = english("parser", "ner", "lemmatizer") if is_english else spacy_model_of_language(language)
     docs = (Doc(model.vocab, words=text.split()) for text in texts)
     for doc in model.pipe(docs, batch_size=BATCH):
         tags = Tagged([token.text for token in doc], [token.pos_ for token in doc], [token.tag_ for token in doc])
-        yield repaired(tags) if is_english else tags
+        yield repair_parsed_caption(tags) if is_english else tags
 
 
 def lemmas(words: pa.Array, parts: pa.Array) -> pa.Array:
@@ -78,13 +78,13 @@ def english(*exclude: str) -> "Language":
     """Return spaCy's English without some of its steps, loaded once per process."""
     import spacy
 
-    from cvr_data.core.model_packages import model_path
+    from cvr_data.core.model_packages import packaged_file_path
 
-    return spacy.load(model_path("spacy"), exclude=exclude)
+    return spacy.load(packaged_file_path("spacy"), exclude=exclude)
 
 
 @cache
-def model_of(language: str) -> "Language":
+def spacy_model_of_language(language: str) -> "Language":
     """Return the spaCy model of a language that is not English: its code (`de`), a model's name, or its folder.
 
     Raises:
@@ -107,11 +107,11 @@ def model_of(language: str) -> "Language":
     return model
 
 
-def name_of_model(language: str) -> str:
+def spacy_model_name(language: str) -> str:
     """Return name and version of the model that is installed for a language: another tags otherwise.
 
     Raises:
         CvrError: none is installed.
     """
-    meta = model_of(language).meta
+    meta = spacy_model_of_language(language).meta
     return f"{meta['lang']}_{meta['name']}-{meta['version']}"

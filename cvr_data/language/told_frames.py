@@ -15,12 +15,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 
-from cvr_data.language.attributes import Attribute, axis_of
+from cvr_data.language.attributes import Attribute, attribute_word_axis
 from cvr_data.language.closed_words import DIRECTIONS, NUMERALS
 from cvr_data.language.frames import Event, Frame, Thing
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.language.nouns import name_of
-from cvr_data.language.parse import MOST_WORDS, Sentence, lemmas_of, part_of_tag, pieces
+from cvr_data.language.nouns import compound_noun_name
+from cvr_data.language.parse import MOST_WORDS, Sentence, lemmas_of, part_of_tag, word_tokens
 from cvr_data.language.stop_words import ARTICLES, PREPOSITIONS_OF_PLACE
 from cvr_data.language.words import same_word, words_of
 
@@ -85,9 +85,9 @@ class _Tree:
         return None
 
 
-def told_frame(text: str, told: Mapping[str, Any]) -> Told:
+def sentence_frame_from_words(text: str, told: Mapping[str, Any]) -> Told:
     """Return the frame of a caption of which `things`, `scenes` and `actions` are told (prompts/frames.yaml)."""
-    found = list(pieces(text))[:MOST_WORDS]
+    found = list(word_tokens(text))[:MOST_WORDS]
     words, starts = [word.lower() for word, _ in found], [start for _, start in found]
     tree = _Tree(words, starts, [_tag(word) for word in words], [], [], ["other"] * len(words), {})
     tree.deps, tree.heads = ["dep"] * len(words), [-1] * len(words)
@@ -185,7 +185,7 @@ def _hang_rest(tree: _Tree) -> None:
 
 def _thing(sentence: Sentence, tree: _Tree, head: int) -> Thing:
     lexicon, (field, before) = read_lexicon(), tree.nouns[head]
-    name = name_of(sentence, head, lexicon)
+    name = compound_noun_name(sentence, head, lexicon)
     determiner = sentence.child(head, "det")
     at = sentence.heads[head]
     qualities = [word for word in before if sentence.words[word] not in name.split(" ")[:-1]]
@@ -198,7 +198,7 @@ def _thing(sentence: Sentence, tree: _Tree, head: int) -> Thing:
         determiner=sentence.words[determiner] if determiner is not None else "",
         preposition=sentence.words[at] if sentence.deps[head] == "pobj" else "",
         attributes=tuple(
-            Attribute(sentence.lemmas[word], word, axis_of(sentence, word, lexicon)) for word in qualities
+            Attribute(sentence.lemmas[word], word, attribute_word_axis(sentence, word, lexicon)) for word in qualities
         ),
         slot="scene" if field else "object",
         field=field,

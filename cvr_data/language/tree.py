@@ -30,7 +30,7 @@ def has_subject(tree: Tree, word: int) -> bool:
     )
 
 
-def take_place(tree: Tree, word: int, head: int, dep: str) -> None:
+def replace_parse_tree_head(tree: Tree, word: int, head: int, dep: str) -> None:
     """Hang a head on a word that hung on it; the word takes its place and all else that hung there."""
     for child in range(len(tree.words)):
         if tree.heads[child] == head and child not in (word, head):

@@ -7,27 +7,27 @@ subject; a participle that was taken for a noun after what it tells of ("a ring 
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.noun_faults import (
     can_be_verb,
-    free_from_film,
     is_colour_before,
     is_in_compound,
     is_only_adjective,
-    mend_apposition,
-    mend_background,
-    mend_noun,
-    mend_particle,
+    mend_background_noun,
+    mend_close_up_verb,
+    mend_parsed_apposition,
+    mend_parsed_noun,
+    mend_verb_particle,
 )
-from cvr_data.language.tree import Tree, has_verb, take_place
+from cvr_data.language.tree import Tree, has_verb, replace_parse_tree_head
 from cvr_data.language.verb_faults import (
+    hang_participle_on_noun,
     has_object,
     is_participle,
     is_plural_verb,
     is_verb_between,
-    make_clause,
-    make_participle,
-    make_verb,
-    mend_direction,
-    mend_order,
+    mend_direction_adverb,
+    mend_first_word_verb,
     must_be_verb,
+    noun_to_verb,
+    participle_to_clause,
 )
 
 AUXILIARIES = frozenset("am are be been do does has have is was were".split())
@@ -37,7 +37,7 @@ ARTICLES = ("a", "an", "the")
 def repaired_tree(tree: Tree) -> Tree:
     """Return the tree with what it must have wrong set right."""
     lexicon = read_lexicon()
-    free_from_film(tree)
+    mend_close_up_verb(tree)
     for word, text in enumerate(tree.words):
         is_thing = (
             tree.tags[word].startswith("JJ")
@@ -49,29 +49,29 @@ def repaired_tree(tree: Tree) -> Tree:
         if tree.tags[word] in ("VB", "VBP", "VBZ") and text not in AUXILIARIES and not can_be_verb(tree, word, lexicon):
             tree.tags[word] = "NNS" if tree.tags[word] == "VBZ" else "NN"
         if is_in_compound(tree, word, lexicon):
-            take_place(tree, word + 1, word, "compound")
+            replace_parse_tree_head(tree, word + 1, word, "compound")
             tree.tags[word] = "NN"
         if is_colour_before(tree, word, lexicon):
             tree.tags[word] = "JJ"
         if tree.tags[word] == "NN" and tree.deps[word] in ("amod", "compound") and is_only_adjective(text, lexicon):
             tree.tags[word] = "JJ"
     for word in range(1, len(tree.words)):
-        mend_noun(tree, word)
-        mend_background(tree, word, lexicon)
-        mend_apposition(tree, word)
-        mend_direction(tree, word)
+        mend_parsed_noun(tree, word)
+        mend_background_noun(tree, word, lexicon)
+        mend_parsed_apposition(tree, word)
+        mend_direction_adverb(tree, word)
         if tree.tags[word] == "RP":
-            mend_particle(tree, word)
+            mend_verb_particle(tree, word)
         if is_verb_between(tree, word, lexicon):
-            make_clause(tree, word, "VBZ")
-    mend_order(tree, lexicon)
+            participle_to_clause(tree, word, "VBZ")
+    mend_first_word_verb(tree, lexicon)
     for word in range(1, len(tree.words)):
         if tree.tags[word] in ("NNS", "NNPS") and must_be_verb(tree, word, lexicon):
-            make_verb(tree, word, "VBZ")
+            noun_to_verb(tree, word, "VBZ")
         elif tree.tags[word] == "NN" and not has_verb(tree, word) and is_plural_verb(tree, word, lexicon):
-            make_verb(tree, word, "VBP")
+            noun_to_verb(tree, word, "VBP")
         elif is_participle(tree, word, lexicon):
-            make_participle(tree, word)
+            hang_participle_on_noun(tree, word)
         elif has_object(tree, word, lexicon):
-            make_clause(tree, word)
+            participle_to_clause(tree, word)
     return tree

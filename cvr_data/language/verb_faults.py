@@ -1,7 +1,16 @@
 """Verbs of captions that a small parser takes for nouns, mended: "singer steps onto", "the camera pans away"."""
 
 from cvr_data.language.lexicon import Lexicon
-from cvr_data.language.tree import BREAKS, NOUNS, PEOPLE_BY_LETTER, Tree, can_act, has_verb, stem_of, take_place
+from cvr_data.language.tree import (
+    BREAKS,
+    NOUNS,
+    PEOPLE_BY_LETTER,
+    Tree,
+    can_act,
+    has_verb,
+    replace_parse_tree_head,
+    stem_of,
+)
 
 MODIFIERS = frozenset(("compound", "amod", "det", "nummod", "poss", "nmod", "advmod", "quantmod"))
 AFTER_VERB = frozenset(("IN", "RP", "TO", "DT", "PRP$", "RB", "PRP", "VBG", ".", ",", "CC"))
@@ -21,7 +30,7 @@ def is_verb_between(tree: Tree, word: int, lexicon: Lexicon) -> bool:
     return is_more_verb and tree.tags[word - 1] in NOUNS and can_act(tree.words[word - 1], lexicon)
 
 
-def mend_order(tree: Tree, lexicon: Lexicon) -> None:
+def mend_first_word_verb(tree: Tree, lexicon: Lexicon) -> None:
     """Make the first word of a caption without a verb the verb that it mostly is, of what follows: "grab pot"."""
     if len(tree.words) < 2 or any(tag.startswith(("VB", "MD")) for tag in tree.tags) or tree.heads[0] == 0:
         return
@@ -35,18 +44,18 @@ def mend_order(tree: Tree, lexicon: Lexicon) -> None:
         tree.heads[thing], tree.deps[thing] = 0, "dobj"
 
 
-def mend_direction(tree: Tree, word: int) -> None:
+def mend_direction_adverb(tree: Tree, word: int) -> None:
     """Make "left" after a participle no thing but where it goes: "a car drifting left"."""
     verb, noun = word - 1, word - 2
     if tree.words[word] not in ("left", "right") or not tree.words[verb].endswith("ing"):
         return
     if tree.heads[verb] == word:
-        take_place(tree, verb, word, "advmod")
+        replace_parse_tree_head(tree, verb, word, "advmod")
     elif tree.heads[word] != verb:
         return
     tree.tags[word], tree.deps[word], tree.tags[verb] = "RB", "advmod", "VBG"
     if noun >= 0 and tree.tags[noun] in NOUNS and tree.heads[noun] == verb:
-        take_place(tree, noun, verb, "acl")
+        replace_parse_tree_head(tree, noun, verb, "acl")
 
 
 def must_be_verb(tree: Tree, word: int, lexicon: Lexicon) -> bool:
@@ -99,7 +108,7 @@ def is_plural_verb(tree: Tree, word: int, lexicon: Lexicon) -> bool:
     return lexicon.frequency(tree.words[word], "verb") > lexicon.frequency(tree.words[word], "noun")
 
 
-def make_verb(tree: Tree, word: int, tag: str) -> None:
+def noun_to_verb(tree: Tree, word: int, tag: str) -> None:
     """Make a noun the verb of the noun before it, which takes what modified it."""
     tree.tags[word] = tag
     for child in range(word):
@@ -136,7 +145,7 @@ def has_object(tree: Tree, word: int, lexicon: Lexicon) -> bool:
     return bool(is_verb) and tree.heads[before] in (word, head) and tree.tags[before] in NOUNS
 
 
-def make_clause(tree: Tree, word: int, tag: str = "VBG") -> None:
+def participle_to_clause(tree: Tree, word: int, tag: str = "VBG") -> None:
     """Make the noun before a participle the head, and the one after it its object."""
     noun, thing = word - 1, tree.heads[word]
     tree.heads[noun] = noun if tree.heads[thing] == thing else tree.heads[thing]
@@ -148,7 +157,7 @@ def make_clause(tree: Tree, word: int, tag: str = "VBG") -> None:
     tree.heads[thing], tree.deps[thing] = word, "dobj"
 
 
-def make_participle(tree: Tree, word: int) -> None:
+def hang_participle_on_noun(tree: Tree, word: int) -> None:
     """Hang a participle on the noun before it, which takes its place and its modifiers."""
     noun = word - 1
     tree.tags[word] = "VBG"

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 from cvr_data.language.closed_words import DETERMINING, NOBODY, SHOWING, TOPIC_PREPOSITIONS
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import Lexicon, read_lexicon
-from cvr_data.language.nouns import NOUN_TAGS, content_of, is_film, key_of, preposition
-from cvr_data.language.roles import ACT, UNSEEN_FILES, is_shown, is_topic
+from cvr_data.language.nouns import NOUN_TAGS, is_film_noun, noun_after_partitive, noun_lexicon_key, preposition
+from cvr_data.language.roles import ACT, UNSEEN_FILES, is_showing_verb, is_topic
 from cvr_data.language.spelling import is_misspelling
 
 PERFORMING = frozenset("play perform".split())
@@ -46,9 +46,9 @@ class Side(NamedTuple):
     slot: str | None
 
 
-def judge(reference: Frame, target: Frame, ours: Sequence[int], theirs: Sequence[int]) -> Judged:
+def word_change_verdict(reference: Frame, target: Frame, ours: Sequence[int], theirs: Sequence[int]) -> Judged:
     """Return slot, heads and verdict of the words of the two captions that differ."""
-    before, after = side_of(reference, ours), side_of(target, theirs)
+    before, after = phrase_with_head(reference, ours), phrase_with_head(target, theirs)
     slot = _slot(before, after)
     reason = _grammar(before, after)
     if reason:
@@ -57,7 +57,7 @@ def judge(reference: Frame, target: Frame, ours: Sequence[int], theirs: Sequence
     return Judged(slot, (before.head, after.head), verdict, reason)
 
 
-def side_of(frame: Frame, words: Sequence[int]) -> Side:
+def phrase_with_head(frame: Frame, words: Sequence[int]) -> Side:
     """Return a stretch of words with its head and its slot."""
     head = head_of(frame, words)
     return Side(frame, words, head, slot_of(frame, words, head))
@@ -104,7 +104,7 @@ def head_of(frame: Frame, side: Sequence[int]) -> int | None:
     if not tops:
         return None
     if nouns:
-        inner = content_of(sentence, nouns[-1])
+        inner = noun_after_partitive(sentence, nouns[-1])
         return inner if inner in side else nouns[-1]
     inside = [word for word in side if sentence.tags[word] in NOUN_TAGS]
     return inside[-1] if sentence.tags[tops[-1]] in ("IN", "TO") and inside else tops[-1]
@@ -115,7 +115,7 @@ def slot_of(frame: Frame, side: Sequence[int], head: int | None) -> str | None:
     if head is None:
         return None
     role = frame.roles[head]
-    if role == "other" and is_film(frame.sentence, head):
+    if role == "other" and is_film_noun(frame.sentence, head):
         others = (word for word in side if frame.sentence.tags[word] in NOUN_TAGS and frame.roles[word] != "other")
         return "object" if next(others, None) is not None else role  # "gameplay footage"
     if role != "other" or frame.sentence.tags[head] in NOUN_TAGS:
@@ -167,7 +167,7 @@ def _meaning(before: Side, after: Side, lexicon: Lexicon) -> tuple[Verdict, str]
         return "none", "topic"
     if after.slot == "other":
         return "none", "not_visible"
-    if after.head is not None and is_film(after.frame.sentence, after.head) and after.slot == "object":
+    if after.head is not None and is_film_noun(after.frame.sentence, after.head) and after.slot == "object":
         return "weak", "film"
     if before.slot == after.slot == "object" and _is_unseen(after, lexicon) and not _is_unseen(before, lexicon):
         return "weak", "not_visible"
@@ -203,7 +203,7 @@ def _related(before: Side, after: Side, lexicon: Lexicon) -> tuple[Verdict, str]
     if tags[0] == "NN" and lemmas[0] == lemmas[1] and words[0] != words[1]:
         return ("change", "") if lexicon.classes(lemmas[0]) & {"person", "animal", "vehicle"} else ("weak", "number")
     if tags[0] == "VB" and all(
-        is_shown(side.frame.sentence, side.head) for side in (before, after) if side.head is not None
+        is_showing_verb(side.frame.sentence, side.head) for side in (before, after) if side.head is not None
     ):
         return "none", "same_verb_class"
     if {*lemmas} & NOBODY:
@@ -224,7 +224,7 @@ def _key(side: Side, lexicon: Lexicon) -> str:
     assert side.head is not None
     sentence = side.frame.sentence
     if sentence.tags[side.head] in NOUN_TAGS:
-        return key_of(sentence, side.head, lexicon)
+        return noun_lexicon_key(sentence, side.head, lexicon)
     return sentence.lemmas[side.head]
 
 
@@ -244,5 +244,5 @@ def _of_equal_heads(before: Side, after: Side, reason: str, lexicon: Lexicon) ->
     ours, theirs = ([word for word in _content(side) if word != side.head] for side in (before, after))
     if not ours or not theirs:
         return "none", reason or "same"
-    sides = side_of(before.frame, ours), side_of(after.frame, theirs)
+    sides = phrase_with_head(before.frame, ours), phrase_with_head(after.frame, theirs)
     return ("none", reason) if _grammar(*sides) else _meaning(*sides, lexicon)

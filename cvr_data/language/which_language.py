@@ -44,7 +44,7 @@ FOREIGN = frozenset(
 _NEVER_ENGLISH = FOREIGN - frozenset("con den door met par van".split())
 
 
-def languages_of(captions: Sequence[str]) -> Counter[str]:
+def languages_of_words(captions: Sequence[str]) -> Counter[str]:
     """Return how many captions seem to be in which language (`en`, `de`) or script (`cjk`, `cyrillic`); `other` is any.
 
     Captions that say nothing of it, such as emoji, are not counted.
@@ -52,7 +52,7 @@ def languages_of(captions: Sequence[str]) -> Counter[str]:
     found: Counter[str] = Counter()
     waiting: list[str] = []
     for caption in captions:
-        if (script := script_of(caption)) not in ("latin", ""):
+        if (script := script_of_language(caption)) not in ("latin", ""):
             found[script] += 1
         elif script and len(caption.split()) >= LONG:
             found[_language(caption)] += 1
@@ -66,7 +66,7 @@ def languages_of(captions: Sequence[str]) -> Counter[str]:
     return found
 
 
-def script_of(text: str) -> str:
+def script_of_language(text: str) -> str:
     """Return the script of most letters of a text, as Unicode names them, in small letters; "" where it has none."""
     scripts = Counter(_script(letter) for letter in text if letter.isalpha())
     return scripts.most_common(1)[0][0] if scripts else ""

@@ -43,7 +43,7 @@ class BlockWords:
     """Each word once, in no order."""
 
 
-def block_words(texts: pa.Array) -> BlockWords:
+def split_words_in_bytes(texts: pa.Array) -> BlockWords:
     """Return the words of plain texts, none of them null; the texts have less than 2 GiB."""
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(texts)], pa.int32()), texts), " ")
     content = b"".join([b" ", joined[0].as_buffer(), b" " * _SHORT]).translate(_PLAIN)

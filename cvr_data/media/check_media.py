@@ -29,7 +29,7 @@ from cvr_data.download.fetch import LONGEST_WAIT_S, HostGate
 from cvr_data.media.check_one import Found, UrlChecker, check_medium
 from cvr_data.media.clip import Clip
 from cvr_data.media.look import FileHashes
-from cvr_data.media.names import is_file
+from cvr_data.media.names import is_media_file
 
 MEDIA, REPORT, LOG = "media.parquet", "report.json", "log"
 DAY_S = 86_400.0
@@ -93,7 +93,7 @@ def media_to_check(videos: pa.Table, used: set[str] | None = None) -> list[Mediu
     found = {}
     for video_id, source, path, url, sha256, *times in rows:
         if used is None or video_id in used:
-            is_here = path is not None and (url is None or is_file(Path(path)))
+            is_here = path is not None and (url is None or is_media_file(Path(path)))
             found[video_id] = Medium(video_id, source, path if is_here else url, sha256, *times)
     return list(found.values())
 

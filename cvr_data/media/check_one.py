@@ -16,17 +16,17 @@ from cvr_data.core.http_client import (
     BAD_ADDRESS,
     CONNECT_TIMEOUT_S,
     PrivateRedirect,
+    http_body_is_html,
     http_client,
     innermost_cause,
-    looks_like_a_page,
     whole_number,
 )
-from cvr_data.download.fetch import WORTH_RETRYING, retry_after_s
-from cvr_data.download.hub import SCHEME, parts_of_hub_address
+from cvr_data.download.fetch import WORTH_RETRYING, download_retry_after_s
+from cvr_data.download.hub import SCHEME, hub_download_address_parts
 from cvr_data.media.clip import Clip
 from cvr_data.media.decoders import OPENERS
 from cvr_data.media.look import FileHashes
-from cvr_data.media.names import is_file, what_medium_is_there
+from cvr_data.media.names import is_media_file, what_medium_is_there
 from cvr_data.media.remote_file import RemoteFile
 from cvr_data.media.video import UnreadableVideo, VideoInfo, probe_medium
 
@@ -61,7 +61,7 @@ class Found:
 def check_medium(clip: Clip, known_sha256: str | None, file_sha256: FileHashes) -> Found:
     """Return whether a file opens as a video or image, has the clip's frames, and is still what was imported."""
     path = clip.path
-    if not is_file(path):
+    if not is_media_file(path):
         return Found(status="gone", reason=_no_file(path), verdict="missing")
     try:
         info = probe_medium(clip)
@@ -118,7 +118,7 @@ class UrlChecker:
             code = response.status_code
             if code not in (200, 206):
                 is_final = code not in WORTH_RETRYING
-                wait_s = retry_after_s(response.headers.get("Retry-After"))
+                wait_s = download_retry_after_s(response.headers.get("Retry-After"))
                 return Found(status="gone" if is_final else "unsure", reason=f"HTTP {code}", http_status=code,
                              wait_s=wait_s)  # fmt: skip
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -131,7 +131,7 @@ class UrlChecker:
                     break  # a host without ranges; a body that is read to its end leaves the connection open
             if not start:
                 return Found(status="gone", reason="empty", http_status=code)
-            if looks_like_a_page(start):
+            if http_body_is_html(start):
                 return Found(status="gone", reason="a web page, not a medium", http_status=code)
             # A 206 tells the size of the whole file at the end of its Content-Range: bytes 0-1023/5000
             _, _, total = response.headers.get("Content-Range", "").rpartition("/")
@@ -165,7 +165,7 @@ def _address_of_medium(url: str) -> tuple[str, dict[str, str]]:
     from huggingface_hub import hf_hub_url
     from huggingface_hub.utils import build_hf_headers
 
-    kind, repo, revision, path = parts_of_hub_address(url)
+    kind, repo, revision, path = hub_download_address_parts(url)
     return hf_hub_url(repo, path, repo_type=kind, revision=revision), build_hf_headers()
 
 

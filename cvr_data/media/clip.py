@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from cvr_data.core.places import place_of
+from cvr_data.core.places import path_or_address
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Clip:
         return self.start_s is None and self.end_s is None
 
     def __str__(self) -> str:
-        path = printable(self.path)
+        path = printable_media_path(self.path)
         if self.is_whole:
             return path
         start, end = (time if time is None else f"{time:g} s" for time in (self.start_s, self.end_s))
@@ -42,17 +42,17 @@ class Clip:
         return hashlib.sha256(json.dumps([file_sha256, self.start_s, self.end_s]).encode()).hexdigest()
 
 
-def printable(path: Path) -> str:
+def printable_media_path(path: Path) -> str:
     """Return a path as text that can be printed and stored: bytes that are not UTF-8 as their escapes."""
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def as_clip(medium: Path | Clip) -> Clip:
     """Return a clip as it is, and a file as the clip of all of it."""
-    return medium if isinstance(medium, Clip) else Clip(place_of(medium))
+    return medium if isinstance(medium, Clip) else Clip(path_or_address(medium))
 
 
-def bad_times(start_s: float | None, end_s: float | None) -> str | None:
+def media_clip_times_fault(start_s: float | None, end_s: float | None) -> str | None:
     """Return why two times are no start and end, or None if they are."""
     given = [time for time in (start_s, end_s) if time is not None]
     if not all(math.isfinite(time) and time >= 0 for time in given):

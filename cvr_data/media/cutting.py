@@ -13,7 +13,7 @@ from cvr_data.media.frame_decoding import frames_from
 from cvr_data.media.limits import Work
 from cvr_data.media.listing import Packets
 from cvr_data.media.opening import Opened, open_video
-from cvr_data.media.pictures import Converter, proportion_of
+from cvr_data.media.pictures import Converter, pixel_proportion
 from cvr_data.media.verdict import UnreadableVideo
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _encoded(opened: Opened, clip: Clip, written: "OutputContainer", work: Work)
 
     tick = Fraction(opened.stream.time_base or Fraction(1, 90_000))
     rate = Fraction(opened.stream.average_rate or 25)
-    convert = Converter(proportion_of(opened.stream), None)
+    convert = Converter(pixel_proportion(opened.stream), None)
     stream, sound = None, _sound_stream(opened, written)
     frames, first = 0, None
     for pts, frame in _frames(opened, clip, tick, work):

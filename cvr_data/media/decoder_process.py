@@ -23,7 +23,7 @@ from cvr_data.media.clip import Clip
 from cvr_data.media.cutting import cut_clip
 from cvr_data.media.film import look_at_film, read_film
 from cvr_data.media.limits import Limits, Work
-from cvr_data.media.opening import open_video, plain_head
+from cvr_data.media.opening import media_file_head, open_video
 from cvr_data.media.shots import shot_cuts
 from cvr_data.media.sound import read_sound_samples
 from cvr_data.media.stills import is_picture, look_at_pictures, read_pictures
@@ -34,7 +34,7 @@ HEADER = 8
 PIECE = 1 << 18
 
 
-def main() -> None:
+def decoder_process_main() -> None:
     """Answer until the socket is closed: `argv` has its number and the limits."""
     connection = socket.socket(fileno=int(sys.argv[1]))
     limits = Limits(**json.loads(sys.argv[2]))
@@ -207,7 +207,7 @@ def _faults_of_medium(told: str) -> Iterator[None]:
 
 
 def _is_picture(clip: Clip, work: Work) -> bool:
-    head = plain_head(clip.path)
+    head = media_file_head(clip.path)
     if head.startswith(b"GIF8") and len(head) > 10:  # which FFmpeg does not look at before it decodes
         width, height = struct.unpack("<2H", head[6:10])
         if width * height > work.limits.pixels:
@@ -220,4 +220,4 @@ def _verdict_of_fault(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    decoder_process_main()

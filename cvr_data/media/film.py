@@ -17,8 +17,8 @@ from cvr_data.media.frame_decoding import Found, decode_all, decode_frames, find
 from cvr_data.media.limits import LEAST_SHARE, Work
 from cvr_data.media.listing import ClipFrames, Listing, Packets
 from cvr_data.media.opening import Opened, open_video
-from cvr_data.media.pictures import Converter, proportion_of
-from cvr_data.media.timeline import Sampled, sample_shown, sampler_and_rate
+from cvr_data.media.pictures import Converter, pixel_proportion
+from cvr_data.media.timeline import Sampled, frame_sampler_and_rate, sample_shown_frames
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ class Film:
         Raises:
             ValueError: there is no time to go by.
         """
-        name, rate = sampler_and_rate(sampler)
+        name, rate = frame_sampler_and_rate(sampler)
         if (name == "per-second" or rate) and not self.fps and not self.last_s:
             raise ValueError("the frame rate is unknown, so no frame can be taken per second")
-        chosen = sample_shown(self.times_s, self.last_s, count, sampler, self.fps)
+        chosen = sample_shown_frames(self.times_s, self.last_s, count, sampler, self.fps)
         return [self.numbers[place] for place in chosen.tolist()]
 
 
@@ -147,7 +147,7 @@ def examine_film(clip: Clip, work: Work) -> Film:
         is_to_end = clip.end_s is None or clip.end_s > end_s + 0.5 * last_s
         note = _cut_film_note(clip, opened, found, end_s, header_s, work) if is_to_end else None
         context = opened.stream.codec_context
-        pixels, proportion = context.width * context.height, proportion_of(opened.stream)
+        pixels, proportion = context.width * context.height, pixel_proportion(opened.stream)
     even_s = found.count / fps if clip.is_whole and fps else end_s
     shown_s = even_s if abs(even_s - end_s) < 1.5 * last_s else end_s  # timestamps may lack one
     whole_s = shown_s if note or not header_s or header_s < shown_s - 0.5 * last_s else header_s

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from cvr_data.media.clip import Clip
 from cvr_data.media.limits import Work
-from cvr_data.media.listing import ClipFrames, FrameRun, Listing, Packets, listing_of
+from cvr_data.media.listing import ClipFrames, FrameRun, Listing, Packets, list_packets_until
 from cvr_data.media.opening import Opened, open_video
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def find_frames(opened: Opened, clip: Clip, work: Work) -> ClipFrames:
 
 def list_packets(opened: Opened, work: Work) -> Listing:
     """Return what the packets of a video say; the container is read to its end."""
-    return listing_of(opened, opened.container.demux(opened.stream), None, work)
+    return list_packets_until(opened, opened.container.demux(opened.stream), None, work)
 
 
 def _list_near(opened: Opened, clip: Clip, start: int | None, end: int | None, work: Work) -> Listing:
@@ -84,7 +84,7 @@ def _list_near(opened: Opened, clip: Clip, start: int | None, end: int | None, w
         first = next(packets, None)
         # A keyframe may be decoded before the time sought, and shown after it: then the one before is needed.
         if first is not None and first.size and first.pts is not None and first.pts <= start:
-            listing = replace(listing_of(opened, chain([first], packets), end, work), sought=sought)
+            listing = replace(list_packets_until(opened, chain([first], packets), end, work), sought=sought)
             if listing.pts is not None:
                 return listing
             break
@@ -92,7 +92,7 @@ def _list_near(opened: Opened, clip: Clip, start: int | None, end: int | None, w
         return list_packets(again, work)
 
 
-def plan(listing: Listing, indices: Sequence[int]) -> list[FrameRun] | None:
+def packets_to_decode(listing: Listing, indices: Sequence[int]) -> list[FrameRun] | None:
     """Return the packets to decode for frames of these numbers; None where only decoding from the start is safe."""
     if listing.pts is None or listing.is_unsound:
         return None
@@ -119,7 +119,7 @@ def decode_frames(clip: Clip, indices: Sequence[int], listing: Listing, work: Wo
     """Return the frames of these numbers, rising and each once; fewer where some cannot be decoded."""
     import av
 
-    runs = plan(listing, indices)
+    runs = packets_to_decode(listing, indices)
     if runs is not None:
         try:
             frames = _decode_runs(clip, runs, listing.sought, work)

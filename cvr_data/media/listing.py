@@ -167,7 +167,7 @@ def _rises(pts: list[int]) -> bool:
     return len(pts) > 1 and all(before < after for before, after in pairwise(pts))
 
 
-def listing_of(opened: Opened, packets: Iterator["Packet"], end: int | None, work: Work) -> Listing:
+def list_packets_until(opened: Opened, packets: Iterator["Packet"], end: int | None, work: Work) -> Listing:
     """Return what packets say, up to the first that is decoded at timestamp `end` or later: no earlier frame follows.
 
     Raises:

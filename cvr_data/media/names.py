@@ -20,7 +20,7 @@ SEARCHED = 20_000
 """Names among which one that looks alike is searched for."""
 
 
-def is_file(path: Path) -> bool:
+def is_media_file(path: Path) -> bool:
     """Return whether a path leads to a file; one that no system takes leads to none."""
     try:
         return path.is_file()
@@ -38,9 +38,9 @@ def media_exists(path: Path) -> bool:
         return False
 
 
-def found_file(path: Path) -> Path:
+def find_media_file(path: Path) -> Path:
     """Return the file that a path means; the path itself where there is none, or several."""
-    if is_remote(path) or is_file(path):
+    if is_remote(path) or is_media_file(path):
         return path
     folder = path.parent if path.parent.is_dir() else _found_folder(path.parent)
     names = _media_names(folder)
@@ -93,7 +93,7 @@ def _names_then(folder: Path, changed_ns: int) -> dict[str, list[str]]:
     return found
 
 
-def plain_name(name: str) -> str:
+def normalised_media_name(name: str) -> str:
     """Return a name in the form that names are compared in: composed, and decoded where a page or an address has it."""
     name = html.unescape(name)
     try:
@@ -104,6 +104,6 @@ def plain_name(name: str) -> str:
 
 
 def _media_name_key(name: str) -> str:
-    plain = plain_name(name)
+    plain = normalised_media_name(name)
     stem, dot, ending = plain.rpartition(".")
     return f"{stem}.{ending.lower()}" if dot and f".{ending.lower()}" in SUFFIXES else plain

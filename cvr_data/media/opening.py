@@ -50,7 +50,7 @@ class Opened:
         return context
 
 
-def plain_head(path: Path) -> bytes:
+def media_file_head(path: Path) -> bytes:
     """Return how a plain file begins.
 
     Raises:

@@ -21,7 +21,7 @@ def perceptual_hash(frames_THWC: np.ndarray) -> str:
     next. A re-encoded copy may differ in a bit: those are found by their embeddings.
     """
     frames, height, width, colours = frames_THWC.shape
-    down, across = cell_weights(HASH_SIDE, height), cell_weights(HASH_SIDE + 1, width)
+    down, across = hash_pixel_weights(HASH_SIDE, height), hash_pixel_weights(HASH_SIDE + 1, width)
     # One frame at a time, so that its float64 pixels stay in the cache: four times faster than one einsum.
     rows = np.stack([down @ frame.reshape(height, -1).astype(np.float64) for frame in frames_THWC])
     rows_TRWC = rows.reshape(frames, HASH_SIDE, width, colours)
@@ -44,7 +44,7 @@ def media_hashes(clips: Sequence[Clip | None]) -> list[str]:
     return hashes
 
 
-def cell_weights(cells: int, size: int) -> np.ndarray:
+def hash_pixel_weights(cells: int, size: int) -> np.ndarray:
     """Return (cells, size) shares of each pixel in the mean of each cell, exact where a border cuts a pixel."""
     bounds = np.linspace(0, size, cells + 1)
     pixels = np.arange(size)

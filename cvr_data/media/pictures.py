@@ -85,7 +85,7 @@ class _Kind:
     convert: Callable[["VideoFrame"], "VideoFrame"] | None
 
 
-def proportion_of(stream: "VideoStream") -> Fraction:
+def pixel_proportion(stream: "VideoStream") -> Fraction:
     """Return the width of a pixel by its height; 1 where the file says nothing that can be."""
     ratio = stream.sample_aspect_ratio
     return Fraction(ratio) if ratio and PROPORTIONS[0] <= ratio <= PROPORTIONS[1] else Fraction(1)

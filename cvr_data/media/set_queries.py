@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.core.artifacts import key_of
+from cvr_data.core.artifacts import artifact_key
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import id_text
 from cvr_data.core.model_packages import cache_folder
 from cvr_data.core.whole_files import write_parquet
 from cvr_data.media.retrieval_set import IDS, SLICES, SOURCE, TEXTS, RetrievalSet
-from cvr_data.media.stored_media import media_column, stored_media, stored_names
+from cvr_data.media.stored_media import stored_media, stored_media_column, stored_media_names
 
 VERSION = 1
 OWN = "reference-"
@@ -36,7 +36,7 @@ def listed_queries(found: RetrievalSet) -> Path:
     files = [*found.files("corpus"), *found.files("queries")]
     files += found.files("excluded_references") if found.has("excluded_references") else []
     stats = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    key = key_of({"version": VERSION, "files": stats, "task": found.task, "split": found.split})
+    key = artifact_key({"version": VERSION, "files": stats, "task": found.task, "split": found.split})
     path = cache_folder() / "retrieval-sets" / f"{key[:16]}.parquet"
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def _references(found: RetrievalSet, ids: Sequence[str], documents: Sequence[str
     told = _told(found, ids)
     if len(told) == len(ids):
         return told
-    digests = _digests(found, "queries") if media_column(found.files("queries")) else {}
+    digests = _digests(found, "queries") if stored_media_column(found.files("queries")) else {}
     by_bytes = {digest: name for name, digest in _digests(found, "corpus").items()} if digests else {}
     named = _named(found, ids, set(documents))
     own: dict[str, str] = {}
@@ -95,7 +95,7 @@ def _told(found: RetrievalSet, ids: Sequence[str]) -> dict[str, str]:
 def _digests(found: RetrievalSet, part: str) -> dict[str, str]:
     """Row id -> sha256 of its medium, of rows that hold bytes; of equal ones the last, so that the first is found."""
     files = found.files(part)
-    if media_column(files) is None:
+    if stored_media_column(files) is None:
         return {}
     rows = stored_media(files, found.column_of(part, IDS), f"compare media of {part}")
     listed = [(medium.row_id, medium.digest) for medium in rows]
@@ -104,6 +104,6 @@ def _digests(found: RetrievalSet, part: str) -> dict[str, str]:
 
 def _named(found: RetrievalSet, ids: Sequence[str], documents: set[str]) -> Mapping[str, str]:
     """Query id -> the document that its file is named after, where that holds for all."""
-    names = [Path(name).name if name else "" for name in stored_names(found.files("queries"))]
+    names = [Path(name).name if name else "" for name in stored_media_names(found.files("queries"))]
     meant = [name if name in documents else Path(name).stem for name in names]
     return dict(zip(ids, meant, strict=True)) if set(meant) <= documents else {}

@@ -26,7 +26,7 @@ REPEAT_LEVELS = 1.0
 """Mean difference of two pictures, of 255, below which encoding alone made it."""
 
 
-def shot_pieces(duration_s: float) -> list[tuple[float, float]]:
+def shot_detection_film_pieces(duration_s: float) -> list[tuple[float, float]]:
     """Return start and end, in seconds, of the pieces that a film is looked through in."""
     count = max(1, math.ceil(duration_s / PIECE_S))
     return [(number * PIECE_S, (number + 1) * PIECE_S) for number in range(count)]

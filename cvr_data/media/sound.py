@@ -13,7 +13,7 @@ import numpy as np
 
 from cvr_data.media.clip import Clip
 from cvr_data.media.limits import Work
-from cvr_data.media.opening import open_container, plain_head
+from cvr_data.media.opening import media_file_head, open_container
 from cvr_data.media.verdict import UnreadableVideo
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def read_sound_samples(clip: Clip, hz: int, work: Work) -> np.ndarray:
         UnreadableVideo: there is no such file, or more would come than the limits allow.
         av.FFmpegError: it cannot be opened.
     """
-    plain_head(clip.path)
+    media_file_head(clip.path)
     with open_container(clip.path, work.limits) as container:
         if not container.streams.audio:
             return np.empty(0, np.int16)

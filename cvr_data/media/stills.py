@@ -12,7 +12,7 @@ from cvr_data.media.clip import Clip
 from cvr_data.media.limits import PICTURES, Work
 from cvr_data.media.pictures import picture_on_white
 from cvr_data.media.suffixes import IMAGE_SUFFIXES
-from cvr_data.media.timeline import Sampled, sample_shown
+from cvr_data.media.timeline import Sampled, sample_shown_frames
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def read_pictures(clip: Clip, count: int, sampler: str, size: int | None, work: 
     """
     with _opened(clip, work) as image:
         times_s, last_s, numbers = _shown_pictures(clip, image, work)
-        places = sample_shown(times_s, last_s, count, sampler).tolist()
+        places = sample_shown_frames(times_s, last_s, count, sampler).tolist()
         wanted = [numbers[place] for place in places]
         pictures = {}
         for number in sorted(set(wanted)):

@@ -45,7 +45,7 @@ class StoredMedium:
         return None if self.content is None else hashlib.sha256(self.content).hexdigest()
 
 
-def media_column(files: Sequence[Path]) -> str | None:
+def stored_media_column(files: Sequence[Path]) -> str | None:
     """Return the column that holds videos, or images; None where there is none."""
     known = column_names(files[0])
     return next((name for name in COLUMNS if name in known), None)
@@ -57,7 +57,7 @@ def stored_media(files: Sequence[Path], id_column: str, label: str = "read media
     Raises:
         CvrError: a file is damaged, or its column of media holds something else.
     """
-    column = media_column(files)
+    column = stored_media_column(files)
     if column is None:
         raise CvrError(f"{files[0]} has no column {' or '.join(map(repr, COLUMNS))}.")
     with Progress(label, None, "media") as progress:
@@ -69,9 +69,9 @@ def stored_media(files: Sequence[Path], id_column: str, label: str = "read media
                         progress.advance(1)
 
 
-def stored_names(files: Sequence[Path]) -> list[str | None]:
+def stored_media_names(files: Sequence[Path]) -> list[str | None]:
     """Return the name of the file of each row, without reading its bytes."""
-    column = media_column(files)
+    column = stored_media_column(files)
     found: list[str | None] = []
     for file in files:
         with reading(file, "Parquet with media"), open_parquet(file) as opened:

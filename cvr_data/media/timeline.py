@@ -62,7 +62,7 @@ def sample_indices(total: int, count: int, sampler: str = "uniform", fps: float 
         raise ValueError(f"total and count must be at least 1, got {total} and {count}.")
     if sampler.startswith(AT):
         return _named(total, sampler)
-    name, rate = sampler_and_rate(sampler)
+    name, rate = frame_sampler_and_rate(sampler)
     if name in RATED:
         return _at_rate(total, count, name, rate, fps)
     if sampler == "middle":
@@ -75,7 +75,7 @@ def sample_indices(total: int, count: int, sampler: str = "uniform", fps: float 
     return (bounds[:-1] + bounds[1:] - 1) // 2
 
 
-def sampler_and_rate(sampler: str) -> tuple[str, float | None]:
+def frame_sampler_and_rate(sampler: str) -> tuple[str, float | None]:
     """Return the name of a sampler and the rate behind its @; None where none stands there.
 
     Raises:
@@ -97,7 +97,7 @@ def sampler_and_rate(sampler: str) -> tuple[str, float | None]:
     return name, rate
 
 
-def sample_shown(
+def sample_shown_frames(
     times_s: np.ndarray, last_s: float, count: int, sampler: str = "uniform", fps: float = 0.0
 ) -> np.ndarray:
     """Return the numbers of the frames that a sampler takes, rising; some twice where a frame stands for long.

@@ -55,15 +55,15 @@ class VideoInfo:
     @property
     def verdict(self) -> str:
         """Return the word that the note begins with."""
-        return verdict_of(self.note)
+        return media_check_verdict(self.note)
 
 
-def verdict_of(note: str | None) -> str:
+def media_check_verdict(note: str | None) -> str:
     """Return the word that a note begins with, `ok` where there is none."""
     return note.partition(":")[0] if note else "ok"
 
 
-def what_is_odd(verdicts: Mapping[str, int]) -> str:
+def what_is_odd_in_media(verdicts: Mapping[str, int]) -> str:
     """Return a line about the media of these verdicts that are not as they should be; empty where all are."""
     odd = [f"{verdicts[name]} {name}" for name in ("truncated", "damaged") if verdicts.get(name)]
     used = "what can be decoded is used where it is enough (column media_note)"

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cvr_data.core.places import is_remote, local_file
+from cvr_data.core.places import is_remote, local_file_of_address
 from cvr_data.media.clip import Clip, as_clip
 from cvr_data.media.decoders import DECODERS
-from cvr_data.media.shots import shot_pieces
+from cvr_data.media.shots import shot_detection_film_pieces
 from cvr_data.media.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from cvr_data.media.timeline import SAMPLERS, sample_indices, sampler_and_rate
+from cvr_data.media.timeline import SAMPLERS, frame_sampler_and_rate, sample_indices
 from cvr_data.media.verdict import UnreadableVideo, VideoInfo
 
 __all__ = [
@@ -102,7 +102,7 @@ def read_frames_and_note(
     Raises:
         UnreadableVideo: the file is missing, broken or has no frame, or none between the clip's times.
     """
-    sampler_and_rate(sampler)  # a name that is no sampler's is no fault of the file
+    frame_sampler_and_rate(sampler)  # a name that is no sampler's is no fault of the file
     with _on_disk(medium) as clip:
         pixels, about = DECODERS.frames(clip, count, sampler, size)
     return Frames(pixels, about["note"], tuple(about["places"]), about["total"], about["fps"])
@@ -135,7 +135,7 @@ def find_shots(medium: Path, threshold: float, duration_s: float) -> list[float]
         UnreadableVideo: it cannot be decoded.
     """
     with _on_disk(medium) as clip, ThreadPoolExecutor(DECODERS.most) as pool:
-        pieces = [Clip(clip.path, *times) for times in shot_pieces(duration_s)]
+        pieces = [Clip(clip.path, *times) for times in shot_detection_film_pieces(duration_s)]
         found = list(pool.map(lambda piece: DECODERS.cuts(piece, threshold), pieces))
     return sorted({time for cuts in found for time in cuts})
 
@@ -164,7 +164,7 @@ def _on_disk(medium: Path | Clip) -> Iterator[Clip]:
         return
     if not clip.path.is_file():
         raise UnreadableVideo(f"{clip.path}: no such file.", "missing")
-    with local_file(clip.path) as here:
+    with local_file_of_address(clip.path) as here:
         try:
             yield replace(clip, path=here)
         except UnreadableVideo as error:

@@ -17,14 +17,14 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.parts import column_names, parts_of, read_part
+from cvr_data.core.parts import artifact_parts_of, column_names, read_part
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ByColumn, KeyedStep, Step
 from cvr_data.language.told_languages import check_languages
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT
 from cvr_data.modifications.generator import SEEDS, Config, prompt_of
-from cvr_data.modifications.lookup import Lookup, looked_up
-from cvr_data.modifications.pairs import videos_of
+from cvr_data.modifications.lookup import Lookup, generator_looked_up_rows
+from cvr_data.modifications.pairs import prompted_videos
 from cvr_data.modifications.prompts import Prompt
 from cvr_data.tables import PAIRS, pair_id
 
@@ -38,7 +38,7 @@ _OTHERWISE = "take a prompt file of your own with `languages` (--prompt), or go 
 _ENDS = ("before", "after")
 
 
-def asked_pairs(run: StageRun, pairs: Path, config: Config) -> Flow:
+def pairs_to_modify(run: StageRun, pairs: Path, config: Config) -> Flow:
     """Return the pairs that the config asks for, in order, with what its prompt needs beside them.
 
     Raises:
@@ -46,7 +46,7 @@ def asked_pairs(run: StageRun, pairs: Path, config: Config) -> Flow:
     """
     artifact, prompt = open_artifact(pairs), prompt_of(config)
     chosen = _pairs_to_ask(run, pairs, config)
-    if wants_descriptions(prompt) and (videos := videos_of(artifact, config.videos)) is not None:
+    if wants_descriptions(prompt) and (videos := prompted_videos(artifact, config.videos)) is not None:
         chosen = with_descriptions(chosen, videos)
     if config.given is None:
         return chosen
@@ -56,7 +56,7 @@ def asked_pairs(run: StageRun, pairs: Path, config: Config) -> Flow:
     return rows
 
 
-def check_asked(pairs: Path, config: Config) -> None:
+def check_modifications_asked(pairs: Path, config: Config) -> None:
     """Raise if no pair is of a split that is asked for, or captions of another language, before anything is written.
 
     Raises:
@@ -83,12 +83,12 @@ def read_asked(pairs: Path, config: Config) -> Iterator[pa.Table]:
     """Yield the same rows part by part, writing nothing that stays.
 
     Raises:
-        CvrError: as `asked_pairs` does.
+        CvrError: as `pairs_to_modify` does.
     """
     with TemporaryDirectory() as folder:
         inputs = {"pairs": pairs}
         with StageRun(Path(folder), stage="ask", version=1, config={}, inputs=inputs, overwrite=False) as run:
-            for part in run.rested(asked_pairs(run, pairs, config)).parts:
+            for part in run.rested(pairs_to_modify(run, pairs, config)).parts:
                 yield read_part(part)
 
 
@@ -107,10 +107,10 @@ def with_descriptions(pairs: Flow, videos: Path, *, beside: str = "") -> Flow:
     ids = tuple(f"{beside}{side}_id" for side in _SIDES)
     names = tuple((f"{beside}{side}_description",) for side in _SIDES)
     lookup = Lookup(ids=ids, key="video_id", columns=("description",), names=names)
-    return looked_up(pairs, pairs.run.read(videos, ["video_id", "description"]), lookup)
+    return generator_looked_up_rows(pairs, pairs.run.read(videos, ["video_id", "description"]), lookup)
 
 
-def pairs_of(modifications: Path) -> Path:
+def pairs_of_modifications(modifications: Path) -> Path:
     """Return the pairs that the texts were made from.
 
     Raises:
@@ -159,7 +159,7 @@ def _of_splits(table: pa.Table, config: Config) -> pa.Table:
 def _tables_of_pairs(pairs: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
     paths = open_artifact(pairs).part_paths
     schema = pa.schema([PAIRS.field(name) for name in columns or PAIRS.names])
-    for part in parts_of(paths, columns or column_names(paths[0])).parts:
+    for part in artifact_parts_of(paths, columns or column_names(paths[0])).parts:
         yield check_columns(read_part(part, columns), schema, str(pairs))
 
 

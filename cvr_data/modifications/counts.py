@@ -11,14 +11,16 @@ FAULTS = ("refusal", "truncated", "empty", "unparsable", "schema", "no_sentence"
 GOOD = "good"
 
 
-def counted(kind: str, values: Iterable[Any]) -> Counter[str]:
+def count_modification_values(kind: str, values: Iterable[Any]) -> Counter[str]:
     """Return how often each value is there, but null."""
     return Counter(f"{kind} {value}" for value in values if value is not None)
 
 
-def counted_verdicts(status: Iterable[str], reasons: Iterable[Iterable[str]]) -> Counter[str]:
+def count_modification_verdicts(status: Iterable[str], reasons: Iterable[Iterable[str]]) -> Counter[str]:
     """Return the counts of the statuses and of all reasons of rows."""
-    return counted("status", status) + counted("reasons", (reason for row in reasons for reason in row))
+    return count_modification_values("status", status) + count_modification_values(
+        "reasons", (reason for row in reasons for reason in row)
+    )
 
 
 def counted_requests(tally: Tally) -> Counter[str]:
@@ -26,7 +28,7 @@ def counted_requests(tally: Tally) -> Counter[str]:
     return Counter({f"requests {name}": value for name, value in vars(tally).items()})
 
 
-def gathered(told: Mapping[str, Any], *kinds: str) -> dict[str, dict[str, Any]]:
+def gather_modification_counts(told: Mapping[str, Any], *kinds: str) -> dict[str, dict[str, Any]]:
     """Return kind -> value -> count, sorted."""
     return {
         kind: {name.removeprefix(f"{kind} "): told[name] for name in sorted(told) if name.startswith(f"{kind} ")}
@@ -36,10 +38,10 @@ def gathered(told: Mapping[str, Any], *kinds: str) -> dict[str, dict[str, Any]]:
 
 def requests_of(told: Mapping[str, Any]) -> Tally:
     """Return what was asked by all jobs together; the seconds are those of all engines."""
-    return Tally(**gathered(told, "requests")["requests"])
+    return Tally(**gather_modification_counts(told, "requests")["requests"])
 
 
-def fault_of(status: str, reasons: Sequence[str]) -> str:
+def modification_fault(status: str, reasons: Sequence[str]) -> str:
     """Return what is wrong with an answer of this status and these reasons; `good` if nothing is.
 
     An answer is good, or wrong in one way, the first of: the engine failed (`error`), the model will not (`refusal`),

@@ -28,15 +28,20 @@ from cvr_data.core.stages import Side, Step
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.protocol import Encoder
 from cvr_data.language.words import words_of
-from cvr_data.media.places import moved_media, refuse_arrived, resolve_media, told_missing
+from cvr_data.media.places import missing_media_record, moved_media, refuse_arrived_media, resolve_media
 from cvr_data.media.video import UnreadableVideo, Video, jpeg_bytes, read_frames
 from cvr_data.modifications.asking.ask import Asker, Tally
 from cvr_data.modifications.asking.parse import read_answer
-from cvr_data.modifications.asking.request import NO_ANSWER, Answer, Change, Request, with_more_room
+from cvr_data.modifications.asking.request import NO_ANSWER, Answer, Change, Request, request_with_more_tokens
 from cvr_data.modifications.asking.spread import EngineOfJobs
 from cvr_data.modifications.backends import BACKENDS, load_backend
-from cvr_data.modifications.counts import counted_requests, counted_verdicts, gathered, requests_of
-from cvr_data.modifications.engines.products import runs_on, with_type
+from cvr_data.modifications.counts import (
+    count_modification_verdicts,
+    counted_requests,
+    gather_modification_counts,
+    requests_of,
+)
+from cvr_data.modifications.engines.products import backend_runs_on, backend_with_type
 from cvr_data.modifications.prompts import Prompt, load_prompt
 from cvr_data.tables import VIDEOS
 
@@ -136,7 +141,7 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
     inputs = {"videos": videos, **{f"encoder_{name}": path for name, path in found.items()}}
     run = StageRun(out, stage=STAGE, version=VERSION, config=describer.identity(), inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
-        return refuse_arrived(done, videos)
+        return refuse_arrived_media(done, videos)
     engine = EngineOfJobs.of(config.backend, config.options, cache)
     side = Side(_describer_of_job, (config, out, engine))
     read = Step(name="videos", run=_videos_to_describe, config=(videos, out), is_counted=False)
@@ -147,8 +152,8 @@ def describe_videos(videos: Path, out: Path, config: Config, *, cache: Path, ove
             Step(name=f"{describer.prompt.name} {config.backend}", run=_described_videos, sides=(side,), tells=True)
         )
         run.write_parts(flow, total=open_artifact(videos).manifest["rows"], unit="videos")
-        told = {**gathered(run.told, "status", "reasons"), **told_missing(videos)}
-        return run.finish(**told, requests=requests_of(run.told_now).as_json(), **runs_on(describer.options))
+        told = {**gather_modification_counts(run.told, "status", "reasons"), **missing_media_record(videos)}
+        return run.finish(**told, requests=requests_of(run.told_now).as_json(), **backend_runs_on(describer.options))
 
 
 def _encoder_config(config: Config) -> Any:
@@ -169,7 +174,7 @@ def _described_videos(config: None, videos: pa.Table, describer: "Describer") ->
     described = describer.described(videos)
     status, reasons = (described.column(f"description_{name}").to_pylist() for name in ("status", "reasons"))
     short = ([reason.split(":")[0] for reason in row] for row in reasons)
-    return described, counted_verdicts(status, short) + counted_requests(describer.asker.tally)
+    return described, count_modification_verdicts(status, short) + counted_requests(describer.asker.tally)
 
 
 class Describer:
@@ -181,7 +186,7 @@ class Describer:
         self.prompt: Prompt = load_prompt(config.prompt)
         if self.prompt.task != "describe":
             raise CvrError(f"The prompt {self.prompt.name!r} describes no videos; its task is {self.prompt.task!r}.")
-        self.options = with_type(BACKENDS.config(config.backend, config.options))
+        self.options = backend_with_type(BACKENDS.config(config.backend, config.options))
         self.asker = asker or Asker(load_backend(config.backend, config.options))
         self.backend = self.asker.backend
         self.encoder: Encoder | None = _description_encoder(config) if config.encoder else None
@@ -209,7 +214,7 @@ class Describer:
             todo = [row for row in todo if row.status != "ok"]
         described = with_column(videos, "description", pa.array([row.text for row in rows], pa.string()))
         if self.config.captions:
-            captions = [row.video["captions"] or first_sentence(row.text) for row in rows]
+            captions = [row.video["captions"] or first_answer_sentence(row.text) for row in rows]
             described = with_column(described, VIDEOS.field("captions"), captions)
         described = described.drop_columns([name for name in COLUMNS.names if name in described.column_names])
         values = [
@@ -291,10 +296,10 @@ class Describer:
             prompt_sha256=prompt.sha256,
             parameters=prompt.parameters(attempt, self.config.seed * SEEDS + attempt),
         )
-        return with_more_room(request, row.lacked)
+        return request_with_more_tokens(request, row.lacked)
 
 
-def first_sentence(text: str | None) -> list[str]:
+def first_answer_sentence(text: str | None) -> list[str]:
     """Return the first sentence of a description as the one caption it gives; none where there is no description."""
     return [SENTENCE_END.split(text.strip(), maxsplit=1)[0]] if text and text.strip() else []
 

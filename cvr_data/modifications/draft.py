@@ -9,7 +9,7 @@ import pyarrow as pa
 from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.parse import read_answer
 from cvr_data.modifications.asking.request import NO_ANSWER, SEEDS_PER_TEXT, Answer, Change
-from cvr_data.modifications.pairs import Pair, change_of, changes_of
+from cvr_data.modifications.pairs import Pair, prompted_change, prompted_changes
 from cvr_data.modifications.prompts import Prompt
 from cvr_data.tables import MODIFICATIONS, PAIRS, modification_id
 
@@ -71,7 +71,7 @@ def start_drafts(pairs: pa.Table, prompt: Prompt, seed: int, num_texts: int = 1)
     """Return `num_texts` drafts per row; one that cannot be asked for is rejected from the start, with the reason."""
     drafts = []
     for pair in pairs.to_pylist():
-        change = change_of(pair, prompt.changes)
+        change = prompted_change(pair, prompt.changes)
         reason = _prompt_hindrance(pair, change, prompt)
         if change is None and reason is None:
             change = NO_CHANGE
@@ -98,7 +98,7 @@ def _prompt_hindrance(pair: Pair, change: Change | None, prompt: Prompt) -> str 
     return None
 
 
-def reject_repeated(drafts: Iterable[Draft], taken: dict[str, set[str]]) -> None:
+def reject_repeated_drafts(drafts: Iterable[Draft], taken: dict[str, set[str]]) -> None:
     """Reject accepted drafts whose words another text of their pair has: one `taken` earlier, or one before them."""
     for draft in drafts:
         if draft.status != "ok":
@@ -109,7 +109,7 @@ def reject_repeated(drafts: Iterable[Draft], taken: dict[str, set[str]]) -> None
         texts.add(words)
 
 
-def lint_table(drafts: Sequence[Draft], kind: str) -> pa.Table:
+def draft_lint_table(drafts: Sequence[Draft], kind: str) -> pa.Table:
     """Return the columns that lint reads, one row per draft, with the changes that a prompt of the kind asks for."""
     columns = {
         "modification": pa.array([draft.text for draft in drafts], pa.string()),
@@ -132,7 +132,7 @@ def modifications_of(drafts: Iterable[Draft], prompt: Prompt, *, backend: str, m
 def _changes_of_draft(draft: Draft, kind: str) -> list[Mapping[str, str]]:
     return [
         {"kind": change.kind, "slot": change.slot, "before": change.before, "after": change.after}
-        for change in changes_of(draft.pair, kind)
+        for change in prompted_changes(draft.pair, kind)
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cvr_data.core.stored_answers import History
-from cvr_data.modifications.asked import check_asked, read_asked
+from cvr_data.modifications.asked import check_modifications_asked, read_asked
 from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.request import completion_text, request_key
 from cvr_data.modifications.generator import Config, Generator
@@ -50,9 +50,9 @@ class DryRun:
     """The first prompts as text."""
 
 
-def dry_run(pairs: Path, config: Config, *, cache: Path, show: int = 3, prices: Prices | None = None) -> DryRun:
+def dry_run_prompts(pairs: Path, config: Config, *, cache: Path, show: int = 3, prices: Prices | None = None) -> DryRun:
     """Return what `generate_modifications` would ask in its first attempt, asking nothing."""
-    check_asked(pairs, config)
+    check_modifications_asked(pairs, config)
     generator = Generator(config)
     model, prompt = generator.backend.model, generator.prompt.name
     found = _Found()

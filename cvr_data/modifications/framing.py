@@ -27,14 +27,19 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.language.frames import Frame
-from cvr_data.language.told_frames import told_frame
+from cvr_data.language.told_frames import sentence_frame_from_words
 from cvr_data.modifications.asking.ask import Asker, Tally
-from cvr_data.modifications.asking.parse import parse_object, read_answer
-from cvr_data.modifications.asking.request import NO_ANSWER, Answer, Change, Request, with_more_room
+from cvr_data.modifications.asking.parse import parse_answer_object, read_answer
+from cvr_data.modifications.asking.request import NO_ANSWER, Answer, Change, Request, request_with_more_tokens
 from cvr_data.modifications.asking.spread import EngineOfJobs
 from cvr_data.modifications.backends import BACKENDS, load_backend
-from cvr_data.modifications.counts import counted_requests, counted_verdicts, gathered, requests_of
-from cvr_data.modifications.engines.products import runs_on, with_type
+from cvr_data.modifications.counts import (
+    count_modification_verdicts,
+    counted_requests,
+    gather_modification_counts,
+    requests_of,
+)
+from cvr_data.modifications.engines.products import backend_runs_on, backend_with_type
 from cvr_data.modifications.prompts import Prompt, load_prompt
 
 STAGE = "write-frames"
@@ -116,13 +121,13 @@ class FrameWriter:
         if answer.text is None:
             row.status, row.reasons = "error", [answer.error or "no answer"]
             return
-        row.told = parse_object(answer.text, self.prompt.schema)
+        row.told = parse_answer_object(answer.text, self.prompt.schema)
         if row.told is None:
             found = read_answer(answer.text, schema=self.prompt.schema, key="things", is_cut_off=answer.is_cut)
             row.lacked = found.lacks or row.lacked
             row.status, row.reasons = "rejected", [found.reason or "schema"]
             return
-        row.frame, row.dropped = told_frame(row.caption, row.told)
+        row.frame, row.dropped = sentence_frame_from_words(row.caption, row.told)
         row.status, row.reasons = "ok", ["words_not_in_caption"] if row.dropped else []
 
     def _request(self, row: Written, attempt: int) -> Request:
@@ -138,7 +143,7 @@ class FrameWriter:
             prompt_sha256=prompt.sha256,
             parameters=prompt.parameters(attempt, attempt),
         )
-        return with_more_room(request, row.lacked)
+        return request_with_more_tokens(request, row.lacked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +178,7 @@ class FramesBy:
 
     def options(self) -> Any:
         """Return the backend's options, with the type that this machine takes."""
-        return with_type(BACKENDS.config(self.config.backend, self.config.options))
+        return backend_with_type(BACKENDS.config(self.config.backend, self.config.options))
 
     def side(self) -> Side:
         """Return the writer as each process loads it."""
@@ -188,7 +193,7 @@ def _writer(config: Config, engine: EngineOfJobs) -> FrameWriter:
     return FrameWriter(config, engine.asker())
 
 
-def write_frames(videos: Path, out: Path, chosen: FramesBy, *, overwrite: bool = False) -> Artifact:
+def write_prompted_frames(videos: Path, out: Path, chosen: FramesBy, *, overwrite: bool = False) -> Artifact:
     """Write a row of `FRAMES` per distinct caption of the videos and return the artifact.
 
     Raises:
@@ -206,8 +211,8 @@ def write_frames(videos: Path, out: Path, chosen: FramesBy, *, overwrite: bool =
         )
         flow = flow.then(Step(name="frames", run=_written, sides=(chosen.side(),), tells=True))
         run.write_parts(flow, FRAMES, sort_by=("caption",), unit="captions")
-        told = gathered(run.told, "status", "reasons", "words")
-        return run.finish(**told, requests=requests_of(run.told_now).as_json(), **runs_on(chosen.options()))
+        told = gather_modification_counts(run.told, "status", "reasons", "words")
+        return run.finish(**told, requests=requests_of(run.told_now).as_json(), **backend_runs_on(chosen.options()))
 
 
 def _captions(config: None, videos: pa.Table) -> pa.Table:
@@ -230,6 +235,8 @@ def _written(config: None, captions: pa.Table, writer: FrameWriter) -> tuple[pa.
         }
         for row in rows
     ]  # fmt: skip
-    told = counted_verdicts([row.status for row in rows], [[r.split(":")[0] for r in row.reasons] for row in rows])
+    told = count_modification_verdicts(
+        [row.status for row in rows], [[r.split(":")[0] for r in row.reasons] for row in rows]
+    )
     told += Counter({"words dropped": sum(row.dropped for row in rows)})
     return pa.Table.from_pylist(values, schema=FRAMES), told + counted_requests(writer.asker.tally)

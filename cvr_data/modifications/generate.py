@@ -22,13 +22,18 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Side, Step
 from cvr_data.core.stored_answers import History
-from cvr_data.modifications.asked import TEXTS, asked_pairs, check_asked, wants_descriptions
+from cvr_data.modifications.asked import TEXTS, check_modifications_asked, pairs_to_modify, wants_descriptions
 from cvr_data.modifications.asking.ask import Tally
 from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.spread import EngineOfJobs
 from cvr_data.modifications.backends import BACKENDS, load_backend
-from cvr_data.modifications.counts import counted_requests, counted_verdicts, gathered, requests_of
-from cvr_data.modifications.engines.products import runs_on, with_type
+from cvr_data.modifications.counts import (
+    count_modification_verdicts,
+    counted_requests,
+    gather_modification_counts,
+    requests_of,
+)
+from cvr_data.modifications.engines.products import backend_runs_on, backend_with_type
 from cvr_data.modifications.generator import Config, Generator, prompt_of
 from cvr_data.modifications.training.trained import generators_of
 
@@ -58,11 +63,11 @@ def generate_modifications(pairs: Path, out: Path, config: Config, *, cache: Pat
     is_pure = load_backend(config.backend, config.options).is_pure
     if (done := run.finished()) is not None and (is_pure or not done.manifest["status"].get("error")):
         return done
-    check_asked(pairs, config)
+    check_modifications_asked(pairs, config)
     engine, is_new = EngineOfJobs.of(config.backend, config.options, cache), not out.exists()
     with run:
         try:
-            asked = asked_pairs(run, pairs, config)
+            asked = pairs_to_modify(run, pairs, config)
         except CvrError:
             if is_new:  # a mistake: nothing half-written stays
                 run.writer.discard()
@@ -73,13 +78,13 @@ def generate_modifications(pairs: Path, out: Path, config: Config, *, cache: Pat
         tally = requests_of(run.told_now)
         if not is_pure:
             _remember_request_counts(cache, tally, config, engine)
-        told = gathered(run.told, "status", "reasons", "tokens", "answers")
+        told = gather_modification_counts(run.told, "status", "reasons", "tokens", "answers")
         return run.finish(
             **told,
             requests=tally.as_json(),
             rows_per_s=round(run.told_now["rows"] / max(time.monotonic() - started, 1e-3), 2),
-            rejected_attempts=gathered(run.told_now, "rejected")["rejected"],
-            **runs_on(BACKENDS.config(config.backend, config.options)),
+            rejected_attempts=gather_modification_counts(run.told_now, "rejected")["rejected"],
+            **backend_runs_on(BACKENDS.config(config.backend, config.options)),
             determinism=PURE if is_pure else GIVEN_THE_CACHE,
         )
 
@@ -100,7 +105,7 @@ def _generated_texts(config: Config, pairs: pa.Table, generator: Generator) -> t
     generator.rejected.clear()
     generator.answers.clear()
     texts = generator.texts_for(pairs)
-    told = counted_verdicts(texts.column("status").to_pylist(), texts.column("reasons").to_pylist())
+    told = count_modification_verdicts(texts.column("status").to_pylist(), texts.column("reasons").to_pylist())
     told += counted_requests(generator.asker.tally)
     told.update({f"rejected {reason}": count for reason, count in generator.rejected.items()})
     told.update({f"answers {fault}": count for fault, count in generator.answers.items()})
@@ -129,7 +134,7 @@ def _generator_inputs(pairs: Path, config: Config) -> dict[str, Path]:
 
 def _generator_identity(config: Config) -> dict[str, Any]:
     prompt = prompt_of(config)
-    backend = with_type(BACKENDS.config(config.backend, config.options))
+    backend = backend_with_type(BACKENDS.config(config.backend, config.options))
     module = BACKENDS.get(config.backend)
     plain = Config()
     chosen = {name: value for name, value in config_dict(replace(config, options=())).items()

@@ -17,12 +17,12 @@ from cvr_data.core.progress import Progress
 from cvr_data.filters import FILTERS, KnowsLanguages
 from cvr_data.language.words import words_of
 from cvr_data.modifications.asking.ask import Asker
-from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Change, Message, Request, with_more_room
+from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Change, Message, Request, request_with_more_tokens
 from cvr_data.modifications.backends import load_backend
 from cvr_data.modifications.checking.meaning import with_asked
-from cvr_data.modifications.counts import fault_of
-from cvr_data.modifications.draft import Draft, lint_table, modifications_of, reject_repeated, start_drafts
-from cvr_data.modifications.pairs import changes_of, shown_by, variables_of
+from cvr_data.modifications.counts import modification_fault
+from cvr_data.modifications.draft import Draft, draft_lint_table, modifications_of, reject_repeated_drafts, start_drafts
+from cvr_data.modifications.pairs import prompt_variables_of_pair, prompted_changes, prompted_description
 from cvr_data.modifications.prompts import Prompt, load_prompt
 
 SEEDS = 1000
@@ -78,7 +78,7 @@ def prompt_of(config: Config) -> Prompt:
         CvrError: no such prompt, one that writes no modification texts, or one that needs texts which are not given.
     """
     prompt = load_prompt(config.prompt)
-    check_lint_languages(prompt)
+    check_prompt_lint_languages(prompt)
     if prompt.task not in TASKS:
         raise CvrError(f"The prompt {prompt.name!r} writes no modification texts; its task is {prompt.task!r}.")
     if prompt.task != "change" and config.given is None:
@@ -92,7 +92,7 @@ def prompt_of(config: Config) -> Prompt:
     return replace(prompt, decoding={**prompt.decoding, **chosen}, retry={**prompt.retry, **chosen})
 
 
-def check_lint_languages(prompt: Prompt) -> None:
+def check_prompt_lint_languages(prompt: Prompt) -> None:
     """Refuse lint that does not read the languages a prompt is for.
 
     Raises:
@@ -155,16 +155,16 @@ class Generator:
         if (variant, change.slot) not in self.introductions:
             self.introductions[variant, change.slot] = self.prompt.introduction(variant, change.slot)
         pair = draft.pair
-        variables = variables_of(pair, change, self.prompt.changes)
+        variables = prompt_variables_of_pair(pair, change, self.prompt.changes)
         question = self.prompt.question({**variables, "modification": pair.get("given") or "", "style": draft.style})
         request = Request(
             pair_id=pair["pair_id"],
             style=draft.style,
             change=change,
-            reference=shown_by(pair, "reference"),
-            target=shown_by(pair, "target"),
+            reference=prompted_description(pair, "reference"),
+            target=prompted_description(pair, "target"),
             captions=(pair["reference_caption"], pair["target_caption"]),
-            changes=changes_of(pair, self.prompt.changes),
+            changes=prompted_changes(pair, self.prompt.changes),
             messages=(*self.introductions[variant, change.slot], question),
             lead=self.prompt.lead,
             one_line=not self.prompt.schema,
@@ -172,7 +172,7 @@ class Generator:
             prompt_sha256=self.prompt.sha256,
             parameters=self.prompt.parameters(variant, draft.next_seed),
         )
-        return with_more_room(request, draft.lacked)
+        return request_with_more_tokens(request, draft.lacked)
 
     def _attempt(self, drafts: Sequence[Draft], attempt: int, taken: dict[str, set[str]] | None) -> None:
         requests = self.requests(drafts, attempt)
@@ -180,13 +180,13 @@ class Generator:
         for draft, request, answer in zip(drafts, requests, answers, strict=True):
             draft.take(answer, self.prompt, request.parameters.seed)
         parsed = [draft for draft in drafts if draft.status == "rejected" and not draft.reasons]
-        reasons = lint_reasons(lint_table(parsed, self.prompt.changes), self.prompt.lint)
+        reasons = draft_lint_reasons(draft_lint_table(parsed, self.prompt.changes), self.prompt.lint)
         for draft, found in zip(parsed, reasons, strict=True):
             draft.status, draft.reasons = ("rejected", found) if found else ("ok", [])
         if taken is not None:
-            reject_repeated(drafts, taken)
+            reject_repeated_drafts(drafts, taken)
         self.rejected.update(reason for draft in drafts for reason in draft.reasons)
-        self.answers.update(fault_of(draft.status, draft.reasons) for draft in drafts)
+        self.answers.update(modification_fault(draft.status, draft.reasons) for draft in drafts)
 
     def _taken(self, drafts: Sequence[Draft]) -> dict[str, set[str]] | None:
         """Return the words of the texts that a pair has already; None if no text could be equal to another."""
@@ -203,7 +203,7 @@ Checks = Mapping[str, Mapping[str, Any]]
 """Filter name -> its options."""
 
 
-def lint_reasons(table: pa.Table, checks: Checks) -> list[list[str]]:
+def draft_lint_reasons(table: pa.Table, checks: Checks) -> list[list[str]]:
     """Return the reasons of each row, in the order of the checks.
 
     A text without a word is only "empty"; what else it lacks goes without saying.
@@ -212,7 +212,7 @@ def lint_reasons(table: pa.Table, checks: Checks) -> list[list[str]]:
         CvrError: there is no such filter or option.
     """
     reasons: list[list[str]] = [[] for _ in range(table.num_rows)]
-    table = what_lint_reads(table, checks)
+    table = draft_lint_columns(table, checks)
     for name, options in checks.items():
         checked = FILTERS.get(name).run(FILTERS.config(name, options or {}), table)
         for row, reason in enumerate(checked.column("drop_reason").to_pylist()):
@@ -221,7 +221,7 @@ def lint_reasons(table: pa.Table, checks: Checks) -> list[list[str]]:
     return reasons
 
 
-def what_lint_reads(table: pa.Table, checks: Checks) -> pa.Table:
+def draft_lint_columns(table: pa.Table, checks: Checks) -> pa.Table:
     """Return a lint table with the columns that these checks read beside the texts."""
     asked = checks.get("lint-change") or {}
     is_read = asked.get("min_similarity") or asked.get("min_shift") is not None

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import hashes_of
+from cvr_data.core.parts import hash_bucket_keys
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import ClaimStep
 
@@ -33,7 +33,7 @@ class Lookup:
     """What these columns are called beside the rows, for each of `ids`. Null where the other table has no such id."""
 
 
-def looked_up(rows: Flow, other: Flow, lookup: Lookup) -> Flow:
+def generator_looked_up_rows(rows: Flow, other: Flow, lookup: Lookup) -> Flow:
     """Return the rows, in their order and parts, with the columns that the other table has for their ids."""
     step = ClaimStep(
         name=f"look-up-{lookup.key}", run=_looked_up_beside, config=lookup, is_counted=False, claims=_ids_to_look_up,
@@ -42,7 +42,7 @@ def looked_up(rows: Flow, other: Flow, lookup: Lookup) -> Flow:
     return rows.run.claimed(rows, step, other)
 
 
-def check_texts_have_pairs(ids: pa.ChunkedArray) -> None:
+def check_modifications_have_pairs(ids: pa.ChunkedArray) -> None:
     """Raise CvrError unless something was found for each text: here an id that every pair has."""
     if missing := ids.null_count:
         raise CvrError(f"{missing} texts are of pairs that are not there; pass the right --pairs.")
@@ -62,7 +62,7 @@ def _rows_to_look_in(lookup: Lookup, others: pa.Table) -> pa.Table:
 
 def _lookup_claims(ids: pa.ChunkedArray, first: int | None) -> pa.Table:
     numbers = pa.nulls(len(ids), pa.int64()) if first is None else pa.array(np.arange(first, first + len(ids)))
-    return pa.table({"key": hashes_of(ids), "row": numbers, "id": ids})
+    return pa.table({"key": hash_bucket_keys(ids), "row": numbers, "id": ids})
 
 
 def _looked_up_claims(lookup: Lookup, claims: pa.Table) -> pa.Table:

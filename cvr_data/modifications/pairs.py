@@ -15,9 +15,9 @@ NOTHING = "nothing"
 """What prompts have in the place of what comes or goes where nothing does."""
 
 
-def change_of(pair: Pair, kind: str) -> Change | None:
+def prompted_change(pair: Pair, kind: str) -> Change | None:
     """Return the pair's change of a kind (any, static, action), several joined with "and"; None where it has none."""
-    alike = changes_of(pair, kind)
+    alike = prompted_changes(pair, kind)
     if not alike:
         return None
     return Change(
@@ -28,20 +28,18 @@ def change_of(pair: Pair, kind: str) -> Change | None:
     )
 
 
-def changes_of(pair: Pair, kind: str) -> tuple[Change, ...]:
+def prompted_changes(pair: Pair, kind: str) -> tuple[Change, ...]:
     """Return the pair's changes of a kind (any, static, action): what a text of the kind must say, as lint wants it.
 
     A pair whose changes were never typed is read as CoVR's rules read it: the first word that differs.
     """
-    words = zip(words_of(pair["reference_caption"]), words_of(pair["target_caption"]), strict=False)
-    before, after = next(((one, other) for one, other in words if one != other), ("", ""))
-    changes = pair["changes"] or ([{"kind": "", "slot": "", "before": before, "after": after}] if kind == "any" else [])
+    changes = pair["changes"] or ([_first_difference(pair)] if kind == "any" else [])
     alike = [change for change in changes if kind in ("any", change["kind"])]
     sides = [{name: change[name] or "" for name in ("kind", "slot", "before", "after")} for change in alike]
     return tuple(Change(**change) for change in sides if change["before"] or change["after"])
 
 
-def variables_of(pair: Pair, change: Change, kind: str = "any") -> dict[str, str]:
+def prompt_variables_of_pair(pair: Pair, change: Change, kind: str = "any") -> dict[str, str]:
     """Return the variables a prompt may use: the text columns of the pair, and what changes and stays.
 
     What changes of this kind is told as it stands in the captions, with the noun it belongs to: "the red car".
@@ -53,8 +51,8 @@ def variables_of(pair: Pair, change: Change, kind: str = "any") -> dict[str, str
     )
     return {
         **columns,
-        "reference_description": shown_by(pair, "reference"),
-        "target_description": shown_by(pair, "target"),
+        "reference_description": prompted_description(pair, "reference"),
+        "target_description": prompted_description(pair, "target"),
         "kind": change.kind,
         "slot": change.slot,
         "before": before,
@@ -85,11 +83,17 @@ def _in_place(words: str, phrase: Mapping[str, Any] | None, caption: str) -> str
     return f"the {told}" if is_definite else told
 
 
-def shown_by(pair: Pair, side: str) -> str:
+def prompted_description(pair: Pair, side: str) -> str:
     """Return the description of the pair's `reference` or `target`, or its caption where it has none."""
     return pair.get(f"{side}_description") or pair[f"{side}_caption"]
 
 
-def videos_of(pairs: Artifact, videos: Path | None) -> Path | None:
+def prompted_videos(pairs: Artifact, videos: Path | None) -> Path | None:
     """Return the videos that a pairs artifact was made from, or those given; None if it was made from none."""
     return videos or (pairs.input_path("videos") if "videos" in pairs.manifest["inputs"] else None)
+
+
+def _first_difference(pair: Pair) -> dict[str, str]:
+    words = zip(words_of(pair["reference_caption"]), words_of(pair["target_caption"]), strict=False)
+    before, after = next(((one, other) for one, other in words if one != other), ("", ""))
+    return {"kind": "", "slot": "", "before": before, "after": after}

@@ -18,9 +18,9 @@ from typing import Any
 
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.core.reading import check_fields, reading
-from cvr_data.core.trust import trust_also
+from cvr_data.core.trust import trust_code_also
 from cvr_data.core.yaml_text import read_yaml
-from cvr_data.modifications.asking.parse import schema_problem
+from cvr_data.modifications.asking.parse import answer_schema_problem
 from cvr_data.modifications.asking.request import Message, Parameters
 
 ASKED = ("style", "changes", "system", "user", "lead", "examples", "schema")
@@ -213,7 +213,7 @@ def load_prompt(name: str) -> Prompt:
     values: dict[str, Any] = {**content, **text, "name": path.stem, "examples": examples}
     prompt = Prompt(**values)
     _check_prompt(prompt, path)
-    trust_also(prompt.lint, of=name)
+    trust_code_also(prompt.lint, of=name)
     return prompt
 
 
@@ -238,7 +238,7 @@ def _check_prompt(prompt: Prompt, path: Path) -> None:
         if prompt.example_key not in example:
             raise CvrError(f"{path}: example {number} has no {prompt.example_key!r}.")
         prompt.render(prompt.user, example)
-    if prompt.schema and (problem := schema_problem(prompt.schema)):
+    if prompt.schema and (problem := answer_schema_problem(prompt.schema)):
         raise CvrError(f"{path}: schema is no JSON schema ({problem}).")
     try:
         prompt.parameters(0, 0)

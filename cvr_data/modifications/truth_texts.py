@@ -17,11 +17,11 @@ from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Side, Step
-from cvr_data.modifications.counts import counted, gathered
+from cvr_data.modifications.counts import count_modification_values, gather_modification_counts
 from cvr_data.tables import MODIFICATIONS, PAIRS, content_id, modification_id
 from cvr_data.videos.synthetic.concepts import VERBS, Concept, Verb
-from cvr_data.videos.synthetic.grammar import with_article
-from cvr_data.videos.synthetic.truth import Truth, read_truth
+from cvr_data.videos.synthetic.grammar import synthetic_noun_with_article
+from cvr_data.videos.synthetic.truth import Truth, read_synthetic_truth
 
 STAGE = "generate-modifications-truth"
 VERSION = 2
@@ -99,17 +99,17 @@ def write_truth_modifications(
     run = StageRun(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
         return done
-    read_truth(videos)  # refused before anything is written
+    read_synthetic_truth(videos)  # refused before anything is written
     with run:
         required = [field.name for field in PAIRS if not field.nullable]
         flow = run.read(pairs, [*required, "split"], required)
         flow = flow.then(Step(name="pairs", run=_of_splits, config=(str(pairs), tuple(splits)), is_counted=False,
                               makes_rows=True))  # fmt: skip
-        truth = Side(read_truth, (videos,))
+        truth = Side(read_synthetic_truth, (videos,))
         run.write_parts(
             flow.then(Step(name="truth", run=_truth_texts_written, config=seed, sides=(truth,), tells=True))
         )
-        return run.finish(**gathered(run.told, "status"))
+        return run.finish(**gather_modification_counts(run.told, "status"))
 
 
 def _of_splits(config: tuple[str, tuple[str, ...]], part: pa.Table) -> pa.Table:
@@ -120,7 +120,7 @@ def _of_splits(config: tuple[str, tuple[str, ...]], part: pa.Table) -> pa.Table:
 
 def _truth_texts_written(seed: int, pairs: pa.Table, truth: Truth) -> tuple[pa.Table, Counter[str]]:
     modifications = truth_modifications(pairs, truth, seed)
-    return modifications, counted("status", modifications.column("status").to_pylist())
+    return modifications, count_modification_values("status", modifications.column("status").to_pylist())
 
 
 def truth_modifications(pairs: pa.Table, truth: Truth, seed: int = 0) -> pa.Table:
@@ -174,7 +174,7 @@ def _words_of_truth_text(reference: Concept, target: Concept, slot: str) -> dict
             words[f"{name}_gerund"] = f"{verb.gerund} {verb.particle}".strip()
         return words
     words |= {"before": _said_in_truth_text(before), "after": _said_in_truth_text(after)}
-    return words | {"a_before": with_article(before), "a_after": with_article(after)}
+    return words | {"a_before": synthetic_noun_with_article(before), "a_after": synthetic_noun_with_article(after)}
 
 
 def _said_in_truth_text(value: str) -> str:

@@ -21,11 +21,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, product
 from typing import Any, NamedTuple
 
-from cvr_data.language.execution import Change, outcome_of
+from cvr_data.language.execution import Change, phrase_change_outcome
 from cvr_data.language.spelling import is_misspelling
 from cvr_data.language.words import mentions, words_of
 from cvr_data.modifications.realising.constructions import texts_of
-from cvr_data.modifications.realising.located import located
+from cvr_data.modifications.realising.located import change_for_modification
 from cvr_data.modifications.realising.refused import CannotSay
 
 KEEPING = ("paraphrase", "misspelt", "over_specified")
@@ -59,7 +59,7 @@ class Variant(NamedTuple):
     text: str
 
 
-def text_variants(row: Mapping[str, Any], others: Sequence[str]) -> list[Variant]:
+def modification_variants(row: Mapping[str, Any], others: Sequence[str]) -> list[Variant]:
     """Return the variants of a triplet's text that pass; none where its captions or changes are not known.
 
     Args:
@@ -107,7 +107,7 @@ def _changes_to_paraphrase(row: Mapping[str, Any]) -> tuple[Change, ...]:
 
 
 def _variant_leads(text: str, changes: tuple[Change, ...], reference: str, target: str) -> bool:
-    outcome = outcome_of(text, changes, reference, target)
+    outcome = phrase_change_outcome(text, changes, reference, target)
     return outcome.reason is None and not outcome.missed
 
 
@@ -115,7 +115,12 @@ def _text_paraphrases(changes: Sequence[Change], reference: str, target: str) ->
     """The ways to say all changes, frequent ones first."""
     try:
         ways = [
-            [said.words for said in sorted(texts_of(located(change._asdict(), reference, target)), key=_rarely_asked)]
+            [
+                said.words
+                for said in sorted(
+                    texts_of(change_for_modification(change._asdict(), reference, target)), key=_rarely_asked
+                )
+            ]
             for change in changes
         ]
     except CannotSay:

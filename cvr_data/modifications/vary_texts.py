@@ -24,9 +24,9 @@ from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Step
 from cvr_data.modifications.asked import ROWS, TEXTS
-from cvr_data.modifications.counts import counted_verdicts, gathered
-from cvr_data.modifications.lookup import Lookup, check_texts_have_pairs, looked_up
-from cvr_data.modifications.variants import KEEPING, OTHER, Variant, text_variants
+from cvr_data.modifications.counts import count_modification_verdicts, gather_modification_counts
+from cvr_data.modifications.lookup import Lookup, check_modifications_have_pairs, generator_looked_up_rows
+from cvr_data.modifications.variants import KEEPING, OTHER, Variant, modification_variants
 from cvr_data.tables import MODIFICATIONS, modification_id
 
 STAGE, VERSION, MODEL = "generate-modifications-varied", 3, "variants"
@@ -68,17 +68,19 @@ def vary_texts(
         flow = run.read(modifications, MODIFICATIONS.names, required, part_rows=ROWS)
         named = tuple(f"_{name}" for name in OF_PAIR)
         lookup = Lookup(ids=("pair_id",), key="pair_id", columns=OF_PAIR, names=(named,))
-        flow = looked_up(flow, run.read(pairs, ["pair_id", *OF_PAIR], ["pair_id", *OF_PAIR]), lookup)
-        flow = flow.then(Step(name="varied", run=varied, config=config, makes_rows=True, is_counted=False, tells=True))
+        flow = generator_looked_up_rows(flow, run.read(pairs, ["pair_id", *OF_PAIR], ["pair_id", *OF_PAIR]), lookup)
+        flow = flow.then(
+            Step(name="varied", run=vary_modifications, config=config, makes_rows=True, is_counted=False, tells=True)
+        )
         run.write_parts(flow, MODIFICATIONS)
-        return run.finish(**gathered(run.told, "status", "reasons"))
+        return run.finish(**gather_modification_counts(run.told, "status", "reasons"))
 
 
-def varied(config: Config, texts: pa.Table) -> tuple[pa.Table, Counter[str]]:
+def vary_modifications(config: Config, texts: pa.Table) -> tuple[pa.Table, Counter[str]]:
     """Return the other texts of those of a part that are accepted, and how many there are of each kind."""
     texts = check_columns(texts, MODIFICATIONS, "the texts").filter(pc.equal(texts.column("status"), "ok"))
     if "_reference_id" in texts.column_names:
-        check_texts_have_pairs(texts.column("_reference_id"))
+        check_modifications_have_pairs(texts.column("_reference_id"))
     for name in ("modification", "_reference_caption", "_target_caption"):  # of nothing there is no other text
         if name in texts.column_names:
             texts = texts.filter(pc.is_valid(texts.column(name)))
@@ -86,7 +88,7 @@ def varied(config: Config, texts: pa.Table) -> tuple[pa.Table, Counter[str]]:
         texts = texts.filter(pc.is_in(texts.column("_split"), pa.array(config.splits)))
     rows = texts.to_pylist()
     made = [_row(row, variant) for place, row in enumerate(rows) for variant in _variants(config, rows, place)]
-    told = counted_verdicts([row["status"] for row in made], [row["reasons"] for row in made])
+    told = count_modification_verdicts([row["status"] for row in made], [row["reasons"] for row in made])
     table = check_columns(pa.Table.from_pylist(made, schema=MODIFICATIONS), MODIFICATIONS, STAGE)
     return table, told
 
@@ -95,7 +97,7 @@ def _variants(config: Config, rows: Sequence[Mapping[str, Any]], place: int) -> 
     row, step = rows[place], 1 + len(rows) // 3  # texts of pairs that stand far off seldom are about the same videos
     others = [rows[(place + step + number) % len(rows)]["modification"] for number in range(min(ASKED, len(rows) - 1))]
     known = {name: row[f"_{name}"] for name in OF_PAIR[:3]}
-    for variant in text_variants({**known, "modification": row["modification"]}, others):
+    for variant in modification_variants({**known, "modification": row["modification"]}, others):
         if variant.kind in config.kinds:
             yield variant
 

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact
-from cvr_data.core.lineage import funnel_of_one
+from cvr_data.core.lineage import artifact_funnel
 from cvr_data.pages.cards import TripletCard, page_cards
 from cvr_data.pages.funnel import words_on_page
 
@@ -92,7 +92,7 @@ class TripletLists:
         return Part(title, len(distinct), page_cards(self.triplets, drawn.tolist()))
 
 
-def losses_behind(
+def page_links_behind_losses(
     made_of: Sequence[Artifact], lists: NumberLists, seed: int = 0, read: Mapping[Path, pa.Table] | None = None
 ) -> dict[tuple[str, str, str], str]:
     """Return (folder, step, reason) -> anchor of a list of the pairs or triplets that a step left out for it.
@@ -109,10 +109,10 @@ def losses_behind(
         dropped = artifact.dropped() if known is None else known
         if not {"reference_id", "target_id", "drop_reason", "drop_step"} <= set(dropped.column_names):
             continue
-        rows_of = TripletLists(card_table(dropped), seed, lists)
+        rows_of = TripletLists(page_card_columns(dropped), seed, lists)
         steps = np.asarray(dropped.column("drop_step").to_pylist())
         reasons = np.asarray(dropped.column("drop_reason").to_pylist(), object)
-        for number, step in enumerate(funnel_of_one(artifact.manifest)):
+        for number, step in enumerate(artifact_funnel(artifact.manifest)):
             for reason in sorted(reason for reason, count in step.dropped.items() if count):
                 rows = np.flatnonzero((steps == number) & (reasons == reason))
                 title = f"Left out by {words_on_page(step.step)}: {words_on_page(reason)}"
@@ -120,7 +120,7 @@ def losses_behind(
     return found
 
 
-def card_table(rows: pa.Table) -> pa.Table:
+def page_card_columns(rows: pa.Table) -> pa.Table:
     """Return rows with the columns that a card shows, of which pairs have no text."""
     for name, other in (("triplet_id", "pair_id"), ("modification", "")):
         if name not in rows.column_names:
@@ -128,7 +128,7 @@ def card_table(rows: pa.Table) -> pa.Table:
     return rows.select([name for name in rows.column_names if name in CARD_COLUMNS])
 
 
-def rows_by_value(values: pa.Array | pa.ChunkedArray, rows: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
+def page_rows_by_value(values: pa.Array | pa.ChunkedArray, rows: np.ndarray | None = None) -> Mapping[str, np.ndarray]:
     """Return value -> the rows that have it, in order; nulls are none.
 
     Args:
@@ -144,7 +144,7 @@ def rows_by_value(values: pa.Array | pa.ChunkedArray, rows: np.ndarray | None = 
     return {value: places[bounds[code] : bounds[code + 1]] for code, value in enumerate(coded.dictionary.to_pylist())}
 
 
-def rows_by_bin(values: np.ndarray, edges: Sequence[float], rows: np.ndarray | None = None) -> list[np.ndarray]:
+def page_rows_by_bin(values: np.ndarray, edges: Sequence[float], rows: np.ndarray | None = None) -> list[np.ndarray]:
     """Return the rows whose value lies between two neighbouring edges, as a histogram counts them; NaN nowhere."""
     bins = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
     bins[~((values >= edges[0]) & (values <= edges[-1]))] = -1

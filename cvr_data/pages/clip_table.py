@@ -38,7 +38,7 @@ class ClipTable:
         return self.html
 
 
-def clip_table(frame: "DataFrame", count: int = 20, columns: Sequence[str] = ()) -> ClipTable:
+def html_clip_table(frame: "DataFrame", count: int = 20, columns: Sequence[str] = ()) -> ClipTable:
     """Return the first rows of a frame with the clips of its videos, where their files can be read.
 
     Args:

@@ -26,7 +26,7 @@ from cvr_data.media.clip import Clip
 from cvr_data.media.places import clips_of
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.page import page_environment, page_with_clips
-from cvr_data.pages.principal import BEFORE_UMAP, principal_components, umap_points
+from cvr_data.pages.principal import BEFORE_UMAP, map_page_principal_axes, umap_points
 from cvr_data.tables import VIDEOS
 from cvr_data.triplets.dataset import open_dataset
 
@@ -191,7 +191,7 @@ def _placed(
                 yield chunk
                 progress.advance(len(chunk))
 
-        found = principal_components(told_chunks, BEFORE_UMAP if config.method == "umap" else 2)
+        found = map_page_principal_axes(told_chunks, BEFORE_UMAP if config.method == "umap" else 2)
     if config.method == "umap":
         told = f"UMAP of {len(found.shares)} principal components, seed {config.seed}: near points are alike."
         with Progress("umap", count, "points") as progress:

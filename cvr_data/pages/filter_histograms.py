@@ -13,11 +13,11 @@ from cvr_data.core.artifacts import Artifact
 from cvr_data.core.command_line import running_command
 from cvr_data.core.parts import column_names
 from cvr_data.core.whole_files import read_parquet
-from cvr_data.media.places import videos_of
+from cvr_data.media.places import media_clips_of_videos
 from cvr_data.pages.charts import NARROW, WIDE, Figure
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.pages.funnel import words_on_page
-from cvr_data.pages.histogram import Bound, histogram, histogram_counts
+from cvr_data.pages.histogram import Bound, chart_bin_counts, histogram
 from cvr_data.pages.page import page_environment, page_with_clips, show_clips_on_page
 from cvr_data.videos.filter_videos import FilterValues, VideoFilter
 
@@ -52,7 +52,7 @@ def filter_page_html(artifact: Artifact, filters: Sequence[VideoFilter], values:
         kept = _nearest_rows(artifact, found, "part", None)
         for row in (*lost, *kept):
             captions[row["video_id"]] = next(iter(row["captions"]), "")
-            [video] = videos_of(pa.Table.from_pylist([row]), artifact.path)
+            [video] = media_clips_of_videos(pa.Table.from_pylist([row]), artifact.path)
             if video.path is not None:
                 shelf.clips[video.video_id] = video.clip
         panels.append(
@@ -76,7 +76,7 @@ def filter_figure(found: FilterValues) -> Figure | None:
     """Return the histogram of a filter's values with its bounds; None where nothing is known."""
     if not len(found.kept) + len(found.lost):
         return None
-    counts = histogram_counts(found.kept.tolist(), found.lost.tolist())
+    counts = chart_bin_counts(found.kept.tolist(), found.lost.tolist())
     title = f"{words_on_page(found.column)}: {len(found.kept):,} kept, {len(found.lost):,} left out"
     bounds = [Bound(value, words) for value, words in found.bounds]
     label = words_on_page(found.column)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cvr_data.core.artifacts import Artifact
-from cvr_data.core.lineage import funnel_of_one, lineage
+from cvr_data.core.lineage import artifact_funnel, lineage
 from cvr_data.pages.charts import NARROW, WIDE, Figure, FunnelBar
 from cvr_data.pages.sankey import sankey
 
@@ -57,7 +57,7 @@ def _bars_of_stage(
                 words_on_page(reason): links.get((str(artifact.path), step.step, reason), "") for reason in step.dropped
             },
         )
-        for step in funnel_of_one(artifact.manifest)
+        for step in artifact_funnel(artifact.manifest)
     ]
 
 

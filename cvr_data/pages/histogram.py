@@ -39,7 +39,7 @@ class Counts:
     lost: list[int]
 
 
-def histogram_counts(kept: Sequence[float], lost: Sequence[float] = (), *, whole: bool = False) -> Counts:
+def chart_bin_counts(kept: Sequence[float], lost: Sequence[float] = (), *, whole: bool = False) -> Counts:
     """Return the counts in bins of equal width, one bin for each whole number where `whole` and they are few."""
     values = np.array([*kept, *lost], np.float64)
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)

@@ -25,7 +25,7 @@ class Components:
     """Of all variance, by direction."""
 
 
-def principal_components(chunks: Callable[[], Iterable[np.ndarray]], count: int) -> Components:
+def map_page_principal_axes(chunks: Callable[[], Iterable[np.ndarray]], count: int) -> Components:
     """Return the rows along their first principal axes; an axis points to where its largest entry is positive."""
     rows: int = 0
     total: Any = 0.0

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from cvr_data.core.command_line import running_command
 from cvr_data.core.lineage import lineage
-from cvr_data.pages.behind import Behind, TripletLists, losses_behind
+from cvr_data.pages.behind import Behind, TripletLists, page_links_behind_losses
 from cvr_data.pages.cards import TripletCard, captions_on_page, media_on_page, page_cards, random_page_cards
 from cvr_data.pages.charts import Figure, FunnelBar
 from cvr_data.pages.clips import ClipShelf
@@ -23,18 +23,18 @@ from cvr_data.pages.page import page_environment, page_with_clips, show_clips_on
 from cvr_data.pages.stats_numbers import (
     Linked,
     RowsOfTriplets,
-    linked_counts,
-    linked_generic,
-    linked_leaks,
-    linked_splits,
-    stats_facts,
+    html_linked_counts,
+    html_linked_generic,
+    html_linked_leaks,
+    html_linked_splits,
+    stats_page_facts,
 )
 from cvr_data.pages.stats_panels import MINED, SIMILARITIES, Panel, StatsPanels
 from cvr_data.triplets.answers import FURTHER_ANSWERS
 from cvr_data.triplets.card import card_commands
 from cvr_data.triplets.dataset import open_dataset
-from cvr_data.triplets.evidence import Evidence, evidence_of, evidence_rows
-from cvr_data.triplets.likeness import likeness_text
+from cvr_data.triplets.evidence import Evidence, triplet_evidence, triplet_evidence_rows
+from cvr_data.triplets.likeness import triplet_likeness_line
 from cvr_data.triplets.statistics import triplet_counts_text, triplet_statistics
 
 RANDOM = 12
@@ -91,9 +91,9 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0, evide
     triplets, numbers = dataset.triplets, triplet_statistics(dataset.triplets, dataset.videos)
     made_of = lineage([folder])
     rows, lists = RowsOfTriplets(triplets), TripletLists(triplets, seed)
-    facts = [*stats_facts(numbers, rows, lists), *_sources(numbers["all"], dataset.videos, rows, lists)]
+    facts = [*stats_page_facts(numbers, rows, lists), *_sources(numbers["all"], dataset.videos, rows, lists)]
     mined = {artifact.path: artifact.dropped() for artifact in made_of if artifact.stage == MINED}
-    steps = funnel_bars(folder, losses_behind(made_of, lists.lists, seed, mined))
+    steps = funnel_bars(folder, page_links_behind_losses(made_of, lists.lists, seed, mined))
     return StatsPage(
         title=str(dataset.artifact.manifest.get("name") or folder.resolve().name),
         made=date.today().isoformat(),
@@ -102,11 +102,11 @@ def stats_page(folder: Path, *, videos: Path | None = None, seed: int = 0, evide
         facts=facts,
         steps=steps,
         funnel=funnel_figure(steps) if steps else None,
-        worth=_worth(numbers["all"], dataset.artifact.manifest, evidence_of(evidence, triplets), rows, lists),
+        worth=_worth(numbers["all"], dataset.artifact.manifest, triplet_evidence(evidence, triplets), rows, lists),
         sections=StatsPanels(dataset, numbers["all"], rows, lists).sections(made_of, mined),
         splits=numbers["splits"],
-        split_links=linked_splits(list(numbers["splits"]), rows, lists),
-        leaks=linked_leaks(numbers["leaks"], rows, lists),
+        split_links=html_linked_splits(list(numbers["splits"]), rows, lists),
+        leaks=html_linked_leaks(numbers["leaks"], rows, lists),
         cards=random_page_cards(triplets, count=RANDOM, seed=seed),
         ranked=_ranked_cards(triplets),
         commands=card_commands(made_of),
@@ -128,8 +128,8 @@ def _sources(
 ) -> list[tuple[str, Linked]]:
     by_source, by_licence = (rows.of_videos(videos, name) for name in ("source", "licence"))
     return [
-        ("Sources of the videos", linked_counts(whole["sources"], by_source, lists, "Videos of", "top")),
-        ("Licences of the videos", linked_counts(whole["licences"], by_licence, lists, "Videos under", "top")),
+        ("Sources of the videos", html_linked_counts(whole["sources"], by_source, lists, "Videos of", "top")),
+        ("Licences of the videos", html_linked_counts(whole["licences"], by_licence, lists, "Videos under", "top")),
     ]
 
 
@@ -144,9 +144,9 @@ def _worth(
     return [
         ("needs both inputs", _composition(manifest, rows, lists)),
         ("further answers with the target's caption", [("unknown" if further is None else f"{further:,} rows", "")]),
-        *((title, [(told, "")]) for title, told in evidence_rows(evidence)),
-        ("generic texts", linked_generic(numbers["generic"], rows, lists)),
-        ("like people wrote", [(likeness_text(numbers["likeness"]), "")]),
+        *((title, [(told, "")]) for title, told in triplet_evidence_rows(evidence)),
+        ("generic texts", html_linked_generic(numbers["generic"], rows, lists)),
+        ("like people wrote", [(triplet_likeness_line(numbers["likeness"]), "")]),
     ]
 
 
@@ -162,7 +162,11 @@ def _composition(manifest: Mapping[str, Any], rows: RowsOfTriplets, lists: Tripl
         return asked
     by_label = {words_on_page(label): found for label, found in rows.of("composition").items()}
     counts = {label: len(found) for label, found in by_label.items()}
-    return [*asked, ("In the triplets: ", ""), *linked_counts(counts, by_label, lists, "One input or both:", "worth")]
+    return [
+        *asked,
+        ("In the triplets: ", ""),
+        *html_linked_counts(counts, by_label, lists, "One input or both:", "worth"),
+    ]
 
 
 def _ranked_cards(triplets: pa.Table) -> list[RankedCards]:

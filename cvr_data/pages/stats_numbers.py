@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.language.words import words_of
-from cvr_data.pages.behind import TripletLists, rows_by_value
-from cvr_data.triplets.counting import is_vague_text, triplet_writers
+from cvr_data.pages.behind import TripletLists, page_rows_by_value
+from cvr_data.triplets.counting import is_vague_triplet_text, triplet_text_makers
 from cvr_data.triplets.likeness import SHARED_BY
 
 Linked = list[tuple[str, str]]
@@ -27,17 +27,17 @@ class RowsOfTriplets:
 
     def of(self, name: str) -> Rows:
         """Return value -> rows of a column."""
-        return rows_by_value(self.triplets.column(name))
+        return page_rows_by_value(self.triplets.column(name))
 
     @cached_property
     def style(self) -> Rows:
         """By style of the text."""
-        return rows_by_value(pc.fill_null(self.triplets.column("style"), "unknown"))
+        return page_rows_by_value(pc.fill_null(self.triplets.column("style"), "unknown"))
 
     @cached_property
     def source_of_text(self) -> Rows:
         """By backend and model."""
-        return rows_by_value(triplet_writers(self.triplets))
+        return page_rows_by_value(triplet_text_makers(self.triplets))
 
     @cached_property
     def changes(self) -> dict[str, Rows]:
@@ -50,7 +50,7 @@ class RowsOfTriplets:
         named = [pc.if_else(pc.equal(values, ""), "unknown", values) for values in (kind, slot)]
         both = pc.binary_join_element_wise(before, after, " -> ")
         return {
-            name: rows_by_value(values, rows)
+            name: page_rows_by_value(values, rows)
             for name, values in (("kinds", named[0]), ("slots", named[1]), ("change", both))
         }
 
@@ -74,7 +74,7 @@ class RowsOfTriplets:
     def vague(self) -> np.ndarray:
         """Rows whose text names nothing."""
         texts = self.triplets.column("modification").combine_chunks().dictionary_encode()
-        is_vague = [is_vague_text(words_of(text)) for text in texts.dictionary.to_pylist()]
+        is_vague = [is_vague_triplet_text(words_of(text)) for text in texts.dictionary.to_pylist()]
         return np.flatnonzero(np.array(is_vague, bool)[texts.indices.to_numpy()]) if is_vague else self.all[:0]
 
     def of_videos(self, videos: pa.Table | None, name: str) -> Rows:
@@ -85,7 +85,7 @@ class RowsOfTriplets:
         places = pc.index_in(ids, videos.column("video_id").combine_chunks())
         is_known = pc.is_valid(places)
         values = pc.fill_null(videos.column(name).combine_chunks().take(places.filter(is_known)), "unknown")
-        return rows_by_value(values, rows[is_known.to_numpy(zero_copy_only=False)])
+        return page_rows_by_value(values, rows[is_known.to_numpy(zero_copy_only=False)])
 
     @cached_property
     def with_duplicates(self) -> np.ndarray:
@@ -120,7 +120,9 @@ def _repeated(values: pa.ChunkedArray, least: int) -> np.ndarray:
     return np.flatnonzero(np.bincount(codes)[codes] >= least) if len(codes) else np.zeros(0, np.int64)
 
 
-def linked_counts(counts: Mapping[str, int] | None, rows: Rows, lists: TripletLists, title: str, back: str) -> Linked:
+def html_linked_counts(
+    counts: Mapping[str, int] | None, rows: Rows, lists: TripletLists, title: str, back: str
+) -> Linked:
     """Return `rules 10, truth 3` with a link at each number."""
     if counts is None:
         return [("unknown", "")]
@@ -138,7 +140,7 @@ def triplet_facts(numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: Tripl
     several = lists.link("Queries with several targets", rows.several_targets, "top")
     return [
         ("Triplets", [(f"{whole['triplets']:,}", lists.every)]),
-        ("By split", linked_counts(by_split, rows.of("split"), lists, "Split", "top")),
+        ("By split", html_linked_counts(by_split, rows.of("split"), lists, "Split", "top")),
         (
             "Queries",
             [(f"{whole['queries']:,}", lists.every), (", ", ""),
@@ -147,7 +149,7 @@ def triplet_facts(numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: Tripl
     ]  # fmt: skip
 
 
-def stats_facts(numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists) -> list[tuple[str, Linked]]:
+def stats_page_facts(numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists) -> list[tuple[str, Linked]]:
     """Return the first facts of the page."""
     whole = numbers["all"]
     duplicates = lists.link("With near-duplicates of their videos", rows.with_duplicates, "top")
@@ -159,7 +161,7 @@ def stats_facts(numbers: Mapping[str, Any], rows: RowsOfTriplets, lists: Triplet
     ]
 
 
-def linked_splits(splits: Sequence[str], rows: RowsOfTriplets, lists: TripletLists) -> dict[str, dict[str, str]]:
+def html_linked_splits(splits: Sequence[str], rows: RowsOfTriplets, lists: TripletLists) -> dict[str, dict[str, str]]:
     """Return split -> anchors behind its triplets (`all`), and behind its queries with several targets (`several`)."""
     of_split = rows.of("split")
     return {
@@ -174,7 +176,7 @@ def linked_splits(splits: Sequence[str], rows: RowsOfTriplets, lists: TripletLis
     }  # fmt: skip
 
 
-def linked_leaks(leaks: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists) -> dict[str, dict[str, Any]]:
+def html_linked_leaks(leaks: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletLists) -> dict[str, dict[str, Any]]:
     """Return what two splits share, each number with its anchor; None where it is unknown."""
     return {
         name: counts and {
@@ -185,7 +187,7 @@ def linked_leaks(leaks: Mapping[str, Any], rows: RowsOfTriplets, lists: TripletL
     }  # fmt: skip
 
 
-def linked_generic(found: Mapping[str, Any] | None, rows: RowsOfTriplets, lists: TripletLists) -> Linked:
+def html_linked_generic(found: Mapping[str, Any] | None, rows: RowsOfTriplets, lists: TripletLists) -> Linked:
     """Return how many triplets have a generic text, in percent."""
     if found is None:
         return [("unknown", "")]

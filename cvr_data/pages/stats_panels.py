@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.parts import column_names
 from cvr_data.language.words import words_of
-from cvr_data.pages.behind import TripletLists, rows_by_bin
+from cvr_data.pages.behind import TripletLists, page_rows_by_bin
 from cvr_data.pages.charts import NARROW, Bar, bar_chart
-from cvr_data.pages.histogram import Bound, chart_number, histogram, histogram_counts
+from cvr_data.pages.histogram import Bound, chart_bin_counts, chart_number, histogram
 from cvr_data.pages.stats_numbers import Rows, RowsOfTriplets
 from cvr_data.triplets.dataset import Dataset
 
@@ -107,7 +107,7 @@ class StatsPanels:
         if not len(values):
             return None
         median = f"median {np.median(values):.3g}, mean {np.mean(values):.3g}"
-        counts = histogram_counts(values.tolist(), whole=whole)
+        counts = chart_bin_counts(values.tolist(), whole=whole)
         links = self._bin_links(title, counts.edges, of_rows, rows, back)
         named = f"{title}: {median}"
         return Panel(title, median, histogram(counts, width=NARROW, title=named, x_label=unit, links=links))
@@ -117,7 +117,7 @@ class StatsPanels:
     ) -> list[str]:
         return [
             self.lists.link(f"{title}: {chart_number(round(low, 3))} to {chart_number(round(high, 3))}", found, back)
-            for low, high, found in zip(edges, edges[1:], rows_by_bin(values, edges, rows), strict=False)
+            for low, high, found in zip(edges, edges[1:], page_rows_by_bin(values, edges, rows), strict=False)
         ]
 
     def _of_videos(self) -> list[Panel | None]:
@@ -156,7 +156,7 @@ class StatsPanels:
         if not kept:
             return None
         distinct = list({bound.label: bound for bound in bounds}.values())
-        counts = histogram_counts(kept, lost)
+        counts = chart_bin_counts(kept, lost)
         own = np.full(self.dataset.triplets.num_rows, np.nan)
         if name in self.dataset.triplets.column_names:
             own = np.array(self.dataset.triplets.column(name).to_pylist(), float)

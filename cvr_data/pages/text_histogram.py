@@ -3,14 +3,14 @@
 import numpy as np
 
 from cvr_data.pages.charts import chart_number
-from cvr_data.pages.histogram import histogram_counts
+from cvr_data.pages.histogram import chart_bin_counts
 from cvr_data.videos.filter_videos import FilterValues
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 BOUND = "|"
 
 
-def text_histogram(found: FilterValues) -> str:
+def chart_in_text(found: FilterValues) -> str:
     """Return the column's name, its lowest value, a bar per bin with the bounds between, its highest, and the words."""
     words = ", ".join(text for _, text in found.bounds)
     told = f"; {found.unknown} unknown" if found.unknown else ""
@@ -19,7 +19,7 @@ def text_histogram(found: FilterValues) -> str:
         return f"{found.column}: nothing known ({words}){told}"
     if values.min() == values.max():
         return f"{found.column} {chart_number(float(values[0]))} ({words}){told}"
-    counts = histogram_counts(values.tolist())
+    counts = chart_bin_counts(values.tolist())
     highest = max(counts.kept)
     bars = [BLOCKS[-(-count * (len(BLOCKS) - 1) // highest)] for count in counts.kept]
     for value, _ in sorted(found.bounds, reverse=True):

@@ -26,7 +26,7 @@ class Band:
     """How many it was found on."""
 
 
-def calibrate_text_band(
+def calibrate_pair_text_band(
     path: Path, encoder: str, columns: tuple[str, str], *, share: float = 0.98, embeddings: Path | None = None
 ) -> Band:
     """Return the band that holds the middle share of the cosines of kept pairs, rounded outwards to 0.001.

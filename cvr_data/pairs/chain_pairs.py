@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, mark
-from cvr_data.core.parts import hashes_of, mixed
-from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.parts import hash_bucket_keys, mix_hash_bits
+from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import ByColumn, KeyedStep, Step
@@ -35,9 +35,9 @@ FIRST, SECOND = 0, 1
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    per_reference: int = field(default=4, metadata=within(SIZE))
+    per_reference: int = field(default=4, metadata=option_range(SIZE))
     """Pairs of one reference that are kept."""
-    max_changes: int = field(default=2, metadata=within("[2, inf)"))
+    max_changes: int = field(default=2, metadata=option_range("[2, inf)"))
     """Changes of a pair at most, those of both pairs together."""
 
 
@@ -81,7 +81,7 @@ def _sided_pairs(side: int, pairs: pa.Table) -> pa.Table:
 def _by_middle(config: Config, pairs: pa.Table) -> np.ndarray:
     """The video that pairs meet by: what the first leads to and the second starts at."""
     is_first = pc.equal(pairs.column(_SIDE), FIRST)
-    return hashes_of(pc.if_else(is_first, pairs.column("target_id"), pairs.column("reference_id")))
+    return hash_bucket_keys(pc.if_else(is_first, pairs.column("target_id"), pairs.column("reference_id")))
 
 
 def chains(config: Config, bucket: pa.Table) -> pa.Table:
@@ -127,7 +127,9 @@ def _pairs_as_mined(config: None, pairs: pa.Table) -> pa.Table:
 
 
 def _by_ends(config: Any, pairs: pa.Table) -> np.ndarray:
-    return mixed(hashes_of(pairs.column("reference_id")) + mixed(hashes_of(pairs.column("target_id"))))
+    return mix_hash_bits(
+        hash_bucket_keys(pairs.column("reference_id")) + mix_hash_bits(hash_bucket_keys(pairs.column("target_id")))
+    )
 
 
 def _new_pairs(config: Any, bucket: pa.Table) -> pa.Table:

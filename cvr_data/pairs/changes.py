@@ -14,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
-from cvr_data.language.changes import Phrase, change_of
+from cvr_data.language.changes import Phrase, phrase_change
 from cvr_data.language.frames import Frame
 from cvr_data.language.normalise import normalised
-from cvr_data.language.slots import SLOTS, part_of
+from cvr_data.language.slots import SLOTS, part_of_speech
 from cvr_data.language.tagging import ENGLISH, lemmas, tagged
-from cvr_data.pairs.frames_by import TellsFrames, read_frames
+from cvr_data.pairs.frames_by import TellsFrames, read_mining_frames
 from cvr_data.tables import PHRASE
 
 CHANGE_WORD = pa.struct([(f"{side}_{what}", pa.string()) for side in ("before", "after") for what in ("part", "lemma")])
@@ -126,7 +126,7 @@ def _uses(pairs: pa.Table, changes: pa.ListArray, is_asked: pa.Array) -> _Uses:
 def _judged(uses: _Uses, advance: Callable[[int], object], by: TellsFrames | None) -> list[_Judged]:
     """Return what each distinct use is; the reason of a change that counts is null."""
     frames: list[Frame | None] = []
-    for _, frame in read_frames(uses.texts, by):
+    for _, frame in read_mining_frames(uses.texts, by):
         frames.append(frame)
         advance(1)
     found = []
@@ -135,7 +135,7 @@ def _judged(uses: _Uses, advance: Callable[[int], object], by: TellsFrames | Non
         if sides[0] is None or sides[1] is None:
             found.append(_Judged("other", NO_FRAME, None, None))
             continue
-        change = change_of(sides[0], sides[1], uses.phrases[before], uses.phrases[after])
+        change = phrase_change(sides[0], sides[1], uses.phrases[before], uses.phrases[after])
         reason = None if change.verdict == "change" else change.reason
         found.append(_Judged(change.slot, reason, _told(change.before_phrase), _told(change.after_phrase)))
     return found
@@ -147,7 +147,7 @@ def _by_part(uses: _Uses, language: str) -> list[_Judged]:
     found = []
     for *texts, before, after in uses.distinct:
         phrases = (uses.phrases[before], uses.phrases[after])
-        parts = [part_of(captions[text], phrase) for text, phrase in zip(texts, phrases, strict=True) if phrase]
+        parts = [part_of_speech(captions[text], phrase) for text, phrase in zip(texts, phrases, strict=True) if phrase]
         slots = [_SLOT_OF_PART.get(part or "", "other") for part in parts]
         found.append(_Judged(min(slots, key=SLOTS.index, default="other"), None, None, None))
     return found
@@ -182,4 +182,4 @@ def _parts_of(texts: pa.Array, phrases: pa.Array, language: str) -> pa.Array:
     text_of_row = pc.index_in(texts, distinct).to_pylist()
     captions: Sequence = list(tagged(distinct.to_pylist(), language))
     said = zip(text_of_row, phrases.to_pylist(), strict=True)
-    return pa.array([part_of(captions[text], phrase) for text, phrase in said], pa.string())
+    return pa.array([part_of_speech(captions[text], phrase) for text, phrase in said], pa.string())

@@ -12,16 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import whole_column, with_column
-from cvr_data.core.parts import Bucket, read_bucket
+from cvr_data.core.parts import Bucket, read_artifact_bucket
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.text_bands import MINILM
-from cvr_data.features.similarities import seen_differences, text_similarities, visual_similarities
+from cvr_data.features.similarities import embedding_phrase_differences, text_similarities, visual_similarities
 from cvr_data.language.normalise import word_ids
 from cvr_data.language.tagging import ENGLISH
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.frames_by import TellsFrames
-from cvr_data.videos.recordings import segments
+from cvr_data.videos.recordings import video_recording_segments
 
 SHOWN_BY = {
     "splits": "reference_split", "text_similarity": "text_similarity", "visual_similarity": "visual_similarity",
@@ -46,7 +46,7 @@ class WordUses(NamedTuple):
     uses: np.ndarray
 
 
-def column_step(
+def pair_column_step(
     name: str, embeddings: Path | None, uses: Side | None, encoder: str = MINILM, language: str = ENGLISH,
     frames: Side | None = None,
 ) -> Step:  # fmt: skip
@@ -74,29 +74,33 @@ def column_step(
     )
 
 
-def of_videos(with_segments: bool, videos: pa.Table) -> pa.Table:
+def pair_columns_of_videos(with_segments: bool, videos: pa.Table) -> pa.Table:
     """Return `video_id`, `captions` and what filters read of a video."""
     found = videos.select(["video_id", "captions", "split", "group_id"])
     if with_segments:
-        for name, column in zip(("recording", "start_s", "end_s"), segments(videos).columns, strict=True):
+        for name, column in zip(
+            ("recording", "start_s", "end_s"), video_recording_segments(videos).columns, strict=True
+        ):
             found = found.append_column(name, column)
     return found
 
 
-def word_uses(videos: Flow) -> Side:
+def mining_word_uses(videos: Flow) -> Side:
     """Return a side of how often each word is in the captions of all videos."""
-    counted = Step(name="count words", run=counted_words, makes_rows=True, is_counted=False)
-    together = KeyedStep(name="count words", run=summed, key=ByColumn("word"), makes_rows=True, is_counted=False)
-    return videos.run.side(videos.then(counted).then(together), load_uses)
+    counted = Step(name="count words", run=count_words_to_mine, makes_rows=True, is_counted=False)
+    together = KeyedStep(
+        name="count words", run=sum_mining_word_counts, key=ByColumn("word"), makes_rows=True, is_counted=False
+    )
+    return videos.run.side(videos.then(counted).then(together), load_mining_word_uses)
 
 
-def load_uses(bucket: Bucket) -> WordUses:
+def load_mining_word_uses(bucket: Bucket) -> WordUses:
     """Return the counts that lie there."""
-    table = pa.concat_tables(read_bucket(bucket)).combine_chunks()
+    table = pa.concat_tables(read_artifact_bucket(bucket)).combine_chunks()
     return WordUses(table.column("word").combine_chunks(), table.column("uses").to_numpy())
 
 
-def change_counts(pairs: pa.Table, uses: WordUses) -> pa.ListArray:
+def pair_change_rarity(pairs: pa.Table, uses: WordUses) -> pa.ListArray:
     """Return, aligned with `changes`, how often the rarest word of each phrase is in the videos' captions.
 
     Null where a phrase has no word.
@@ -121,14 +125,14 @@ def _rarest_word_of_pair(phrases: pa.Array, uses: WordUses) -> pa.Array:
     return pa.array(counts, mask=~has_words).take(named.indices)
 
 
-def counted_words(config: None, videos: pa.Table) -> pa.Table:
+def count_words_to_mine(config: None, videos: pa.Table) -> pa.Table:
     """Return each word of the captions of a part, and how often it is there."""
     corpus = word_ids(pc.list_flatten(videos.column("captions")))
     uses = np.bincount(corpus.ids, minlength=len(corpus.vocabulary))
     return pa.table({"word": corpus.vocabulary, "uses": uses})
 
 
-def summed(config: None, counts: pa.Table) -> pa.Table:
+def sum_mining_word_counts(config: None, counts: pa.Table) -> pa.Table:
     """Return the counts of equal words as one, sorted by the words."""
     sums = counts.group_by("word").aggregate([("uses", "sum")]).sort_by("word")
     return sums.rename_columns(["word", "uses"])
@@ -164,7 +168,7 @@ def _add_seen(embeddings: Path | None, pairs: pa.Table) -> pa.Table:
     if embeddings is None:
         found = pa.nulls(len(structs), pa.float32())
     else:
-        found = pa.array(seen_differences(phrases, having, lacking, embeddings), from_pandas=True)
+        found = pa.array(embedding_phrase_differences(phrases, having, lacking, embeddings), from_pandas=True)
     lengths = pc.fill_null(pc.list_value_length(changes), 0).to_numpy(zero_copy_only=False)
     offsets = pa.array(np.append(0, np.cumsum(lengths)), pa.int32())
     return with_column(pairs, "seen_changes", pa.ListArray.from_arrays(offsets, found))
@@ -175,7 +179,7 @@ def _add_reasons(embeddings: Path | None, pairs: pa.Table, frames: TellsFrames |
 
 
 def _add_counts(embeddings: Path | None, pairs: pa.Table, uses: WordUses) -> pa.Table:
-    return with_column(pairs, "change_counts", change_counts(pairs, uses))
+    return with_column(pairs, "change_counts", pair_change_rarity(pairs, uses))
 
 
 _ADDERS: Mapping[str, Callable[..., pa.Table]] = {

@@ -18,8 +18,15 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.language.entailment import Said, answers, contradiction, fitting, said_in, telling
-from cvr_data.language.frames import frames_of
+from cvr_data.language.entailment import (
+    Said,
+    caption_has_compatible_word,
+    caption_words_entail,
+    caption_words_once,
+    contradicting_words,
+    word_entailed_by_caption,
+)
+from cvr_data.language.frames import parsed_sentence_frames
 
 TYPES = ("way_back", "half_change", "same_edit", "other_edit", "same_look", "same_recording")
 
@@ -42,8 +49,8 @@ def with_distractor_types(found: pa.Table, recordings: Mapping[str, str], of_vid
     """
     captions = ("caption", "reference_caption", "target_caption")
     columns = {name: found.column(name).to_pylist() for name in (*captions, "video_id", "reference_id")}
-    frames = frames_of(text for name in captions for text in columns[name] if text)
-    said = {text: said_in(frame) for text, frame in frames.items()}
+    frames = parsed_sentence_frames(text for name in captions for text in columns[name] if text)
+    said = {text: caption_words_once(frame) for text, frame in frames.items()}
     changed = pc.fill_null(pc.list_value_length(found.column("changes")), 0).to_pylist()
     looks = pc.greater_equal(found.column("likeness"), found.column("target_likeness")).to_pylist()
     proofs, known = [], {}
@@ -54,7 +61,7 @@ def with_distractor_types(found: pa.Table, recordings: Mapping[str, str], of_vid
         key = (*texts, bool(looks[row]), is_of_recording, changed[row] > 1)
         if key not in known:
             ours = [said.get(text, ()) for text in texts]
-            known[key] = proof_of(*ours, looks_alike=key[3], is_of_recording=key[4], has_several=key[5])
+            known[key] = distractor_proof(*ours, looks_alike=key[3], is_of_recording=key[4], has_several=key[5])
         proofs.append(known[key])
     made = {
         "distractor_type": [proof and proof.distractor_type for proof in proofs],
@@ -66,7 +73,7 @@ def with_distractor_types(found: pa.Table, recordings: Mapping[str, str], of_vid
     return found
 
 
-def proof_of(
+def distractor_proof(
     candidate: Sequence[Said], reference: Sequence[Said], target: Sequence[Said], *, looks_alike: bool = False,
     is_of_recording: bool = False, has_several: bool = False,
 ) -> Proof | None:  # fmt: skip
@@ -80,19 +87,19 @@ def proof_of(
         is_of_recording: whether it is a clip of the reference's recording.
         has_several: whether the query makes more than one change.
     """
-    words = contradiction(candidate, target)
+    words = contradicting_words(candidate, target)
     if words is None:
         return None
     why = f"{words[0]}, not {words[1]}"
     if is_of_recording:
         return Proof("same_recording", why)
-    if answers(candidate, reference):
+    if caption_words_entail(candidate, reference):
         return Proof("way_back", why)
     candidate, reference, target = map(_of_anything, (candidate, reference, target))  # another thing is of that colour
-    new = [wanted for wanted in target if not fitting(reference, wanted)]
-    kept = [wanted for wanted in target if fitting(reference, wanted)]
-    told_new = [wanted for wanted in new if telling(candidate, wanted)]
-    is_scene_kept = bool(kept) and all(telling(candidate, wanted) for wanted in kept)
+    new = [wanted for wanted in target if not caption_has_compatible_word(reference, wanted)]
+    kept = [wanted for wanted in target if caption_has_compatible_word(reference, wanted)]
+    told_new = [wanted for wanted in new if word_entailed_by_caption(candidate, wanted)]
+    is_scene_kept = bool(kept) and all(word_entailed_by_caption(candidate, wanted) for wanted in kept)
     if new and len(told_new) == len(new) and not is_scene_kept:
         return Proof("same_edit", why)
     if told_new and is_scene_kept and has_several:
@@ -106,7 +113,7 @@ def _of_anything(caption: Sequence[Said]) -> list[Said]:
     return [said._replace(of="") for said in caption]
 
 
-def missing_types(
+def missing_distractor_types(
     queries: pa.Table, kept: pa.Table, dropped: pa.Table, recordings: Mapping[str, str], *, has_features: bool
 ) -> pa.Table:
     """Return (query_id, distractor_type, reason) of each type that a query has no distractor of.

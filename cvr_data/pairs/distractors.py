@@ -31,22 +31,28 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import Bucket, bucket_table, hashes_of
+from cvr_data.core.parts import Bucket, artifact_bucket_table, hash_bucket_keys
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.whole_files import parquet_bytes, read_parquet
 from cvr_data.language.stop_words import FUNCTION_WORDS
 from cvr_data.language.words import words_of
-from cvr_data.pairs.distractor_types import TYPES, missing_types
-from cvr_data.pairs.judged_candidates import Config, distractor_store, ends_of, judged, refused
-from cvr_data.pairs.needs_both import WantedShare, only_needed
+from cvr_data.pairs.distractor_types import TYPES, missing_distractor_types
+from cvr_data.pairs.judged_candidates import (
+    Config,
+    distractor_store,
+    judged_distractors,
+    pair_ends_of,
+    refused_distractors,
+)
+from cvr_data.pairs.needs_both import WantedShare, only_needed_distractors
 from cvr_data.pairs.search.shared_words import (
     QUERY_COLUMNS,
     best_candidates,
     candidates,
     caption_words,
-    load_caption_words,
+    load_mining_caption_words,
 )
 from cvr_data.tables import DISTRACTORS, TRIPLETS, VIDEOS
 
@@ -95,7 +101,7 @@ def mine_distractors(
         extra: dict[str, Any] = {}
         if config.needs_both and embeddings is not None:
             wanted = WantedShare(config.needs_both, config.split, videos, embeddings)
-            found, extra["needs_both"] = only_needed(stage, found, source, wanted)
+            found, extra["needs_both"] = only_needed_distractors(stage, found, source, wanted)
         stage.write_parts(found)
         kept = pa.concat_tables(
             [read_parquet(path, ["query_id", "video_id", "distractor_type"]) for path in stage.part_paths()]
@@ -113,7 +119,7 @@ def _told_types(
     tables = [read_parquet(path) for path in sorted(stage.out.glob("dropped-*.parquet"))]
     lost = [table.select(names) for table in tables if set(names) <= set(table.column_names)]
     dropped = pa.concat_tables(lost) if lost else pa.table({name: pa.array([], pa.string()) for name in names})
-    missing = missing_types(asked, kept, dropped, of_references, has_features=has_features)
+    missing = missing_distractor_types(asked, kept, dropped, of_references, has_features=has_features)
     stage.writer.write_file("missing-types.parquet", parquet_bytes(missing))
     reasons = missing.group_by(["distractor_type", "reason"]).aggregate([("query_id", "count")]).to_pylist()
     return {
@@ -135,15 +141,15 @@ def _mined_distractors(
     """
     triplets = triplets.then(Step(name="read", run=_checked_distractor_input, config=TRIPLETS, is_counted=False))
     of_split = Step(name="queries", run=_of_split, config=config.split, makes_rows=True, is_counted=False)
-    queries = stage.side(triplets.then(of_split), load_queries)
+    queries = stage.side(triplets.then(of_split), load_distractor_queries)
     ids = Step(name="used videos", run=_query_ids_for_distractors, makes_rows=True, is_counted=False)
-    used = stage.side(triplets.then(ids), load_hashes)
+    used = stage.side(triplets.then(ids), load_distractor_hashes)
     pool = videos.then(Step(name="read", run=_checked_distractor_input, config=POOL, is_counted=False))
     of_videos = Step(name="recordings", run=_recordings_of_distractors, makes_rows=True, is_counted=False)
-    recordings = stage.side(pool.then(of_videos), load_recordings)
-    pool = stage.rested(pool.then(Step(name="pool", run=refused, config=config, sides=(queries, used))))
+    recordings = stage.side(pool.then(of_videos), load_distractor_recordings)
+    pool = stage.rested(pool.then(Step(name="pool", run=refused_distractors, config=config, sides=(queries, used))))
     counted = Step(name="words", run=caption_words, makes_rows=True, is_counted=False)
-    words = stage.side(pool.then(counted), load_caption_words)
+    words = stage.side(pool.then(counted), load_mining_caption_words)
     about: dict[str, Any] = {"config": config.candidates, "makes_rows": True, "is_counted": False}
     found = pool.then(Step(name="candidates", run=candidates, sides=(queries, words), **about))
     like = Step(
@@ -163,7 +169,7 @@ def _mined_distractors(
         **about,
     )
     met = stage.meet([found, pool.then(like)], best)
-    last = Step(name=STAGE, run=judged, config=(config, embeddings), sides=(queries, recordings, used))
+    last = Step(name=STAGE, run=judged_distractors, config=(config, embeddings), sides=(queries, recordings, used))
     return met.then(last), queries, recordings
 
 
@@ -176,25 +182,25 @@ def _of_split(split: str, triplets: pa.Table) -> pa.Table:
     return triplets.filter(pc.equal(triplets.column("split"), split)).select([*QUERY_COLUMNS, *groups])
 
 
-def load_queries(bucket: Bucket) -> pa.Table:
+def load_distractor_queries(bucket: Bucket) -> pa.Table:
     """Return the triplets of the split, in the order of their ids."""
-    return bucket_table(bucket).sort_by("triplet_id")
+    return artifact_bucket_table(bucket).sort_by("triplet_id")
 
 
 def _query_ids_for_distractors(config: Any, triplets: pa.Table) -> pa.Table:
-    return pa.table({"hash": np.unique(hashes_of(ends_of(triplets, "id")))})
+    return pa.table({"hash": np.unique(hash_bucket_keys(pair_ends_of(triplets, "id")))})
 
 
-def load_hashes(bucket: Bucket) -> np.ndarray:
+def load_distractor_hashes(bucket: Bucket) -> np.ndarray:
     """Return the hashes of all videos that triplets use."""
-    return np.unique(bucket_table(bucket).column("hash").to_numpy())
+    return np.unique(artifact_bucket_table(bucket).column("hash").to_numpy())
 
 
 def _recordings_of_distractors(config: Any, pool: pa.Table) -> pa.Table:
     return pool.select(["video_id", "recording_id"])
 
 
-def gallery_videos(folders: Sequence[Path]) -> set[str]:
+def mined_distractor_gallery(folders: Sequence[Path]) -> set[str]:
     """Return the ids of all videos that mined distractors add to a gallery.
 
     Raises:
@@ -273,8 +279,8 @@ def _distractors_alike(pool: pa.Table, references: list[str], store: "FeatureSto
     return found
 
 
-def load_recordings(bucket: Any) -> dict[str, str]:
+def load_distractor_recordings(bucket: Any) -> dict[str, str]:
     """Return the recording of each video that lies there."""
-    table = bucket_table(bucket)
+    table = artifact_bucket_table(bucket)
     known = table.filter(pc.is_valid(table.column("recording_id")))
     return dict(zip(known.column("video_id").to_pylist(), known.column("recording_id").to_pylist(), strict=True))

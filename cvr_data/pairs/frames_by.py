@@ -13,9 +13,9 @@ from cvr_data.core.mapped_rows import MappedRows, mapped
 from cvr_data.core.reading import reading
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Side
-from cvr_data.language.frames import Frame, frame_of
+from cvr_data.language.frames import Frame, parsed_sentence_frame
 from cvr_data.language.parsed import parsed
-from cvr_data.language.told_frames import told_frame
+from cvr_data.language.told_frames import sentence_frame_from_words
 
 
 class TellsFrames(Protocol):
@@ -83,10 +83,10 @@ class FewFrames:
 
 
 def _told(caption: str, frame: str | None) -> Frame | None:
-    return told_frame(caption, json.loads(frame)).frame if frame else None
+    return sentence_frame_from_words(caption, json.loads(frame)).frame if frame else None
 
 
-def frames_side(run: StageRun, folder: Path) -> Side:
+def mining_frames_side(run: StageRun, folder: Path) -> Side:
     """Return the frames of an artifact as each process of a run loads them."""
     side, _ = mapped(run.read(folder, ["caption", "frame"], ["caption", "frame"]), "caption")
     return Side(_stored, (side, folder.resolve()))
@@ -96,11 +96,11 @@ def _stored(side: Side, folder: Path) -> StoredFrames:
     return StoredFrames(side.load(*side.arguments), folder)
 
 
-def read_frames(texts: Iterable[str], by: TellsFrames | None) -> Iterator[tuple[str, Frame | None]]:
+def read_mining_frames(texts: Iterable[str], by: TellsFrames | None) -> Iterator[tuple[str, Frame | None]]:
     """Yield each distinct text, sorted, with its frame: by rules where nobody else is asked."""
     distinct = sorted(set(texts))
     if by is not None:
         frames = by.frames_of(distinct)
         yield from ((text, frames.get(text)) for text in distinct)
         return
-    yield from zip(distinct, map(frame_of, parsed(distinct)), strict=True)
+    yield from zip(distinct, map(parsed_sentence_frame, parsed(distinct)), strict=True)

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark, with_column
-from cvr_data.core.parts import hashes_of
-from cvr_data.core.ranges import SHARE, within
+from cvr_data.core.parts import hash_bucket_keys
+from cvr_data.core.ranges import SHARE, option_range
 from cvr_data.features.similarities import text_vectors
 from cvr_data.language.normalise import normalised
 from cvr_data.pairs.distractor_types import with_distractor_types
@@ -44,7 +44,7 @@ class Config:
     """Videos that triplets use are in the gallery already; `take` lists them where captions prove them wrong for a
     query, whatever else they answer, so that recall against each kind is measured with them too."""
 
-    needs_both: float = field(default=0.0, metadata=within(SHARE))
+    needs_both: float = field(default=0.0, metadata=option_range(SHARE))
     """Keep only videos that take shortcuts away, until this share of the queries needs both inputs; 0 keeps all."""
 
     def __post_init__(self) -> None:
@@ -52,24 +52,26 @@ class Config:
             raise ValueError("per_query must be at least 1, and candidates at least per_query.")
 
 
-def refused(config: Config, pool: pa.Table, queries: pa.Table, used: np.ndarray) -> pa.Table:
+def refused_distractors(config: Config, pool: pa.Table, queries: pa.Table, used: np.ndarray) -> pa.Table:
     """Return videos with a `drop_reason` where they can be no distractor of any query."""
-    is_used = np.isin(hashes_of(pool.column("video_id")), used)
+    is_used = np.isin(hash_bucket_keys(pool.column("video_id")), used)
     if config.used == "leave":
         pool = mark(pool, pa.array(is_used), "used_by_triplets")
     if config.other_splits == "leave":
         pool = mark(pool, pc.not_equal(pool.column("split"), config.split), "other_split")
     if config.used == "take":
         return pool
-    return mark(pool, pc.is_in(pool.column("group_id"), ends_of(queries, "group_id").drop_null()), "near_duplicate")
+    return mark(
+        pool, pc.is_in(pool.column("group_id"), pair_ends_of(queries, "group_id").drop_null()), "near_duplicate"
+    )
 
 
-def judged(
+def judged_distractors(
     about: tuple[Config, Path | None], found: pa.Table, queries: pa.Table, recordings: dict[str, str], used: np.ndarray
 ) -> pa.Table:
     """Return candidates of whole queries with their kind and hardness, the refused ones with their `drop_reason`."""
     config, embeddings = about
-    is_used = np.isin(hashes_of(found.column("video_id")), used)
+    is_used = np.isin(hash_bucket_keys(found.column("video_id")), used)
     found = found.append_column(_IS_NEW, pa.array(~is_used))  # only what no triplet uses may answer unseen
     found = mark(found, pa.array(_of_own_query(found, queries)), "answers_or_reference")
     said = normalised(queries.column("target_caption").combine_chunks())
@@ -102,7 +104,7 @@ def _of_own_query(found: pa.Table, queries: pa.Table) -> np.ndarray:
     return np.array([pair in own for pair in pairs], bool)
 
 
-def ends_of(triplets: pa.Table, what: str) -> pa.Array:
+def pair_ends_of(triplets: pa.Table, what: str) -> pa.Array:
     """Return that column of references and targets, as one."""
     return pa.concat_arrays([triplets.column(f"{side}_{what}").combine_chunks() for side in ("reference", "target")])
 

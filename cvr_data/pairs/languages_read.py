@@ -35,7 +35,7 @@ class Chosen(Protocol):
         """Its options."""
 
 
-def check_languages_read(videos: Path, components: Iterable[Chosen], language: str | None) -> None:
+def check_strategy_languages(videos: Path, components: Iterable[Chosen], language: str | None) -> None:
     """Refuse what does not read the captions, which are in the language given; None if nobody says which.
 
     Raises:

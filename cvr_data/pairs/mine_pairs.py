@@ -14,14 +14,14 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact
-from cvr_data.core.chosen import Chosen, choose_components, parse_chosen
-from cvr_data.core.columns import check_columns, mark_rows
+from cvr_data.core.chosen import Chosen, choose_registered_components, parse_component_choice
+from cvr_data.core.columns import check_columns, set_drop_reason_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ClaimStep, KeyedStep, Side, Step
-from cvr_data.core.text_bands import MINILM, check_band
-from cvr_data.features.similarities import check_texts_and_frames, text_encoder_of
+from cvr_data.core.text_bands import MINILM, check_default_band
+from cvr_data.features.similarities import check_text_frame_similarity, text_encoder_of
 from cvr_data.filters import (
     FILTERS,
     ClaimsPlaces,
@@ -29,11 +29,19 @@ from cvr_data.filters import (
     MeetsInGroups,
     NeedsColumns,
 )
-from cvr_data.language.tagging import ENGLISH, name_of_model
+from cvr_data.language.tagging import ENGLISH, spacy_model_name
 from cvr_data.pairs.changes import type_changes
-from cvr_data.pairs.columns import NOT_KEPT, OF_VIDEOS, SEGMENT_COLUMNS, SHOWN_BY, column_step, of_videos, word_uses
-from cvr_data.pairs.frames_by import TellsFrames, frames_side
-from cvr_data.pairs.languages_read import check_languages_read
+from cvr_data.pairs.columns import (
+    NOT_KEPT,
+    OF_VIDEOS,
+    SEGMENT_COLUMNS,
+    SHOWN_BY,
+    mining_word_uses,
+    pair_column_step,
+    pair_columns_of_videos,
+)
+from cvr_data.pairs.frames_by import TellsFrames, mining_frames_side
+from cvr_data.pairs.languages_read import check_strategy_languages
 from cvr_data.pairs.strategies import (
     STRATEGIES,
     NeedsFilter,
@@ -81,18 +89,18 @@ class Strategy:
 Filter = Chosen[FilterModule]
 
 
-def parse_filter(text: str) -> Filter:
+def parse_mining_filter(text: str) -> Filter:
     """Return the filter of `NAME` or `NAME:key=value,key=value`."""
-    return parse_chosen(FILTERS, text)
+    return parse_component_choice(FILTERS, text)
 
 
-def choose_filters(texts: Sequence[str], language: str | None = None) -> list[Filter]:
+def choose_mining_filters(texts: Sequence[str], language: str | None = None) -> list[Filter]:
     """Return the filters that `--filter` names, in order, after the guard against leaks (`core.chosen`).
 
     Raises:
         CvrError: an unknown name or option, or `none` or `-NAME` where there is nothing to take out.
     """
-    return choose_components(FILTERS, texts, default_filters(language), GUARD)
+    return choose_registered_components(FILTERS, texts, default_mining_filters(language), GUARD)
 
 
 def strategy_of(name: str, options: Sequence[str]) -> Strategy:
@@ -100,7 +108,7 @@ def strategy_of(name: str, options: Sequence[str]) -> Strategy:
     return Strategy(name, STRATEGIES.get(name), STRATEGIES.config(name, options))
 
 
-def default_filters(language: str | None) -> tuple[str, ...]:
+def default_mining_filters(language: str | None) -> tuple[str, ...]:
     """Return the names of the filters that captions of a language get where none are given."""
     is_english = language in (None, ENGLISH)
     return DEFAULT_FILTERS if is_english else tuple(name for name in DEFAULT_FILTERS if name not in KNOWING_ENGLISH)
@@ -119,8 +127,8 @@ def mine_pairs(
 ) -> Artifact:
     """Write the pairs of a corpus, and every removed one with its reason.
 
-    The language is that of the captions: `en`, or what `model_of` takes; None is English unless the import told else.
-    `frames` is an artifact that tells what captions say instead of the rules.
+    The language is that of the captions: `en`, or what `spacy_model_of_language` takes; None is English unless the
+    import told else. `frames` is an artifact that tells what captions say instead of the rules.
 
     Raises:
         CvrError: the videos lack a column, a filter needs embeddings that are not given, `out` holds another thing, or
@@ -130,19 +138,19 @@ def mine_pairs(
     inputs |= {"frames": frames} if frames is not None else {}
     config = {"strategy": strategy.identity(), "filters": [chosen.identity() for chosen in filters]}
     if (spoken := language or ENGLISH) != ENGLISH:
-        config["language"] = name_of_model(spoken)
+        config["language"] = spacy_model_name(spoken)
     run = StageRun(out, stage="mine-pairs", version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
     if (done := run.finished()) is not None:
         return done
     needs = [_need(chosen) for chosen in filters]
     _check_frames(strategy, filters, embeddings)
     encoder = _text_encoder(strategy, filters, embeddings)
-    check_languages_read(videos, [strategy, *filters], language)
+    check_strategy_languages(videos, [strategy, *filters], language)
     read = _Read("segments" in needs, _reads_descriptions(strategy), str(videos))
     with run:
-        told = frames_side(run, frames) if frames is not None else None
+        told = mining_frames_side(run, frames) if frames is not None else None
         corpus = _videos(run, videos, read)
-        uses = word_uses(corpus) if "change_counts" in needs else None
+        uses = mining_word_uses(corpus) if "change_counts" in needs else None
         if told is not None and isinstance(strategy.module, ReadsFrames):
             pairs = strategy.module.mined_by(strategy.config, corpus, embeddings, told)
         else:
@@ -161,7 +169,7 @@ def _check_frames(strategy: Strategy, filters: Sequence[Filter], embeddings: Pat
     if embeddings is None and wanted is not None:
         raise CvrError(f"--filter {wanted} looks at features of frames; pass --embeddings.")
     if embeddings is not None and seeing:
-        check_texts_and_frames(embeddings)
+        check_text_frame_similarity(embeddings)
     needed = strategy.module.needed_filter(strategy.config) if isinstance(strategy.module, NeedsFilter) else None
     if needed is not None and needed not in names:
         raise CvrError(f"{strategy.name} leaves it to a filter what is a change; give --filter +{needed}, too.")
@@ -183,7 +191,7 @@ def _text_encoder(strategy: Strategy, filters: Sequence[Filter], embeddings: Pat
         return wanted or MINILM
     searched = text_encoder_of(embeddings) if embeddings else searched
     try:
-        check_band(searched, (strategy.config.low, strategy.config.high))
+        check_default_band(searched, (strategy.config.low, strategy.config.high))
     except ValueError as error:
         raise CvrError(f"{strategy.name}: {error}") from None
     if wanted not in (None, searched):
@@ -211,7 +219,9 @@ class _Columns:
         if name is None or name in self.known:
             return pairs
         self.known = (*self.known, name)
-        return pairs.then(column_step(name, self.embeddings, self.uses, self.text_encoder, self.language, self.frames))
+        return pairs.then(
+            pair_column_step(name, self.embeddings, self.uses, self.text_encoder, self.language, self.frames)
+        )
 
 
 def _need(chosen: Filter) -> str | None:
@@ -241,7 +251,7 @@ def _videos(run: StageRun, videos: Path, read: _Read) -> Flow:
 def _read(config: _Read, part: pa.Table) -> pa.Table:
     schema = pa.schema([VIDEOS.field(name) for name in ("video_id", "captions", "split", "group_id")])
     checked = check_columns(part, schema, config.folder)
-    found = of_videos(config.with_segments, checked)
+    found = pair_columns_of_videos(config.with_segments, checked)
     if config.with_descriptions and "description" in part.column_names:
         found = found.append_column("description", part.column("description").cast(pa.string()))
     return found
@@ -269,7 +279,7 @@ def _filtered(pairs: Flow, strategy: Strategy, filters: Sequence[Filter], column
 
 
 def _lost(reason: str, config: Any, pairs: pa.Table, losing: pa.Table) -> pa.Table:
-    return mark_rows(pairs, losing.column("row").to_numpy(), reason)
+    return set_drop_reason_column(pairs, losing.column("row").to_numpy(), reason)
 
 
 def _typed(language: str, pairs: pa.Table, frames: TellsFrames | None = None) -> pa.Table:

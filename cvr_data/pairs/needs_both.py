@@ -27,21 +27,21 @@ from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, mark
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import input_paths
-from cvr_data.core.parts import bucket_table
+from cvr_data.core.parts import artifact_bucket_table
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import Step
-from cvr_data.features.pool_queries import GALLERY_COLUMNS, PoolQuery, pool_queries
+from cvr_data.features.pool_queries import GALLERY_COLUMNS, PoolQuery, feature_pool_queries
 from cvr_data.features.single_input_pool import SingleInputPool
 from cvr_data.features.single_inputs import (
     BOTH,
     LABELS,
     SCORERS,
     SHORTCUTS,
-    best_ranks,
-    composition_labels,
-    least_scores,
-    merged_ranks,
-    pool_k,
+    best_similarity_ranks,
+    least_similarities,
+    merged_similarity_ranks,
+    similarity_composition_labels,
+    similarity_pool_k,
 )
 from cvr_data.tables import VIDEOS
 
@@ -76,7 +76,9 @@ class WantedShare:
     embeddings: Path
 
 
-def only_needed(stage: StageRun, found: Flow, triplets: Artifact, wanted: WantedShare) -> tuple[Flow, dict[str, Any]]:
+def only_needed_distractors(
+    stage: StageRun, found: Flow, triplets: Artifact, wanted: WantedShare
+) -> tuple[Flow, dict[str, Any]]:
     """Return the mined distractors that a wanted share takes, and how the share grew with them.
 
     Those with a proof are looked at, of most queries first. The gallery is that of `cvr bench`: videos of the split,
@@ -89,7 +91,7 @@ def only_needed(stage: StageRun, found: Flow, triplets: Artifact, wanted: Wanted
     if not folders:
         raise CvrError(f"{triplets.path} does not say which videos its gallery has; needs_both cannot be asked of it.")
     found = stage.rested(found)
-    side = stage.side(found, bucket_table)
+    side = stage.side(found, artifact_bucket_table)
     mined = side.load(*side.arguments)
     names = mined.column("video_id").to_pylist() if mined.num_rows else []
     proofs = mined.column("distractor_type").to_pylist() if mined.num_rows else []
@@ -103,7 +105,7 @@ def only_needed(stage: StageRun, found: Flow, triplets: Artifact, wanted: Wanted
     order = pa.array([name for name, _ in counted.most_common()], pa.string())
     chosen = chosen_distractors(
         wanted.embeddings, own.filter(is_ours), others.take(pc.index_in(order, others.column("video_id"))),
-        list(pool_queries(rows).values()), wanted=wanted.share,
+        list(feature_pool_queries(rows).values()), wanted=wanted.share,
     )  # fmt: skip
     told = {name: value for name, value in vars(chosen).items() if name != "videos"}
     return found.then(Step(name="needs both", run=_keep_chosen, config=frozenset(chosen.videos))), told
@@ -136,7 +138,7 @@ def chosen_distractors(
     pool = SingleInputPool(embeddings, pa.concat_tables([gallery, candidates.take(pa.array(rows, pa.int64()))]))
     of_gallery = np.array([name in known for name in pool.ids], bool)
     asked = [query for query in queries if pool.can_ask(query) and not known.isdisjoint(query.target_ids)]
-    k = pool_k(int(of_gallery.sum()))
+    k = similarity_pool_k(int(of_gallery.sum()))
     if not asked or of_gallery.all():
         return Chosen(videos=(), k=k, queries=len(asked), curve=(), labels={})
     ranks, beats = _standings(pool, asked, of_gallery)
@@ -155,10 +157,10 @@ def _standings(
         chunk = queries[start : start + pool.queries_at_once]
         targets, own = pool.columns(chunk)
         for name, scores_QG in pool.each_score(chunk):
-            least_Q = least_scores(scores_QG, targets)
+            least_Q = least_similarities(scores_QG, targets)
             beats[name].append(scores_QG[:, ~of_gallery] >= least_Q[:, None])
             scores_QG[:, ~of_gallery] = -np.inf
-            ranks[name].append(best_ranks(scores_QG, targets, own))
+            ranks[name].append(best_similarity_ranks(scores_QG, targets, own))
     return tuple({name: np.concatenate(found) for name, found in each.items()} for each in (ranks, beats))  # type: ignore[return-value]
 
 
@@ -171,7 +173,7 @@ def _taken(
     is_left_N, taken = np.ones(candidates, bool), list[int]()
     curve = []
     while True:
-        labels = composition_labels(merged_ranks(ranks), k)
+        labels = similarity_composition_labels(merged_similarity_ranks(ranks), k)
         needed, left = labels.count(BOTH), sum(label not in SHORTCUTS for label in labels)
         curve.append((len(taken), needed / len(labels), needed / max(1, left)))
         gain_N = np.where(is_left_N, _gains(ranks, beats, labels, k), -np.inf)

@@ -29,7 +29,7 @@ class UnknownVideo(CvrError):
     """A corpus does not have a video."""
 
 
-def verdicts_among(folders: Sequence[Path], reference_id: str, target_id: str) -> list[str]:
+def why_not_paired_among(folders: Sequence[Path], reference_id: str, target_id: str) -> list[str]:
     """Return the verdicts of those pairs artifacts whose corpus has both videos: triplets may be made from several.
 
     Raises:
@@ -39,7 +39,7 @@ def verdicts_among(folders: Sequence[Path], reference_id: str, target_id: str) -
     unknown: UnknownVideo | None = None
     for folder in folders:
         try:
-            lines += verdicts(folder, reference_id, target_id)
+            lines += why_not_paired(folder, reference_id, target_id)
         except UnknownVideo as error:
             unknown = unknown or error
     if unknown is not None and not lines:
@@ -47,7 +47,7 @@ def verdicts_among(folders: Sequence[Path], reference_id: str, target_id: str) -
     return _at_most(lines)
 
 
-def verdicts(pairs: Path, reference_id: str, target_id: str) -> list[str]:
+def why_not_paired(pairs: Path, reference_id: str, target_id: str) -> list[str]:
     """Return at most 20 lines, each a verdict on two captions of the videos, or on several that are alike.
 
     Raises:
@@ -69,16 +69,16 @@ def verdicts(pairs: Path, reference_id: str, target_id: str) -> list[str]:
 def pair_verdict(artifact: Artifact, row: dict[str, Any]) -> str:
     """Return one line: the filters that a row of pairs passed, or the step and values that dropped it."""
     if row.get("drop_reason"):
-        return f"{_dropped_by(artifact, row)}{shown_pair(row)}"
+        return f"{_dropped_by(artifact, row)}{why_not_pair_lines(row)}"
     passed = ", ".join(step["step"] for step in artifact.manifest.get("funnel", [])[1:])
-    return f"kept: {shown_pair(row)}" + (f"; passed {passed}" if passed else "")
+    return f"kept: {why_not_pair_lines(row)}" + (f"; passed {passed}" if passed else "")
 
 
 def _at_most(lines: list[str]) -> list[str]:
     return lines if len(lines) <= MOST else [*lines[: MOST - 1], f"and {len(lines) - MOST + 1} more"]
 
 
-def shown_pair(row: dict[str, Any]) -> str:
+def why_not_pair_lines(row: dict[str, Any]) -> str:
     """Return captions, changes and what is known of the similarities of a row of pairs, in one line."""
     notes = [f"{change['before']} -> {change['after']}" for change in row["changes"] or ()]
     for name in ("text_similarity", "visual_similarity"):

@@ -21,7 +21,7 @@ SHARD_ITEMS = 5_000
 CONFIG = "embeddings"
 
 
-def write_published_embeddings(folder: Path, part: Publishable, embeddings: Path) -> dict[str, str]:
+def publish_embedding_files(folder: Path, part: Publishable, embeddings: Path) -> dict[str, str]:
     """Write the Parquet files and return split -> glob of its files.
 
     Raises:

@@ -5,7 +5,7 @@ import re
 from cvr_data.core.errors import first_line
 
 
-def hub_http_error(error: Exception) -> Exception:
+def hub_upload_error(error: Exception) -> Exception:
     """Return the HTTP error; huggingface_hub wraps that of a failed upload of one file."""
     from huggingface_hub.errors import HTTPError
 
@@ -16,7 +16,9 @@ def hub_http_error(error: Exception) -> Exception:
     raise error
 
 
-def hub_answer_text(error: Exception, endpoint: str, repo: str, revision: str, *, left: int | None = None) -> str:
+def hub_upload_answer_text(
+    error: Exception, endpoint: str, repo: str, revision: str, *, left: int | None = None
+) -> str:
     """Return one line that says what the Hub answered, and what to do."""
     response = getattr(error, "response", None)
     state = f"{revision} is as it was" + ("" if left is None else f", {left} files are missing")

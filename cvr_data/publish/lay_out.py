@@ -21,24 +21,29 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import input_paths, lineage
 from cvr_data.core.whole_files import file_sha256, json_bytes, write_bytes, write_parquet
 from cvr_data.formats import webvid_covr
-from cvr_data.media.places import ids_of_clips
+from cvr_data.media.places import ids_of_media_clips
 from cvr_data.publish.media import (
     SAFE_ID,
     PublishedMedium,
+    add_times_to_publish,
+    add_urls_to_publish,
+    add_videos_to_publish,
     check_published_media,
     publishable_media,
     published_thumbnails,
-    with_published_times,
-    with_published_urls,
-    with_published_videos,
 )
-from cvr_data.publish.papers import publish_licence_files, published_citation, published_licences, published_recipe
+from cvr_data.publish.papers import (
+    publication_citation,
+    publication_licences,
+    publication_recipe,
+    publish_licence_files,
+)
 from cvr_data.publish.redistribution import Publishable, publishable
 from cvr_data.tables import SPLITS, content_id
 from cvr_data.triplets.card import Card, card_commands, card_examples, card_sources, render_card
 from cvr_data.triplets.dataset import Dataset, dataset_funnel
-from cvr_data.triplets.evidence import evidence_of
-from cvr_data.triplets.shortcuts import Shortcuts, shortcuts_of_triplets
+from cvr_data.triplets.evidence import triplet_evidence
+from cvr_data.triplets.shortcuts import Shortcuts, triplet_shortcuts
 from cvr_data.triplets.statistics import triplet_statistics
 
 if TYPE_CHECKING:
@@ -138,15 +143,15 @@ def _write_rows(
     part: Publishable, folder: Path, repo: str, wanted: Wanted, uploaded: Mapping[str, PublishedMedium]
 ) -> dict[str, dict[str, str]]:
     """Write the Parquet shards, CSVs and features, and return the configs."""
-    table = with_published_times(with_published_urls(part.triplets, part.videos), part.videos)
+    table = add_times_to_publish(add_urls_to_publish(part.triplets, part.videos), part.videos)
     if wanted.with_videos:
         where = repo if wanted.revision == "main" else f"{repo}@{wanted.revision}"
-        table = with_published_videos(table, where, uploaded)
+        table = add_videos_to_publish(table, where, uploaded)
     configs = _write_shards(table, folder / "data")
     if wanted.embeddings is not None:
-        from cvr_data.publish.embeddings import CONFIG, write_published_embeddings
+        from cvr_data.publish.embeddings import CONFIG, publish_embedding_files
 
-        configs[CONFIG] = write_published_embeddings(folder, part, wanted.embeddings)
+        configs[CONFIG] = publish_embedding_files(folder, part, wanted.embeddings)
     webvid_covr.write(webvid_covr.Config(), part.triplets, folder / "annotations")
     return configs
 
@@ -155,15 +160,15 @@ def _published_card(
     dataset: Dataset, part: Publishable, repo: str, wanted: Wanted, pictures: Mapping[str, str]
 ) -> Card:
     artifacts = lineage([dataset.artifact.path])
-    evidence = evidence_of(wanted.evidence, part.triplets)
+    evidence = triplet_evidence(wanted.evidence, part.triplets)
     if wanted.audit is not None:
-        evidence["shortcuts"] = asdict(shortcuts_of_triplets(wanted.audit, part.triplets))
+        evidence["shortcuts"] = asdict(triplet_shortcuts(wanted.audit, part.triplets))
     return Card(
         name=repo.split("/")[1], repo=repo, revision=wanted.revision, triplets=part.triplets,
         numbers=triplet_statistics(part.triplets, part.videos), funnel=dataset_funnel(dataset.artifact, artifacts),
         lineage=artifacts, sources=card_sources(part.videos, part.used), configs={},
         versions=dataset.artifact.manifest["versions"],
-        clips=0 if part.videos is None else len(part.used & ids_of_clips(part.videos)),
+        clips=0 if part.videos is None else len(part.used & ids_of_media_clips(part.videos)),
         commands=card_commands(artifacts), is_guarded=True, with_videos=wanted.with_videos, pictures=pictures,
         coverage=dataset.artifact.manifest.get("coverage"),
         composition=dataset.artifact.manifest.get("composition", {}),
@@ -177,9 +182,9 @@ def _write_papers(card: Card, folder: Path, wanted: Wanted, key: str) -> None:
     assert card.repo is not None
     write_bytes(folder / "statistics.json", json_bytes(card.numbers))
     files = publish_licence_files(wanted.licence_files, folder)
-    write_bytes(folder / "LICENCES.md", published_licences(card.sources, files, with_videos=wanted.with_videos))
-    write_bytes(folder / "CITATION.cff", published_citation(card.name, card.repo, key))
-    write_bytes(folder / "recipe.yaml", published_recipe(card.name, card.commands))
+    write_bytes(folder / "LICENCES.md", publication_licences(card.sources, files, with_videos=wanted.with_videos))
+    write_bytes(folder / "CITATION.cff", publication_citation(card.name, card.repo, key))
+    write_bytes(folder / "recipe.yaml", publication_recipe(card.name, card.commands))
 
 
 def _write_thumbnails(part: Publishable, media: Mapping[str, PublishedMedium], folder: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.formats import huggingface
 from cvr_data.media.clip import Clip
-from cvr_data.media.places import clips_of, ids_of_clips
+from cvr_data.media.places import clips_of, ids_of_media_clips
 from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, jpeg_bytes, read_frames
 from cvr_data.publish.redistribution import ENDS, Publishable
 from cvr_data.tables import content_id
@@ -118,7 +118,7 @@ def _named_media(found: Mapping[str, Clip]) -> dict[str, PublishedMedium]:
     return media
 
 
-def with_published_urls(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
+def add_urls_to_publish(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
     """Return the triplets with `reference_url` and `target_url`, if any video has a url."""
     if videos is None or videos.column("url").null_count == videos.num_rows:
         return triplets
@@ -129,9 +129,9 @@ def with_published_urls(triplets: pa.Table, videos: pa.Table | None) -> pa.Table
     return triplets
 
 
-def with_published_times(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
+def add_times_to_publish(triplets: pa.Table, videos: pa.Table | None) -> pa.Table:
     """Return the triplets with `reference_start_s` to `target_end_s`, if any video is a clip of a longer file."""
-    if videos is None or not ids_of_clips(videos):
+    if videos is None or not ids_of_media_clips(videos):
         return triplets
     for end in ENDS:
         rows = pc.index_in(triplets.column(f"{end}_id"), videos.column("video_id").combine_chunks())
@@ -140,13 +140,13 @@ def with_published_times(triplets: pa.Table, videos: pa.Table | None) -> pa.Tabl
     return triplets
 
 
-def with_published_videos(triplets: pa.Table, where: str, media: Mapping[str, PublishedMedium]) -> pa.Table:
+def add_videos_to_publish(triplets: pa.Table, where: str, media: Mapping[str, PublishedMedium]) -> pa.Table:
     """Return the triplets with columns that `datasets` opens as videos; `where` is user/name, or that@revision."""
     stored = {
         video_id: {"path": f"hf://datasets/{where}/{medium.name}", "bytes": None} for video_id, medium in media.items()
     }
-    table = huggingface.huggingface_videos(triplets, stored)
-    return table.cast(huggingface.huggingface_features(table.schema, decode=False).arrow_schema)
+    table = huggingface.huggingface_format_videos(triplets, stored)
+    return table.cast(huggingface.huggingface_format_features(table.schema, decode=False).arrow_schema)
 
 
 def published_thumbnails(

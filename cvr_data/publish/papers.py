@@ -20,7 +20,7 @@ METHODS = [
 """What a dataset made by mining captions builds on."""
 
 
-def published_citation(name: str, repo: str, key: str, endpoint: str = "https://huggingface.co") -> bytes:
+def publication_citation(name: str, repo: str, key: str, endpoint: str = "https://huggingface.co") -> bytes:
     """Return CITATION.cff; its version is the key of the triplets, and its author the owner of the repository."""
     content = {
         "cff-version": "1.2.0",
@@ -35,7 +35,7 @@ def published_citation(name: str, repo: str, key: str, endpoint: str = "https://
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True).encode()
 
 
-def published_licences(sources: Sequence[SourceOfVideos], files: Sequence[str], *, with_videos: bool) -> bytes:
+def publication_licences(sources: Sequence[SourceOfVideos], files: Sequence[str], *, with_videos: bool) -> bytes:
     """Return LICENCES.md: the licence of each source of videos, what of it is published, the files that say more."""
     lines = [
         "# Licences",
@@ -78,7 +78,7 @@ def publish_licence_files(paths: Sequence[Path], folder: Path) -> list[str]:
     return sorted(names)
 
 
-def published_recipe(name: str, commands: Sequence[str]) -> bytes:
+def publication_recipe(name: str, commands: Sequence[str]) -> bytes:
     """Return recipe.yaml: the commands that made the dataset, as `cvr run` takes them."""
     steps = [command.replace("$", "$$") for command in commands if command.startswith("cvr ")]
     content = {"name": name, "summary": "What made this dataset, in order.", "steps": steps}

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.http_client import whole_number
 from cvr_data.core.progress import Megabytes
-from cvr_data.publish.hub_answers import hub_answer_text, hub_http_error
+from cvr_data.publish.hub_answers import hub_upload_answer_text, hub_upload_error
 
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd, HfApi, RepoFile
@@ -108,10 +108,10 @@ def push_publication(files: Mapping[str, Path], target: Target, config: Config, 
         except OfflineModeIsEnabled:
             raise CvrError("HF_HUB_OFFLINE is set, so nothing can be pushed; unset it.") from None
         except (HTTPError, RuntimeError, HfHubHTTPError) as error:
-            problem = hub_http_error(error)
+            problem = hub_upload_error(error)
             failures = 1 if upload.committed > committed else failures + 1
             committed = upload.committed
-            text = hub_answer_text(problem, api.endpoint, target.repo, target.revision, left=upload.left)
+            text = hub_upload_answer_text(problem, api.endpoint, target.repo, target.revision, left=upload.left)
             response = getattr(problem, "response", None)
             may_pass = response is None or response.status_code in (408, 429) or response.status_code >= 500
             if not upload.is_met or not may_pass or failures >= config.attempts:

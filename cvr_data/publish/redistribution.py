@@ -13,7 +13,7 @@ from cvr_data.core.columns import with_column
 from cvr_data.core.errors import CvrError, did_you_mean
 from cvr_data.tables import TRIPLETS
 from cvr_data.triplets.dataset import Dataset, videos_of_triplets
-from cvr_data.triplets.licences import may_redistribute
+from cvr_data.triplets.licences import triplet_licence_redistributes
 
 ENDS = ("reference", "target")
 
@@ -82,4 +82,4 @@ def _redistributable(videos: pa.Table | None, used: set[str]) -> set[str]:
     if videos is None:
         return set()
     pairs = zip(videos.column("video_id").to_pylist(), videos.column("licence").to_pylist(), strict=True)
-    return {video_id for video_id, licence in pairs if may_redistribute(licence)} & used
+    return {video_id for video_id, licence in pairs if triplet_licence_redistributes(licence)} & used

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cvr_data.core.secrets_in_text import secrets_in
+from cvr_data.core.secrets_in_text import secrets_in_text
 from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 HOME = r"(?:/home/|/Users/|[A-Za-z]:\\\\?Users\\\\?)[^/\\\s\"']+|(?<![\w.])/root/"
@@ -29,7 +29,7 @@ def scan_publication(files: Mapping[str, Path]) -> list[str]:
 
 def secrets_to_publish(text: str) -> list[str]:
     """Return what a text holds of keys, passwords and home folders."""
-    return [*secrets_in(text), *(["a home folder"] if re.search(HOME, text) else [])]
+    return [*secrets_in_text(text), *(["a home folder"] if re.search(HOME, text) else [])]
 
 
 def _findings_in_file(path: Path) -> Iterator[str]:

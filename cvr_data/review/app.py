@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from cvr_data.review.guard import ANSWERS, Guarded, Invited, json_body
-from cvr_data.review.routes import STATIC, media_routes, static_routes
+from cvr_data.review.guard import ANSWERS, Guarded, Invited, review_request_json
+from cvr_data.review.routes import STATIC, review_media_routes, review_static_routes
 from cvr_data.review.session import Session
 from cvr_data.review.store import REASONS, AlreadyJudged
 
@@ -31,12 +31,12 @@ def make_review_app(session: Session, *, tokens: dict[str, str] | None = None) -
     """Return the application; without tokens it answers only requests that name a loopback host."""
     pages = Pages(session, tokens)
     routes = [
-        *static_routes(PAGES),
+        *review_static_routes(PAGES),
         Route("/api/state", pages.state),
         Route("/api/judgments", pages.judge, methods=["POST"]),
         Route("/api/undo", pages.undo, methods=["POST"]),
         Route("/api/neighbours/{item_id}", pages.near),
-        *media_routes(pages.annotator, lambda: session.media, session.media.strip),
+        *review_media_routes(pages.annotator, lambda: session.media, session.media.strip),
     ]
     app = Starlette(routes=routes, exception_handlers=ANSWERS)
     return Guarded(app, any_host=tokens is not None)
@@ -56,7 +56,7 @@ class Pages:
 
     async def judge(self, request: Request) -> Response:
         """Store a judgment, then say what is next."""
-        annotator, sent = self.annotator(request), await json_body(request)
+        annotator, sent = self.annotator(request), await review_request_json(request)
 
         def stored(name: str) -> dict[str, Any]:
             self.session.judge(name, sent)
@@ -70,7 +70,7 @@ class Pages:
 
     async def undo(self, request: Request) -> Response:
         """Take back a judgment."""
-        annotator, sent = self.annotator(request), await json_body(request)
+        annotator, sent = self.annotator(request), await review_request_json(request)
         return await self._fresh(lambda name: self.session.undo(name, str(sent.get("request_id"))), annotator)
 
     async def near(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cvr_data.core.errors import CvrError
-from cvr_data.review.listening import LOOPBACK_HOSTS, host_in_link
+from cvr_data.review.listening import LOOPBACK_HOSTS, review_link_host
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -24,7 +24,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 MAX_BODY = 64 * 1024
-LOOPBACK = tuple(map(host_in_link, LOOPBACK_HOSTS))
+LOOPBACK = tuple(map(review_link_host, LOOPBACK_HOSTS))
 
 
 class Guarded:
@@ -80,7 +80,7 @@ class Invited:
         return name
 
 
-async def json_body(request: Request) -> dict[str, Any]:
+async def review_request_json(request: Request) -> dict[str, Any]:
     """Return the JSON object that the page sent; another site's form cannot send one.
 
     Raises:
@@ -103,26 +103,26 @@ async def json_body(request: Request) -> dict[str, Any]:
     return sent
 
 
-async def told_refusal(request: Request, error: Exception) -> Response:
+async def review_refusal_response(request: Request, error: Exception) -> Response:
     """Answer a refused request in one line."""
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, error.status_code)
 
 
-async def told_mistake(request: Request, error: Exception) -> Response:
+async def review_mistake_response(request: Request, error: Exception) -> Response:
     """Answer a request that makes no sense in one line."""
     return JSONResponse({"error": str(error)}, 400)
 
 
-async def told_fault(request: Request, error: Exception) -> Response:
+async def review_fault_response(request: Request, error: Exception) -> Response:
     """Answer what nobody expected; the server prints it."""
     return JSONResponse({"error": "This is a mistake of cvr's; where it was started stands which."}, 500)
 
 
 ANSWERS: Any = {
-    HTTPException: told_refusal,
-    CvrError: told_mistake,
-    ClientDisconnect: told_mistake,  # nobody hears it, and nothing is wrong here
-    Exception: told_fault,
+    HTTPException: review_refusal_response,
+    CvrError: review_mistake_response,
+    ClientDisconnect: review_mistake_response,  # nobody hears it, and nothing is wrong here
+    Exception: review_fault_response,
 }
 """What becomes of what a page raises."""

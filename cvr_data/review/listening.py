@@ -31,11 +31,11 @@ class Address:
 
     def asks_for_token(self) -> bool:
         """Return whether only who knows a token is answered."""
-        here = others_log_in() if self.needs_token is None else self.needs_token
+        here = review_machine_is_shared() if self.needs_token is None else self.needs_token
         return here or self.host not in LOOPBACK_HOSTS
 
 
-def others_log_in() -> bool:
+def review_machine_is_shared() -> bool:
     """Return whether the machine has accounts of other people, who can reach its loopback address."""
     people = (entry for entry in pwd.getpwall() if 1000 <= entry.pw_uid < NOBODY and entry.pw_uid != os.getuid())
     return any(not entry.pw_shell.endswith(("nologin", "false")) for entry in people)
@@ -45,8 +45,10 @@ def _end(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def listen(address: Address) -> socket.socket:
-    """Return a socket that listens. Raises CvrError: the address is taken."""
+def listen_for_reviewers(address: Address) -> socket.socket:
+    """Return a socket that listens. Raises CvrError: the address is taken, or is none."""
+    if not address.host:  # to the system that is every address, and the link would name none
+        raise CvrError("--host is empty; 127.0.0.1 is this machine.")
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     found = socket.socket(family, socket.SOCK_STREAM)
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -59,19 +61,19 @@ def listen(address: Address) -> socket.socket:
     return found
 
 
-def host_in_link(host: str) -> str:
+def review_link_host(host: str) -> str:
     """Return a host as addresses and requests name it: numbers of IPv6 stand in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
-def link_to(listening: socket.socket, host: str, query: Mapping[str, str]) -> str:
+def review_link(listening: socket.socket, host: str, query: Mapping[str, str]) -> str:
     """Return the address of the page."""
     host = socket.gethostname() if host in ANY_HOST else host
     words = f"?{urlencode(query)}" if query else ""
-    return f"http://{host_in_link(host)}:{listening.getsockname()[1]}/{words}"
+    return f"http://{review_link_host(host)}:{listening.getsockname()[1]}/{words}"
 
 
-def page_server(app: Any) -> Any:
+def review_page_server(app: Any) -> Any:
     """Return the uvicorn server of a page: `run(sockets=[listening])` serves until it is interrupted or told to end."""
     import uvicorn
 

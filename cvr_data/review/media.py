@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from cvr_data.core.lineage import lineage
 from cvr_data.media.clip import Clip
-from cvr_data.media.places import videos_of
+from cvr_data.media.places import media_clips_of_videos
 from cvr_data.media.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, UnreadableVideo, read_frames
 from cvr_data.pages.clips import small_mp4_for_page
 
@@ -146,12 +146,14 @@ class _ByRow(Mapping[str, Value]):
         return len(self._row_of)
 
 
-def media_of_table(videos: pa.Table, row_of: Mapping[str, int], folder: Path, allowed: Sequence[Path] = ()) -> Media:
+def review_media_of_table(
+    videos: pa.Table, row_of: Mapping[str, int], folder: Path, allowed: Sequence[Path] = ()
+) -> Media:
     """Return the media of the videos of a table, each numbered by its row."""
     inside = [artifact.path for artifact in lineage([folder])]
 
     def clip(row: int) -> Clip | None:
-        video = videos_of(videos.slice(row, 1), folder)[0]
+        video = media_clips_of_videos(videos.slice(row, 1), folder)[0]
         return None if video.path is None else replace(video.clip, path=Path(os.path.normpath(video.path)))
 
     def homes(row: int) -> Sequence[Path] | None:
@@ -163,15 +165,15 @@ def media_of_table(videos: pa.Table, row_of: Mapping[str, int], folder: Path, al
 
 def media_to_review(folders: Iterable[Path], wanted: set[str], allowed: Sequence[Path] = ()) -> Media:
     """Return the media of the wanted videos as the tables in the folders name them."""
-    from cvr_data.triplets.dataset import read_dataset_videos
+    from cvr_data.triplets.dataset import read_videos_of_triplets
 
     files: dict[str, Clip] = {}
     homes: dict[str, list[Path]] = {}
     for folder in folders:
-        table = read_dataset_videos([folder])
+        table = read_videos_of_triplets([folder])
         assert table is not None
         inside = [artifact.path for artifact in lineage([folder])]
-        for video, path in zip(videos_of(table, Path(folder)), table["path"].to_pylist(), strict=True):
+        for video, path in zip(media_clips_of_videos(table, Path(folder)), table["path"].to_pylist(), strict=True):
             if path and video.video_id in wanted and video.video_id not in files:
                 declared = replace(video.clip, path=Path(os.path.normpath(video.clip.path)))
                 files[video.video_id] = declared

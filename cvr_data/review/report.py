@@ -12,7 +12,7 @@ from typing import Any
 
 from cvr_data.core.reading import reading
 from cvr_data.review.store import DECISIONS, KIND, ReviewStore, reviewed_judgments
-from cvr_data.triplets.judgments import KEPT, triplet_verdicts
+from cvr_data.triplets.judgments import KEPT, triplet_verdict_of_pairs
 
 JudgmentRow = dict[str, Any]
 
@@ -103,7 +103,7 @@ def _of_annotator(rows: Sequence[JudgmentRow]) -> dict[str, Any]:
 def _outcomes(rows: Sequence[JudgmentRow]) -> dict[str, int]:
     found = (
         verdict.reason or ("keep" if verdict.chosen == verdict.modification else "reword")
-        for verdict in triplet_verdicts(rows).values()
+        for verdict in triplet_verdict_of_pairs(rows).values()
     )
     return dict(Counter(found).most_common())
 

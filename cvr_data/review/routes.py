@@ -18,7 +18,7 @@ STATIC = Path(__file__).parent / "static"
 KEPT = {"Cache-Control": "private, max-age=3600"}
 
 
-def static_routes(pages: Mapping[str, tuple[Path, str]]) -> list[Route]:
+def review_static_routes(pages: Mapping[str, tuple[Path, str]]) -> list[Route]:
     """Return a route for each page, script and style: address -> file and media type."""
 
     async def static(request: Request) -> Response:
@@ -28,7 +28,7 @@ def static_routes(pages: Mapping[str, tuple[Path, str]]) -> list[Route]:
     return [Route(path, static) for path in pages]
 
 
-def media_routes(
+def review_media_routes(
     who: Callable[[Request], str], media: Callable[[], Media | None], strip: Callable[[int], bytes | None]
 ) -> list[Route]:
     """Return the routes of files, ranges of them too, and of the frames of a video side by side.

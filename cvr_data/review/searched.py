@@ -19,7 +19,7 @@ from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.reading import reading
 from cvr_data.language.words import words_of
-from cvr_data.pairs.search.differences import differences
+from cvr_data.pairs.search.differences import pair_differences
 from cvr_data.review.items import ReviewItem
 from cvr_data.review.store import KIND, ReviewStore
 from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS, content_id, modification_id, pair_id
@@ -36,7 +36,9 @@ SEARCH_SETTINGS = {"kind": "search", "split": "all", "overlap": "1", "seed": "0"
 """Settings of a file of judgments that a search began, beside the key of its videos."""
 
 
-def write_searched_texts(review: Path, out: Path, *, videos: Path | None = None, overwrite: bool = False) -> Artifact:
+def write_reviewed_search_texts(
+    review: Path, out: Path, *, videos: Path | None = None, overwrite: bool = False
+) -> Artifact:
     """Write the marked texts of a search, and their pairs to `OUT-pairs`; return the artifact of the texts.
 
     Args:
@@ -91,7 +93,7 @@ def _pairs_and_texts(items: Iterable[ReviewItem], videos: dict[str, dict[str, An
         pairs[name] = {
             "pair_id": name, "reference_id": item.reference_id, "target_id": item.target_id, "strategy": STRATEGY,
             "reference_caption": captions[0], "target_caption": captions[1], "split": item.split,
-            "changes": differences(*(words_of(caption) for caption in captions)),
+            "changes": pair_differences(*(words_of(caption) for caption in captions)),
             "reference_group_id": ends[0]["group_id"], "target_group_id": ends[1]["group_id"],
         }  # fmt: skip
         known: dict[str, Any] = {

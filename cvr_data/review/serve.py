@@ -10,15 +10,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifacts import input_key
+from cvr_data.core.artifacts import artifact_input_key
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import follow, input_names
 from cvr_data.review.items import Reviewed, TargetNeighbours, read_reviewed
-from cvr_data.review.listening import Address, link_to, listen, page_server
+from cvr_data.review.listening import Address, listen_for_reviewers, review_link, review_page_server
 from cvr_data.review.media import media_to_review
 from cvr_data.review.session import Session, Settings
 from cvr_data.review.store import ReviewStore
-from cvr_data.triplets.dataset import read_dataset_videos
+from cvr_data.triplets.dataset import read_videos_of_triplets
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +62,10 @@ def serve_review(
             )
         known = {name: store.token_of(name) for name in settings.annotators}  # who was invited stands in the report
         tokens = known if address.asks_for_token() else None
-        listening = stack.enter_context(listen(address))
+        listening = stack.enter_context(listen_for_reviewers(address))
         for line in _review_links(session, listening, address.host, tokens):
             announce(line)
-        page_server(make_review_app(session, tokens=tokens)).run(sockets=[listening])
+        review_page_server(make_review_app(session, tokens=tokens)).run(sockets=[listening])
 
 
 def read_review_sources(sources: ReviewSources, settings: Settings) -> Reviewed:
@@ -85,14 +85,14 @@ def open_review_session(sources: ReviewSources, reviewed: Reviewed, store: Revie
         {
             "key": reviewed.artifact.key, "split": ",".join(sources.splits) or "all",
             "overlap": f"{settings.overlap:g}", "seed": str(settings.seed),
-            "gold": input_key(sources.gold) if sources.gold else "none",
+            "gold": artifact_input_key(sources.gold) if sources.gold else "none",
         },
         reviewed.items,
     )  # fmt: skip
     artifact = reviewed.artifact
     above = sources.pairs if sources.pairs and not input_names(artifact, "videos") else artifact.path
     folders = (sources.videos,) if sources.videos else follow(above, "videos")
-    videos = read_dataset_videos(folders)
+    videos = read_videos_of_triplets(folders)
     shown = set(reviewed.video_ids)
     neighbours = None
     if sources.embeddings and videos is not None:
@@ -118,5 +118,5 @@ def _review_links(
     for name in session.settings.annotators:
         state = session.state(name)
         query = {"annotator": name, **({"token": tokens[name]} if tokens else {})}
-        lines.append(f"{name}: {state['done']} of {state['total']} judged  {link_to(listening, host, query)}")
+        lines.append(f"{name}: {state['done']} of {state['total']} judged  {review_link(listening, host, query)}")
     return lines

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.parts import hash_bucket_keys, mix_hash_bits
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.language.normalise import normalised
@@ -60,7 +60,7 @@ class Captioned(NamedTuple):
     split: str
 
 
-def answers_config(max_answers: int, default_split: str, verdicts: Verdicts | None) -> AnswersConfig:
+def triplet_answers_config(max_answers: int, default_split: str, verdicts: Verdicts | None) -> AnswersConfig:
     """Return the config for the judgments that there are."""
     if verdicts is None:
         return AnswersConfig(max_answers=max_answers, default_split=default_split)
@@ -70,7 +70,7 @@ def answers_config(max_answers: int, default_split: str, verdicts: Verdicts | No
     )
 
 
-def with_all_answers(
+def triplets_with_all_answers(
     run: StageRun, triplets: Flow, folders: Sequence[tuple[Path, bool]], config: AnswersConfig
 ) -> Flow:
     """Return the triplets with a row for each further video that answers a query of val or test.
@@ -84,15 +84,15 @@ def with_all_answers(
     columns = ("video_id", "captions", "split", "group_id")
     flows = [triplets]
     for folder, is_test in folders:
-        named = Step(name="captions", run=videos_by_caption, config=is_test, makes_rows=True, is_counted=False)
+        named = Step(name="captions", run=triplet_answers_by_caption, config=is_test, makes_rows=True, is_counted=False)
         flows.append(run.read(folder, columns, ["video_id", "captions"]).then(named))
     return run.meet(
         flows,
-        KeyedStep(name=ANSWERS, run=add_answers, key=_by_caption, config=config, makes_rows=True, tells=True),
+        KeyedStep(name=ANSWERS, run=add_triplet_answers, key=_by_caption, config=config, makes_rows=True, tells=True),
     )
 
 
-def videos_by_caption(is_test: bool, videos: pa.Table) -> pa.Table:
+def triplet_answers_by_caption(is_test: bool, videos: pa.Table) -> pa.Table:
     """Return a row for each caption of each video."""
     lists = videos.column("captions").combine_chunks()
     rows = pc.list_parent_indices(lists)
@@ -112,14 +112,16 @@ def videos_by_caption(is_test: bool, videos: pa.Table) -> pa.Table:
 def _by_caption(config: AnswersConfig, rows: pa.Table) -> np.ndarray:
     """Where triplets meet the videos that have the caption of their target, those of test sources apart."""
     if _CAPTION in rows.column_names:
-        keys = hashes_of(rows.column(_CAPTION))
+        keys = hash_bucket_keys(rows.column(_CAPTION))
     else:
         said = normalised(rows.column("target_caption"))
-        keys = np.where(pc.equal(said, "").to_numpy(False), hashes_of(rows.column("triplet_id")), hashes_of(said))
-    return mixed(keys + rows.column(IS_TEST).to_numpy().astype(np.uint64))
+        keys = np.where(
+            pc.equal(said, "").to_numpy(False), hash_bucket_keys(rows.column("triplet_id")), hash_bucket_keys(said)
+        )
+    return mix_hash_bits(keys + rows.column(IS_TEST).to_numpy().astype(np.uint64))
 
 
-def add_answers(config: AnswersConfig, bucket: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+def add_triplet_answers(config: AnswersConfig, bucket: pa.Table) -> tuple[pa.Table, dict[str, int]]:
     """Return the triplets, those that too many videos answer with their `drop_reason`, and the rows that were made."""
     own = [name for name in bucket.column_names if not name.startswith("answer.")]
     is_video = pc.is_valid(bucket.column(_VIDEO)) if _VIDEO in bucket.column_names else pa.array([False] * len(bucket))

@@ -17,8 +17,8 @@ import pyarrow as pa
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.lineage import FunnelStep, funnel_of, lineage, numbered_inputs
-from cvr_data.core.parts import bucket_table
+from cvr_data.core.lineage import FunnelStep, lineage, lineage_funnel, numbered_inputs
+from cvr_data.core.parts import artifact_bucket_table
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Side, Step
@@ -28,15 +28,15 @@ from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.single_inputs import POOL_VERSION
 from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, TRIPLETS
 from cvr_data.triplets import join
-from cvr_data.triplets.answers import ANSWERS, FURTHER_ANSWERS, answers_config, with_all_answers
+from cvr_data.triplets.answers import ANSWERS, FURTHER_ANSWERS, triplet_answers_config, triplets_with_all_answers
 from cvr_data.triplets.card import Card, card_commands, card_example_rows, render_card
 from cvr_data.triplets.claims import FOLDER, IS_TEST
-from cvr_data.triplets.composition import CompositionConfig, composition_extra, with_composition
+from cvr_data.triplets.composition import CompositionConfig, triplet_composition_manifest, triplets_with_composition
 from cvr_data.triplets.counted import count_triplets
 from cvr_data.triplets.join import ORDER, VERSION, Config, SourceFolder
-from cvr_data.triplets.joining import distractor_inputs
-from cvr_data.triplets.judgments import Verdicts, read_triplet_verdicts, triplets_as_judged
-from cvr_data.triplets.split_csvs import write_split_csvs
+from cvr_data.triplets.joining import triplet_distractor_inputs
+from cvr_data.triplets.judgments import Verdicts, join_judged_triplets, triplet_verdicts_of_folder
+from cvr_data.triplets.split_csvs import write_triplet_csv_splits
 from cvr_data.videos.kin import shared_video_kin
 
 STAGE = "build-triplets"
@@ -113,7 +113,7 @@ def triplets_with_tests(sources: DatasetParts, modifications: Sequence[Path]) ->
     return replace(sources, tests=tests)
 
 
-def default_dataset_name(sources: DatasetParts) -> str:
+def triplet_dataset_name(sources: DatasetParts) -> str:
     """Return the name of the videos folder or, where that says nothing, of the corpus; else `dataset`."""
     for folder in sources.videos[:1]:
         for artifact in reversed(lineage([folder])):
@@ -138,19 +138,21 @@ def build_triplets(sources: DatasetParts, out: Path, config: Config, *, name: st
     asked = {**config_dict(config), "name": name, **tested, **judged_only, **required}
     run = StageRun(
         out, stage=STAGE, version=VERSION, config=asked,
-        inputs={**sources.named(), **distractor_inputs(sources.distractors)}, overwrite=overwrite,
+        inputs={**sources.named(), **triplet_distractor_inputs(sources.distractors)}, overwrite=overwrite,
     )  # fmt: skip
     if (done := run.finished()) is not None:
         return done
     artifacts = lineage(sources.named().values())
     made_of = MadeOf(
         lineage=artifacts,
-        funnel=funnel_of(artifacts),
+        funnel=lineage_funnel(artifacts),
         commands=[*card_commands(artifacts), running_command()],
         versions=installed_versions(),
     )
     texts_and_pairs = dataset_flows(run, sources)  # what lacks a column is refused before anything is written
-    verdicts = read_triplet_verdicts(sources.judgments, judged_only=sources.judged_only) if sources.judgments else None
+    verdicts = (
+        triplet_verdicts_of_folder(sources.judgments, judged_only=sources.judged_only) if sources.judgments else None
+    )
     with run:
         triplets = triplet_flow(run, texts_and_pairs, sources, config, verdicts)
         return write_dataset(run, triplets, name, videos=_all_videos(sources), made_of=made_of)
@@ -187,18 +189,18 @@ def triplet_flow(
     first, *others = join.triplet_steps(config, tests_kin=tests_kin)
     assert isinstance(first, KeyedStep)
     if verdicts is not None:
-        texts_and_pairs = [triplets_as_judged(run, texts_and_pairs, verdicts, _all_videos(sources))]
+        texts_and_pairs = [join_judged_triplets(run, texts_and_pairs, verdicts, _all_videos(sources))]
     flow = run.meet(texts_and_pairs, first)
     for step in others:
         flow = flow.then(step)
         if step.name == join.KEPT_APART and config.max_answers and sources.videos:
-            answers = answers_config(config.max_answers, config.default_split, verdicts)
-            flow = with_all_answers(run, flow, _video_folders(sources), answers)
+            answers = triplet_answers_config(config.max_answers, config.default_split, verdicts)
+            flow = triplets_with_all_answers(run, flow, _video_folders(sources), answers)
     if sources.needs_both and sources.embeddings is not None:
         about = CompositionConfig(
             embeddings=sources.embeddings, k=config.composition_k, default_split=config.default_split
         )
-        flow = with_composition(run, flow, _all_videos(sources), about, sources.distractors)
+        flow = triplets_with_composition(run, flow, _all_videos(sources), about, sources.distractors)
     if sources.embeddings is not None:
         encoder = Side(_encoder, (sources.embeddings,))
         flow = flow.then(Step(name="frame scores", run=_scored, sides=(encoder,), is_counted=False))
@@ -235,17 +237,18 @@ def write_dataset(
     extra: dict[str, Any] = {} if coverage_of is None else {"coverage": coverage_of(numbers)}
     if any(step.name == ANSWERS for step, _ in run.counts.counted):
         extra[FURTHER_ANSWERS] = run.told[FURTHER_ANSWERS]
-    extra |= composition_extra(dict(run.told))
+    extra |= triplet_composition_manifest(dict(run.told))
     names = {split: f"webvid_covr_{split}.csv" for split in SPLITS if split in numbers["splits"]}
-    write_split_csvs(run, rows, names)
+    write_triplet_csv_splits(run, rows, names)
     run.writer.write_file("statistics.json", json_bytes(numbers))
     examples = run.side(
-        rows.then(Step(name="examples", run=card_example_rows, makes_rows=True, is_counted=False)), bucket_table
+        rows.then(Step(name="examples", run=card_example_rows, makes_rows=True, is_counted=False)),
+        artifact_bucket_table,
     )
     paths = [path for path in sorted(run.out.iterdir()) if path.suffix in (".parquet", ".csv", ".json")]
     card = Card(
         name=name,
-        triplets=bucket_table(*examples.arguments),
+        triplets=artifact_bucket_table(*examples.arguments),
         numbers=numbers,
         funnel=made_of.funnel,
         lineage=made_of.lineage,

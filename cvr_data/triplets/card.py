@@ -19,9 +19,9 @@ import yaml
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.lineage import FunnelStep
 from cvr_data.tables import SPLITS
-from cvr_data.triplets.evidence import evidence_rows
-from cvr_data.triplets.licences import dataset_hub_licence, dataset_licence_id, may_redistribute
-from cvr_data.triplets.likeness import generic_text, likeness_text
+from cvr_data.triplets.evidence import triplet_evidence_rows
+from cvr_data.triplets.licences import triplet_licence_id, triplet_licence_on_hub, triplet_licence_redistributes
+from cvr_data.triplets.likeness import generic_triplet_line, triplet_likeness_line
 from cvr_data.triplets.shortcuts import Shortcuts
 from cvr_data.triplets.statistics import triplet_counts_text, triplet_summary_text
 
@@ -96,15 +96,15 @@ def render_card(card: Card) -> str:
         fenced=card_fenced,
         summary=triplet_summary_text,
         counts=triplet_counts_text,
-        generic=generic_text,
-        likeness=likeness_text,
+        generic=generic_triplet_line,
+        likeness=triplet_likeness_line,
     )
     return environment.get_template("dataset_card.md.j2").render(
         card=card,
         front_matter=yaml.safe_dump(card_front_matter(card), sort_keys=False, allow_unicode=True),
         examples=card_examples(card.triplets),
         limits=card_limits(card),
-        evidence=evidence_rows(card.evidence, without=("shortcuts",)),
+        evidence=triplet_evidence_rows(card.evidence, without=("shortcuts",)),
         leak_rules=card_leak_rules(card.lineage, card.funnel),
         splits=[(split, card.numbers["splits"][split]) for split in SPLITS if split in card.numbers["splits"]],
         all=card.numbers["all"],
@@ -122,7 +122,7 @@ def card_front_matter(card: Card) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "pretty_name": card.name,
-        "license": dataset_hub_licence([source.licence for source in card.sources]),
+        "license": triplet_licence_on_hub([source.licence for source in card.sources]),
         "task_categories": ["other"],
         "tags": ["composed-video-retrieval", "video-retrieval", "cvr"],
         "size_categories": [next((label for limit, label in SIZES if rows < limit), "n>1M")],
@@ -172,9 +172,11 @@ def card_sources_in(videos: Mapping[tuple[str, str | None], int]) -> list[Source
     """Return numbers of videos by source and licence, of licences as they are written."""
     counts: Counter[tuple[str, str]] = Counter()
     for (source, licence), count in videos.items():
-        counts[source, dataset_licence_id(licence)] += count
+        counts[source, triplet_licence_id(licence)] += count
     return [
-        SourceOfVideos(source=source, licence=licence, videos=count, is_redistributable=may_redistribute(licence))
+        SourceOfVideos(
+            source=source, licence=licence, videos=count, is_redistributable=triplet_licence_redistributes(licence)
+        )
         for (source, licence), count in sorted(counts.items())
         if count
     ]

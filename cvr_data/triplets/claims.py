@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.core.columns import mark_rows
-from cvr_data.core.parts import mixed
+from cvr_data.core.columns import set_drop_reason_column
+from cvr_data.core.parts import mix_hash_bits
 from cvr_data.core.stage_jobs import PIECE
 from cvr_data.core.stages import ClaimStep
 
@@ -21,28 +21,28 @@ FOLDER, IS_TEST = "folder", "is_test_source"
 Keys = list[np.ndarray]
 
 
-def dropping_step(
+def triplet_dropping_step(
     name: str, reason: str, claims: Callable[..., pa.Table], settle: Callable[[Any, pa.Table], pa.Table], *,
     config: Any = None, per_value: int = 2,
 ) -> ClaimStep:  # fmt: skip
     """The step that drops, with a reason, the rows of claims that do not hold."""
-    run = partial(drop_claimed_triplets, reason)
+    run = partial(drop_triplets_by_claims, reason)
     return ClaimStep(name=name, run=run, config=config, claims=claims, settle=settle, per_value=per_value)
 
 
-def drop_claimed_triplets(reason: str, config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
+def drop_triplets_by_claims(reason: str, config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
     """Drop the rows whose claims came back."""
-    return mark_rows(rows, found.column("row").to_numpy(), reason)
+    return set_drop_reason_column(rows, found.column("row").to_numpy(), reason)
 
 
-def claims_of(keys: Keys, rows: pa.Table, columns: dict[str, Any]) -> pa.Table:
+def triplet_claims(keys: Keys, rows: pa.Table, columns: dict[str, Any]) -> pa.Table:
     """Return a claim of every row under each of its keys."""
     numbers = np.tile(np.arange(rows.num_rows, dtype=np.uint32), len(keys))
     table = pa.table({**columns, "row": np.arange(rows.num_rows, dtype=np.uint32)})
     return table.take(pa.array(numbers)).append_column("key", pa.array(np.concatenate(keys)))
 
 
-def ranked_claims(claims: pa.Table, order: tuple[tuple[str, str], ...]) -> pa.Table:
+def rank_triplet_claims(claims: pa.Table, order: tuple[tuple[str, str], ...]) -> pa.Table:
     """Return the claims sorted within their keys, and the `place` of each there, from 0."""
     last = ((PIECE, "ascending"), ("row", "ascending"))
     ranked = claims.sort_by([("key", "ascending"), *order, *last])
@@ -52,6 +52,6 @@ def ranked_claims(claims: pa.Table, order: tuple[tuple[str, str], ...]) -> pa.Ta
     return ranked.append_column("place", pa.array(places - np.maximum.accumulate(np.where(is_first, places, 0))))
 
 
-def keys_apart(rows: pa.Table, keys: np.ndarray) -> np.ndarray:
+def triplet_keys_of_tests(rows: pa.Table, keys: np.ndarray) -> np.ndarray:
     """Return the keys, other ones for rows of test sources."""
-    return mixed(keys + rows.column(IS_TEST).to_numpy().astype(np.uint64))
+    return mix_hash_bits(keys + rows.column(IS_TEST).to_numpy().astype(np.uint64))

@@ -17,20 +17,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.core.parts import bucket_table
+from cvr_data.core.parts import artifact_bucket_table
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ByColumn, KeyedStep, Step
-from cvr_data.features.pool_queries import GALLERY_COLUMNS, pool_queries
+from cvr_data.features.pool_queries import GALLERY_COLUMNS, feature_pool_queries
 from cvr_data.features.single_inputs import (
     LABELS,
     SHORTCUTS,
-    chance_shares,
-    composition_labels,
-    merged_ranks,
-    pool_k,
+    merged_similarity_ranks,
+    similarity_chance_shares,
+    similarity_composition_labels,
+    similarity_pool_k,
 )
 from cvr_data.triplets.answers import JUDGED_SPLITS
-from cvr_data.triplets.joining import joining_galleries
+from cvr_data.triplets.joining import triplet_distractors
 
 COLUMNS = ("text_rank", "visual_rank", "both_rank")
 PLAIN = "is_plain"
@@ -51,7 +51,7 @@ class CompositionConfig:
     """Distractors, each with the split whose gallery it joins."""
 
 
-def with_composition(
+def triplets_with_composition(
     run: StageRun, triplets: Flow, folders: Sequence[Path], config: CompositionConfig, distractors: Sequence[Path] = ()
 ) -> Flow:
     """Return the triplets with ranks by one input and by both, those that one input solves dropped.
@@ -66,7 +66,7 @@ def with_composition(
     Raises:
         CvrError: a folder of distractors is none, or its videos are gone.
     """
-    joining, others = joining_galleries(distractors)
+    joining, others = triplet_distractors(distractors)
     config = replace(config, joining=joining)
     own = {folder.resolve(): folder for folder in folders}
     pools = {folder.resolve(): folder for folder in others if folder.resolve() not in own}
@@ -81,11 +81,16 @@ def with_composition(
     gathered = run.meet(
         flows, KeyedStep(name="gallery", run=_once, key=ByColumn("video_id"), makes_rows=True, is_counted=False)
     )
-    side = run.side(gathered, bucket_table)
+    side = run.side(gathered, artifact_bucket_table)
     return run.meet(
         [triplets],
         KeyedStep(
-            name="composition", run=labelled, key=ByColumn("reference_id"), config=config, sides=(side,), tells=True
+            name="composition",
+            run=label_triplet_composition,
+            key=ByColumn("reference_id"),
+            config=config,
+            sides=(side,),
+            tells=True,
         ),
     )
 
@@ -122,7 +127,9 @@ def _once(config: Any, videos: pa.Table) -> pa.Table:
     return videos.take(pa.array(np.sort(first)))
 
 
-def labelled(config: CompositionConfig, triplets: pa.Table, gallery: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+def label_triplet_composition(
+    config: CompositionConfig, triplets: pa.Table, gallery: pa.Table
+) -> tuple[pa.Table, dict[str, int]]:
     """Return the triplets with their ranks and `composition`, null of what is not asked, and counts by split."""
     found: dict[str, dict[str, Any]] = {}
     told: Counter[str] = Counter()
@@ -152,13 +159,13 @@ def _labels(
     from cvr_data.features.single_input_pool import SingleInputPool
 
     pool = SingleInputPool(config.embeddings, videos)
-    k = config.k or pool_k(pc.sum(pool.videos.column(PLAIN)).as_py() or 0)
-    asked = {name: query for name, query in pool_queries(rows).items() if pool.can_ask(query)}
+    k = config.k or similarity_pool_k(pc.sum(pool.videos.column(PLAIN)).as_py() or 0)
+    asked = {name: query for name, query in feature_pool_queries(rows).items() if pool.can_ask(query)}
     if not asked:
         return {}, {}
-    merged = merged_ranks(pool.ranks(list(asked.values())))
-    labels = composition_labels(merged, k)
-    chance = chance_shares(pool.rankings, *pool.sizes(list(asked.values())), k)
+    merged = merged_similarity_ranks(pool.ranks(list(asked.values())))
+    labels = similarity_composition_labels(merged, k)
+    chance = similarity_chance_shares(pool.rankings, *pool.sizes(list(asked.values())), k)
     return {
         name: {**dict(zip(COLUMNS, map(int, each), strict=True)), "composition": label}
         for name, label, *each in zip(asked, labels, *merged, strict=True)
@@ -170,12 +177,12 @@ def _counts(split: str, rows: pa.Table, labels: Mapping[str, Mapping[str, Any]])
     of_queries = {query: found["composition"] for query, found in labels.items()}
     told = Counter(f"{split} {label}" for label in of_queries.values())
     told[f"{split} pairs"] = len({*rows.column("pair_id").to_pylist()} - {None})
-    for slot, (before, after) in slots_of_labels(of_queries, rows).items():
+    for slot, (before, after) in triplet_labels_by_slot(of_queries, rows).items():
         told.update({f"{split} before slot {slot}": before, f"{split} after slot {slot}": after})
     return told
 
 
-def slots_of_labels(labels: Mapping[str, str], rows: pa.Table) -> dict[str, list[int]]:
+def triplet_labels_by_slot(labels: Mapping[str, str], rows: pa.Table) -> dict[str, list[int]]:
     """Return, by slot of a change, how many queries there are, and how many without the shortcuts."""
     counts: dict[str, list[int]] = {}
     seen: set[str] = set()
@@ -189,7 +196,7 @@ def slots_of_labels(labels: Mapping[str, str], rows: pa.Table) -> dict[str, list
     return dict(sorted(counts.items()))
 
 
-def composition_told(told: Mapping[str, int]) -> dict[str, Any]:
+def triplet_composition_counts(told: Mapping[str, int]) -> dict[str, Any]:
     """Return, by split: queries of each label and by chance, the yield, and the slots before and after."""
     splits: dict[str, Any] = {}
     for split in JUDGED_SPLITS:
@@ -219,21 +226,21 @@ def yield_of(labels: Mapping[str, int], pairs: int) -> dict[str, int]:
     }
 
 
-def composition_extra(told: Mapping[str, int]) -> dict[str, Any]:
+def triplet_composition_manifest(told: Mapping[str, int]) -> dict[str, Any]:
     """Return what a manifest says of it: what queries need, and by split how many could not be asked."""
     counts = {split: told.get(f"{split} {NOT_ASKED}", 0) for split in JUDGED_SPLITS}
     not_asked = {split: count for split, count in counts.items() if count}
-    found = {"composition": composition_told(told), NOT_ASKED: not_asked}
+    found = {"composition": triplet_composition_counts(told), NOT_ASKED: not_asked}
     return {name: about for name, about in found.items() if about}
 
 
-def not_asked_lines(told: Mapping[str, int]) -> list[str]:
+def triplet_composition_unasked(told: Mapping[str, int]) -> list[str]:
     """Return that as lines: what nobody asked may well be a shortcut."""
     why = "the gallery of --videos lacks their reference or targets, or --embeddings their features; they are kept"
     return [f"  {count} {split} queries were not asked what they need: {why}" for split, count in told.items()]
 
 
-def composition_lines(told: Mapping[str, Any]) -> list[str]:
+def triplet_composition_lines(told: Mapping[str, Any]) -> list[str]:
     """Return that as lines: labels with what chance gives, the yield, and how the shares of slots moved."""
     lines = []
     for split, of_split in told.items():

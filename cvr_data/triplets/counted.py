@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow as pa
 
 from cvr_data.core.columns import check_columns
-from cvr_data.core.parts import bucket_table
+from cvr_data.core.parts import artifact_bucket_table
 from cvr_data.core.runner import Flow, StageRun
-from cvr_data.core.stages import KeyedStep, Step, one_key
+from cvr_data.core.stages import KeyedStep, Step, stage_key_for_all
 from cvr_data.tables import VIDEOS
 from cvr_data.triplets.card import SourceOfVideos, card_sources_in
 from cvr_data.triplets.counting import (
@@ -42,9 +42,9 @@ def count_triplets(
         KeyedStep(name="counts", run=triplet_counts, key=triplet_facts_by_value, makes_rows=True, is_counted=False),
     )
     sums = counted.then(
-        KeyedStep(name="sums", run=summed_triplet_counts, key=one_key, makes_rows=True, is_counted=False)
+        KeyedStep(name="sums", run=summed_triplet_counts, key=stage_key_for_all, makes_rows=True, is_counted=False)
     )
-    counts = triplet_counts_by_scope(bucket_table(*run.side(sums, bucket_table).arguments))
+    counts = triplet_counts_by_scope(artifact_bucket_table(*run.side(sums, artifact_bucket_table).arguments))
     return triplet_numbers(counts, with_videos=bool(videos)), card_sources_in(_videos_in(counts))
 
 

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import hashes_of
+from cvr_data.core.parts import hash_bucket_keys
 from cvr_data.language.stop_words import EDIT_WORDS
 from cvr_data.language.words import content_words, words_of
 from cvr_data.tables import SPLITS
 from cvr_data.triplets.likeness import OTHER as UNLISTED
-from cvr_data.triplets.likeness import human_texts
+from cvr_data.triplets.likeness import human_triplet_texts
 
 TOP = 20
 """How many of the most frequent changes, texts and words are listed."""
@@ -61,7 +61,7 @@ def triplet_facts_of_videos(config: Any, videos: pa.Table) -> pa.Table:
     sources = pc.coalesce(of_licence, videos.column("source")).combine_chunks()  # without a licence: the source alone
     seconds = triplet_values_in_steps(videos.column("duration_s"))
     is_known = pc.is_valid(seconds)
-    keys = hashes_of(videos.column("video_id"))
+    keys = hash_bucket_keys(videos.column("video_id"))
     zeros = np.zeros(videos.num_rows, np.int64)
     return pa.concat_tables(
         [
@@ -176,7 +176,7 @@ def _of_rows(triplets: pa.Table, splits: np.ndarray) -> Iterator[Fact]:
         ends = [triplets.column(f"{end}_{column}").combine_chunks() for end in ("reference", "target")]
         yield name, np.tile(splits, 2), pa.concat_arrays(ends)
     yield "style", splits, pc.fill_null(triplets.column("style"), "unknown")
-    yield "source_of_text", splits, triplet_writers(triplets)
+    yield "source_of_text", splits, triplet_text_makers(triplets)
     for name in ("text_similarity", "visual_similarity"):
         if name in triplets.column_names:
             yield name, splits, triplet_values_in_steps(triplets.column(name)).cast(pa.string())
@@ -200,7 +200,7 @@ def _of_texts(triplets: pa.Table, splits: np.ndarray) -> Iterator[Fact]:
 
 def _of_wording(words: Sequence[Sequence[str]], codes: np.ndarray, splits: np.ndarray) -> Iterator[Fact]:
     """What is compared with people's texts, of words that these have, and the texts that name nothing."""
-    human = human_texts()
+    human = human_triplet_texts()
     first = [found[0] if found and found[0] in human["first_words"] else UNLISTED for found in words]
     yield "first_words", splits, pa.array(first, pa.string()).take(pa.array(codes))
     lengths = np.array([len(found) for found in words], np.int64)
@@ -208,7 +208,7 @@ def _of_wording(words: Sequence[Sequence[str]], codes: np.ndarray, splits: np.nd
     starts = np.append(0, np.cumsum(lengths))[codes]
     within = np.arange(lengths[codes].sum()) - np.repeat(np.cumsum(lengths[codes]) - lengths[codes], lengths[codes])
     yield "words", np.repeat(splits, lengths[codes]), known.take(pa.array(np.repeat(starts, lengths[codes]) + within))
-    is_vague = pa.array(map(is_vague_text, words), pa.bool_())
+    is_vague = pa.array(map(is_vague_triplet_text, words), pa.bool_())
     yield "vague", splits, pc.if_else(is_vague.take(pa.array(codes)), "", pa.scalar(None, pa.string()))
 
 
@@ -226,12 +226,12 @@ def _of_changes(triplets: pa.Table, splits: np.ndarray) -> Iterator[Fact]:
     yield "without_change", splits, pc.if_else(has_none, "", pa.scalar(None, pa.string()))
 
 
-def is_vague_text(words: Sequence[str]) -> bool:
+def is_vague_triplet_text(words: Sequence[str]) -> bool:
     """Return whether the words of a text name nothing beyond the edit itself."""
     return all(word in EDIT_WORDS for word in content_words(words))
 
 
-def triplet_writers(triplets: pa.Table) -> pa.ChunkedArray:
+def triplet_text_makers(triplets: pa.Table) -> pa.ChunkedArray:
     """Return backend and model of each text as one name."""
     backend, model = (pc.fill_null(triplets.column(name), "") for name in ("backend", "model"))
     both = pc.binary_join_element_wise(backend, model, " ")
@@ -243,7 +243,7 @@ def triplet_writers(triplets: pa.Table) -> pa.ChunkedArray:
 def _facts(name: str, splits: np.ndarray, values: pa.Array | pa.ChunkedArray) -> pa.Table:
     """Return each known value of each split once, with how often it is there."""
     whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    keys, is_known = hashes_of(whole), pc.is_valid(whole).to_numpy(zero_copy_only=False)
+    keys, is_known = hash_bucket_keys(whole), pc.is_valid(whole).to_numpy(zero_copy_only=False)
     tables = [_table(name, *(np.zeros(0, np.int64),) * 2, pa.nulls(0, pa.string()), np.zeros(0, np.int64))]
     for split in np.unique(splits):
         rows = np.flatnonzero(is_known & (splits == split))

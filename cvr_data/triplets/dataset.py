@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import FunnelStep, follow, funnel_of, input_paths
-from cvr_data.media.places import whole_path
+from cvr_data.core.lineage import FunnelStep, follow, input_paths, lineage_funnel
+from cvr_data.media.places import whole_media_path
 from cvr_data.tables import TRIPLETS, VIDEOS
 
 
@@ -45,7 +45,7 @@ def open_dataset(folder: Path, *, videos: Path | None = None) -> Dataset:
     )
 
 
-def open_stage_rows(folder: Path) -> Dataset | None:
+def open_rows_as_triplets(folder: Path) -> Dataset | None:
     """Return pairs or usable texts in the form of triplets, or None where the folder holds neither.
 
     A pair has no text yet, which is the empty one.
@@ -69,13 +69,15 @@ def open_stage_rows(folder: Path) -> Dataset | None:
         return None
     rows = rows.append_column("query_id", rows["triplet_id"])
     rows = with_column(rows, "split", pc.fill_null(rows["split"], "none"))
-    return Dataset(artifact, check_columns(rows, TRIPLETS, str(folder)), read_dataset_videos(follow(folder, "videos")))
+    return Dataset(
+        artifact, check_columns(rows, TRIPLETS, str(folder)), read_videos_of_triplets(follow(folder, "videos"))
+    )
 
 
 def dataset_funnel(artifact: Artifact, artifacts: Sequence[Artifact]) -> list[FunnelStep]:
     """Return the steps that a dataset was made by, as its manifest says or else those of the artifacts behind it."""
     recorded = artifact.manifest.get("funnel")
-    return funnel_of(artifacts) if recorded is None else [FunnelStep.from_json(entry) for entry in recorded]
+    return lineage_funnel(artifacts) if recorded is None else [FunnelStep.from_json(entry) for entry in recorded]
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class FoundVideos:
     """The triplets, if the folder holds these."""
 
 
-def open_dataset_videos(folder: Path, *, videos: Path | None = None) -> FoundVideos:
+def open_videos_of_triplets(folder: Path, *, videos: Path | None = None) -> FoundVideos:
     """Return the videos of a folder of videos or triplets, with absolute paths.
 
     Raises:
@@ -103,7 +105,7 @@ def open_dataset_videos(folder: Path, *, videos: Path | None = None) -> FoundVid
     return FoundVideos(dataset.videos, videos_of_triplets(dataset.triplets), dataset)
 
 
-def read_dataset_videos(folders: Iterable[Path]) -> pa.Table | None:
+def read_videos_of_triplets(folders: Iterable[Path]) -> pa.Table | None:
     """Return the videos of all folders as one table, or None without a folder."""
     tables = [check_columns(open_artifact(folder).read(), VIDEOS, str(folder)) for folder in folders]
     return pa.concat_tables(tables, promote_options="permissive") if tables else None
@@ -115,8 +117,8 @@ def videos_of_triplets(triplets: pa.Table) -> set[str]:
 
 
 def _with_absolute_paths(folder: Path) -> pa.Table:
-    table = read_dataset_videos([folder])
+    table = read_videos_of_triplets([folder])
     assert table is not None
     home = folder.resolve()
-    paths = [None if path is None else whole_path(home, path) for path in table["path"].to_pylist()]
+    paths = [None if path is None else whole_media_path(home, path) for path in table["path"].to_pylist()]
     return with_column(table, VIDEOS.field("path"), paths)

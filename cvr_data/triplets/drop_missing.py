@@ -17,7 +17,7 @@ from cvr_data.core.columns import check_columns, mark
 from cvr_data.core.command_line import running_command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import input_paths, lineage
-from cvr_data.core.parts import bucket_table, hashes_of
+from cvr_data.core.parts import artifact_bucket_table, hash_bucket_keys
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.versions import installed_versions
@@ -71,7 +71,7 @@ def drop_missing_triplets(dataset: Dataset, check: Path, out: Path, *, overwrite
 def _without_lost(config: Any, triplets: pa.Table, lost: np.ndarray) -> pa.Table:
     """Return the triplets with a `drop_reason` where a video is gone; `lost` are the hashes of those that are."""
     for end in ("reference", "target"):
-        is_lost = np.isin(hashes_of(triplets.column(f"{end}_id")), lost)
+        is_lost = np.isin(hash_bucket_keys(triplets.column(f"{end}_id")), lost)
         triplets = mark(triplets, pa.array(is_lost), f"{end}_gone")
     return triplets
 
@@ -100,7 +100,7 @@ def _statuses(run: StageRun, triplets: Flow, media: Flow) -> pa.Table:
     """
     used = triplets.then(Step(name="used videos", run=_used, makes_rows=True, is_counted=False))
     met = KeyedStep(name="statuses", run=_met, key=ByColumn("video_id"), makes_rows=True, is_counted=False)
-    found = bucket_table(*run.side(run.meet([media, used], met), bucket_table).arguments)
+    found = artifact_bucket_table(*run.side(run.meet([media, used], met), artifact_bucket_table).arguments)
     unchecked = found.filter(pc.is_null(found.column("status")))
     if unchecked.num_rows:
         run.writer.discard()
@@ -117,7 +117,7 @@ def _read(folder: str, part: pa.Table) -> pa.Table:
 
 def _lost(media: str) -> np.ndarray:
     table = read_parquet(Path(media), ["video_id", "status"])
-    return hashes_of(table.filter(pc.is_in(table.column("status"), pa.array(LOST))).column("video_id"))
+    return hash_bucket_keys(table.filter(pc.is_in(table.column("status"), pa.array(LOST))).column("video_id"))
 
 
 def _used(config: Any, triplets: pa.Table) -> pa.Table:

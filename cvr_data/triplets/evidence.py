@@ -18,17 +18,17 @@ import pyarrow as pa
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.reading import check_kinds, reading
+from cvr_data.core.reading import check_json_value_types, reading
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.pairs.distractor_types import TYPES
-from cvr_data.triplets.shortcuts import COMPOSITION, Shortcuts, shortcuts_of_triplets
+from cvr_data.triplets.shortcuts import COMPOSITION, Shortcuts, triplet_shortcuts
 
 ROBUSTNESS = "robustness"
 Evidence = dict[str, dict[str, Any]]
 """positives, distractors, robustness, shortcuts -> what is known; what nobody looked at is not there."""
 
 
-def evidence_of(folders: Iterable[Path], triplets: pa.Table) -> Evidence:
+def triplet_evidence(folders: Iterable[Path], triplets: pa.Table) -> Evidence:
     """Return what the folders say of the triplets.
 
     Raises:
@@ -46,7 +46,7 @@ def evidence_of(folders: Iterable[Path], triplets: pa.Table) -> Evidence:
         elif artifact.stage == ROBUSTNESS:
             found["robustness"] = _robustness(artifact, ours)
         elif (folder / COMPOSITION).exists() or (folder / "audit" / COMPOSITION).exists():
-            found["shortcuts"] = asdict(shortcuts_of_triplets(folder, triplets))
+            found["shortcuts"] = asdict(triplet_shortcuts(folder, triplets))
         else:
             raise CvrError(
                 f"--evidence {given} is of {artifact.stage!r}; pass folders of find-positives, mine-distractors or "
@@ -64,7 +64,7 @@ def _check_queries(folder: Path, queries: Iterable[str], ours: set[str]) -> int:
 
 def _positives(artifact: Artifact, ours: set[str]) -> dict[str, Any]:
     with reading(path := artifact.path / "summary.json", "a summary of find-positives"):
-        check_kinds(summary := read_json(path, dict), {"listed": int, "found": dict})
+        check_json_value_types(summary := read_json(path, dict), {"listed": int, "found": dict})
     queries = _check_queries(artifact.path, artifact.read(["query_id"]).column("query_id").to_pylist(), ours)
     return {"queries": queries, **{name: summary.get(name) for name in ("listed", "found", "unjudged", "unfound")}}
 
@@ -92,7 +92,7 @@ def _distractors(artifact: Artifact, ours: set[str]) -> dict[str, Any]:
 
 def _robustness(artifact: Artifact, ours: set[str]) -> dict[str, Any]:
     with reading(path := artifact.path / "robustness.json", "a record of robustness"):
-        check_kinds(record := read_json(path, dict), {"queries": int, "kinds": dict, "metrics": dict})
+        check_json_value_types(record := read_json(path, dict), {"queries": int, "kinds": dict, "metrics": dict})
     _check_queries(
         artifact.path, read_parquet(artifact.path / "robustness.parquet", ["query_id"]).column(0).to_pylist(), ours
     )
@@ -101,7 +101,9 @@ def _robustness(artifact: Artifact, ours: set[str]) -> dict[str, Any]:
             "metrics": record["metrics"], "ignores_text": record.get("ignores_text")}  # fmt: skip
 
 
-def evidence_rows(found: Mapping[str, Mapping[str, Any]], *, without: Sequence[str] = ()) -> list[tuple[str, str]]:
+def triplet_evidence_rows(
+    found: Mapping[str, Mapping[str, Any]], *, without: Sequence[str] = ()
+) -> list[tuple[str, str]]:
     """Return it as rows of a title and a text, without some kinds; what nobody looked at is unknown."""
     tellers = {"shortcuts": ("one input is enough", _shortcuts_text), "positives": ("right answers", _positives_text),
                "distractors": ("typed distractors", _distractors_text),

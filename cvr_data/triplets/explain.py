@@ -7,10 +7,10 @@ from cvr_data.core.found_rows import DROPPED, Row, check_written, row_named, row
 from cvr_data.modifications.asked import TEXTS
 from cvr_data.pairs.why_not import pair_verdict
 from cvr_data.tables import TRIPLETS
-from cvr_data.triplets.explain_drop import drop_in_words
-from cvr_data.triplets.explain_text import pair_lines, row_of_input, text_lines, text_story
+from cvr_data.triplets.explain_drop import triplet_drop_explained
+from cvr_data.triplets.explain_text import triplet_input_row, triplet_pair_lines, triplet_text_lines, triplet_text_story
 from cvr_data.videos.filter_videos import STAGE as FILTERED
-from cvr_data.videos.filter_videos import filter_in_words
+from cvr_data.videos.filter_videos import video_filter_in_words
 from cvr_data.videos.measure_videos import STAGE as MEASURED
 
 VIDEO_STAGES = ("split", "cut", "describe-videos", MEASURED, FILTERED)
@@ -24,7 +24,7 @@ def row_story(folder: Path, beginning: str) -> list[str]:
     """
     artifact = open_artifact(folder)
     if artifact.stage.startswith(TEXTS):
-        return text_story(artifact, beginning)
+        return triplet_text_story(artifact, beginning)
     if artifact.stage == "mine-pairs":
         pair = row_named(artifact, "pair_id", beginning)
         videos = f"  videos        {pair['reference_id']} -> {pair['target_id']}"
@@ -37,7 +37,7 @@ def row_story(folder: Path, beginning: str) -> list[str]:
 def _video_story(artifact: Artifact, row: Row) -> list[str]:
     """Return the verdict on a row of videos, and what is stored of it."""
     verdict = f"dropped by {row['drop_reason']}" if row.get("drop_reason") else "kept"
-    if artifact.stage == FILTERED and (why := filter_in_words(artifact, row)):
+    if artifact.stage == FILTERED and (why := video_filter_in_words(artifact, row)):
         verdict = f"{verdict}: {why}"
     known = {
         name: value
@@ -59,7 +59,7 @@ def _triplet_story(artifact: Artifact, beginning: str) -> list[str]:
     ]
     for change in row["changes"] or ():
         lines.append(f"  change        {change['before']} -> {change['after']} ({change['kind']}, {change['slot']})")
-    if row.get("drop_reason") and (why := drop_in_words(artifact, row)):
+    if row.get("drop_reason") and (why := triplet_drop_explained(artifact, row)):
         lines.append(f"  dropped       {why}")
     return [*lines, *_also_dropped(artifact, row), *_origin(artifact, row)]
 
@@ -76,11 +76,11 @@ def _also_dropped(artifact: Artifact, row: Row) -> list[str]:
 
 
 def _origin(artifact: Artifact, row: Row) -> list[str]:
-    found = row_of_input(artifact, "modifications", "modification_id", row["modification_id"])
+    found = triplet_input_row(artifact, "modifications", "modification_id", row["modification_id"])
     if found is not None and found[1]["pair_id"] == row["pair_id"]:
-        return text_lines(*found)
+        return triplet_text_lines(*found)
     if found is not None:
         line = "  target        the caption of another target of this query; no pair of these two videos was mined"
-        return [line, *text_lines(*found)]
+        return [line, *triplet_text_lines(*found)]
     lines = [f"  text          {row['modification_id']} by {row['backend']}; its table is not here"]
-    return [*lines, *pair_lines(row, row_of_input(artifact, "pairs", "pair_id", row["pair_id"]))]
+    return [*lines, *triplet_pair_lines(row, triplet_input_row(artifact, "pairs", "pair_id", row["pair_id"]))]

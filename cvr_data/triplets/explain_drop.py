@@ -16,7 +16,7 @@ _WORDS = {
 }
 
 
-def drop_in_words(artifact: Artifact, row: Row) -> str:
+def triplet_drop_explained(artifact: Artifact, row: Row) -> str:
     """Return one line that says why the row is no triplet of the dataset; empty where its text says it."""
     reason = str(row["drop_reason"])
     if reason == "straddles_splits":

@@ -11,10 +11,10 @@ from cvr_data.core.found_rows import KEPT, Row, check_written, row_named, rows_w
 from cvr_data.core.lineage import input_names
 from cvr_data.filters import FILTERS, ExplainsDrops
 from cvr_data.modifications.asked import wants_descriptions
-from cvr_data.modifications.draft import Draft, lint_table
-from cvr_data.modifications.generator import what_lint_reads
+from cvr_data.modifications.draft import Draft, draft_lint_table
+from cvr_data.modifications.generator import draft_lint_columns
 from cvr_data.modifications.prompts import load_prompt, prompt_names
-from cvr_data.pairs.why_not import shown_pair
+from cvr_data.pairs.why_not import why_not_pair_lines
 from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS
 
 _SCHEMAS = {"pairs": PAIRS, "modifications": MODIFICATIONS, "videos": VIDEOS}
@@ -35,7 +35,7 @@ _SCORES = {
 }
 
 
-def text_story(artifact: Artifact, modification_id: str) -> list[str]:
+def triplet_text_story(artifact: Artifact, modification_id: str) -> list[str]:
     """Return the lines that tell how a text, accepted or not, came to be; its id may be cut while it is unique.
 
     Raises:
@@ -44,36 +44,36 @@ def text_story(artifact: Artifact, modification_id: str) -> list[str]:
     row = row_named(artifact, "modification_id", modification_id)
     check_written(artifact, MODIFICATIONS)
     title = f"text {row['modification_id']}: {', '.join([row['status'], *row['reasons']])}"
-    return [title, f"  modification  {row['modification'] or ''}".rstrip(), *text_lines(artifact, row)]
+    return [title, f"  modification  {row['modification'] or ''}".rstrip(), *triplet_text_lines(artifact, row)]
 
 
-def text_lines(artifact: Artifact, row: Row) -> list[str]:
+def triplet_text_lines(artifact: Artifact, row: Row) -> list[str]:
     """Return what is stored of a text, a line for each reason that it was rejected for, and its pair."""
     attempts = f", {row['attempts']} attempts" if row.get("attempts") else ""
     made = f"{row['style']} by {row['backend']} ({row['model']}), seed {row['seed']}{attempts}"
     lines = [f"  text          {made}: {', '.join([row['status'], *row['reasons']])}"]
     lines += [f"  prompt        {line}" for line in (row["prompt"] or "").splitlines() if line.strip()]
     lines += [f"  raw           {row['raw']!r}"] if row["raw"] else []
-    found = row_of_input(artifact, "pairs", "pair_id", row["pair_id"])
+    found = triplet_input_row(artifact, "pairs", "pair_id", row["pair_id"])
     lines += [f"  why           {said}" for said in _reasons(artifact, row, found)]
-    return [*lines, f"  from          {artifact.path}: {artifact.manifest['command']}", *pair_lines(row, found)]
+    return [*lines, f"  from          {artifact.path}: {artifact.manifest['command']}", *triplet_pair_lines(row, found)]
 
 
-def pair_lines(row: Row, found: tuple[Artifact, Row] | None) -> list[str]:
+def triplet_pair_lines(row: Row, found: tuple[Artifact, Row] | None) -> list[str]:
     """Return what is stored of the pair of a text or triplet, and the filters that it passed."""
     if found is None:
         return [f"  pair          {row['pair_id']}; no table of pairs that is here has it"]
     source, pair = found
     passed = ", ".join(step["step"] for step in source.manifest.get("funnel", [])[1:]) or "none recorded"
     return [
-        f"  pair          {pair['pair_id']} by {pair['strategy']}: {shown_pair(pair)}",
+        f"  pair          {pair['pair_id']} by {pair['strategy']}: {why_not_pair_lines(pair)}",
         f"  videos        {pair['reference_id']} -> {pair['target_id']}",
         f"  passed        {passed}",
         f"  from          {source.path}: {source.manifest['command']}",
     ]
 
 
-def row_of_input(artifact: Artifact, kind: str, column: str, value: str | None) -> tuple[Artifact, Row] | None:
+def triplet_input_row(artifact: Artifact, kind: str, column: str, value: str | None) -> tuple[Artifact, Row] | None:
     """Return the row in the inputs of that kind and where it lies; None if they are not on this machine.
 
     Raises:
@@ -118,7 +118,7 @@ def _linted(artifact: Artifact, row: Row, pairs: Artifact, pair: Row) -> dict[st
         pair = _with_descriptions(artifact, pairs, pair)
     draft = Draft(pair=pair, change=None, style=row["style"], text=row["modification"])
     checks = config.get("lint") or {}
-    table = what_lint_reads(lint_table([draft], prompt.changes if prompt else "any"), checks)
+    table = draft_lint_columns(draft_lint_table([draft], prompt.changes if prompt else "any"), checks)
     told: dict[str, str] = {}
     for name, options in checks.items():
         module, chosen = FILTERS.get(name), FILTERS.config(name, options or {})
@@ -132,8 +132,8 @@ def _with_descriptions(artifact: Artifact, pairs: Artifact, pair: Row) -> Row:
     """Return the pair with the descriptions of its videos, where they have some."""
     described = {}
     for side in ("reference", "target"):
-        found = row_of_input(artifact, "videos", "video_id", pair[f"{side}_id"])
-        found = found or row_of_input(pairs, "videos", "video_id", pair[f"{side}_id"])
+        found = triplet_input_row(artifact, "videos", "video_id", pair[f"{side}_id"])
+        found = found or triplet_input_row(pairs, "videos", "video_id", pair[f"{side}_id"])
         described[f"{side}_description"] = found[1].get("description") if found else None
     return {**pair, **described}
 

@@ -9,7 +9,7 @@ from cvr_data.core.whole_files import whole_folder
 from cvr_data.formats import FORMATS
 
 
-def write_layout(
+def export_triplets(
     name: str, options: Sequence[str] | Mapping[str, str], triplets: pa.Table, videos: pa.Table | None, out: Path
 ) -> list[Path]:
     """Write triplets in a layout of `cvr list formats` and return the files.

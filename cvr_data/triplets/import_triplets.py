@@ -18,15 +18,15 @@ import pyarrow as pa
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import hashes_of
-from cvr_data.core.places import place_of
-from cvr_data.core.registry import config_dict, split_options
+from cvr_data.core.parts import hash_bucket_keys
+from cvr_data.core.places import path_or_address
+from cvr_data.core.registry import config_dict, split_key_value_options
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import ClaimStep, Step
 from cvr_data.formats import FORMATS, ReadsVideos
-from cvr_data.language.normalise import clean_columns
+from cvr_data.language.normalise import normalise_text_columns
 from cvr_data.tables import TRIPLETS, VIDEOS, WRITTEN_COLUMNS, query_id, triplet_id
-from cvr_data.triplets.claims import drop_claimed_triplets
+from cvr_data.triplets.claims import drop_triplets_by_claims
 
 STAGE = "triplets"
 VERSION = 2
@@ -44,23 +44,23 @@ class ImportRequest:
     videos: Path | None = None
 
 
-def parse_triplet_options(options: Sequence[str]) -> ImportRequest:
+def triplet_import_options(options: Sequence[str]) -> ImportRequest:
     """Return what `-o` options ask for: `path`, `format` and `videos` are ours, the rest is the layout's.
 
     Raises:
         CvrError: no source or no format is named.
     """
-    given = split_options(options, "triplets")
+    given = split_key_value_options(options, "triplets")
     if "path" not in given:
         raise CvrError("import triplets: name the file or folder to read.")
     if "format" not in given:
         raise CvrError(f"import triplets: name its layout with -o format=NAME, one of {', '.join(FORMATS.names())}.")
     rest = {name: value for name, value in given.items() if name not in ("path", *OWN)}
-    videos = place_of(given["videos"]) if "videos" in given else None
-    return ImportRequest(source=place_of(given["path"]), format=given["format"], options=rest, videos=videos)
+    videos = path_or_address(given["videos"]) if "videos" in given else None
+    return ImportRequest(source=path_or_address(given["path"]), format=given["format"], options=rest, videos=videos)
 
 
-def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False) -> Artifact:
+def import_published_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False) -> Artifact:
     """Write the triplets of a published file or folder, and its videos where it lists them; return the artifact.
 
     Raises:
@@ -89,7 +89,7 @@ def import_triplets(wanted: ImportRequest, out: Path, *, overwrite: bool = False
         stored = read.then(Step(name="as stored", run=_as_stored, is_counted=False))
         once = stored.then(
             ClaimStep(
-                name="duplicates", run=partial(drop_claimed_triplets, "duplicate"), claims=_claims, settle=_repeated
+                name="duplicates", run=partial(drop_triplets_by_claims, "duplicate"), claims=_claims, settle=_repeated
             )
         )
         return run.write(once, TRIPLETS)
@@ -108,13 +108,13 @@ def _write_videos(videos: pa.Table, out: Path, identity: dict, files: dict[str, 
     run = StageRun(out, stage=VIDEOS_STAGE, version=VERSION, config=identity, inputs=files, overwrite=overwrite)
     if run.finished() is None:
         with run:
-            run.write(run.made("read", lambda: [clean_columns(videos, WRITTEN_COLUMNS)]), VIDEOS)
+            run.write(run.made("read", lambda: [normalise_text_columns(videos, WRITTEN_COLUMNS)]), VIDEOS)
     return out
 
 
 def _as_stored(config: Any, table: pa.Table) -> pa.Table:
     """Return the triplets with their texts as they are stored, and the ids that these give."""
-    table = clean_columns(table, ("modification", "reference_caption", "target_caption"))
+    table = normalise_text_columns(table, ("modification", "reference_caption", "target_caption"))
     references, texts, targets = (
         table.column(name).to_pylist() for name in ("reference_id", "modification", "target_id")
     )
@@ -124,7 +124,7 @@ def _as_stored(config: Any, table: pa.Table) -> pa.Table:
 
 def _claims(config: Any, table: pa.Table) -> pa.Table:
     rows = np.arange(table.num_rows, dtype=np.uint32)
-    return pa.table({"key": hashes_of(table.column("triplet_id")), "row": rows})
+    return pa.table({"key": hash_bucket_keys(table.column("triplet_id")), "row": rows})
 
 
 def _repeated(config: Any, claims: pa.Table) -> pa.Table:

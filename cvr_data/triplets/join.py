@@ -24,11 +24,19 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.parts import hash_bucket_keys, mix_hash_bits
 from cvr_data.core.stage_jobs import PIECE
 from cvr_data.core.stages import KeyedStep, Side, Step
 from cvr_data.tables import MODIFICATIONS, PAIRS, SPLITS, TRIPLETS, query_id, triplet_id
-from cvr_data.triplets.claims import FOLDER, IS_TEST, Keys, claims_of, dropping_step, keys_apart, ranked_claims
+from cvr_data.triplets.claims import (
+    FOLDER,
+    IS_TEST,
+    Keys,
+    rank_triplet_claims,
+    triplet_claims,
+    triplet_dropping_step,
+    triplet_keys_of_tests,
+)
 from cvr_data.triplets.sources_of_tests import steps_of_test_sources
 
 VERSION = 5
@@ -105,7 +113,7 @@ def joined_texts_and_pairs(bucket: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 def triplets_join_key(config: Any, rows: pa.Table) -> np.ndarray:
     """Return what texts and pairs meet by."""
-    return hashes_of(rows.column("pair_id"))
+    return hash_bucket_keys(rows.column("pair_id"))
 
 
 def _pair_names(rows: pa.Table) -> pa.ChunkedArray:
@@ -128,13 +136,13 @@ def triplet_steps(config: Config, *, tests_kin: Side | None) -> list[Step]:
             name="join", run=join_triplets, key=triplets_join_key, config=config, makes_rows=True, is_counted=False
         ),
         Step(name="texts", run=_drop_unusable),
-        dropping_step(KEPT_APART, "straddles_splits", _video_claims, _less_protected),
-        dropping_step("duplicates", "duplicate", _triplet_claims, _repeated),
+        triplet_dropping_step(KEPT_APART, "straddles_splits", _video_claims, _less_protected),
+        triplet_dropping_step("duplicates", "duplicate", _triplet_claims, _repeated),
     ]
     for column, most in (("target_id", config.max_per_target), ("modification", config.max_per_text)):
         if most:
             cap = _Cap(column, most, "over_target_cap" if column == "target_id" else "over_text_cap")
-            found.append(dropping_step(cap.reason, cap.reason, _cap_claims, _over_cap, config=cap, per_value=4))
+            found.append(triplet_dropping_step(cap.reason, cap.reason, _cap_claims, _over_cap, config=cap, per_value=4))
     if tests_kin is not None:
         found += steps_of_test_sources(tests_kin)
     return found
@@ -202,9 +210,9 @@ def _video_claims(config: Any, rows: pa.Table) -> pa.Table:
         groups, videos = (rows.column(f"{end}_{what}") for what in ("group_id", "id"))
         is_grouped = pc.greater(pc.binary_length(pc.fill_null(groups, "")), 0)
         named = pc.if_else(is_grouped, _joined("group", groups), _joined("video", videos))
-        keys.append(keys_apart(rows, hashes_of(named)))
+        keys.append(triplet_keys_of_tests(rows, hash_bucket_keys(named)))
     level = pc.index_in(rows.column("split"), pa.array(SPLITS)).to_numpy().astype(np.int8)
-    return claims_of(keys, rows, {"level": level})
+    return triplet_claims(keys, rows, {"level": level})
 
 
 def _less_protected(config: Any, claims: pa.Table) -> pa.Table:
@@ -218,12 +226,16 @@ def _less_protected(config: Any, claims: pa.Table) -> pa.Table:
 
 def _triplet_claims(config: Any, rows: pa.Table) -> pa.Table:
     names = (FOLDER, "modification_id")
-    return claims_of([keys_apart(rows, hashes_of(rows.column("triplet_id")))], rows, {n: rows.column(n) for n in names})
+    return triplet_claims(
+        [triplet_keys_of_tests(rows, hash_bucket_keys(rows.column("triplet_id")))],
+        rows,
+        {n: rows.column(n) for n in names},
+    )
 
 
 def _repeated(config: Any, claims: pa.Table) -> pa.Table:
     """Return all claims of a triplet but the first."""
-    ranked = ranked_claims(claims, ((FOLDER, "ascending"), ("modification_id", "ascending")))
+    ranked = rank_triplet_claims(claims, ((FOLDER, "ascending"), ("modification_id", "ascending")))
     return ranked.filter(pc.greater(ranked.column("place"), 0)).select(["row", PIECE])
 
 
@@ -238,16 +250,16 @@ def _cap_claims(cap: _Cap, rows: pa.Table) -> pa.Table:
     """Return a claim of each row on its split, style, backend and value of the column."""
     key = np.zeros(rows.num_rows, np.uint64)
     for name in ("split", "style", "backend", cap.column):
-        key = mixed(key + hashes_of(rows.column(name)))
+        key = mix_hash_bits(key + hash_bucket_keys(rows.column(name)))
     similarity = pc.fill_null(rows.column("visual_similarity"), -2.0)
     ids = {name: rows.column(name) for name in ("pair_id", "modification_id")}
-    return claims_of([keys_apart(rows, key)], rows, {"similarity": similarity, **ids})
+    return triplet_claims([triplet_keys_of_tests(rows, key)], rows, {"similarity": similarity, **ids})
 
 
 def _over_cap(cap: _Cap, claims: pa.Table) -> pa.Table:
     """Return the claims that so many better ones come before."""
     order = (("similarity", "descending"), ("pair_id", "ascending"), ("modification_id", "ascending"))
-    ranked = ranked_claims(claims, order)
+    ranked = rank_triplet_claims(claims, order)
     return ranked.filter(pc.greater_equal(ranked.column("place"), cap.most)).select(["row", PIECE])
 
 

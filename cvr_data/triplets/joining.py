@@ -21,7 +21,7 @@ class Joining(NamedTuple):
     """The videos that they were chosen from."""
 
 
-def joining_galleries(folders: Sequence[Path]) -> Joining:
+def triplet_distractors(folders: Sequence[Path]) -> Joining:
     """Return the distractors of folders.
 
     Raises:
@@ -40,6 +40,6 @@ def joining_galleries(folders: Sequence[Path]) -> Joining:
     return Joining(tuple(sorted(videos)), tuple(sources))
 
 
-def distractor_inputs(folders: Sequence[Path]) -> dict[str, Path]:
+def triplet_distractor_inputs(folders: Sequence[Path]) -> dict[str, Path]:
     """Return input name -> folder as manifests list them: distractors, distractors-2, ..."""
     return numbered_inputs("distractors", folders)

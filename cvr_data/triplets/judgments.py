@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.parts import bucket_table
+from cvr_data.core.parts import artifact_bucket_table
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.tables import JUDGMENTS, PAIRS, pair_id
@@ -116,7 +116,7 @@ class Verdicts:
         return {**row, "modification": verdict.modification, "backend": BACKEND, "model": row["backend"]}
 
 
-def triplets_as_judged(
+def join_judged_triplets(
     run: StageRun, texts_and_pairs: Sequence[Flow], verdicts: Verdicts, videos: Sequence[Path]
 ) -> Flow:
     """Return the texts as judged, and the pairs with further targets added.
@@ -126,14 +126,14 @@ def triplets_as_judged(
     """
     wanted = tuple(verdicts.further_videos())
     step = Step(name="videos", run=_of_ids, config=wanted, makes_rows=True, is_counted=False)
-    sides = [run.side(run.read(folder).then(step), bucket_table) for folder in (videos if wanted else ())]
+    sides = [run.side(run.read(folder).then(step), artifact_bucket_table) for folder in (videos if wanted else ())]
     together = KeyedStep(
         name="judged", run=_judge, key=triplets_join_key, config=verdicts, sides=tuple(sides), bucket_values=BUCKET,
         makes_rows=True, is_counted=False,
     )  # fmt: skip
     flow = run.meet(texts_and_pairs, together)
-    met = run.side(replace(flow, steps=(replace(together, name="met", run=_met),)), bucket_table)
-    if verdicts.verdicts and not bucket_table(*met.arguments).num_rows:
+    met = run.side(replace(flow, steps=(replace(together, name="met", run=_met),)), artifact_bucket_table)
+    if verdicts.verdicts and not artifact_bucket_table(*met.arguments).num_rows:
         run.writer.discard()
         raise CvrError(f"{verdicts.folder} judges none of these texts; it is of another dataset.")
     return flow
@@ -161,7 +161,7 @@ def _of_ids(ids: tuple[str, ...], videos: pa.Table) -> pa.Table:
     return videos.filter(pc.is_in(videos.column("video_id"), pa.array(ids, pa.string())))
 
 
-def read_triplet_verdicts(folder: Path, *, judged_only: bool = False) -> Verdicts:
+def triplet_verdicts_of_folder(folder: Path, *, judged_only: bool = False) -> Verdicts:
     """Return the verdicts of exported judgments; gold checks are left out.
 
     Raises:
@@ -170,10 +170,10 @@ def read_triplet_verdicts(folder: Path, *, judged_only: bool = False) -> Verdict
     table = check_columns(open_artifact(folder).read(), JUDGMENTS, str(folder))
     rows = [row for row in table.to_pylist() if row["answer"] is None]
     splits = frozenset(row["split"] for row in rows)
-    return Verdicts(triplet_verdicts(rows), folder=folder, judged_only=judged_only, splits=splits)
+    return Verdicts(triplet_verdict_of_pairs(rows), folder=folder, judged_only=judged_only, splits=splits)
 
 
-def triplet_verdicts(rows: Iterable[dict[str, Any]]) -> dict[Key, Verdict]:
+def triplet_verdict_of_pairs(rows: Iterable[dict[str, Any]]) -> dict[Key, Verdict]:
     """Return the verdict of every pair and style that somebody judged and did not skip."""
     groups: dict[Key, list[dict[str, Any]]] = {}
     for row in rows:

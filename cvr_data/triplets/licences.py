@@ -18,22 +18,22 @@ HUB_NAMES = {"public-domain": "cc0-1.0", "cc0": "cc0-1.0", "apache-2": "apache-2
              "odbl-1.0": "odbl"}  # fmt: skip
 
 
-def dataset_licence_id(licence: str | None) -> str:
+def triplet_licence_id(licence: str | None) -> str:
     """Return the licence as it is written in a list of licences: `CC BY 4.0` is cc-by-4.0, nothing is unknown."""
     text = re.sub(r"[\s_/]+", "-", (licence or "unknown").strip().lower())
     text = re.sub(r"-?licen[cs]e$", "", re.sub(r"^the-", "", text)) or "unknown"
     return re.sub(r"^(apache|mpl)-?v?(\d)", r"\1-\2", text)
 
 
-def may_redistribute(licence: str | None) -> bool:
+def triplet_licence_redistributes(licence: str | None) -> bool:
     """Return whether the licence is one that allows publishing the material again."""
-    return REDISTRIBUTABLE.fullmatch(dataset_licence_id(licence)) is not None
+    return REDISTRIBUTABLE.fullmatch(triplet_licence_id(licence)) is not None
 
 
-def dataset_hub_licence(licences: list[str]) -> str:
+def triplet_licence_on_hub(licences: list[str]) -> str:
     """Return the Hub's name for a dataset with material under these licences: the one there is, other, or unknown."""
-    names = {HUB_NAMES.get(dataset_licence_id(name), dataset_licence_id(name)) for name in licences}
+    names = {HUB_NAMES.get(triplet_licence_id(name), triplet_licence_id(name)) for name in licences}
     if not names or "unknown" in names:
         return "unknown"
     only = names.pop()
-    return only if not names and may_redistribute(only) else "other"
+    return only if not names and triplet_licence_redistributes(only) else "other"

@@ -33,12 +33,12 @@ SHARED_BY = 10
 
 
 @cache
-def human_texts() -> dict[str, Any]:
+def human_triplet_texts() -> dict[str, Any]:
     """Return people's counts."""
     return read_json(Path(__file__).parent / "human_texts.json", dict)
 
 
-def likeness(one: Mapping[str, int], other: Mapping[str, int]) -> float:
+def triplet_count_likeness(one: Mapping[str, int], other: Mapping[str, int]) -> float:
     """Return how alike two distributions are, from 0 to 1, given as counts of values."""
     values = sorted({*one, *other})
     shares = np.array([[counts.get(value, 0) for value in values] for counts in (one, other)], float)
@@ -49,23 +49,23 @@ def likeness(one: Mapping[str, int], other: Mapping[str, int]) -> float:
     return round(1 - float(parts.sum(axis=1).mean()), 4)
 
 
-def likeness_of(counts: Mapping[str, Mapping[str, int]]) -> dict[str, float] | None:
+def triplet_text_likeness(counts: Mapping[str, Mapping[str, int]]) -> dict[str, float] | None:
     """Return the likeness of each kind of counts to people's; None where there is nothing to compare."""
-    human = human_texts()
+    human = human_triplet_texts()
     if not any(count for length, count in counts["words_per_text"].items() if length != "0"):
         return None
-    return {name: likeness(counts[name], human[name]) for name in LIKENESSES if counts.get(name)}
+    return {name: triplet_count_likeness(counts[name], human[name]) for name in LIKENESSES if counts.get(name)}
 
 
-def likeness_text(found: Mapping[str, float] | None) -> str:
+def triplet_likeness_line(found: Mapping[str, float] | None) -> str:
     """Return that as a line, each beside what two halves of people's texts reach."""
     if found is None:
         return "unknown"
-    halves = human_texts()["halves"]
+    halves = human_triplet_texts()["halves"]
     return ", ".join(f"{LIKENESSES[name]} {value:.2f} (of {halves[name]:.2f})" for name, value in found.items())
 
 
-def generic_share(spread: Mapping[str, int], vague: int, triplets: int) -> dict[str, Any] | None:
+def generic_triplet_share(spread: Mapping[str, int], vague: int, triplets: int) -> dict[str, Any] | None:
     """Return how many triplets have a generic text, in percent.
 
     Args:
@@ -80,7 +80,7 @@ def generic_share(spread: Mapping[str, int], vague: int, triplets: int) -> dict[
             "vague": round(100 * vague / triplets, 2)}  # fmt: skip
 
 
-def generic_text(found: Mapping[str, Any] | None) -> str:
+def generic_triplet_line(found: Mapping[str, Any] | None) -> str:
     """Return that as a line."""
     if found is None:
         return "unknown"

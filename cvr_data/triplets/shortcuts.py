@@ -11,7 +11,7 @@ from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.core.reading import check_kinds, reading
+from cvr_data.core.reading import check_json_value_types, reading
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.features.single_inputs import BOTH
 
@@ -45,7 +45,7 @@ class Shortcuts:
         return f"{self.both:.1f} %{chance}"
 
 
-def shortcuts_of_triplets(folder: Path, triplets: pa.Table) -> Shortcuts:
+def triplet_shortcuts(folder: Path, triplets: pa.Table) -> Shortcuts:
     """Return the shares of an audit folder, or of the result folder that it lies in.
 
     Of an input that was tried in several ways (the model without its other input, a baseline), the best counts.
@@ -57,8 +57,8 @@ def shortcuts_of_triplets(folder: Path, triplets: pa.Table) -> Shortcuts:
     if not (folder / COMPOSITION).exists():
         raise CvrError(f"--audit {folder.parent if folder.name == 'audit' else folder}: there is no {COMPOSITION}.")
     with reading(path := open_artifact(folder).path / "audit.json", "an audit"):
-        check_kinds(record := read_json(path, dict), {"composition": {"k": int}})
-    ranks = read_composition(folder)
+        check_json_value_types(record := read_json(path, dict), {"composition": {"k": int}})
+    ranks = read_triplet_composition(folder)
     ours = set(triplets.column("query_id").to_pylist())
     others = [name for name in ranks.column("query_id").to_pylist() if name not in ours]
     if others or not ranks.num_rows:
@@ -73,7 +73,7 @@ def shortcuts_of_triplets(folder: Path, triplets: pa.Table) -> Shortcuts:
     return replace(found, both=_both(ranks), both_by_chance=_both_by_chance(record["composition"], ranks.num_rows))
 
 
-def read_composition(folder: Path) -> pa.Table:
+def read_triplet_composition(folder: Path) -> pa.Table:
     """Return the table of an audit: `query_id` and ranks, which are whole numbers. Raises CvrError: it is another."""
     table = read_parquet(folder / COMPOSITION)
     ranks = [pa.field(name, pa.int64(), nullable=False) for name in table.column_names if name.endswith("_rank")]

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark
-from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.parts import hash_bucket_keys, mix_hash_bits
 from cvr_data.core.stage_jobs import PIECE
 from cvr_data.core.stages import ClaimStep, Side, Step
-from cvr_data.triplets.claims import IS_TEST, claims_of, drop_claimed_triplets
+from cvr_data.triplets.claims import IS_TEST, drop_triplets_by_claims, triplet_claims
 from cvr_data.videos.kin import Kin
 
 _KIN = ("_reference_kin", "_target_kin")
@@ -33,16 +33,16 @@ def _drop_other_tests(config: Any, rows: pa.Table) -> pa.Table:
 
 def _with_kin(config: Any, rows: pa.Table, kin: Kin) -> pa.Table:
     for name in ("reference", "target"):
-        _, of_each = kin.of(hashes_of(rows.column(f"{name}_id")))
-        rows = rows.append_column(f"_{name}_kin", pa.array(mixed(of_each)))
+        _, of_each = kin.of(hash_bucket_keys(rows.column(f"{name}_id")))
+        rows = rows.append_column(f"_{name}_kin", pa.array(mix_hash_bits(of_each)))
     return rows
 
 
 def _test_claims(config: Any, rows: pa.Table) -> pa.Table:
     """Return a claim of each row on its videos, their groups, and their kin in all corpora."""
     names = ("reference_id", "target_id", "reference_group_id", "target_group_id", *_KIN)
-    keys = [rows.column(name).to_numpy() if name in _KIN else hashes_of(rows.column(name)) for name in names]
-    claims = claims_of(keys, rows, {"is_test": rows.column(IS_TEST)})
+    keys = [rows.column(name).to_numpy() if name in _KIN else hash_bucket_keys(rows.column(name)) for name in names]
+    claims = triplet_claims(keys, rows, {"is_test": rows.column(IS_TEST)})
     is_known = [pc.is_valid(rows.column(name)).to_numpy() for name in names]
     return claims.filter(pa.array(np.concatenate(is_known)))
 
@@ -56,4 +56,4 @@ def _of_test_videos(config: Any, claims: pa.Table) -> pa.Table:
 
 
 def _shares(config: Any, rows: pa.Table, found: pa.Table) -> pa.Table:
-    return drop_claimed_triplets("shares_test_video", config, rows.drop_columns([*_KIN]), found)
+    return drop_triplets_by_claims("shares_test_video", config, rows.drop_columns([*_KIN]), found)

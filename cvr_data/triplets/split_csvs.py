@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import read_bucket
+from cvr_data.core.parts import read_artifact_bucket
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import Step
 from cvr_data.core.whole_files import whole_file
@@ -18,15 +18,17 @@ CSV_ROWS = 16_384
 """Triplets whose lines are made at once."""
 
 
-def write_split_csvs(run: StageRun, rows: Flow, names: Mapping[str, str]) -> None:
+def write_triplet_csv_splits(run: StageRun, rows: Flow, names: Mapping[str, str]) -> None:
     """Write the rows of each split to its file, `names` by split, into the folder of the run."""
-    lines = run.side(rows.then(Step(name="csv", run=_csv_lines, makes_rows=True, is_counted=False)), read_bucket)
+    lines = run.side(
+        rows.then(Step(name="csv", run=_csv_lines, makes_rows=True, is_counted=False)), read_artifact_bucket
+    )
     with ExitStack() as held:
         files = {}
         for split, name in names.items():
             files[split] = held.enter_context(held.enter_context(whole_file(run.out / name)).open("wb"))
             files[split].write(webvid_covr_csv(TRIPLETS.empty_table()))
-        for table in read_bucket(*lines.arguments):
+        for table in read_artifact_bucket(*lines.arguments):
             for split, text in zip(table.column("split").to_pylist(), table.column("text"), strict=True):
                 files[split].write(text.as_buffer())
 

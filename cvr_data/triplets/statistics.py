@@ -7,7 +7,7 @@ Anything that the tables do not say is None.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,13 @@ from cvr_data.triplets.counting import (
     triplet_facts,
     triplet_facts_of_videos,
 )
-from cvr_data.triplets.likeness import LIKENESSES, generic_share, generic_text, likeness_of, likeness_text
+from cvr_data.triplets.likeness import (
+    LIKENESSES,
+    generic_triplet_line,
+    generic_triplet_share,
+    triplet_likeness_line,
+    triplet_text_likeness,
+)
 
 QUANTILES = {"min": 0.0, "p05": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
 ABOUT_TEXTS = (
@@ -102,14 +108,22 @@ def _numbers(counts: Counts, scope: str, with_videos: bool) -> dict[str, Any]:
         "text_similarity": _summary(listed("text_similarity"), STEPS),
         "visual_similarity": _summary(listed("visual_similarity"), STEPS),
         "with_frame_scores": total("with_frame_scores"),
-        "likeness": likeness_of({name: listed("change_slot" if name == "slots" else name) for name in LIKENESSES}),
-        "generic": generic_share(listed("text.spread"), total("vague"), total("triplets")),
+        **_like_people(listed, total),
         "composition": listed("composition") or None,
         "top_texts": _top(listed("text.top")),
         "duration_s": _summary(listed(SECONDS), STEPS),
         "sources": _part_of(listed(SOURCE), 0) if with_videos else None,
         "licences": _part_of(listed(SOURCE), 1) if with_videos else None,
     }  # fmt: skip
+
+
+def _like_people(listed: Callable[[str], dict[str, int]], total: Callable[[str], int]) -> dict[str, Any]:
+    """Return how like people's the texts are, and how many of them are generic."""
+    alike = {name: listed("change_slot" if name == "slots" else name) for name in LIKENESSES}
+    return {
+        "likeness": triplet_text_likeness(alike),
+        "generic": generic_triplet_share(listed("text.spread"), total("vague"), total("triplets")),
+    }
 
 
 def _distinct(counts: Counts, scope: str, name: str) -> int:
@@ -183,8 +197,8 @@ def triplet_text_report(numbers: dict[str, Any], kind: str = "triplets") -> str:
         ("Shared texts", numbers["leaks"]["texts"]),
     ):
         lines.append(f"{title:<20}{triplet_counts_text(counts)}")
-    lines.append(f"{'Generic texts':<20}{generic_text(overall['generic'])}")
-    lines.append(f"{'Like people wrote':<20}{likeness_text(overall['likeness'])}")
+    lines.append(f"{'Generic texts':<20}{generic_triplet_line(overall['generic'])}")
+    lines.append(f"{'Like people wrote':<20}{triplet_likeness_line(overall['likeness'])}")
     return "\n".join(line for line in lines if kind != "pairs" or not line.startswith(ABOUT_TEXTS))
 
 

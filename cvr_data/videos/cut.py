@@ -13,14 +13,14 @@ from cvr_data.core.places import is_remote
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Step
 from cvr_data.core.whole_files import file_sha256
-from cvr_data.download.items import file_name
+from cvr_data.download.items import download_file_name
 from cvr_data.media.clip import Clip
-from cvr_data.media.places import moved_media, refuse_arrived, resolve_media, told_missing
+from cvr_data.media.places import missing_media_record, moved_media, refuse_arrived_media, resolve_media
 from cvr_data.media.video import UnreadableVideo, cut_video
 from cvr_data.tables import VIDEOS
 
 STAGE = "cut"
-VERSION = 1
+VERSION = 2
 ROWS = 64
 """Clips of a part: what a kill costs at most."""
 THREADS = 4
@@ -40,13 +40,13 @@ def cut_videos(videos: Path, out: Path, *, overwrite: bool = False) -> Artifact:
         raise CvrError(f"{out}: clips are written to a folder of this machine.")
     run = StageRun(out, stage=STAGE, version=VERSION, config={}, inputs={"videos": videos}, overwrite=overwrite)
     if (done := run.finished()) is not None:
-        return refuse_arrived(done, videos)
+        return refuse_arrived_media(done, videos)
     with run:
         required = [field.name for field in VIDEOS if not field.nullable]
         flow = run.read(videos, required=required, part_rows=ROWS)
         flow = flow.then(Step(name=STAGE, run=_cut, config=(videos, run.out)))
         run.write_parts(flow, total=open_artifact(videos).manifest["rows"], unit="videos")
-        return run.finish(**told_missing(videos))
+        return run.finish(**missing_media_record(videos))
 
 
 def _cut(config: tuple[Path, Path], part: pa.Table) -> pa.Table:
@@ -65,11 +65,11 @@ def _cut_row(row: dict[str, Any], out: Path) -> bool:
     clip = Clip(Path(), row["start_s"], row["end_s"])
     if row["path"] is None or clip.is_whole:
         return False
-    name = f"{FOLDER}/{file_name(row['video_id'].replace('/', '_'), '.mp4')}"
-    name = name if name.endswith(".mp4") else f"{name}.mp4"
+    # a/b and a_b, x and x.mp4 are two clips each
+    name = f"{FOLDER}/{download_file_name(row['video_id'] + '.mp4', '.mp4')}"
     file = out / name
     if not file.is_file():
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         try:
             cut_video(Clip(resolve_media(out, row["path"]), row["start_s"], row["end_s"]), file)
         except UnreadableVideo:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvr_data.core.parts import mixed
+from cvr_data.core.parts import mix_hash_bits
 from cvr_data.videos.kin import video_kin_components
 
 SEEDS = 16
@@ -74,11 +74,11 @@ class Dealt:
         return np.where(self.nodes_N[place] == nodes, self.splits_N[place], "")
 
 
-def deal_pairs(graph: PairGraph, wanted: Mapping[str, float], *, seed: int = 0) -> Dealt:
+def deal_videos_to_splits(graph: PairGraph, wanted: Mapping[str, float], *, seed: int = 0) -> Dealt:
     """Return a split for every kin: those that are wanted get so many queries while there are any, train the rest."""
     splits_N = np.full(len(graph.nodes_N), "train", object)
     free_N = np.ones(len(graph.nodes_N), bool)
-    order_N = mixed(graph.nodes_N ^ np.uint64(seed))
+    order_N = mix_hash_bits(graph.nodes_N ^ np.uint64(seed))
     for split, queries in wanted.items():
         taken = _taken(graph, free_N, queries, order_N)
         splits_N[taken] = split

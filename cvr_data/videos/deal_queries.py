@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import bucket_table, hashes_of, mixed
+from cvr_data.core.parts import artifact_bucket_table, hash_bucket_keys, mix_hash_bits
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Side, Step
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.language.normalise import normalised
-from cvr_data.videos.deal import LEAST, Dealt, PairGraph, deal_pairs
+from cvr_data.videos.deal import LEAST, Dealt, PairGraph, deal_videos_to_splits
 from cvr_data.videos.kin import Kin
 
 _ENDS = ("reference_id", "target_id")
@@ -38,7 +38,7 @@ class Queries:
     """Split -> queries; train gets the rest."""
 
 
-def queries_of_options(pairs: Path | None, test: int | None, val: int | None, keep: Path | None) -> Queries | None:
+def video_split_queries(pairs: Path | None, test: int | None, val: int | None, keep: Path | None) -> Queries | None:
     """Return what the options of the command ask for; None where they ask for nothing.
 
     Raises:
@@ -55,7 +55,7 @@ def queries_of_options(pairs: Path | None, test: int | None, val: int | None, ke
     return Queries(pairs=pairs, wanted={"test": test, "val": test // 2 if val is None else val})
 
 
-def check_dealt(videos: Path, queries: Queries, *, reads_given: bool) -> None:
+def check_video_split_queries(videos: Path, queries: Queries, *, reads_given: bool) -> None:
     """Refuse what cannot be dealt, before anything is written.
 
     Raises:
@@ -70,7 +70,7 @@ def check_dealt(videos: Path, queries: Queries, *, reads_given: bool) -> None:
         )
 
 
-def dealt_by_queries(run: StageRun, queries: Queries, kin: Side, seed: int) -> Dealt:
+def deal_kin_by_queries(run: StageRun, queries: Queries, kin: Side, seed: int) -> Dealt:
     """Return the split of each kin that a pair has a video of.
 
     Raises:
@@ -78,8 +78,8 @@ def dealt_by_queries(run: StageRun, queries: Queries, kin: Side, seed: int) -> D
     """
     rows = run.read(queries.pairs, (*_ENDS, *_CAPTIONS, *_SIMILARITIES), (*_ENDS, *_CAPTIONS))
     graph_edges = Step(name="graph", run=_pair_graph_edges, sides=(kin,), makes_rows=True, is_counted=False)
-    found = run.side(rows.then(graph_edges), bucket_table)
-    edges = bucket_table(*found.arguments)
+    found = run.side(rows.then(graph_edges), artifact_bucket_table)
+    edges = artifact_bucket_table(*found.arguments)
     names = ("first", "second", "query", "strength")
     first, second, query, strength = (edges.column(name).to_numpy() for name in names)
     _, place, sizes = np.unique(query, return_inverse=True, return_counts=True)
@@ -88,22 +88,22 @@ def dealt_by_queries(run: StageRun, queries: Queries, kin: Side, seed: int) -> D
         run.writer.discard()
         raise CvrError(f"{queries.pairs} makes {len(sizes)} queries, fewer than the {asked} of --test-queries and val.")
     graph = PairGraph.of(first, second, strength * shares, shares)
-    return deal_pairs(graph, {split: float(number) for split, number in queries.wanted.items()}, seed=seed)
+    return deal_videos_to_splits(graph, {split: float(number) for split, number in queries.wanted.items()}, seed=seed)
 
 
 def _pair_graph_edges(config: None, pairs: pa.Table, kin: Kin) -> pa.Table:
     """The kins of both ends of each pair, its query and its strength."""
-    ends = [kin.of(hashes_of(pairs.column(name)))[1] for name in _ENDS]
-    query = hashes_of(pairs.column("reference_id"))
+    ends = [kin.of(hash_bucket_keys(pairs.column(name)))[1] for name in _ENDS]
+    query = hash_bucket_keys(pairs.column("reference_id"))
     for name in _CAPTIONS:
-        query = mixed(query ^ hashes_of(normalised(pairs.column(name))))
+        query = mix_hash_bits(query ^ hash_bucket_keys(normalised(pairs.column(name))))
     known = [pairs.column(name) for name in _SIMILARITIES if name in pairs.column_names]
     strength = pc.coalesce(*known, pa.scalar(1.0, pa.float32())).to_numpy().astype(np.float64)
     strength = np.nan_to_num(strength, nan=1.0).clip(LEAST, 1.0)
     return pa.table({"first": ends[0], "second": ends[1], "query": query, "strength": strength})
 
 
-def told_dealt(dealt: Dealt) -> dict[str, Any]:
+def video_split_record(dealt: Dealt) -> dict[str, Any]:
     """Return what the manifest tells of how the queries were dealt."""
     return {
         "queries": {
@@ -115,7 +115,7 @@ def told_dealt(dealt: Dealt) -> dict[str, Any]:
     }
 
 
-def dealt_text(told: Mapping[str, Any]) -> str:
+def video_split_text(told: Mapping[str, Any]) -> str:
     """Return that as one line."""
     kept = {split: told[split] for split in ("train", "val", "test")}
     whole = sum(kept.values()) + told["cut"]

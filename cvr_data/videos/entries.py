@@ -12,7 +12,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.places import real_place
 from cvr_data.core.split_names import SPLIT_OF_WORD
 from cvr_data.language.words import clean_text
-from cvr_data.media.clip import bad_times
+from cvr_data.media.clip import media_clip_times_fault
 from cvr_data.tables import SPLITS, VIDEOS
 
 SLICE = 4096
@@ -40,7 +40,7 @@ class Entry:
     def of_recording(self, recording_id: str | None, start_s: float | None = None, end_s: float | None = None) -> None:
         """Say which recording it is a clip of, and of which seconds; its row is dropped where these are none."""
         self.values |= {"recording_id": recording_id or None, "start_s": start_s, "end_s": end_s}
-        if problem := bad_times(start_s, end_s):
+        if problem := media_clip_times_fault(start_s, end_s):
             self.values |= {"start_s": None, "end_s": None}
             self.drop("bad_times", f"{self.video_id}: {problem}")
 
@@ -93,11 +93,16 @@ def _with_plain_names(entry: Entry) -> Entry:
     """The entry, dropped where its id or file has a name that no table holds, or no system takes."""
     names = (entry.video_id, str(entry.path or ""))
     if any("\0" in name or not _is_utf8(name) for name in names):
-        told = [name.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode() for name in names]
-        entry.video_id, entry.path = told[0], None
-        entry.drop_reason = entry.drop_reason or "bad_name"
-        entry.detail = f"{told[1] or told[0]}: a name that is not UTF-8, or has a NUL"
+        path, entry.video_id, entry.path = _told_name(names[1]), _told_name(names[0]), None
+        if entry.values.get("recording_id"):
+            entry.values["recording_id"] = _told_name(entry.values["recording_id"])
+        entry.drop_reason = "bad_name"
+        entry.detail = f"{path or entry.video_id}: a name that is not UTF-8, or has a NUL"
     return entry
+
+
+def _told_name(name: str) -> str:
+    return name.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
 
 
 def _is_utf8(name: str) -> bool:

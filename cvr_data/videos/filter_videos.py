@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact, open_artifact
-from cvr_data.core.chosen import Chosen, choose_components
+from cvr_data.core.chosen import Chosen, choose_registered_components
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.parts import column_names
@@ -41,10 +41,10 @@ def choose_video_filters(texts: Sequence[str]) -> list[VideoFilter]:
     Raises:
         CvrError: an unknown name or option, or `none` or `-NAME` where there is nothing to take out.
     """
-    return choose_components(VIDEO_FILTERS, texts, DEFAULT_VIDEO_FILTERS)
+    return choose_registered_components(VIDEO_FILTERS, texts, DEFAULT_VIDEO_FILTERS)
 
 
-def check_features_given(filters: Sequence[VideoFilter], embeddings: Path | None) -> None:
+def check_video_filter_features(filters: Sequence[VideoFilter], embeddings: Path | None) -> None:
     """Raise CvrError where a filter looks at stored features and none are given, or the other way round."""
     judges = [chosen.name for chosen in filters if isinstance(chosen.module, Judges)]
     if judges and embeddings is None:
@@ -69,7 +69,7 @@ def filter_videos(
     Raises:
         CvrError: a filter needs embeddings that are not given, or has a column that nothing made.
     """
-    check_features_given(filters, embeddings)
+    check_video_filter_features(filters, embeddings)
     inputs = {"videos": measured, **({"embeddings": embeddings} if embeddings is not None else {})}
     config = {"filters": [chosen.identity() for chosen in filters]}
     run = StageRun(out, stage=STAGE, version=VERSION, config=config, inputs=inputs, overwrite=overwrite)
@@ -139,7 +139,7 @@ def _judged(
     return with_column(part, column, pa.array(values, mask=~is_stored))
 
 
-def filter_in_words(artifact: Artifact, row: Mapping[str, Any]) -> str:
+def video_filter_in_words(artifact: Artifact, row: Mapping[str, Any]) -> str:
     """Return the filter that dropped a row of the artifact, with the value that decided; nothing of a kept one."""
     if row.get("drop_step") is None:
         return ""
@@ -163,7 +163,7 @@ class FilterValues(NamedTuple):
     """Videos that it knew nothing of; they stay."""
 
 
-def filter_values(artifact: Artifact, filters: Sequence[VideoFilter]) -> list[FilterValues]:
+def video_filter_values(artifact: Artifact, filters: Sequence[VideoFilter]) -> list[FilterValues]:
     """Return what each filter did, from the kept and dropped rows of the artifact."""
     kept, lost = (_columns_of(artifact, filters, begin) for begin in ("part", "dropped"))
     found = []

@@ -13,21 +13,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.artifact_files import check_outside
-from cvr_data.core.artifacts import Artifact, input_key
+from cvr_data.core.artifact_files import check_artifact_outside
+from cvr_data.core.artifacts import Artifact, artifact_input_key
 from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.places import place_of
+from cvr_data.core.places import path_or_address
 from cvr_data.core.progress import Progress
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import Step
-from cvr_data.language.normalise import clean_columns
-from cvr_data.language.which_language import languages_of
+from cvr_data.language.normalise import normalise_text_columns
+from cvr_data.language.which_language import languages_of_words
 from cvr_data.media.clip import Clip
 from cvr_data.media.look import look_at_clips, media_files
-from cvr_data.media.names import is_file
-from cvr_data.media.verdict import VERDICTS, what_is_odd
+from cvr_data.media.names import is_media_file
+from cvr_data.media.verdict import VERDICTS, what_is_odd_in_media
 from cvr_data.media.video import DECODING
 from cvr_data.tables import VIDEOS, WRITTEN_COLUMNS
 from cvr_data.videos.corpora import CorpusModule, HasMedia, NamesMedia
@@ -67,9 +67,9 @@ def import_videos(
     found = _corpus_media(corpus, config)
     media = {} if found is None else {"media_files": _listing(*found), "decoding": DECODING}
     if callable(out):
-        out = out(({name: input_key(path) for name, path in inputs.items()}, media))
+        out = out(({name: artifact_input_key(path) for name, path in inputs.items()}, media))
     if overwrite and found is not None:
-        check_outside(out, [found[0]])
+        check_artifact_outside(out, [found[0]])
     run = StageRun(
         out,
         stage=f"import-{name}",
@@ -109,7 +109,7 @@ def _told_of_import(counts: Mapping[str, int]) -> dict[str, Any]:
     """What the manifest says of the rows that were read, the languages of captions and the verdicts on media."""
     told = dict(sorted(counts.items()))
     media = {name: told.pop(name) for name in VERDICTS if name in told}
-    if odd := what_is_odd(media):
+    if odd := what_is_odd_in_media(media):
         logger.warning(odd)
     left_out = {PASSWORDS: count} if (count := told.pop(PASSWORDS, 0)) else {}
     if left_out:
@@ -124,7 +124,7 @@ def _listing(folder: Path, names: Iterable[str]) -> str:
 
     Not of their times, which differ between two copies of a folder, nor of their bytes, which take hours to read.
     """
-    sizes = [(name, (folder / name).stat().st_size) for name in sorted(set(names)) if is_file(folder / name)]
+    sizes = [(name, (folder / name).stat().st_size) for name in sorted(set(names)) if is_media_file(folder / name)]
     digest = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
     return f"{len(sizes)} of listing {digest[:16]}"
 
@@ -161,7 +161,7 @@ def _looked(config: None, videos: pa.Table) -> tuple[pa.Table, dict[str, int]]:
     names = ("path", "start_s", "end_s", "duration_s", "content_sha256", "media_note", "detail")
     rows = videos.select(names).to_pylist()
     found = [row for row in rows if row["path"] is not None]
-    looks = look_at_clips([Clip(place_of(row["path"]), row["start_s"], row["end_s"]) for row in found])
+    looks = look_at_clips([Clip(path_or_address(row["path"]), row["start_s"], row["end_s"]) for row in found])
     for row, look in zip(found, looks, strict=True):
         detail = ": ".join(told for told in (row["detail"], look.detail) if told) or None
         row |= {"content_sha256": look.sha256, "drop_reason": look.drop_reason, "detail": detail}
@@ -179,7 +179,7 @@ def _cleaned(config: None, videos: pa.Table) -> tuple[pa.Table, Counter[str]]:
 
     One whose captions are all empty, or one of them endless, is dropped.
     """
-    table = clean_columns(videos, WRITTEN_COLUMNS, decode=True)
+    table = normalise_text_columns(videos, WRITTEN_COLUMNS, decode=True)
     urls = table.column("url")
     table = with_column(table, VIDEOS.field("url"), pc.replace_substring_regex(urls, USER, r"\1"))
     captions = table.column("captions").combine_chunks()
@@ -191,7 +191,7 @@ def _cleaned(config: None, videos: pa.Table) -> tuple[pa.Table, Counter[str]]:
     table = mark(table, pa.array(has_empty & ~has_other), "no_caption")
     texts = pc.list_flatten(captions)
     some = texts.take(pa.array(np.arange(0, len(texts), max(1, len(texts) // LOOKED_AT))))
-    languages = languages_of([text[:LONGEST_LOOK] for text in some.to_pylist()])
+    languages = languages_of_words([text[:LONGEST_LOOK] for text in some.to_pylist()])
     changed = pc.sum(pc.not_equal(urls, table.column("url"))).as_py() or 0
     silent = pc.sum(pc.and_(pc.equal(pc.list_value_length(captions), 0), pc.is_null(table.column("drop_reason"))))
     counts = Counter({PASSWORDS: changed, WITHOUT_CAPTION: silent.as_py() or 0})

@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import Bucket, bucket_table, hashes_of, mixed
+from cvr_data.core.parts import Bucket, artifact_bucket_table, hash_bucket_keys, mix_hash_bits
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.media.perceptual_hash import media_hashes
-from cvr_data.media.places import videos_of
+from cvr_data.media.places import media_clips_of_videos
 from cvr_data.tables import VIDEOS, content_id
-from cvr_data.videos.recordings import segments
+from cvr_data.videos.recordings import video_recording_segments
 
 if TYPE_CHECKING:
     from cvr_data.features.store import FeatureStore
@@ -73,7 +73,7 @@ def kin_of_videos(run: StageRun, videos: Path, embeddings: Path | None, threshol
         CvrError: the embeddings have none of the videos.
     """
     read = run.read(videos, _READ, part_values=None if embeddings else DECODED_ROWS)
-    store = video_store_sides(embeddings)
+    store = video_kin_store_sides(embeddings)
     about = _Source(videos, embeddings)
     flows = [
         read.then(Step(name="signs", run=_video_signs, config=about, sides=store, makes_rows=True, is_counted=False))
@@ -99,7 +99,7 @@ def shared_video_kin(run: StageRun, folders: Sequence[Path], embeddings: Path | 
         raise CvrError("The pairs were made from no videos, so that nothing tells which are kin; pass --videos.")
     flows = []
     for folder in folders:
-        sides = video_store_sides(embeddings)
+        sides = video_kin_store_sides(embeddings)
         step = Step(name="signs", run=_stored_signs, config=_Source(folder, embeddings), sides=sides,
                     makes_rows=True, is_counted=False)  # fmt: skip
         flows.append(run.read(folder, _READ).then(step))
@@ -107,14 +107,14 @@ def shared_video_kin(run: StageRun, folders: Sequence[Path], embeddings: Path | 
     return run.side(run.meet(flows, alike), _load_kin)
 
 
-def video_store_sides(embeddings: Path | None) -> tuple[Side, ...]:
+def video_kin_store_sides(embeddings: Path | None) -> tuple[Side, ...]:
     """Return the side of the feature store, where there is one."""
     return () if embeddings is None else (Side(_open_store, (embeddings,)),)
 
 
 def _load_kin(bucket: Bucket) -> Kin:
     """Return the components of the edges that lie there."""
-    edges = bucket_table(bucket)
+    edges = artifact_bucket_table(bucket)
     ends_E2 = np.stack([edges.column(name).to_numpy() for name in ("first", "second")], axis=1)
     ids, places = np.unique(ends_E2, return_inverse=True)
     places_E2 = places.reshape(ends_E2.shape)
@@ -169,8 +169,8 @@ def _open_store(embeddings: Path) -> "FeatureStore":
 def _video_signs(about: _Source, videos: pa.Table, *stores: "FeatureStore") -> pa.Table:
     """Each video with its perceptual hash and its recording, where it has them."""
     videos = check_columns(videos, pa.schema([VIDEOS.field(name) for name in _READ]), str(about.videos))
-    ids = hashes_of(videos.column("video_id"))
-    recordings = segments(videos).column("recording")
+    ids = hash_bucket_keys(videos.column("video_id"))
+    recordings = video_recording_segments(videos).column("recording")
     return _signed(ids, ((_perceptual_hashes(about, videos, stores), True), (recordings, False)))
 
 
@@ -178,17 +178,17 @@ def _stored_signs(about: _Source, videos: pa.Table, *stores: "FeatureStore") -> 
     """Each video with the hash of its file and its recording, and with its perceptual hash where that is stored."""
     videos = check_columns(videos, pa.schema([VIDEOS.field(name) for name in _READ]), str(about.videos))
     files = pc.if_else(pc.is_null(videos.column("start_s")), videos.column("content_sha256"), None)
-    signs = [(files, True), (segments(videos).column("recording"), False)]
+    signs = [(files, True), (video_recording_segments(videos).column("recording"), False)]
     signs += [(_perceptual_hashes(about, videos, stores), True)] if stores else []
-    return _signed(hashes_of(videos.column("video_id")), signs)
+    return _signed(hash_bucket_keys(videos.column("video_id")), signs)
 
 
 def _signed(ids: np.ndarray, signs: Sequence[tuple[pa.ChunkedArray, bool]]) -> pa.Table:
     found = []
     for values, is_alike in signs:
         has_sign = pc.fill_null(pc.not_equal(values, ""), False).to_numpy()
-        keys = hashes_of(values)[has_sign]
-        found.append(_sign_table(keys if is_alike else mixed(keys ^ _RECORDING), ids[has_sign], is_alike))
+        keys = hash_bucket_keys(values)[has_sign]
+        found.append(_sign_table(keys if is_alike else mix_hash_bits(keys ^ _RECORDING), ids[has_sign], is_alike))
     return pa.concat_tables(found)
 
 
@@ -198,7 +198,7 @@ def _sign_table(keys: np.ndarray, ids: np.ndarray, is_alike: bool) -> pa.Table:
 
 def _perceptual_hashes(about: _Source, videos: pa.Table, stores: Sequence["FeatureStore"]) -> pa.ChunkedArray:
     if not stores:
-        clips = [None if video.path is None else video.clip for video in videos_of(videos, about.videos)]
+        clips = [None if video.path is None else video.clip for video in media_clips_of_videos(videos, about.videos)]
         return pa.chunked_array([pa.array(media_hashes(clips), pa.string())])
     [store] = stores
     ids = videos.column("video_id")
@@ -218,7 +218,7 @@ def _similar_signs(read: Flow, about: _Source, store: tuple[Side, ...], threshol
         raise CvrError(f"{about.embeddings} has no features of the videos of {about.videos}.")
     starts = range(0, known.values, BLOCK)
     blocks = run.made("blocks", lambda: (pa.table({"start": [start]}) for start in starts))
-    sides = (*store, run.side(known, bucket_table))
+    sides = (*store, run.side(known, artifact_bucket_table))
     return blocks.then(
         Step(name="similar", run=_similar, config=threshold, sides=sides, makes_rows=True, is_counted=False)
     )
@@ -234,14 +234,14 @@ def _similar(threshold: float, block: pa.Table, store: "FeatureStore", known: pa
     [start] = block.column("start").to_pylist()
     found = [_sign_table(np.empty(0, np.uint64), np.empty(0, np.uint64), True)]
     block_BD = _pooled(store, known, start)
-    ids = hashes_of(known.column(0).slice(start, BLOCK))
+    ids = hash_bucket_keys(known.column(0).slice(start, BLOCK))
     for other in range(start, known.num_rows, BLOCK):
         rows_E2 = similar_video_rows(block_BD, _pooled(store, known, other), threshold)
         rows_E2 = rows_E2[rows_E2[:, 1] + other > rows_E2[:, 0] + start]
         if len(rows_E2):
-            others = hashes_of(known.column(0).slice(other, BLOCK))
+            others = hash_bucket_keys(known.column(0).slice(other, BLOCK))
             ends_E2 = np.stack([ids[rows_E2[:, 0]], others[rows_E2[:, 1]]], axis=1)
-            keys = mixed(mixed(ends_E2[:, 0]) ^ ends_E2[:, 1])
+            keys = mix_hash_bits(mix_hash_bits(ends_E2[:, 0]) ^ ends_E2[:, 1])
             found.append(_sign_table(np.repeat(keys, 2), ends_E2.ravel(), True))
     return pa.concat_tables(found)
 

@@ -19,7 +19,7 @@ from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
 from cvr_data.core.runner import StageRun
 from cvr_data.core.stages import Step
-from cvr_data.media.places import moved_media, refuse_arrived, told_missing, videos_of
+from cvr_data.media.places import media_clips_of_videos, missing_media_record, moved_media, refuse_arrived_media
 from cvr_data.media.video import DECODING, UnreadableVideo, Video
 from cvr_data.tables import VIDEOS
 from cvr_data.videos import seen
@@ -32,7 +32,7 @@ ROWS = 256
 THREADS = 4
 
 
-def measuring_filters(chosen: Sequence[str]) -> list[str]:
+def video_filters_that_measure(chosen: Sequence[str]) -> list[str]:
     """Return the filters whose measures are taken: all of ours, and of others those that are chosen.
 
     Raises:
@@ -51,7 +51,7 @@ def measuring_filters(chosen: Sequence[str]) -> list[str]:
 
 def measures_folder(videos: Path, names: Sequence[str]) -> Path:
     """Return where the measures of videos lie unless a folder is named: beside them, told apart by extras."""
-    usual = measuring_filters([])
+    usual = video_filters_that_measure([])
     further = [name.replace(".", "-") for name in names if name not in usual]
     return videos.with_name("-".join([videos.name, "measures", *further]))
 
@@ -72,14 +72,14 @@ def measure_videos(videos: Path, filters: Sequence[str], out: Path, *, overwrite
     asked = partial(StageRun, out, stage=STAGE, version=VERSION, config=config, inputs=inputs)
     if (done := asked(overwrite=False).finished()) is not None:
         with suppress(CvrError) if overwrite else nullcontext():
-            return refuse_arrived(done, videos)
+            return refuse_arrived_media(done, videos)
     run = asked(overwrite=overwrite)
     with run:
         required = [field.name for field in VIDEOS if not field.nullable]
         flow = run.read(videos, required=required, part_rows=ROWS)
         flow = flow.then(Step(name=STAGE, run=_measured, config=_about(videos, run.out, filters)))
         run.write_parts(flow, total=open_artifact(videos).manifest["rows"], unit="videos")
-        return run.finish(**told_missing(videos))
+        return run.finish(**missing_media_record(videos))
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _about(videos: Path, out: Path, filters: Sequence[str]) -> _Measured:
 def _measured(about: _Measured, part: pa.Table) -> pa.Table:
     table = moved_media(check_columns(part, VIDEOS, str(about.videos)), about.videos, about.out)
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(partial(_values, about), videos_of(table, about.out)))
+        found = list(pool.map(partial(_values, about), media_clips_of_videos(table, about.out)))
     for field in about.fields:
         table = with_column(table, field, [None if row is None else row.get(field.name) for row in found])
     return mark(table, pa.array([row is None for row in found], pa.bool_()), "unreadable_video")
@@ -112,7 +112,7 @@ def _values(about: _Measured, video: Video) -> dict[str, Any] | None:
     if video.path is None:
         return {}
     try:
-        clip = seen.see_clip(video.clip, about.side)
+        clip = seen.see_video(video.clip, about.side)
     except UnreadableVideo:
         return None
     return {name: value for measure in about.measures for name, value in measure(clip).items()}

@@ -10,7 +10,7 @@ from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.lineage import numbered_inputs
-from cvr_data.core.parts import hashes_of
+from cvr_data.core.parts import hash_bucket_keys
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.media.places import moved_media
 from cvr_data.tables import VIDEOS
@@ -43,9 +43,9 @@ def _refuse_shared_ids(tables: Sequence[Artifact]) -> None:
     seen = np.empty(0, np.uint64)
     for table in tables:
         ids = table.read(["video_id"]).column(0)
-        if (shared := np.isin(hashes_of(ids), seen)).any():
+        if (shared := np.isin(hash_bucket_keys(ids), seen)).any():
             raise CvrError(
                 f"{table.path} has ids that a table before it has: {first_few(ids.filter(shared).to_pylist())}; give "
                 "the videos of one of them other ids."
             )
-        seen = np.concatenate([seen, hashes_of(ids)])
+        seen = np.concatenate([seen, hash_bucket_keys(ids)])

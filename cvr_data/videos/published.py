@@ -19,10 +19,10 @@ import pyarrow as pa
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import SUFFIXES, Row, check_file, id_text, read_rows
 from cvr_data.core.reading import read_text
-from cvr_data.core.split_names import split_in_name
+from cvr_data.core.split_names import split_named_by_file
 from cvr_data.download.status import FOLDER as DOWNLOAD_STATUS
 from cvr_data.media.look import media_files
-from cvr_data.media.names import plain_name
+from cvr_data.media.names import normalised_media_name
 from cvr_data.tables import SPLITS
 from cvr_data.videos.entries import Entry, video_tables
 
@@ -178,8 +178,8 @@ def _media_finder(media: Path | None) -> Callable[[str], Path | None]:
     alike: dict[str, Path] = {}
     for name in media_files(media):
         known.setdefault(Path(name).stem, media / name)
-        alike.setdefault(plain_name(Path(name).stem), media / name)
-    return lambda name: known.get(name) or (alike.get(plain_name(name)) if name else None)
+        alike.setdefault(normalised_media_name(Path(name).stem), media / name)
+    return lambda name: known.get(name) or (alike.get(normalised_media_name(name)) if name else None)
 
 
 def _with_media(entry: Entry, find: Callable[[str], Path | None]) -> Entry:
@@ -211,7 +211,7 @@ def corpus_entry(video_id: Any, captions: list[str], where: str, **values: Any) 
 
 def corpus_entry_from(row: Row, column: str, captions: list[str], file: Path, *, needs_caption: bool = True) -> Entry:
     """Return the entry of a table's row, of the split that the file's name tells."""
-    entry = _entry_in(row, column, captions, f"{file.name} {row.where}", {"split": split_in_name(file.stem)})
+    entry = _entry_in(row, column, captions, f"{file.name} {row.where}", {"split": split_named_by_file(file.stem)})
     if needs_caption and not captions:
         entry.drop("no_caption", f"{file.name} {row.where}: no caption")
     return entry
@@ -220,7 +220,7 @@ def corpus_entry_from(row: Row, column: str, captions: list[str], file: Path, *,
 def corpus_entry_of_row(row: Row, id_column: str, caption_column: str, values: dict[str, Any]) -> Entry:
     """Return the entry of a row of a table of one's own, whose caption may be a list of captions."""
     given = row.values.get(caption_column)
-    captions = caption_texts(given)
+    captions = published_video_captions(given)
     entry = _entry_in(row, id_column, captions or [], row.where, values)
     if captions is None:
         entry.drop(
@@ -232,7 +232,7 @@ def corpus_entry_of_row(row: Row, id_column: str, caption_column: str, values: d
     return entry
 
 
-def caption_texts(value: Any) -> list[str] | None:
+def published_video_captions(value: Any) -> list[str] | None:
     """Return the captions of a text, of a list of texts, or of a text that is such a list; None where it is neither.
 
     CSV has no lists, so tables of several captions in a cell hold them as JSON or as Python prints them.

@@ -20,7 +20,7 @@ _START = rf"[?&#](?:t|start)=(?P<start>{_TIME})s?(?:&|$)"
 _END = rf"[?&#]end=(?P<end>{_TIME})s?(?:&|$)"
 
 
-def segments(videos: pa.Table) -> pa.Table:
+def video_recording_segments(videos: pa.Table) -> pa.Table:
     """Return `recording`, `start_s` and `end_s` of each video; null where nothing tells."""
     ids = videos.column("video_id")
     urls = _recording_column(videos, "url", pa.string())
@@ -44,7 +44,7 @@ def segments(videos: pa.Table) -> pa.Table:
     return pa.table({"recording": recording, **{f"{name}_s": values for name, values in times.items()}})
 
 
-def times_in_video_id(video_id: str) -> tuple[float | None, float | None]:
+def recording_times_in_id(video_id: str) -> tuple[float | None, float | None]:
     """Return the start and end that an id ends in, in seconds; None where it has none."""
     found = re.search(_ID, video_id)
     if found is None:

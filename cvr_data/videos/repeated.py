@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.columns import mark_rows, with_column
+from cvr_data.core.columns import set_drop_reason_column, with_column
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.parts import hashes_of, read_bucket
+from cvr_data.core.parts import hash_bucket_keys, read_artifact_bucket
 from cvr_data.core.runner import Flow
 from cvr_data.core.stage_jobs import PIECE
 from cvr_data.core.stages import ClaimStep
@@ -58,7 +58,7 @@ def refuse_repeated_videos(videos: Flow, where: str, has_choice: bool) -> None:
         return
     found: dict[str, None] = {}
     for part in videos.parts:
-        settled = pa.concat_tables(list(read_bucket(part.verdicts)) if part.verdicts else [])
+        settled = pa.concat_tables(list(read_artifact_bucket(part.verdicts)) if part.verdicts else [])
         found |= dict.fromkeys(settled.sort_by("row").column("video_id").to_pylist())
     if found:
         choice = (
@@ -75,7 +75,7 @@ def _claims(policy: str, rows: pa.Table) -> pa.Table:
     numbers = np.arange(rows.num_rows)[usable.to_numpy()]
     rows = rows.select(["video_id", "split", *([_CAPTIONS] if policy == _CAPTIONS else [])]).filter(usable)
     columns = {name: rows.column(name) for name in rows.column_names}
-    return pa.table({"key": hashes_of(rows.column("video_id")), "row": numbers, **columns})
+    return pa.table({"key": hash_bucket_keys(rows.column("video_id")), "row": numbers, **columns})
 
 
 def _settled(policy: str, claims: pa.Table) -> pa.Table:
@@ -113,7 +113,7 @@ def _marked(policy: str, rows: pa.Table, settled: pa.Table) -> pa.Table:
     detail = rows.column("detail").to_pylist()
     for row, video_id in zip(again.tolist(), settled.column("video_id").to_pylist(), strict=True):
         detail[row] = ": ".join(told for told in (detail[row], f"{video_id} comes again") if told)
-    return mark_rows(with_column(rows, SCHEMA.field("detail"), detail), again, "duplicate_id")
+    return set_drop_reason_column(with_column(rows, SCHEMA.field("detail"), detail), again, "duplicate_id")
 
 
 def _merged(policy: str, rows: pa.Table, settled: pa.Table) -> pa.Table:

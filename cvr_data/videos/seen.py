@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from cvr_data.media.clip import Clip
-from cvr_data.media.perceptual_hash import cell_weights
+from cvr_data.media.perceptual_hash import hash_pixel_weights
 from cvr_data.media.video import UnreadableVideo, VideoInfo, probe_medium, read_frames_and_note
 
 VERSION = 1
@@ -44,7 +44,7 @@ class Seen:
     def luma(self) -> np.ndarray:
         """Brightness, float32 (T, H, W) from 0 to 255, at most `SIDE` square."""
         luma_THW = self.frames.astype(np.float32) @ WEIGHTS
-        return luma_THW if luma_THW.shape[1] <= SIDE else averaged(luma_THW, SIDE)
+        return luma_THW if luma_THW.shape[1] <= SIDE else seen_video_cells(luma_THW, SIDE)
 
     @property
     def middles(self) -> np.ndarray:
@@ -55,14 +55,14 @@ class Seen:
         return np.unique(((np.arange(RUNS) + 0.5) / RUNS * count).astype(int))
 
 
-def see_clip(clip: Clip, side: int = SIDE) -> Seen:
+def see_video(clip: Clip, side: int = SIDE) -> Seen:
     """Return what is seen of a clip, frames of at most `side` square.
 
     Raises:
         UnreadableVideo: it is missing or broken, or has no frame.
     """
     info = probe_medium(clip)
-    runs = runs_of_frames(info.frames, info.fps)
+    runs = seen_video_frame_runs(info.frames, info.fps)
     wanted = [number for run in runs for number in run]
     size = min(side, max(info.width, info.height))
     try:
@@ -74,7 +74,7 @@ def see_clip(clip: Clip, side: int = SIDE) -> Seen:
     return Seen(info, frames.pixels, tuple(slice(*pair) for pair in pairwise(ends)))
 
 
-def runs_of_frames(total: int, fps: float) -> list[range]:
+def seen_video_frame_runs(total: int, fps: float) -> list[range]:
     """Return the runs of frame numbers that are looked at in a clip of so many frames."""
     step = max(1, round(fps / RATE))
     span = (LENGTH - 1) * step + 1
@@ -84,12 +84,12 @@ def runs_of_frames(total: int, fps: float) -> list[range]:
     return [range(middle - span // 2, middle - span // 2 + span, step) for middle in middles]
 
 
-def averaged(pictures_THW: np.ndarray, side: int) -> np.ndarray:
+def seen_video_cells(pictures_THW: np.ndarray, side: int) -> np.ndarray:
     """Return the pictures as squares of this side, each pixel the mean of those it covers, whole or in part."""
-    down, across = (cell_weights(side, length).astype(np.float32) for length in pictures_THW.shape[1:])
+    down, across = (hash_pixel_weights(side, length).astype(np.float32) for length in pictures_THW.shape[1:])
     return np.einsum("sh,thw,rw->tsr", down, pictures_THW, across, optimize=True)
 
 
-def percentile(values: np.ndarray | Sequence[float], share: float) -> float:
+def seen_video_percentile(values: np.ndarray | Sequence[float], share: float) -> float:
     """Return the percentile of values, rounded so that it is the same on every processor."""
     return round(float(np.percentile(values, share)), 4)

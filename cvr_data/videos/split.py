@@ -13,16 +13,16 @@ import pyarrow.compute as pc
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.columns import check_columns, mark, with_column
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import hashes_of
+from cvr_data.core.parts import hash_bucket_keys
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.core.whole_files import read_parquet
-from cvr_data.media.places import moved_media, refuse_arrived, told_missing
+from cvr_data.media.places import missing_media_record, moved_media, refuse_arrived_media
 from cvr_data.tables import VIDEOS
 from cvr_data.videos.deal import Dealt
-from cvr_data.videos.deal_queries import Queries, check_dealt, dealt_by_queries, told_dealt
-from cvr_data.videos.kin import Kin, kin_of_videos, video_kin_names, video_store_sides
+from cvr_data.videos.deal_queries import Queries, check_video_split_queries, deal_kin_by_queries, video_split_record
+from cvr_data.videos.kin import Kin, kin_of_videos, video_kin_names, video_kin_store_sides
 from cvr_data.videos.near_duplicates import SPLITS, VERSION, Config, split_videos
 
 
@@ -53,16 +53,16 @@ def split_video_artifact(
         out, stage="split", version=VERSION, config={**config_dict(config), **asked}, inputs=inputs, overwrite=overwrite
     )
     if (done := run.finished()) is not None:
-        return refuse_arrived(done, videos)
+        return refuse_arrived_media(done, videos)
     if config.need_features and embeddings is None:
         raise CvrError("split: need_features asks for --embeddings.")
     if queries is not None:
-        check_dealt(videos, queries, reads_given=config.given == "keep")
+        check_video_split_queries(videos, queries, reads_given=config.given == "keep")
     with run:
         kin = kin_of_videos(run, videos, embeddings, config.threshold)
-        dealt = dealt_by_queries(run, queries, kin, config.seed) if queries else None
+        dealt = deal_kin_by_queries(run, queries, kin, config.seed) if queries else None
         about = _Places(videos, out.resolve(), dealt, ignores_given=config.given == "ignore")
-        sides = (kin, *(video_store_sides(embeddings) if config.need_features else ()))
+        sides = (kin, *(video_kin_store_sides(embeddings) if config.need_features else ()))
         flows = [_placed_flow(run, about, sides), *([] if keep is None else [_kept_flow(run, keep, kin)])]
         assigned = KeyedStep(
             name="split", run=_assigned, config=config, key=ByColumn(_KIN), makes_rows=keep is not None
@@ -70,8 +70,8 @@ def split_video_artifact(
         run.write_parts(run.meet(flows, assigned))
         return run.finish(
             **_split_counts(run, kin, has_features=embeddings is not None),
-            **(told_dealt(dealt) if dealt else {}),
-            **(told_missing(videos) if embeddings is None else {}),
+            **(video_split_record(dealt) if dealt else {}),
+            **(missing_media_record(videos) if embeddings is None else {}),
         )
 
 
@@ -117,7 +117,7 @@ def _earlier(config: None, earlier: pa.Table, kin: Kin) -> pa.Table:
 
 
 def _with_kin(videos: pa.Table, kin: Kin) -> pa.Table:
-    found = kin.of(hashes_of(videos.column("video_id")))
+    found = kin.of(hash_bucket_keys(videos.column("video_id")))
     for name, column in zip((_GROUP, _KIN), found, strict=True):
         videos = videos.append_column(name, pa.array(column))
     return videos

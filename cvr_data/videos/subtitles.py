@@ -12,7 +12,7 @@ from pathlib import Path
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.reading import read_text
-from cvr_data.media.names import plain_name
+from cvr_data.media.names import normalised_media_name
 
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa", ".sbv", ".ttml", ".json")
 """By which subtitles are known, those that say most about themselves first."""
@@ -31,7 +31,7 @@ class Cue:
 
 def subtitle_file(recording: Path, beside: Sequence[str]) -> Path | None:
     """Return the subtitles of a recording among the names of its folder: the shortest name of the first kind."""
-    stems = {plain_name(recording.stem), plain_name(recording.name)}
+    stems = {normalised_media_name(recording.stem), normalised_media_name(recording.name)}
     for suffix in SUFFIXES:
         found = [name for name in beside if name.lower().endswith(suffix) and _is_of(Path(name), stems)]
         if found:
@@ -40,10 +40,10 @@ def subtitle_file(recording: Path, beside: Sequence[str]) -> Path | None:
 
 
 def _is_of(file: Path, stems: set[str]) -> bool:
-    return plain_name(file.stem) in stems or plain_name(Path(file.stem).stem) in stems
+    return normalised_media_name(file.stem) in stems or normalised_media_name(Path(file.stem).stem) in stems
 
 
-def read_subtitles(path: Path) -> list[Cue]:
+def read_video_subtitles(path: Path) -> list[Cue]:
     """Return the cues of a file in order, without tags, sounds, and lines that roll on from the cue before.
 
     Raises:
@@ -55,7 +55,9 @@ def read_subtitles(path: Path) -> list[Cue]:
         if path.suffix.lower() == ".json":
             given = pysubs2.load_from_whisper(_segments(path))
         else:
-            given = pysubs2.SSAFile.from_string(read_text(path), format_=None)
+            text = read_text(path).removeprefix("\ufeff")
+            is_silent = not text.strip()  # so Whisper writes of a film in which nobody speaks
+            given = pysubs2.SSAFile() if is_silent else pysubs2.SSAFile.from_string(text, format_=None)
     except CvrError:
         raise
     except Exception as error:  # whatever a reader of a text says of one that is none
@@ -81,7 +83,7 @@ def _segments(path: Path) -> list[dict[str, object]]:
     return segments
 
 
-def said_between(cues: Sequence[Cue], start_s: float, end_s: float) -> str:
+def video_subtitles_between(cues: Sequence[Cue], start_s: float, end_s: float) -> str:
     """Return what is said in a clip: the cues of which at least half, or at least half the clip, lies in it."""
     said = []
     for cue in cues:

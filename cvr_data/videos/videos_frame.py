@@ -9,9 +9,9 @@ from cvr_data.core.artifacts import Artifact
 from cvr_data.core.columns import check_columns, with_column
 from cvr_data.core.errors import CvrError, first_few
 from cvr_data.core.files import id_text
-from cvr_data.core.frames import Frame, frame_of
+from cvr_data.core.frames import Frame, artifact_dataframe, frame_given
 from cvr_data.core.split_names import SPLIT_OF_WORD
-from cvr_data.media.places import whole_path
+from cvr_data.media.places import whole_media_path
 from cvr_data.tables import SPLITS, VIDEOS
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SOURCE = "frame"
 
 
-def with_caption_lists(videos: Frame) -> Frame:
+def videos_with_caption_lists(videos: Frame) -> Frame:
     """Return a table of videos whose captions are lists and whose source is named; a folder is returned as it is.
 
     A column `caption` is that of the captions where there is no other.
@@ -30,11 +30,12 @@ def with_caption_lists(videos: Frame) -> Frame:
     """
     if isinstance(videos, (str, Path)):
         return videos
-    frame = videos.to_pandas() if isinstance(videos, pa.Table) else videos
+    given = frame_given(videos)
+    frame = given.to_pandas() if isinstance(given, pa.Table) else given
     if "captions" not in frame.columns and "caption" in frame.columns:
         frame = frame.rename(columns={"caption": "captions"})
     if "captions" in frame.columns and frame["captions"].map(lambda value: isinstance(value, str)).any():
-        lists = frame["captions"].map(lambda value: [value] if isinstance(value, str) else value)
+        lists = frame["captions"].astype(object).map(lambda value: [value] if isinstance(value, str) else value)
         frame = frame.assign(captions=lists)
     frame = _with_splits(_with_ids(frame))
     return frame if "source" in frame.columns else frame.assign(source=SOURCE)
@@ -69,5 +70,5 @@ def videos_frame(artifact: Artifact) -> "DataFrame":
     """Return the videos of an artifact as a frame, with paths that hold wherever it goes."""
     table = check_columns(artifact.read(), VIDEOS, str(artifact.path))
     home = artifact.path.resolve()
-    paths = [None if path is None else whole_path(home, path) for path in table.column("path").to_pylist()]
-    return frame_of(artifact, with_column(table, VIDEOS.field("path"), paths))
+    paths = [None if path is None else whole_media_path(home, path) for path in table.column("path").to_pylist()]
+    return artifact_dataframe(artifact, with_column(table, VIDEOS.field("path"), paths))

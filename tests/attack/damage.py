@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cvr_data.core.artifacts import identity_of, key_of
+from cvr_data.core.artifacts import artifact_key, identity_of
 from cvr_data.core.whole_files import file_sha256
 
 DEEP = 100_000
@@ -267,7 +267,7 @@ def sealed(folder: Path) -> None:
         manifest["rows"] = sum(pq.read_metadata(part).num_rows for part in parts)
     except (pa.ArrowException, OSError):
         manifest["rows"] = 1
-    manifest["key"] = key_of(identity_of(manifest))
+    manifest["key"] = artifact_key(identity_of(manifest))
     replaced(path, json.dumps(manifest).encode())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cvr_data.core.artifacts import identity_of, key_of, verify
+from cvr_data.core.artifacts import artifact_key, identity_of, verify
 from tests.cvr_bench.conftest import World
 
 
@@ -23,7 +23,7 @@ class Attack:
         path = self.world.embeddings / "manifest.json"
         manifest = json.loads(path.read_text())
         manifest["config"] |= {"encoder": name, "options": options}
-        manifest["key"] = key_of(identity_of(manifest))
+        manifest["key"] = artifact_key(identity_of(manifest))
         path.write_text(json.dumps(manifest))
         assert verify(self.world.embeddings) == []
 

@@ -20,7 +20,7 @@ from tests.native_embedders import FILMS, write_films
 if importlib.util.find_spec("torchvision") is None or importlib.util.find_spec("mteb") is None:
     pytest.skip("`make test-embedders` makes an environment with torchvision and mteb", allow_module_level=True)
 
-from tests.embedders.tiny_multimodal import save_cross_encoder, save_sentence_qwen3_vl, save_xclip
+from tests.embedders.tiny_multimodal import save_cross_encoder, save_sentence, save_xclip
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 CLOSE = {"atol": 1e-5, "rtol": 1e-4}
@@ -57,7 +57,7 @@ def films(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def qwen(tmp_path_factory):
-    return save_sentence_qwen3_vl(tmp_path_factory.mktemp("qwen"))
+    return save_sentence(tmp_path_factory.mktemp("qwen"))
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """Random multimodal models of a few thousand weights of the real classes, saved as a user would save a real one."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ QWEN_CHAT = (
 """What of Qwen3-VL's template decides the input: roles, the places of pictures and films, texts."""
 
 
-def byte_tokenizer(chat: str, *special: str) -> Any:
-    """A token per byte, and one per special text."""
+def byte_tokenizer(chat: str, *special: str, **named: str) -> Any:
+    """A token per byte, and one per special text; some of these have names that processors look for."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -26,7 +27,7 @@ def byte_tokenizer(chat: str, *special: str) -> Any:
     tokenizer.decoder = decoders.ByteLevel()
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, eos_token="<end>", pad_token="<pad>", chat_template=chat, padding_side="left",
-        additional_special_tokens=list(special),
+        extra_special_tokens=named or list(special),
     )  # fmt: skip
 
 
@@ -68,12 +69,12 @@ def save_qwen3_vl(folder: Path, *, head: bool = False) -> Path:
     return folder
 
 
-def save_sentence_qwen3_vl(folder: Path) -> Path:
+def save_sentence(folder: Path, save: Callable[[Path], Path] = save_qwen3_vl) -> Path:
     """The same as a model of sentence-transformers: last token, unit length, a prompt for queries."""
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
-    transformer = Transformer(str(save_qwen3_vl(folder / "transformer")))
+    transformer = Transformer(str(save(folder / "transformer")))
     pooling = Pooling(transformer.get_embedding_dimension(), pooling_mode="lasttoken")
     prompts = {"query": "Find the video that is meant.", "document": "Represent the user's input."}
     model = SentenceTransformer(modules=[transformer, pooling, Normalize()], prompts=prompts, device="cpu")

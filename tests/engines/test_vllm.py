@@ -2,14 +2,10 @@
 
 import importlib.util
 import json
-import os
-import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -21,6 +17,7 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.tables import VIDEOS
 from tests.ball_pairs import write_ball_pairs
+from tests.engines.vllm_server import ENVIRONMENT, VllmServer
 
 if importlib.util.find_spec("vllm") is None:
     pytest.skip(
@@ -28,9 +25,6 @@ if importlib.util.find_spec("vllm") is None:
     )
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
-ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "2",
-               "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "WARNING",
-               "OMP_WAIT_POLICY": "PASSIVE"}  # fmt: skip
 CVR = Path(sys.executable).with_name("cvr")
 MAKE_ADAPTER = """
 import sys, torch
@@ -107,50 +101,12 @@ def test_the_offline_engine_reads_captions_as_frames_and_keeps_to_the_schema(fol
     assert all(set(json.loads(row["frame"])) == {"things", "scenes", "actions"} for row in told if row["frame"])
 
 
-class VllmServer:
-    """A real server of vLLM on a port of its own, that can be killed and started again."""
-
-    def __init__(self, log: Path):
-        self.log = log
-        with socket.socket() as found:
-            found.bind(("127.0.0.1", 0))
-            self.port = found.getsockname()[1]
-
-    def start(self) -> None:
-        from cvr_data.modifications.engines.smollm2 import smollm2_folder
-
-        options = ("--host", "127.0.0.1", "--port", str(self.port), "--served-model-name", "smol",
-                   "--dtype", "bfloat16", "--max-model-len", "1024", "--enforce-eager",
-                   "--no-enable-chunked-prefill")  # fmt: skip
-        command = [
-            sys.executable,
-            "-m",
-            "vllm.entrypoints.openai.api_server",
-            "--model",
-            str(smollm2_folder()),
-            *options,
-        ]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, env=ENVIRONMENT, stdout=log, stderr=log, start_new_session=True)
-
-    def wait(self) -> None:
-        for _ in range(600):
-            assert self.process.poll() is None, self.log.read_text()[-3000:]
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=2):
-                    return
-            except OSError:
-                time.sleep(0.5)
-        raise TimeoutError(self.log.read_text()[-3000:])
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
 @pytest.fixture
 def server(folder):
-    running = VllmServer(folder / "server.log")
+    from cvr_data.modifications.engines.smollm2 import smollm2_folder
+
+    options = ("--dtype", "bfloat16", "--max-model-len", "1024", "--no-enable-chunked-prefill")
+    running = VllmServer(smollm2_folder(), "smol", *options, log=folder / "server.log")
     running.start()
     yield running
     running.kill()
@@ -194,7 +150,7 @@ def test_the_offline_engine_tells_how_likely_words_are():
     """By its own tokens and log-probabilities: near what transformers computes with the same weights."""
     compare = """
 import json
-from cvr_data.modifications.asking.choices import log_odds
+from cvr_data.modifications.asking.choices import answer_log_odds
 from cvr_data.modifications.asking.request import Change, Message, Parameters, Request
 from cvr_data.modifications.backends import load_backend
 texts = ["Is snow white? Answer yes or no.", "Is coal white? Answer yes or no.", "Is a dog a plant? Answer yes or no."]
@@ -205,12 +161,11 @@ found = {}
 for name in ("vllm", "transformers"):
     options = ["dtype=float32", *(["max_model_len=512"] if name == "vllm" else [])]
     answers = dict(load_backend(name, options).write(asked))
-    found[name] = [log_odds(answers[number].text, ("yes", "no")) for number in range(len(asked))]
+    found[name] = [answer_log_odds(answers[number].text, ("yes", "no")) for number in range(len(asked))]
 print("FOUND" + json.dumps(found))
 """
     done = subprocess.run([sys.executable, "-c", compare], env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.rsplit("FOUND", 1)[1])
-    # vLLM tells of twenty tokens only, so a spelling of a word may be missing there.
-    assert found["vllm"] == pytest.approx(found["transformers"], abs=0.3)
+    assert found["vllm"] == pytest.approx(found["transformers"], abs=1e-3)
     assert len({*found["vllm"]}) == 3

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from cvr_bench.models.networks.covr.qformer import QFormerNetwork, qformer_config
+from cvr_bench.models.networks.covr.qformer import QFormerNetwork, qformer_network_config
 from tests.golden import Arrays, Comparison
 from tests.golden.blip import TOLERANCE, WEIGHTS, compared, image_tokens, published_weights, text_sizes, words
 
@@ -51,4 +51,4 @@ def stored_qformer(arrays: Arrays) -> tuple[dict[str, Any], dict[str, torch.Tens
     """Return the sizes that a file says, its weights under the names of transformers, and the Q-Former's config."""
     sizes = json.loads(str(arrays["config_json"]))
     vision = {"vision_width": sizes["encoder_hidden_size"], "every": sizes["cross_attention_frequency"]}
-    return sizes, published_weights(arrays, "blip2"), qformer_config(**text_sizes(sizes), **vision)
+    return sizes, published_weights(arrays, "blip2"), qformer_network_config(**text_sizes(sizes), **vision)

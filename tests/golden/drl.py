@@ -12,8 +12,8 @@ from cvr_bench.models.networks.drl.transformer import FrameLstm, FrameTransforme
 from cvr_bench.models.parts.late_interaction import (
     TEXT_ROWS,
     VIDEO_ROWS,
-    late_interaction_scores,
-    late_interaction_tiles,
+    model_late_interaction_scores,
+    model_late_interaction_tiles,
 )
 from cvr_data.features.protocol import TextFeatures, VideoFeatures
 from tests.golden import Arrays, Comparison
@@ -59,8 +59,8 @@ def _variant(arrays: Arrays, name: str, text: TextFeatures, video: VideoFeatures
     yield _comparison(arrays, f"{name}.eval_logits", scores.to_video_BB)
     if kind != "dp":
         rows = [drl_with_floor(parts, ~parts.mask_BN.all(dim=1)) for parts in (texts, videos)]
-        in_blocks = late_interaction_scores(
-            late_interaction_tiles(rows[:1], TEXT_ROWS), late_interaction_tiles(rows[1:], VIDEO_ROWS)
+        in_blocks = model_late_interaction_scores(
+            model_late_interaction_tiles(rows[:1], TEXT_ROWS), model_late_interaction_tiles(rows[1:], VIDEO_ROWS)
         )
         yield _comparison(arrays, f"{name}.eval_logits", in_blocks, " (in blocks)")
     yield _comparison(arrays, f"{name}.train_logits", SCALE * scores.to_video_BB)

@@ -8,7 +8,7 @@ import torch
 
 from cvr_bench.checkpoints.names import renamed_checkpoint
 from cvr_bench.models.networks.covr.qformer import LAST_NORM
-from cvr_bench.models.networks.covr.retrack import RetrackNetwork, compared, released_losses
+from cvr_bench.models.networks.covr.retrack import RetrackNetwork, released_losses, retrack_loss_inputs
 from tests.golden import Arrays, Comparison
 from tests.golden.blip import WEIGHTS, image_tokens, words
 from tests.golden.blip import compared as outputs_beside
@@ -40,7 +40,7 @@ def compare(arrays: Arrays) -> list[Comparison]:
     reference, target = (image_tokens(tokens.reshape(len(tokens), -1, tokens.shape[-1])) for tokens in frames)
     batch = retrack.encoded(words(arrays), reference, target)
     reference_BKD = retrack.target(reference)
-    found = compared(retrack, batch, settings["temperature"])
+    found = retrack_loss_inputs(retrack, batch, settings["temperature"])
     parts = released_losses(found)
     evidence = (parts["evidence_reference"] + parts["evidence_text"]) / 2
     loss = parts["ranking"] + settings["kappa"] * parts["direction"] + settings["lambda"] * evidence

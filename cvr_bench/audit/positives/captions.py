@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from cvr_data.language.entailment import Said, answers, contradiction, said_in
-from cvr_data.language.frames import frames_of
+from cvr_data.language.entailment import Said, caption_words_entail, caption_words_once, contradicting_words
+from cvr_data.language.frames import parsed_sentence_frames
 
 SHARED = 0.5
 """Share of the target's words that a caption has to have, word for word, to be compared."""
@@ -41,7 +41,7 @@ class GalleryCaptions:
         """Return the videos with a caption that answers what the target's caption asks for."""
         self._read([target_caption])
         wanted = self.said[target_caption]
-        alike = [text for text in self._alike(wanted) if answers(self.said[text], wanted)]
+        alike = [text for text in self._alike(wanted) if caption_words_entail(self.said[text], wanted)]
         same = [target_caption] if target_caption in self.videos_of else []
         return {video_id for text in (*alike, *same) for video_id in self.videos_of[text]}
 
@@ -50,7 +50,7 @@ class GalleryCaptions:
         targets = sorted(set(target_captions))
         self._read(targets)
         found = [
-            contradiction(self.said[caption], self.said[target])
+            contradicting_words(self.said[caption], self.said[target])
             for caption in self.captions.get(video_id, ())
             for target in targets
         ]
@@ -66,4 +66,6 @@ class GalleryCaptions:
 
     def _read(self, texts: Iterable[str]) -> None:
         new = [text for text in texts if text not in self.said]
-        self.said |= {text: said_in(frame) for text, frame in frames_of(new).items()} if new else {}
+        self.said |= (
+            {text: caption_words_once(frame) for text, frame in parsed_sentence_frames(new).items()} if new else {}
+        )

@@ -46,7 +46,7 @@ class QueryTexts:
     rows: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
 
-def texts_of_queries(dataset: Dataset, task: Task) -> dict[str, QueryTexts]:
+def audited_query_texts(dataset: Dataset, task: Task) -> dict[str, QueryTexts]:
     """Return what the triplets say of each query of the task."""
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in dataset.triplets.to_pylist():
@@ -63,7 +63,7 @@ def texts_of_queries(dataset: Dataset, task: Task) -> dict[str, QueryTexts]:
     }
 
 
-def captions_of(dataset: Dataset, task: Task) -> dict[str, list[str]]:
+def audited_gallery_captions(dataset: Dataset, task: Task) -> dict[str, list[str]]:
     """Return the captions of each video of the gallery."""
     assert dataset.videos is not None
     ids, captions = (dataset.videos.column(name).to_pylist() for name in ("video_id", "captions"))
@@ -71,7 +71,9 @@ def captions_of(dataset: Dataset, task: Task) -> dict[str, list[str]]:
     return {item.item_id: known[item.item_id] or [] for item in task.gallery if item.item_id in known}
 
 
-def judged_cells(task: Task, texts: Mapping[str, QueryTexts], captions: Mapping[str, list[str]], pool: Pool) -> Cells:
+def audit_judged_cells(
+    task: Task, texts: Mapping[str, QueryTexts], captions: Mapping[str, list[str]], pool: Pool
+) -> Cells:
     """Return the listed targets, what captions say answers a query, and what was pooled, as far as captions tell."""
     read = GalleryCaptions(captions)
     cells: Cells = {}
@@ -91,13 +93,13 @@ def judged_cells(task: Task, texts: Mapping[str, QueryTexts], captions: Mapping[
     return cells
 
 
-def grade_of(cells: Cells, query_id: str, name: str) -> int | None:
+def audit_cell_grade(cells: Cells, query_id: str, name: str) -> int | None:
     """Return the grade of a cell, None where nobody judged it."""
     cell = cells[query_id].get(name)
     return None if cell is None else cell.grade
 
 
-def open_cells(cells: Cells) -> list[tuple[str, str]]:
+def unjudged_audit_cells(cells: Cells) -> list[tuple[str, str]]:
     """Return the cells that somebody should look at: what nobody judged, and what was drawn, whoever judged it."""
     return [
         (query_id, name)
@@ -107,9 +109,11 @@ def open_cells(cells: Cells) -> list[tuple[str, str]]:
     ]
 
 
-def ask_judge(judge: Judge, cells: Cells, texts: Mapping[str, QueryTexts], captions: Mapping[str, list[str]]) -> None:
+def audit_cells_by_judge(
+    judge: Judge, cells: Cells, texts: Mapping[str, QueryTexts], captions: Mapping[str, list[str]]
+) -> None:
     """Have a language model judge what is open, by captions; what it cannot say stays open."""
-    asked = [(query_id, name) for query_id, name in open_cells(cells) if captions.get(name)]
+    asked = [(query_id, name) for query_id, name in unjudged_audit_cells(cells) if captions.get(name)]
     table = judge.verdicts(
         [texts[query_id].reference_caption for query_id, _ in asked],
         [texts[query_id].query.modification or "" for query_id, _ in asked],
@@ -126,11 +130,11 @@ def ask_judge(judge: Judge, cells: Cells, texts: Mapping[str, QueryTexts], capti
             cells[query_id][name] = replace(cells[query_id][name], **judged)
 
 
-def ask_odds(
+def audit_cells_by_odds(
     judge: OddsJudge, cells: Cells, texts: Mapping[str, QueryTexts], captions: Mapping[str, list[str]], unsure: float
 ) -> None:
     """Have a model say how sure it is of what is open; what it is less sure of than `unsure` stays open."""
-    asked = open_cells(cells)
+    asked = unjudged_audit_cells(cells)
     if not judge.config.frames:
         asked = [(query_id, name) for query_id, name in asked if captions.get(name)]
     found = judge.log_odds([_question(texts[query_id], name, captions.get(name, [])) for query_id, name in asked])
@@ -146,7 +150,7 @@ def _question(about: QueryTexts, name: str, captions: Sequence[str]) -> Question
     return Question(about.reference_caption, about.query.modification or "", tuple(captions), reference, name)
 
 
-def take_verdicts(cells: Cells, texts: Mapping[str, QueryTexts], verdicts: Mapping[Key, Verdict]) -> None:
+def grade_audit_cells(cells: Cells, texts: Mapping[str, QueryTexts], verdicts: Mapping[Key, Verdict]) -> None:
     """Grade the cells that people judged, targets too: what they reject is wrong, whoever listed it."""
     for query_id, about in texts.items():
         reference = about.query.reference.item_id if about.query.reference else ""

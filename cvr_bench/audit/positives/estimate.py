@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvr_bench.audit.positives.cells import FOUND, Cell, Cells, grade_of
+from cvr_bench.audit.positives.cells import FOUND, Cell, Cells, audit_cell_grade
 from cvr_bench.audit.positives.pool import Pool
 from cvr_bench.tasks.task import Task
 
@@ -45,7 +45,7 @@ class Estimate:
     high: float
 
 
-def draw_cells(counts: Mapping[str, int], number: int, seed: int) -> list[tuple[str, int]]:
+def draw_audit_cells(counts: Mapping[str, int], number: int, seed: int) -> list[tuple[str, int]]:
     """Return (query, place from 0) of so many cells, each equally likely, in a fixed order.
 
     Args:
@@ -64,7 +64,7 @@ def draw_cells(counts: Mapping[str, int], number: int, seed: int) -> list[tuple[
     return [(queries[row], int(place - starts[row])) for row, place in zip(rows.tolist(), places.tolist(), strict=True)]
 
 
-def estimate_unfound(strata: Sequence[Stratum], *, seed: int = 0) -> Estimate | None:
+def audit_unfound_positives(strata: Sequence[Stratum], *, seed: int = 0) -> Estimate | None:
     """Return how many right answers the cells of all strata hold; None where nothing of a stratum was judged."""
     strata = [stratum for stratum in strata if stratum.cells]
     if any(not stratum.judged for stratum in strata):
@@ -84,7 +84,7 @@ def estimate_unfound(strata: Sequence[Stratum], *, seed: int = 0) -> Estimate | 
     return Estimate(float(value), 0.0 if is_none_right else float(max(low, least)), float(high))
 
 
-def drawn_strata(task: Task, cells: Cells, near: Pool, *, number: int, seed: int) -> dict[str, int]:
+def draw_audit_strata(task: Task, cells: Cells, near: Pool, *, number: int, seed: int) -> dict[str, int]:
     """Mark cells that are drawn for the estimate; return how many cells each stratum has.
 
     Cells that captions called wrong or nobody judged are drawn from as well: captions may be mistaken.
@@ -93,7 +93,7 @@ def drawn_strata(task: Task, cells: Cells, near: Pool, *, number: int, seed: int
     open_items = {
         query.query_id: [
             name for name in gallery
-            if task.is_allowed(query, name) and not (grade_of(cells, query.query_id, name) or 0)
+            if task.is_allowed(query, name) and not (audit_cell_grade(cells, query.query_id, name) or 0)
         ]
         for query in task.queries
     }  # fmt: skip
@@ -105,12 +105,12 @@ def drawn_strata(task: Task, cells: Cells, near: Pool, *, number: int, seed: int
         }
         sizes[stratum] = sum(map(len, within.values()))
         counts = {query_id: len(items) for query_id, items in within.items()}
-        for query_id, at in draw_cells(counts, number, seed + place):
+        for query_id, at in draw_audit_cells(counts, number, seed + place):
             cells[query_id].setdefault(within[query_id][at], Cell()).stratum = stratum
     return sizes
 
 
-def estimate_of(cells: Cells, sizes: Mapping[str, int], seed: int) -> Estimate | None:
+def audit_estimate_of_unfound(cells: Cells, sizes: Mapping[str, int], seed: int) -> Estimate | None:
     """Return how many right answers are not found; None where no sample was drawn or a stratum's waits.
 
     Drawn cells that turn out right are found then, and are no part of it.
@@ -123,5 +123,5 @@ def estimate_of(cells: Cells, sizes: Mapping[str, int], seed: int) -> Estimate |
         judged = [cell for cell in drawn if cell.judged_by in ("judge", "review")]
         strata.append(Stratum(size, len(judged), sum(cell.grade == FOUND for cell in judged)))
     found = sum(stratum.right for stratum in strata)
-    whole = estimate_unfound(strata, seed=seed)
+    whole = audit_unfound_positives(strata, seed=seed)
     return whole and Estimate(*(max(0.0, number - found) for number in (whole.value, whole.low, whole.high)))

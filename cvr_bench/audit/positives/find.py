@@ -23,16 +23,16 @@ from cvr_bench.audit.positives.cells import (
     Cell,
     Cells,
     QueryTexts,
-    ask_judge,
-    ask_odds,
-    captions_of,
-    judged_cells,
-    open_cells,
-    take_verdicts,
-    texts_of_queries,
+    audit_cells_by_judge,
+    audit_cells_by_odds,
+    audit_judged_cells,
+    audited_gallery_captions,
+    audited_query_texts,
+    grade_audit_cells,
+    unjudged_audit_cells,
 )
-from cvr_bench.audit.positives.estimate import NEAR, drawn_strata, estimate_of
-from cvr_bench.audit.positives.measure import measured_results
+from cvr_bench.audit.positives.estimate import NEAR, audit_estimate_of_unfound, draw_audit_strata
+from cvr_bench.audit.positives.measure import audit_results_with_positives
 from cvr_bench.audit.positives.odds import OddsConfig, OddsJudge
 from cvr_bench.audit.positives.pool import pool_results
 from cvr_bench.benchmarks.triplets import Config as TripletsConfig
@@ -43,14 +43,14 @@ from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.registry import config_dict
 from cvr_data.core.whole_files import json_bytes
-from cvr_data.media.places import read_files
+from cvr_data.media.places import read_media_clips
 from cvr_data.media.video import Video
 from cvr_data.modifications.asking.choices import TellsChoices
 from cvr_data.modifications.backends import load_backend
 from cvr_data.modifications.checking.judge import Judge, JudgeConfig
 from cvr_data.tables import TRIPLETS, triplet_id
 from cvr_data.triplets.dataset import Dataset, open_dataset
-from cvr_data.triplets.judgments import read_triplet_verdicts
+from cvr_data.triplets.judgments import triplet_verdicts_of_folder
 
 STAGE, QUEUE, VERSION = "find-positives", "positives-queue", 3
 POSITIVES = pa.schema(
@@ -120,13 +120,13 @@ def find_positives(
     task = benchmark_of_triplets(dataset.triplets, TripletsConfig(data=triplets, split=config.split), None, listed)  # type: ignore[arg-type]
     read = [read_result(path) for path in results]
     pools = [pool_results(task, read, depth) for depth in (config.depth, NEAR * config.depth)]
-    texts = texts_of_queries(dataset, task)
-    cells = judged_cells(task, texts, captions_of(dataset, task), pools[0])
-    drawn = drawn_strata(task, cells, pools[1], number=config.sample, seed=config.seed) if config.sample else {}
+    texts = audited_query_texts(dataset, task)
+    cells = audit_judged_cells(task, texts, audited_gallery_captions(dataset, task), pools[0])
+    drawn = draw_audit_strata(task, cells, pools[1], number=config.sample, seed=config.seed) if config.sample else {}
     if judge is not None:
-        _ask(judge, config, dataset, cells, texts, captions_of(dataset, task))
+        _ask(judge, config, dataset, cells, texts, audited_gallery_captions(dataset, task))
     if judgments is not None:
-        take_verdicts(cells, texts, read_triplet_verdicts(judgments).verdicts)
+        grade_audit_cells(cells, texts, triplet_verdicts_of_folder(judgments).verdicts)
     return _written(writer, dataset, config, cells=cells, texts=texts, drawn=drawn, results=read)
 
 
@@ -139,13 +139,13 @@ def _ask(
     if config.ask == "verdict" or (
         config.ask == "auto" and not config.frames and not isinstance(backend, TellsChoices)
     ):
-        ask_judge(Judge(judge), cells, texts, captions)
+        audit_cells_by_judge(Judge(judge), cells, texts, captions)
         return
     files: dict[str, Video] = {}
     for folder in dataset.video_folders if config.frames else ():
-        files = {**read_files(folder), **files}
+        files = {**read_media_clips(folder), **files}
     about = OddsConfig(backend=judge.backend, options=judge.options, frames=config.frames)
-    ask_odds(OddsJudge(about, files), cells, texts, captions, config.unsure)
+    audit_cells_by_odds(OddsJudge(about, files), cells, texts, captions, config.unsure)
 
 
 def _written(
@@ -165,7 +165,7 @@ def _written(
         for query_id, own in sorted(grades.items())
         for name, grade in sorted(own.items())
     ]
-    estimate = estimate_of(cells, drawn, config.seed)
+    estimate = audit_estimate_of_unfound(cells, drawn, config.seed)
     summary = {
         "queries": len(cells),
         "listed": sum(cell.judged_by == "target" for own in cells.values() for cell in own.values()),
@@ -178,7 +178,7 @@ def _written(
         "queries_with_found": sum(any(cell.grade == FOUND for cell in own.values()) for own in cells.values()),
         "cells": dict(drawn),
         "unfound": None if estimate is None else vars(estimate),
-        "results": measured_results(results, grades),
+        "results": audit_results_with_positives(results, grades),
     }
     with writer:
         writer.write_part(0, table)
@@ -195,7 +195,7 @@ def _counts(cells: Cells, grade: int) -> Counter[str]:
 
 def _write_queue(folder: Path, dataset: Dataset, cells: Cells, texts: Mapping[str, QueryTexts]) -> None:
     """Write what is open as triplets: what was drawn, what the judge is unsure of, what most results ranked best."""
-    waiting = open_cells(cells)
+    waiting = unjudged_audit_cells(cells)
     waiting.sort(key=lambda each: _urgency(cells[each[0]][each[1]], each))
     rows = [_queued(texts[query_id], name) for query_id, name in waiting]
     inputs = _numbered("videos", dataset.video_folders)

@@ -5,15 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from cvr_bench.audit.positives.pool import ranked_of_result
+from cvr_bench.audit.positives.pool import audit_pool_ranking
 from cvr_bench.results.result import Result
-from cvr_bench.scoring.condensed import best_rank, bpref, condensed_order
+from cvr_bench.scoring.condensed import best_rank, bpref, condensed_ranking
 from cvr_bench.scoring.metrics import recall
 
 KS = (1, 5, 10)
 
 
-def measured_results(results: Sequence[Result], grades: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
+def audit_results_with_positives(
+    results: Sequence[Result], grades: Mapping[str, Mapping[str, int]]
+) -> list[dict[str, Any]]:
     """Return, per result, plain R@K, R@K where found answers count, R@K of condensed lists, and bpref.
 
     `is_whole` says whether the whole order is known (`cvr bench --save-scores`); else condensed lists and bpref are of
@@ -24,7 +26,7 @@ def measured_results(results: Sequence[Result], grades: Mapping[str, Mapping[str
 
 def _measured(result: Result, grades: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     gallery = int(result.record["task"]["gallery"])
-    orders = ranked_of_result(result, gallery)
+    orders = audit_pool_ranking(result, gallery)
     is_whole = (result.path / "scores.npy").is_file()
     names = [name for name in result.ranks.column("query_id").to_pylist() if any(grades.get(name, {}).values())]
     plain = dict(zip(*(result.ranks.column(name).to_pylist() for name in ("query_id", "rank")), strict=True))
@@ -34,7 +36,7 @@ def _measured(result: Result, grades: Mapping[str, Mapping[str, int]]) -> dict[s
     told["with_found"] = _recalls(found)
     if is_whole:
         told["condensed"] = _recalls(
-            [best_rank(condensed_order(orders[name], grades[name]), grades[name]) for name in names]
+            [best_rank(condensed_ranking(orders[name], grades[name]), grades[name]) for name in names]
         )
         told["bpref"] = float(np.mean([bpref(orders[name], grades[name]) for name in names])) if names else 0.0
     return told

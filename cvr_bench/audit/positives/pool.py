@@ -41,8 +41,8 @@ def pool_results(task: Task, results: Sequence[Result], depth: int) -> Pool:
     queries = {query.query_id: query for query in task.queries}
     items = {item.item_id for item in task.gallery}
     for result in results:
-        check_of_task(result, queries)
-        for query_id, ranked in ranked_of_result(result, depth).items():
+        check_audited_queries(result, queries)
+        for query_id, ranked in audit_pool_ranking(result, depth).items():
             for rank, item_id in enumerate(ranked, start=1):
                 if item_id in items and not _is_known(task, queries[query_id], item_id):
                     best[query_id][item_id] = min(rank, best[query_id].get(item_id, rank))
@@ -50,14 +50,14 @@ def pool_results(task: Task, results: Sequence[Result], depth: int) -> Pool:
     return Pool(best, by)
 
 
-def check_of_task(result: Result, queries: Mapping[str, Query]) -> None:
+def check_audited_queries(result: Result, queries: Mapping[str, Query]) -> None:
     """Refuse a result of other queries. Raises CvrError: it has some that the task has not."""
     found = result.ranks.column("query_id").to_pylist()
     if strange := sorted(set(found) - set(queries)):
         raise CvrError(f"{result.path} ranks query {first_few(strange)}, which the triplets do not have.")
 
 
-def ranked_of_result(result: Result, depth: int) -> dict[str, list[str]]:
+def audit_pool_ranking(result: Result, depth: int) -> dict[str, list[str]]:
     """Return query -> its best items, best first: `depth` of them where the scores are saved, else ten."""
     matrix = read_result_scores(result.path)
     if matrix is None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cvr_bench.models.parts.joining import Joining, Whole
-from cvr_bench.models.parts.losses import loss_false_negatives
+from cvr_bench.models.parts.losses import model_loss_false_negatives
 from cvr_bench.tasks.task import Task
 from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures
@@ -63,7 +63,7 @@ class TripletBatch:
         It is the same as the target of i, a near-duplicate, or another target of the same query.
         """
         groups = self.joined_ids(self.target_group_ids)
-        ignored_BB = loss_false_negatives(self.joined_ids(self.target_ids), groups)
+        ignored_BB = model_loss_false_negatives(self.joined_ids(self.target_ids), groups)
         for row, right in enumerate(self.joining.ids(self.right_group_ids)):
             if len(right) > 1:
                 ignored_BB[row] |= torch.tensor([group in right for group in groups])

@@ -59,7 +59,7 @@ class ClipReader:
     def clips(self, videos: Sequence[Video]) -> Clips:
         """Return the frames of videos as they are."""
         with ThreadPoolExecutor(self.workers) as pool:
-            return stacked_clips(list(pool.map(self.read, videos)))
+            return model_input_clips(list(pool.map(self.read, videos)))
 
     def ahead(self, batches: Iterable[Sequence[TripletBatch]], start: int) -> Iterator[list[TripletBatch]]:
         """Yield the chunks of each batch with their clips; those of the next batches are being decoded meanwhile."""
@@ -97,11 +97,11 @@ class _Decoding:
         """The batch with its clips."""
         reference, target = ([each.result() for each in futures] for futures in (self.references, self.targets))
         return replace(
-            self.batch, clips=ClipPair(stacked_clips(reference) if reference else None, stacked_clips(target))
+            self.batch, clips=ClipPair(model_input_clips(reference) if reference else None, model_input_clips(target))
         )
 
 
-def stacked_clips(frames: Sequence[np.ndarray]) -> Clips:
+def model_input_clips(frames: Sequence[np.ndarray]) -> Clips:
     """Return clips of any lengths as one tensor."""
     longest = max(len(each) for each in frames)
     mask_BT = torch.arange(longest) < torch.tensor([len(each) for each in frames])[:, None]

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from cvr_bench.models.parts.retriever import retriever_videos_and_texts
 from cvr_bench.tasks.task import Item, Query
+from cvr_data.core.device import DeviceName, DtypeName
 from cvr_data.core.errors import CvrError
-from cvr_data.core.ranges import SIZE, Ranged, within
-from cvr_data.features.device import DeviceName, DtypeName
-from cvr_data.media.places import read_files
-from cvr_data.media.timeline import sampler_and_rate
+from cvr_data.core.ranges import SIZE, Ranged, option_range
+from cvr_data.media.places import read_media_clips
+from cvr_data.media.timeline import frame_sampler_and_rate
 from cvr_data.media.video import Frames, Video, read_frames_and_note
 from cvr_data.tables import content_id
 
@@ -37,7 +37,7 @@ class PairConfig(Ranged):
     """A folder or hub id; needed."""
     videos: Path | None = None
     """The videos table that tells where the files are; needed."""
-    frames: int = field(default=8, metadata=within(SIZE))
+    frames: int = field(default=8, metadata=option_range(SIZE))
     """Frames of each video, at most."""
     sampler: str = "uniform"
     """Which frames."""
@@ -50,7 +50,7 @@ class PairConfig(Ranged):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        sampler_and_rate(self.sampler)
+        frame_sampler_and_rate(self.sampler)
         if not self.tiny and (self.model is None or self.videos is None):
             raise ValueError("it asks a model about files: -o model=MODEL and -o videos=VIDEOS are needed.")
 
@@ -91,7 +91,7 @@ class PairScorer(DrawnScorer):
     def __init__(self, name: str, config: PairConfig, score: Score):
         assert config.videos is not None
         self.name, self.config, self.score_pairs = name, config, score
-        self.files = read_files(config.videos)
+        self.files = read_media_clips(config.videos)
 
     def rescore(self, query: Query, item_ids: Sequence[str]) -> Tensor:
         """Return a score per item.

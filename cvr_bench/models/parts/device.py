@@ -12,19 +12,19 @@ Features = TypeVar("Features")
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
+def model_random_generators(seed: int) -> Iterator[None]:
     """Draw from `seed` inside the block, and leave the generators outside as they were."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
 
 
-def device_of_module(module: nn.Module) -> torch.device:
+def network_device(module: nn.Module) -> torch.device:
     """Return the device of a module's weights."""
     return next(module.parameters()).device
 
 
-def on_device(features: Features, device: torch.device) -> Features:
+def model_inputs_on_device(features: Features, device: torch.device) -> Features:
     """Return a dataclass with every tensor in it, also in dataclasses inside it, on `device`."""
     if not dataclasses.is_dataclass(features):
         raise ValueError(f"A dataclass of tensors is needed, got {type(features).__name__}.")
@@ -34,5 +34,5 @@ def on_device(features: Features, device: torch.device) -> Features:
         if isinstance(value, Tensor):
             moved[name] = value.to(device, non_blocking=True)
         elif dataclasses.is_dataclass(value):
-            moved[name] = on_device(value, device)
+            moved[name] = model_inputs_on_device(value, device)
     return dataclasses.replace(features, **moved)  # type: ignore[type-var]

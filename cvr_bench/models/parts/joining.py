@@ -17,7 +17,13 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from cvr_bench.models.parts.processes import gathered, gathered_lists, padded, process_count, process_number
+from cvr_bench.models.parts.processes import (
+    gather_model_lists,
+    gather_model_rows,
+    model_process_count,
+    model_process_number,
+    pad_model_rows,
+)
 from cvr_data.core.errors import CvrError
 
 
@@ -52,12 +58,12 @@ class OverProcesses:
     def tensor(self, rows: Tensor) -> Tensor:
         """Return the rows of all processes."""
         self.asked += 1
-        whole = gathered(rows.detach())
-        return _with_own(whole, rows, process_number() * len(rows), process_count())
+        whole = gather_model_rows(rows.detach())
+        return _with_own(whole, rows, model_process_number() * len(rows), model_process_count())
 
     def ids(self, values: Sequence[Any]) -> list[Any]:
         """Return the values of all processes."""
-        return gathered_lists(list(values))
+        return gather_model_lists(list(values))
 
 
 @dataclass
@@ -94,7 +100,7 @@ class Replayed:
         return next(self.lists)
 
 
-def merged(records: Sequence[Recorded]) -> Recorded:
+def merge_model_parts(records: Sequence[Recorded]) -> Recorded:
     """Return what the parts of this process, and those of all others, asked for, joined.
 
     Raises:
@@ -104,16 +110,16 @@ def merged(records: Sequence[Recorded]) -> Recorded:
     tensors = []
     for parts in zip(*(record.tensors for record in records), strict=True):
         longest = [max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True)]
-        tensors.append(gathered(torch.cat([padded(part, longest) for part in parts])))
+        tensors.append(gather_model_rows(torch.cat([pad_model_rows(part, longest) for part in parts])))
     own = [list(chain.from_iterable(parts)) for parts in zip(*(record.lists for record in records), strict=True)]
-    return Recorded(tensors, [gathered_lists(values) for values in own])
+    return Recorded(tensors, [gather_model_lists(values) for values in own])
 
 
 def _with_own(whole: Tensor, own: Tensor, start: int, parts: int) -> Tensor:
     """`whole` with `own` in its place, the gradient of which counts `parts` times."""
     if not own.requires_grad:
         return whole
-    rows = padded(_Counted.apply(own, parts), whole.shape[1:])
+    rows = pad_model_rows(_Counted.apply(own, parts), whole.shape[1:])
     return torch.cat([whole[:start], rows, whole[start + len(own) :]])
 
 

@@ -8,7 +8,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import cache_folder
 from cvr_data.modifications.asking.ask import Asker
 from cvr_data.modifications.asking.cache import RequestCache
-from cvr_data.modifications.asking.choices import log_odds
+from cvr_data.modifications.asking.choices import answer_log_odds
 from cvr_data.modifications.asking.parse import parse_answer
 from cvr_data.modifications.asking.request import Answer, Change, Request
 from cvr_data.modifications.backends import BACKENDS
@@ -55,7 +55,7 @@ class LanguageModel:
         errors = [answer.error for answer in answers if answer.text is None]
         if answers and len(errors) == len(answers):
             raise CvrError(f"{self.backend.model} gave no log-odds of {len(answers)} questions: {errors[0]}.")
-        return [log_odds(answer.text, YES_NO) for answer in answers]
+        return [answer_log_odds(answer.text, YES_NO) for answer in answers]
 
     def _asked(
         self, variables: Sequence[Mapping[str, str]], images: Sequence[tuple[bytes, ...]] | None,

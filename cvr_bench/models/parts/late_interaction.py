@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from cvr_data.features.device import map_batches
+from cvr_data.core.device import map_torch_batches
 
 TEXT_ROWS, VIDEO_ROWS = 512, 768
 """Tokens and frames of a tile: a block of their similarities stays in the cache of one core."""
@@ -62,7 +62,7 @@ BlockScores = Callable[[Tile, Tile], Tensor]
 """(texts, videos) -> scores of all pairs, (A, C)."""
 
 
-def late_interaction_tiles(parts: Iterable[Parts], rows: int) -> list[Tile]:
+def model_late_interaction_tiles(parts: Iterable[Parts], rows: int) -> list[Tile]:
     """Return all items of some batches in tiles of about `rows` parts, sorted by length."""
     lists: list[tuple[Tensor, Tensor]] = []
     for batch in parts:
@@ -81,7 +81,9 @@ def late_interaction_tiles(parts: Iterable[Parts], rows: int) -> list[Tile]:
     return found
 
 
-def late_interaction_scores(texts: Sequence[Tile], videos: Sequence[Tile], block: BlockScores | None = None) -> Tensor:
+def model_late_interaction_scores(
+    texts: Sequence[Tile], videos: Sequence[Tile], block: BlockScores | None = None
+) -> Tensor:
     """Return scores_AB in float32 on the CPU, in the order of the items before they were put into tiles."""
     score = block or BestMatches()
     scores_AB = torch.empty(_count(texts), _count(videos))
@@ -114,7 +116,7 @@ class BestMatches:
         return of_tokens_AC.add_(best_token_ATC.mul_(_on_grid(video.weights_NB)).sum(dim=1)).mul_(0.5)
 
 
-def parts_one_by_one(make: Callable[[Features], Parts], items: Sequence[Features], device: torch.device) -> Parts:
+def retriever_parts_singly(make: Callable[[Features], Parts], items: Sequence[Features], device: torch.device) -> Parts:
     """Return the parts of all items, each made alone: what a network gives then depends on nothing but the item.
 
     `items` are batches of one without padding; on a CPU every core makes some of them, in one thread each.
@@ -125,7 +127,7 @@ def parts_one_by_one(make: Callable[[Features], Parts], items: Sequence[Features
         with torch.set_grad_enabled(with_gradients):  # threads have a setting of their own
             return make(item)
 
-    made = map_batches(one, items, device)
+    made = map_torch_batches(one, items, device)
     padded = (
         pad_sequence([values[0] for values in column], batch_first=True)
         for column in zip(*((each.vectors_BND, each.mask_BN, each.weights_BN) for each in made), strict=True)

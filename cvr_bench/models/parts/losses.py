@@ -24,7 +24,7 @@ def loss_similarities(first_BD: Tensor, second_BD: Tensor) -> Tensor:
         return wide_loss_values(first_BD) @ wide_loss_values(second_BD).T
 
 
-def loss_false_negatives(*ids: Sequence[str]) -> Tensor:
+def model_loss_false_negatives(*ids: Sequence[str]) -> Tensor:
     """Return ignored_BB, bool: True off the diagonal where rows i and j agree in at least one of the given id lists."""
     size = len(ids[0])
     same_BB = torch.zeros(size, size, dtype=torch.bool)

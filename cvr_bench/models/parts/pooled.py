@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of_module, on_device
+from cvr_bench.models.parts.device import model_inputs_on_device, network_device
 from cvr_bench.models.parts.losses import info_nce, loss_similarities
 from cvr_bench.models.parts.retriever import DenseRetriever, Losses
 from cvr_bench.models.parts.weights import load_model_weights
@@ -24,15 +24,15 @@ def pooled_videos(encoder: Encoder, queries: Sequence[Query]) -> Tensor:
     return encoder.encode_videos(task_references(queries)).pooled_BD()
 
 
-def pooled_texts(encoder: Encoder, queries: Sequence[Query]) -> Tensor:
+def model_pooled_texts(encoder: Encoder, queries: Sequence[Query]) -> Tensor:
     """Return the embeddings of the modification texts, (B, D)."""
     return encoder.encode_texts(task_modifications(queries)).pooled_BD
 
 
-def pooled_half_queries(encoder: Encoder, queries: Sequence[Query]) -> Tensor | None:
+def model_half_queries(encoder: Encoder, queries: Sequence[Query]) -> Tensor | None:
     """Return the text or the video of queries of which none has the other (text-video retrieval), else None."""
     if all(query.reference is None for query in queries):
-        return pooled_texts(encoder, queries)
+        return model_pooled_texts(encoder, queries)
     if all(query.modification is None for query in queries):
         return pooled_videos(encoder, queries)
     return None
@@ -48,7 +48,9 @@ def untrained_retriever(encoder: Encoder, encode_queries: Encode) -> DenseRetrie
     return pooled_retriever(encoder, encode_queries, encode_texts=lambda texts: encoder.encode_texts(texts).pooled_BD)
 
 
-def trained_retriever(encoder: Encoder, module: Any, checkpoint: Path | None, *, as_released: bool) -> DenseRetriever:
+def pooled_retriever_with_checkpoint(
+    encoder: Encoder, module: Any, checkpoint: Path | None, *, as_released: bool
+) -> DenseRetriever:
     """Return a model whose `module(video_BD, text_BD)` is the query; `module.scale` multiplies similarities.
 
     What is composed `as_released` is the mean frame and the text as the encoder gives them, of any length, and the loss
@@ -63,12 +65,12 @@ def trained_retriever(encoder: Encoder, module: Any, checkpoint: Path | None, *,
         return module(reference.pooled_BD(), text.pooled_BD)
 
     def encode_queries(queries: Sequence[Query]) -> Tensor:
-        device = device_of_module(module)
-        reference = on_device(encoder.encode_videos(task_references(queries)), device)
-        return compose(reference, on_device(encoder.encode_texts(task_modifications(queries)), device))
+        device = network_device(module)
+        reference = model_inputs_on_device(encoder.encode_videos(task_references(queries)), device)
+        return compose(reference, model_inputs_on_device(encoder.encode_texts(task_modifications(queries)), device))
 
     def training_step(batch: TripletBatch) -> Losses:
-        batch = on_device(batch, device_of_module(module))
+        batch = model_inputs_on_device(batch, network_device(module))
         query_BD = batch.joined(compose(batch.reference, batch.modification))
         scale: Any = module.scale
         logits_BB = scale * loss_similarities(query_BD, batch.joined(batch.target.pooled_BD()))

@@ -9,65 +9,65 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def is_spread() -> bool:
+def model_is_spread() -> bool:
     """Return whether this is one of several processes."""
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
 
 
-def is_first() -> bool:
+def is_first_model_process() -> bool:
     """Return whether this process is the one that writes."""
-    return not is_spread() or dist.get_rank() == 0
+    return not model_is_spread() or dist.get_rank() == 0
 
 
-def process_number() -> int:
+def model_process_number() -> int:
     """Return which of the processes this is, from 0."""
-    return dist.get_rank() if is_spread() else 0
+    return dist.get_rank() if model_is_spread() else 0
 
 
-def process_count() -> int:
+def model_process_count() -> int:
     """Return how many there are."""
-    return dist.get_world_size() if is_spread() else 1
+    return dist.get_world_size() if model_is_spread() else 1
 
 
-def gathered(rows: Tensor) -> Tensor:
+def gather_model_rows(rows: Tensor) -> Tensor:
     """Return the rows (as many in each) of all processes without gradients, padded with zeros to the longest."""
-    if not is_spread():
+    if not model_is_spread():
         return rows
     longest = torch.tensor(rows.shape[1:], device=rows.device, dtype=torch.int64)
     dist.all_reduce(longest, op=dist.ReduceOp.MAX)
-    own = padded(rows, longest.tolist()).contiguous()
+    own = pad_model_rows(rows, longest.tolist()).contiguous()
     carried = own.to(torch.uint8) if own.dtype == torch.bool else own
     parts = [torch.empty_like(carried) for _ in range(dist.get_world_size())]
     dist.all_gather(parts, carried)
     return torch.cat(parts).to(own.dtype)
 
 
-def gathered_objects(value: Any) -> list[Any]:
+def gather_model_objects(value: Any) -> list[Any]:
     """Return the value of each process, in their order."""
-    if not is_spread():
+    if not model_is_spread():
         return [value]
     values: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(values, value)
     return values
 
 
-def gathered_lists(values: list[Any]) -> list[Any]:
+def gather_model_lists(values: list[Any]) -> list[Any]:
     """Return the values of all processes, one after another."""
-    return list(chain.from_iterable(gathered_objects(values)))
+    return list(chain.from_iterable(gather_model_objects(values)))
 
 
-def of_first(value: Any) -> Any:
+def first_model_process_value(value: Any) -> Any:
     """Return the first process' value."""
-    return gathered_objects(value)[0]
+    return gather_model_objects(value)[0]
 
 
-def wait_for_all() -> None:
+def wait_for_model_processes() -> None:
     """Return when all processes are here."""
-    if is_spread():
+    if model_is_spread():
         dist.barrier()
 
 
-def padded(rows: Tensor, sizes: "list[int] | torch.Size") -> Tensor:
+def pad_model_rows(rows: Tensor, sizes: "list[int] | torch.Size") -> Tensor:
     """Return the rows with zeros at the end of every further axis that is shorter than its size."""
     lacking = [wanted - found for wanted, found in zip(sizes, rows.shape[1:], strict=True)]
     if not any(lacking):
@@ -75,16 +75,16 @@ def padded(rows: Tensor, sizes: "list[int] | torch.Size") -> Tensor:
     return F.pad(rows, [amount for end in reversed(lacking) for amount in (0, end)])
 
 
-def share_model_weights(module: nn.Module) -> None:
+def broadcast_network_weights(module: nn.Module) -> None:
     """Give every process the weights of the first one."""
-    if is_spread():
+    if model_is_spread():
         for tensor in module.state_dict().values():
             dist.broadcast(tensor, src=0)
 
 
-def average_model_gradients(module: nn.Module) -> None:
+def average_network_gradients(module: nn.Module) -> None:
     """Make each gradient the mean over the processes; a parameter that has none anywhere keeps none."""
-    if not is_spread():
+    if not model_is_spread():
         return
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     known = torch.tensor([parameter.grad is not None for parameter in parameters], device=parameters[0].device)

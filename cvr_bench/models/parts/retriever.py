@@ -116,7 +116,7 @@ class DenseRetriever:
         if any(item.texts for item in gallery):
             raise ValueError("Sets of texts are ranked by evaluate(), which gives their texts one by one.")
         videos, texts = retriever_videos_and_texts(gallery, ranks_texts=self.encode_texts is not None)
-        with evaluating_module(self.module):
+        with network_in_evaluation_mode(self.module):
             if self.encode_texts is not None and texts:
                 self.gallery_GD = _in_batches(self.encode_texts, texts)
             else:
@@ -124,7 +124,7 @@ class DenseRetriever:
 
     def embed(self, queries: Sequence[Query]) -> Tensor:
         """Return the query embeddings, (Q, D) float32."""
-        with evaluating_module(self.module):
+        with network_in_evaluation_mode(self.module):
             return _in_batches(self.encode_queries, queries)
 
     def score(self, queries: Sequence[Query]) -> Tensor:
@@ -157,7 +157,7 @@ def check_retriever_space(encoder: Encoder, model: str) -> None:
         raise CvrError(f"{model} needs videos and texts in one space; those of {encoder.name!r} are {widths}.")
 
 
-def check_released_frames(encoder: Encoder, model: str, *, unit: bool) -> None:
+def check_released_model_frames(encoder: Encoder, model: str, *, unit: bool) -> None:
     """Refuse frames of another length than those that released weights read: of unit length, or as projected.
 
     Raises:
@@ -173,7 +173,7 @@ def check_released_frames(encoder: Encoder, model: str, *, unit: bool) -> None:
 
 
 @contextmanager
-def evaluating_module(module: nn.Module | None) -> Iterator[None]:
+def network_in_evaluation_mode(module: nn.Module | None) -> Iterator[None]:
     """Switch gradients and dropout off inside the block."""
     was_training = module is not None and module.training
     if module is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cvr_bench.models import MODELS, ModelModule
-from cvr_bench.models.parts.lineage import check_lineage_space
+from cvr_bench.models.parts.lineage import check_model_lineage_space
 from cvr_bench.models.parts.retriever import (
     DenseRetriever,
     Retriever,
@@ -17,8 +17,8 @@ from cvr_bench.models.parts.retriever import (
 from cvr_bench.models.parts.weights import load_model_weights
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
-from cvr_data.core.reading import check_kinds, reading
-from cvr_data.core.registry import parse_config, split_options
+from cvr_data.core.reading import check_json_value_types, reading
+from cvr_data.core.registry import parse_config, split_key_value_options
 from cvr_data.core.trust import stored
 from cvr_data.features.protocol import Encoder, space_of
 
@@ -48,12 +48,12 @@ def scoring_model(model: str, options: Sequence[str], checkpoint: Path | None, e
 
 def load_retriever(component: ModelModule, config: Any, encoder: Encoder) -> Retriever:
     """Return the model of a config. Raises CvrError: weights that its options name read features of another space."""
-    for path in option_checkpoints(config).values():
-        check_lineage_space(path, space_of(encoder))
+    for path in model_option_checkpoints(config).values():
+        check_model_lineage_space(path, space_of(encoder))
     return component.load(config, encoder)
 
 
-def option_checkpoints(config: Any) -> dict[str, Path]:
+def model_option_checkpoints(config: Any) -> dict[str, Path]:
     """Return the weights that the options of a model name, by option."""
     options = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     return {name: path for name, path in options.items() if name.endswith("checkpoint") and isinstance(path, Path)}
@@ -68,7 +68,7 @@ def load_model_checkpoint(retriever: Retriever, path: Path, encoder: Encoder) ->
     module = module_of_retriever(retriever)
     if module is None:
         raise CvrError(f"This model has nothing to load from {path}: it has no parameters.")
-    check_lineage_space(path, space_of(encoder))
+    check_model_lineage_space(path, space_of(encoder))
     load_model_weights(module, path)
 
 
@@ -80,12 +80,12 @@ def dense_model(retriever: Retriever, model: str) -> DenseRetriever:
 
 
 def _options(model: str, options: Sequence[str], checkpoint: Path | None) -> dict[str, Any]:
-    given = split_options(options, model)
+    given = split_key_value_options(options, model)
     if checkpoint is None or not (checkpoint / RESULT).is_file():
         return given
     record = read_json(checkpoint / RESULT, dict)
     with reading(checkpoint / RESULT, "a result"):
-        check_kinds(record, {"model": str, "options": dict})
+        check_json_value_types(record, {"model": str, "options": dict})
     if record["model"] != model:
         raise CvrError(f"{checkpoint} is a result of {record['model']}, not of {model}.")
     return {**record["options"], **given}

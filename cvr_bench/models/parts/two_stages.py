@@ -10,14 +10,14 @@ from torch import Tensor
 from cvr_bench.tasks.task import Item, Query
 
 
-def own_reference_columns(queries: Sequence[Query], gallery: Sequence[Item]) -> Tensor:
+def reranker_reference_columns(queries: Sequence[Query], gallery: Sequence[Item]) -> Tensor:
     """Return, per query, the column of its own reference in the gallery; -1 where it is not there."""
     column_of = {item.item_id: column for column, item in enumerate(gallery)}
     ids = [None if query.reference is None else query.reference.item_id for query in queries]
     return torch.tensor([-1 if item_id is None else column_of.get(item_id, -1) for item_id in ids], dtype=torch.long)
 
 
-def rerank_shortlist(first_QG: Tensor, own_Q: Tensor, size: int) -> Tensor:
+def reranker_model_shortlist(first_QG: Tensor, own_Q: Tensor, size: int) -> Tensor:
     """Return listed_QG, bool: the `size` best of each query and what scores the same as the last of them.
 
     The query's own reference is listed if it is that good, and takes nobody's place: most protocols leave it out.
@@ -29,7 +29,7 @@ def rerank_shortlist(first_QG: Tensor, own_Q: Tensor, size: int) -> Tensor:
     return first_QG >= last_Q1
 
 
-def reranked_scores(first_QG: Tensor, second_QG: Tensor, listed_QG: Tensor) -> Tensor:
+def reranker_model_scores(first_QG: Tensor, second_QG: Tensor, listed_QG: Tensor) -> Tensor:
     """Return scores_QG in which listed items stand above the others, by `second_QG`, and by `first_QG` where that ties.
 
     Items equal in both stay equal; those that are not listed keep their first score.

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.torch_files import load_torch_file, read_safetensors, within
+from cvr_data.core.torch_files import find_in_nested_dict, load_torch_file, read_safetensors
 from cvr_data.core.whole_files import write_bytes
 
 WEIGHTS = "model.safetensors"
@@ -44,7 +44,7 @@ class KnowsOlderWeights(Protocol):
         """Return what these files lack, as it was."""
 
 
-def save_model_weights(module: nn.Module, path: Path) -> None:
+def write_network_weights(module: nn.Module, path: Path) -> None:
     """Write the weights of a module; the file appears whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
@@ -61,7 +61,7 @@ def load_model_weights(module: nn.Module, path: Path | None) -> None:
         return
     file = _find(path)
     weights = {name: tensor for name, tensor in read_model_weights(file).items() if not name.startswith(FROZEN)}
-    weights |= read_extra_weights(file.parent)
+    weights |= read_model_extra_weights(file.parent)
     weights = {**(module.older_weights() if isinstance(module, KnowsOlderWeights) else {}), **weights}
     expected = module.state_dict()
     lacking, surplus = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
@@ -84,7 +84,7 @@ def _find(path: Path) -> Path:
     raise CvrError(f"There is no checkpoint at {path}: neither a file nor a folder with {TRAINING}/{WEIGHTS}.")
 
 
-def read_extra_weights(folder: Path) -> dict[str, Tensor]:
+def read_model_extra_weights(folder: Path) -> dict[str, Tensor]:
     """Return the weights beside those of a transformers model in a folder; none where there are none."""
     return read_safetensors(folder / EXTRA) if (folder / EXTRA).is_file() else {}
 
@@ -99,7 +99,7 @@ def read_model_weights(file: Path) -> Mapping[str, Tensor]:
         return read_safetensors(file)
     if not zipfile.is_zipfile(file):
         raise CvrError(f"Cannot read the checkpoint {file}: neither safetensors nor a file of torch.save.")
-    content = within(load_torch_file(file), WRAPPERS)
+    content = find_in_nested_dict(load_torch_file(file), WRAPPERS)
     weights = (
         {name: value for name, value in content.items() if isinstance(name, str) and isinstance(value, Tensor)}
         if isinstance(content, Mapping)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from cvr_data.core.ranges import within
+from cvr_data.core.ranges import option_range
 from cvr_data.features.encoders.networks.options import TwoTowers
 from cvr_data.features.encoders.networks.two_towers import HubTowers, TwoTowerEncoder
 
@@ -25,7 +25,7 @@ from cvr_data.features.encoders.networks.two_towers import HubTowers, TwoTowerEn
 class Config(TwoTowers):
     clean: bool = True
     """Lower-case texts and leave out most punctuation, at most 30 words: what BLIP was trained on."""
-    max_tokens: int = field(default=30, metadata=within("[3, inf)"))
+    max_tokens: int = field(default=30, metadata=option_range("[3, inf)"))
     """Longer texts are cut; 30 is CoVR's."""
     frames: int = 15
     """Frames decoded per video, at most; 15 is CoVR's."""

@@ -21,7 +21,7 @@ from typing import Literal
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_data.core.ranges import within
+from cvr_data.core.ranges import option_range
 from cvr_data.features.encoders.networks.options import TwoTowers
 from cvr_data.features.encoders.networks.two_towers import HubTowers, TwoTowerEncoder
 
@@ -30,7 +30,7 @@ from cvr_data.features.encoders.networks.two_towers import HubTowers, TwoTowerEn
 class Config(TwoTowers):
     clean: bool = True
     """Lower-case texts and leave out most punctuation, at most 30 words, as CoVR does."""
-    max_tokens: int = field(default=32, metadata=within("[3, inf)"))
+    max_tokens: int = field(default=32, metadata=option_range("[3, inf)"))
     """Longer texts are cut; 32 is what the model was trained with."""
     frames: int = 15
     """Frames decoded per video, at most; 15 is CoVR's."""

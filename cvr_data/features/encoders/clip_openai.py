@@ -23,7 +23,7 @@ from cvr_data.features.encoders.networks.checkpoints import check_encoder_keys
 from cvr_data.features.encoders.networks.clip_tokenizer import ClipTokenizer, load_clip_tokenizer
 from cvr_data.features.encoders.networks.images import Preprocessing
 from cvr_data.features.encoders.networks.openai_clip import OpenAIClip
-from cvr_data.features.encoders.networks.openai_weights import read_openai_weights
+from cvr_data.features.encoders.networks.openai_weights import read_openai_encoder_weights
 from cvr_data.features.encoders.networks.options import TwoTowers
 from cvr_data.features.encoders.networks.two_towers import TwoTowerEncoder, end_token_features
 
@@ -84,7 +84,7 @@ def _load_network(path: Path) -> OpenAIClip:
     Raises:
         CvrError: the file is unreadable, or its names or shapes are another model's.
     """
-    state = read_openai_weights(path)
+    state = read_openai_encoder_weights(path)
     needed: Sequence[str] = ("text_projection", "token_embedding.weight", "positional_embedding", "ln_final.weight")
     visual = ("visual.proj", "visual.conv1.weight", "visual.positional_embedding")
     if "visual.proj" not in state:

@@ -17,10 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from cvr_data.core.device import map_torch_batches
 from cvr_data.core.errors import CvrError
-from cvr_data.core.model_packages import model_path
-from cvr_data.core.ranges import SIZE, within
-from cvr_data.features.device import map_batches
+from cvr_data.core.model_packages import packaged_file_path
+from cvr_data.core.ranges import SIZE, option_range
 from cvr_data.features.encoders.networks.options import Frames, OnDevice, Products
 from cvr_data.features.protocol import TextFeatures, VideoFeatures, encode_by_frames
 from cvr_data.media.video import Video, read_frames
@@ -47,7 +47,7 @@ SCALE = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Frames, Products):
-    size: int = field(default=224, metadata=within(SIZE))
+    size: int = field(default=224, metadata=option_range(SIZE))
     """Side of the square a frame is squeezed to, in pixels; 224 is what the network was trained on."""
 
     def __post_init__(self) -> None:
@@ -113,11 +113,11 @@ class EfficientNetLite0Encoder(OnDevice):
             with self.autocast():
                 return apply(network, (pixels_NCHW - mean) / scale).float().cpu()
 
-        return torch.cat(map_batches(encode, torch.from_numpy(frames).split(BATCH), self.device))
+        return torch.cat(map_torch_batches(encode, torch.from_numpy(frames).split(BATCH), self.device))
 
     @cached_property
     def _network(self) -> "EfficientNetLite0":
-        network = load_released_efficientnet(str(model_path("efficientnet-lite0"))).to(self.device)
+        network = load_efficientnet_encoder(str(packaged_file_path("efficientnet-lite0"))).to(self.device)
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -223,7 +223,7 @@ def _blocks() -> list[Block]:
     return blocks
 
 
-def load_released_efficientnet(weights: str) -> EfficientNetLite0:
+def load_efficientnet_encoder(weights: str) -> EfficientNetLite0:
     """Return the network with the released weights, in evaluation mode and folded."""
     network = EfficientNetLite0()
     network.load_state_dict(torch.load(weights, weights_only=True, map_location="cpu"))

@@ -13,8 +13,8 @@ from typing import cast
 import numpy as np
 from torch import Tensor
 
-from cvr_data.core.ranges import SIZE, within
-from cvr_data.features.device import DeviceName
+from cvr_data.core.device import DeviceName
+from cvr_data.core.ranges import SIZE, option_range
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.encoders.networks.options import Frames, Products
 from cvr_data.features.heads import Heads, load_heads
@@ -24,7 +24,7 @@ from cvr_data.media.video import Video
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Frames, Products):
-    size: int = field(default=224, metadata=within(SIZE))
+    size: int = field(default=224, metadata=option_range(SIZE))
     """Side of the square a frame is squeezed to, in pixels."""
     heads: Path | None = None
     """A folder written by `cvr fit-heads`; None gives the raw features of both networks."""

@@ -28,15 +28,15 @@ from PIL import Image
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.ranges import SIZE, within
+from cvr_data.core.ranges import SIZE, option_range
 from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput, EmbeddingModel, Side
 from cvr_data.features.encoders.networks.loader_model import LoaderModel
-from cvr_data.features.encoders.networks.named_model import mteb_encoder_model, takes_loader
+from cvr_data.features.encoders.networks.named_model import encoder_takes_loader, load_named_encoder
 from cvr_data.features.encoders.networks.options import OnDevice, Products
 from cvr_data.features.encoders.networks.remote_model import Remote, RemoteModel
 from cvr_data.features.encoders.networks.sentence_model import SentenceModel, load_sentence_model
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_text_features
-from cvr_data.media.timeline import sampler_and_rate
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, empty_text_features
+from cvr_data.media.timeline import frame_sampler_and_rate
 from cvr_data.media.video import Frames, Video, read_frames_and_note, read_sound
 
 GLANCE = 8
@@ -58,7 +58,7 @@ class Config(Remote, Products):
     """Instruction for what is ranked; None is the model's own for documents."""
     dim: int | None = None
     """Width that embeddings are cut to, for models trained so (Matryoshka); None is all."""
-    frames: int = field(default=64, metadata=within(SIZE))
+    frames: int = field(default=64, metadata=option_range(SIZE))
     """Frames per video, at most; 64 is what Qwen3-VL-Embedding's own script takes."""
     sampler: str = "fps@2"
     """Which frames, as of other encoders; of MTEB's models the own collator takes them, and this has no effect."""
@@ -72,7 +72,7 @@ class Config(Remote, Products):
     """Items that the model is given at once; halved for as long as the memory is too small."""
 
     def __post_init__(self) -> None:
-        sampler_and_rate(self.sampler)
+        frame_sampler_and_rate(self.sampler)
         if min(self.frames, self.side, self.hz, self.batch_size) < 1 or (self.dim is not None and self.dim < 1):
             raise ValueError("frames, side, hz, dim and batch_size must be at least 1.")
         self.check_remote()
@@ -96,7 +96,8 @@ class Embedder(OnDevice):
         super().__init__(config)
         self.config = config
         self.model = self._model()
-        self.dim = self.text_dim = self.frame_dim = self.model.dim
+        self.dim = self.frame_dim = self.model.dim
+        self.text_dim = self.dim if self.model.takes_texts else 0
         self.clips_per_call = 4 * config.batch_size
         if config.api != "none":
             self.runs_on, self.clips_per_call = f"a server ({config.api})", max(32, 4 * config.concurrency)
@@ -132,7 +133,7 @@ class Embedder(OnDevice):
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per text that asks, which is its only token too."""
         if not texts:
-            return no_text_features(self.text_dim)
+            return empty_text_features(self.text_dim)
         return _one_token(self.encode_items(*self._asking(texts)))
 
     def encode_texts_or_say(self, texts: Sequence[str]) -> tuple[TextFeatures, list[str | None]]:
@@ -170,8 +171,8 @@ class Embedder(OnDevice):
         if ":" not in config.model:
             loaded = load_sentence_model(config.model, config.revision, self.device, self.dtype)
             return SentenceModel(loaded, config.model, **options)
-        named = mteb_encoder_model(config.model, config.argument)
-        if takes_loader(named):
+        named = load_named_encoder(config.model, config.argument)
+        if encoder_takes_loader(named):
             return LoaderModel(named, config.model, **options)
         if not all(hasattr(named, name) for name in ("encode_query", "encode_document", "supports")):
             raise CvrError(

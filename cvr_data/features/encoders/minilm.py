@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from cvr_data.core.device import map_torch_batches
 from cvr_data.core.errors import CvrError
-from cvr_data.core.model_packages import model_path
-from cvr_data.core.ranges import within
+from cvr_data.core.model_packages import packaged_file_path
+from cvr_data.core.ranges import option_range
 from cvr_data.core.torch_files import read_safetensors
-from cvr_data.features.device import map_batches
 from cvr_data.features.encoders.networks.options import OnDevice, Products
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_text_features, pad_features
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, empty_text_features, pad_features
 from cvr_data.media.video import Video
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ TOKENS = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Products):
-    max_tokens: int = field(default=256, metadata=within("[3, inf)"))
+    max_tokens: int = field(default=256, metadata=option_range("[3, inf)"))
     """Longer texts are cut; 256 is what the model was made for."""
 
     def __post_init__(self) -> None:
@@ -66,12 +66,12 @@ class MiniLMEncoder(OnDevice):
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and per text; batches hold texts of like length."""
         if not texts:
-            return no_text_features(WIDTH)
+            return empty_text_features(WIDTH)
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         by_length = sorted(range(len(ids)), key=lambda index: (len(ids[index]), index))
         batches = _batches([ids[index] for index in by_length])
         network = self._network  # read before threads ask for it at once
-        encoded = map_batches(lambda batch: self._encode_batch(network, batch), batches, self.device)
+        encoded = map_torch_batches(lambda batch: self._encode_batch(network, batch), batches, self.device)
         tokens: list[Tensor] = [torch.empty(0)] * len(ids)
         for index, tokens_LD in zip(by_length, chain.from_iterable(encoded), strict=True):
             tokens[index] = tokens_LD
@@ -94,14 +94,14 @@ class MiniLMEncoder(OnDevice):
     @cached_property
     def _network(self) -> "MiniLM":
         network = MiniLM()
-        network.load_state_dict(_renamed(read_safetensors(model_path("minilm") / "model.safetensors")))
+        network.load_state_dict(_renamed(read_safetensors(packaged_file_path("minilm") / "model.safetensors")))
         return network.eval().to(self.device)
 
     @cached_property
     def _tokenizer(self) -> "Tokenizer":
         from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_file(str(model_path("minilm") / "tokenizer.json"))
+        tokenizer = Tokenizer.from_file(str(packaged_file_path("minilm") / "tokenizer.json"))
         tokenizer.no_padding()
         tokenizer.enable_truncation(self.config.max_tokens)
         return tokenizer

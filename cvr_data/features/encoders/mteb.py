@@ -24,9 +24,9 @@ from torch import Tensor
 
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.encoders.networks.images import Fit, Preprocessing
-from cvr_data.features.encoders.networks.named_model import mteb_encoder_model, takes_loader
+from cvr_data.features.encoders.networks.named_model import encoder_takes_loader, load_named_encoder
 from cvr_data.features.encoders.networks.options import Frames
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, encode_by_frames, no_text_features
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, empty_text_features, encode_by_frames
 from cvr_data.media.video import Video
 
 
@@ -51,8 +51,8 @@ class Config(Frames):
 
 
 def load(config: Config) -> "MtebEncoder":
-    model = mteb_encoder_model(config.model, config.argument)
-    if takes_loader(model) and not hasattr(model, "get_image_embeddings"):
+    model = load_named_encoder(config.model, config.argument)
+    if encoder_takes_loader(model) and not hasattr(model, "get_image_embeddings"):
         raise CvrError(f"{config.model} embeds whole videos, as MTEB 2 has it: --encoder embedder takes it.")
     return MtebEncoder(model, config)
 
@@ -93,7 +93,7 @@ class MtebEncoder:
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per text, which is its only token too."""
         if not texts:
-            return no_text_features(self.text_dim)
+            return empty_text_features(self.text_dim)
         features_BD = self._encode_texts(texts)
         mask_BL = torch.ones(len(texts), 1, dtype=torch.bool)
         return TextFeatures.of(features_BD[:, None], mask_BL, features_BD)
@@ -103,7 +103,7 @@ class MtebEncoder:
 
     def _encode(self, kind: str, items: list[Any]) -> Tensor:
         model = self.config.model
-        return run_mteb_encoder(
+        return mteb_encoder_features(
             self.model, f"get_{kind}_embeddings", items, {kind: items}, self.config.batch_size, model
         )
 
@@ -114,7 +114,7 @@ class MtebEncoder:
             raise CvrError(f"{self.config.model} does not encode {kind} ({first_line(error)}).") from None
 
 
-def run_mteb_encoder(
+def mteb_encoder_features(
     model: Any, method: str, items: list[Any], columns: dict[str, list[Any]], batch_size: int, where: str
 ) -> Tensor:
     """Return features_ND of items, by the method that takes batches of columns or, without it, by `encode`.

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from cvr_data.core.device import torch_device_of
 from cvr_data.core.errors import CvrError
-from cvr_data.features.device import device_of
 from cvr_data.features.encoders.networks.checkpoints import loading_encoder
 from cvr_data.features.encoders.networks.options import OnDevice, Products
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, no_text_features, pad_features
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, empty_text_features, pad_features
 from cvr_data.media.video import Video
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Config(Products):
 
 
 def load(config: Config) -> "SentenceEncoder":
-    network = _load_sentence_transformer(config.model, device_of(config.device))
+    network = _load_sentence_transformer(config.model, torch_device_of(config.device))
     if config.max_tokens is not None:
         network.max_seq_length = config.max_tokens
     return SentenceEncoder(network, config)
@@ -65,7 +65,7 @@ class SentenceEncoder(OnDevice):
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and per text."""
         if not texts:
-            return no_text_features(self.text_dim)
+            return empty_text_features(self.text_dim)
         encoded = self._encode(texts)
         pooled_BD = torch.stack([each["sentence_embedding"].float().cpu() for each in encoded])
         tokens_BLD, mask_BL = pad_features([self._tokens(each) for each in encoded])

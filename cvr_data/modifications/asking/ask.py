@@ -12,6 +12,7 @@ from typing import Any
 
 from cvr_data.core.progress import Progress
 from cvr_data.modifications.asking.cache import RequestCache
+from cvr_data.modifications.asking.choices import TellsChoices
 from cvr_data.modifications.asking.request import NO_ANSWER, Answer, Backend, Request, request_key
 
 
@@ -51,7 +52,8 @@ class Asker:
         if self.cache is None:
             asked = self._ask(requests, None, progress)
             return [asked.get(number, NO_ANSWER) for number in range(len(requests))]
-        keys = [request_key(self.backend.model, request) for request in requests]
+        told = self.backend.tells_choices if isinstance(self.backend, TellsChoices) else ""
+        keys = [request_key(self.backend.model, request, told) for request in requests]
         known = self.cache.get(keys)
         # Pairs of other videos with the same captions ask the same: it is asked once.
         new = {key: request for key, request in zip(keys, requests, strict=True) if key not in known}

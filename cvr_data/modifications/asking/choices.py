@@ -18,8 +18,9 @@ from cvr_data.core.errors import CvrError
 from cvr_data.modifications.asking.request import Answer
 
 LIKELIEST = 20
-"""Tokens of which servers and vLLM tell how likely they are, at most; a word that is not among them counts as the least
-likely of these."""
+"""Tokens of which servers tell how likely they are, at most; a word that is not among them counts as the least likely
+of these."""
+EACH = "each"
 NO_LOGPROBS = "the server tells no log-probabilities"
 
 
@@ -27,7 +28,8 @@ NO_LOGPROBS = "the server tells no log-probabilities"
 class TellsChoices(Protocol):
     """A backend that says how likely the words of a request's `choices` are."""
 
-    tells_choices: bool
+    tells_choices: str
+    """Of which tokens: `EACH` of a choice's, or so many likeliest. Part of the cache key, as it changes the answer."""
 
 
 def choice_tokens(encode: Callable[[str], Sequence[int]], choices: Sequence[str]) -> dict[str, list[int]]:
@@ -73,16 +75,16 @@ def weigh_told(told: Iterable[tuple[str, float]], choices: Sequence[str]) -> dic
     """Return word -> log-probability, of the likeliest tokens and theirs; None where none of them is a choice."""
     listed = list(told)
     of = {word: [value for token, value in listed if _bare(token) == word.casefold()] for word in choices}
-    return added_up(of, min((value for _, value in listed), default=-math.inf))
+    return summed_answer_probabilities(of, min((value for _, value in listed), default=-math.inf))
 
 
 def weigh_tokens(told: Mapping[int, float], tokens: Mapping[str, Sequence[int]]) -> dict[str, float] | None:
     """Return the same of tokens by number."""
     of = {word: [told[token] for token in own if token in told] for word, own in tokens.items()}
-    return added_up(of, min(told.values(), default=-math.inf))
+    return summed_answer_probabilities(of, min(told.values(), default=-math.inf))
 
 
-def added_up(of: Mapping[str, Sequence[float]], least: float) -> dict[str, float] | None:
+def summed_answer_probabilities(of: Mapping[str, Sequence[float]], least: float) -> dict[str, float] | None:
     """Return word -> the logarithm of its summed probabilities, `least` where it has none; None if all have none."""
     if not any(of.values()):
         return None
@@ -96,7 +98,7 @@ def weighed_answer(weights: Mapping[str, float] | None, **tokens: Any) -> Answer
     return Answer(text=json.dumps(weights), **tokens)
 
 
-def log_odds(text: str | None, choices: tuple[str, str]) -> float | None:
+def answer_log_odds(text: str | None, choices: tuple[str, str]) -> float | None:
     """Return how much likelier the first word is than the second, as a difference of logarithms; None of no answer."""
     try:
         weights = json.loads(text or "")

@@ -27,7 +27,7 @@ class CutOff(NotJson):
     """The text ends within a string."""
 
 
-def near_json(text: str, start: int) -> tuple[Any, int]:
+def near_json_answer(text: str, start: int) -> tuple[Any, int]:
     """Return the value that begins at `start`, and where it ends.
 
     Raises:

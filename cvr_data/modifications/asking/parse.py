@@ -7,8 +7,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cvr_data.core.errors import first_line
-from cvr_data.modifications.asking.near_json import CutOff, NotJson, near_json
-from cvr_data.modifications.asking.said import first_text, is_cut, is_refusal, paragraph, said, storable, tidy
+from cvr_data.modifications.asking.near_json import CutOff, NotJson, near_json_answer
+from cvr_data.modifications.asking.said import (
+    answer_as_one_line,
+    first_answer_line,
+    is_answer_cut,
+    is_refusal,
+    said_in_model_answer,
+    storable_answer,
+    tidy_answer_line,
+)
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -48,30 +56,30 @@ def read_answer(
     line that says something, or such an object. `is_cut_off`: the model had no room for more. `is_paragraph`: where
     there is no object, the whole answer is the text, as an engine that cannot be held to a schema writes it.
     """
-    text = said(raw)
+    text = said_in_model_answer(raw)
     if text is None or (is_cut_off and not text.strip()):
         return Reading(None, "truncated", "thoughts")
     if not text.strip():
         return Reading(None, "empty")
     found, fault = _last_object(text, schema, key)
     if found is not None:
-        return _parsed_judgment(tidy(found[key], lead))
-    if is_refusal(first_text(text, lead) or text):
+        return _parsed_judgment(tidy_answer_line(found[key], lead))
+    if is_refusal(first_answer_line(text, lead) or text):
         return Reading(None, "refusal")
     if fault == "truncated":
         return _TRUNCATED
     if is_paragraph and "{" not in text:
-        return _parsed_judgment(paragraph(text), is_cut_off=is_cut_off)
+        return _parsed_judgment(answer_as_one_line(text), is_cut_off=is_cut_off)
     if schema:
         return _TRUNCATED if is_cut_off else Reading(None, fault or "unparsable")
-    line = first_text(text, lead)
+    line = first_answer_line(text, lead)
     return _parsed_judgment(line, is_cut_off=is_cut_off and "\n" not in text.strip())
 
 
 def _parsed_judgment(text: str, *, is_cut_off: bool = False) -> Reading:
     if is_refusal(text):
         return Reading(None, "refusal")
-    if is_cut_off or is_cut(text):
+    if is_cut_off or is_answer_cut(text):
         return _TRUNCATED
     if _ARROW.search(text):
         return Reading(None, "no_sentence")
@@ -86,9 +94,9 @@ def parse_answer(
     return "" if found.reason == "empty" and not schema else found.text
 
 
-def parse_object(raw: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+def parse_answer_object(raw: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the last JSON object of a raw answer that the schema allows, or None when there is none."""
-    text = said(raw)
+    text = said_in_model_answer(raw)
     return _last_object(text, schema)[0] if text else None
 
 
@@ -99,12 +107,12 @@ def _last_object(text: str, schema: Mapping[str, Any] | None, key: str = "") -> 
         if start < end:
             continue
         try:
-            found, after = near_json(text, start)
+            found, after = near_json_answer(text, start)
         except NotJson as problem:
             is_open |= isinstance(problem, CutOff)
             continue
-        found, is_other = storable(found), True
-        if key and not (isinstance(found.get(key), str) and tidy(found[key])):
+        found, is_other = storable_answer(found), True
+        if key and not (isinstance(found.get(key), str) and tidy_answer_line(found[key])):
             continue
         if not schema or _answer_validator(json.dumps(schema)).is_valid(found):
             last, end, is_open = found, after, False
@@ -113,7 +121,7 @@ def _last_object(text: str, schema: Mapping[str, Any] | None, key: str = "") -> 
     return None, "truncated" if is_open else "schema" if is_other else ""
 
 
-def schema_problem(schema: Mapping[str, Any]) -> str:
+def answer_schema_problem(schema: Mapping[str, Any]) -> str:
     """Return in words why a schema is no JSON schema; empty if it is one."""
     from jsonschema import Draft202012Validator, SchemaError
     from referencing.exceptions import Unresolvable

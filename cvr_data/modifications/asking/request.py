@@ -115,7 +115,7 @@ class Backend(Protocol):
         ...
 
 
-def with_more_room(request: Request, lacked: str) -> Request:
+def request_with_more_tokens(request: Request, lacked: str) -> Request:
     """Return a request asked again, with room for what an answer to it lacked: its `text`, or `thoughts` before it."""
     if not lacked:
         return request
@@ -142,7 +142,7 @@ def thinking_settings(thinking: Thinking) -> dict[str, bool]:
 
 def when_thinking(request: Request, thinking: Thinking) -> Request:
     """Return the request with room for the thoughts of a model that is told to think."""
-    return with_more_room(request, "thoughts") if thinking == "on" else request
+    return request_with_more_tokens(request, "thoughts") if thinking == "on" else request
 
 
 def thinking_name(thinking: Thinking) -> list[str]:
@@ -150,8 +150,8 @@ def thinking_name(thinking: Thinking) -> list[str]:
     return [] if thinking == "model" else [f"thinking={thinking}"]
 
 
-def request_key(model: str, request: Request) -> str:
-    """Return the cache key: the hash of model, prompt, parameters and messages."""
+def request_key(model: str, request: Request, told: str = "") -> str:
+    """Return the cache key: the hash of model, prompt, parameters and messages, and what is `told` of choices."""
     parameters = asdict(request.parameters)
     if request.parameters.temperature == 0:
         parameters = {"max_tokens": request.parameters.max_tokens, "temperature": 0.0}
@@ -165,7 +165,7 @@ def request_key(model: str, request: Request) -> str:
         "schema": request.schema,
     }
     if request.choices:
-        asked["choices"] = request.choices
+        asked |= {"choices": request.choices, "told": told}
     if request.images:
         asked["images"] = [hashlib.sha256(image).hexdigest() for image in request.images]
     text = json.dumps(asked, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -73,18 +73,18 @@ _DANGLING = frozenset(
 """Few sentences end in these; `on`, `in` and `off` end many: turn the light on."""
 
 
-def storable(value: Any) -> Any:
+def storable_answer(value: Any) -> Any:
     """Return a JSON value whose texts hold nothing that a table cannot."""
     if isinstance(value, str):
         return _UNSTORABLE.sub("", value)
     if isinstance(value, dict):
-        return {storable(name): storable(inner) for name, inner in value.items()}
-    return [storable(inner) for inner in value] if isinstance(value, list) else value
+        return {storable_answer(name): storable_answer(inner) for name, inner in value.items()}
+    return [storable_answer(inner) for inner in value] if isinstance(value, list) else value
 
 
-def said(raw: str) -> str | None:
+def said_in_model_answer(raw: str) -> str | None:
     """Return a raw answer without thoughts and special tokens; None where it ends amid the thoughts."""
-    text = _OTHER_CHANNEL.sub("", _FINAL.sub("", _RUN.sub(r"\1", storable(raw)), count=1))
+    text = _OTHER_CHANNEL.sub("", _FINAL.sub("", _RUN.sub(r"\1", storable_answer(raw)), count=1))
     ends = [found.end() for found in _ENDS.finditer(text)]
     last = ends[-1] if ends else 0  # behind it each opening tag would look through all that follows
     text = _THOUGHTS.sub("", text[:last]) + text[last:]
@@ -98,18 +98,18 @@ def said(raw: str) -> str | None:
     return answers[-1] if answers else text
 
 
-def first_text(text: str, lead: str = "") -> str:
+def first_answer_line(text: str, lead: str = "") -> str:
     """Return the first line that says something, tidied; empty if none does."""
     lines = [line for line in _FENCE.sub("", text).splitlines() if line.strip()]
     for number, line in enumerate(lines):
         is_followed = number + 1 < len(lines)
-        found = tidy(line, lead)
+        found = tidy_answer_line(line, lead)
         if found and not (is_followed and found.endswith((":", "\uff1a"))):
             return found
     return ""
 
 
-def tidy(line: str, lead: str = "") -> str:
+def tidy_answer_line(line: str, lead: str = "") -> str:
     """Return a line without list marks, labels, preambles, the lead, quotes and a final full stop."""
     text, before = clean_text(" ".join(line[:20_000].split())), None
     while text != before:
@@ -123,7 +123,7 @@ def tidy(line: str, lead: str = "") -> str:
     return text
 
 
-def paragraph(text: str) -> str:
+def answer_as_one_line(text: str) -> str:
     """Return a text of several lines as one, tidied."""
     lines = [line for line in _FENCE.sub("", text).splitlines() if line.strip()]
     if len(lines) > 1 and lines[0].rstrip().endswith(":"):
@@ -136,7 +136,7 @@ def is_refusal(text: str) -> bool:
     return bool(_REFUSAL.search(" ".join(text[:2000].split())))
 
 
-def is_cut(text: str) -> bool:
+def is_answer_cut(text: str) -> bool:
     """Tell whether a text ends where no sentence does: in a preposition, an article, `that is`."""
     words = re.findall(r"[\w'\u2019]+|[,;:(-](?=\s*$)", text.lower())
     if not words:

@@ -20,12 +20,12 @@ from typing import Any
 from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import current_engine, use_engine
-from cvr_data.core.trust import keep_named, named_words
+from cvr_data.core.trust import keep_named, words_of_trusted_code
 from cvr_data.modifications.asking.ask import Asker
 from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.request import Answer, Backend, Request
 from cvr_data.modifications.backends import BACKENDS, HasType, load_backend
-from cvr_data.modifications.engines.products import with_type
+from cvr_data.modifications.engines.products import backend_with_type
 
 LARGEST_BATCH = 512
 """Requests sent to an engine together; what a lost machine loses is asked again."""
@@ -67,7 +67,7 @@ class EngineOfJobs:
     def asker(self) -> Asker:
         """Return what a job asks, in the process of the job."""
         with use_engine(self.engine):
-            backend = spread(load_backend(self.name, self.options), self.name, self.options)
+            backend = spread_backend(load_backend(self.name, self.options), self.name, self.options)
         return Asker(backend, None if backend.is_pure else RequestCache(self.cache))
 
     def jobs(self) -> AbstractContextManager[Any]:
@@ -76,7 +76,7 @@ class EngineOfJobs:
         return use_engine(Engine()) if is_here else nullcontext()
 
 
-def spread(backend: Backend, name: str, options: Sequence[str]) -> Backend:
+def spread_backend(backend: Backend, name: str, options: Sequence[str]) -> Backend:
     """Return a backend that asks as many engines as the block's Ray has workers; elsewhere the given one."""
     engine = current_engine()
     return backend if engine.kind != "ray" or backend.is_pure else SpreadBackend(backend, name, options, engine)
@@ -89,7 +89,7 @@ class SpreadBackend:
 
     def __init__(self, backend: Backend, name: str, options: Sequence[str], engine: Engine):
         self.model, self.gpus = backend.model, backend.gpus
-        chosen = with_type(BACKENDS.config(name, options))
+        chosen = backend_with_type(BACKENDS.config(name, options))
         # Rows are named by the type that this process chose, so engines on other machines take it too.
         same_type = (f"dtype={chosen.dtype}",) if isinstance(chosen, HasType) else ()
         self.name, self.options, self.workers = name, (*options, *same_type), engine.workers
@@ -142,7 +142,7 @@ class SpreadBackend:
             gpus = self.gpus if ray.cluster_resources().get("GPU", 0) else 0
             settings = {"num_cpus": 1, "num_gpus": gpus, "max_restarts": RESTARTS, "max_task_retries": RESTARTS}
             remote = ray.remote(**settings)(EngineActor)
-            about = (self.name, self.options, str(Path.cwd()), named_words())
+            about = (self.name, self.options, str(Path.cwd()), words_of_trusted_code())
             self._actors += [remote.remote(*about) for _ in range(missing)]
         return self._actors
 

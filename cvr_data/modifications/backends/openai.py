@@ -17,12 +17,12 @@ from cvr_data.core.asked_server import (
     Server,
     ServerGone,
     ServerLimits,
-    asked_at_once,
     check_server_address,
-    told_count,
+    http_answers_at_once,
+    http_usage_count,
 )
 from cvr_data.core.errors import CvrError
-from cvr_data.core.secrets_in_text import masked, secrets_in
+from cvr_data.core.secrets_in_text import mask_secrets, secrets_in_text
 from cvr_data.core.server_options import ServerOptions
 from cvr_data.core.trust import OUTSIDE
 from cvr_data.modifications.asking.choices import LIKELIEST, NO_LOGPROBS, weigh_told, weighed_answer
@@ -37,7 +37,7 @@ from cvr_data.modifications.asking.request import (
     thinking_settings,
     when_thinking,
 )
-from cvr_data.modifications.engines.chat import NO_IMAGES, chat_messages, check_choices
+from cvr_data.modifications.engines.chat import NO_IMAGES, chat_messages, check_chat_choices
 
 TOKENS_PER_WORD = 1.4
 """Of English prompts, to keep to tokens_per_minute; an image counts as IMAGE_TOKENS."""
@@ -81,8 +81,8 @@ class Config(ServerOptions):
         self.check_server_options()
         check_thinking(self.thinking, self.form)
         if not isinstance(_parsed(self.extra), dict):
-            raise ValueError(f"extra should be a JSON object, got {masked(self.extra)!r}.")
-        if secrets_in(self.extra):
+            raise ValueError(f"extra should be a JSON object, got {mask_secrets(self.extra)!r}.")
+        if secrets_in_text(self.extra):
             raise ValueError("extra is written down with the texts, so it may hold no key: name it with key_variable.")
 
 
@@ -95,7 +95,7 @@ class OpenAIBackend:
     """Writes with whatever model a server has."""
 
     is_pure = False
-    tells_choices = True
+    tells_choices = f"{LIKELIEST} likeliest"
     gpus = 0
 
     def __init__(self, config: Config):
@@ -118,7 +118,7 @@ class OpenAIBackend:
         check = None if self._is_checked else self.config.key_variable
         self._is_checked = True
         try:
-            yield from asked_at_once(self._limits(), len(requests), answer, check)
+            yield from http_answers_at_once(self._limits(), len(requests), answer, check)
         except CvrError:
             self._is_checked = False
             raise
@@ -132,7 +132,9 @@ class OpenAIBackend:
             return Answer(text=None, error=NO_IMAGES)
         path = "/chat/completions" if is_chat else "/completions"
         try:
-            answer = await server.ask(path, body_of(self.config, request), tokens=_tokens(request), check=check_choices)
+            answer = await server.ask(
+                path, chat_request_body(self.config, request), tokens=_tokens(request), check=check_chat_choices
+            )
         except ServerGone:
             self._is_checked = False  # whether it is back, the next write finds out
             return Answer(text=None, error=GONE)
@@ -148,7 +150,7 @@ def model_name(config: Config) -> str:
     return " ".join([config.model, *unusual, *thinking_name(config.thinking), *extra])
 
 
-def body_of(config: Config, request: Request) -> dict[str, Any]:
+def chat_request_body(config: Config, request: Request) -> dict[str, Any]:
     """Return the request's body."""
     request = request if request.choices else when_thinking(request, config.thinking)
     asked = request.parameters
@@ -180,8 +182,9 @@ def _read(answer: dict[str, Any], is_chat: bool) -> Answer:
     choice = answer["choices"][0]
     text = choice["message"].get("content") if is_chat else choice.get("text")
     tokens: dict[str, Any] = {
-        "tokens_in": told_count(answer, "prompt_tokens"), "tokens_out": told_count(answer, "completion_tokens")
-    }  # fmt: skip
+        "tokens_in": http_usage_count(answer, "prompt_tokens"),
+        "tokens_out": http_usage_count(answer, "completion_tokens"),
+    }
     is_cut = choice.get("finish_reason") == "length"
     if text is None and is_chat:
         # Thoughts that took all the room, and refusals, come beside a content of null.
@@ -195,8 +198,9 @@ def _read(answer: dict[str, Any], is_chat: bool) -> Answer:
 def _weighed(answer: dict[str, Any], is_chat: bool, choices: Sequence[str]) -> Answer:
     """How likely each choice was to come next, of a chat's or a completion's log-probabilities."""
     tokens: dict[str, Any] = {
-        "tokens_in": told_count(answer, "prompt_tokens"), "tokens_out": told_count(answer, "completion_tokens")
-    }  # fmt: skip
+        "tokens_in": http_usage_count(answer, "prompt_tokens"),
+        "tokens_out": http_usage_count(answer, "completion_tokens"),
+    }
     try:
         told = answer["choices"][0]["logprobs"]
         if is_chat:

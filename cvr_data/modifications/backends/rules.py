@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cvr_data.core.errors import CvrError
-from cvr_data.language.frames import with_frames
+from cvr_data.language.frames import rows_with_parsed_sentences
 from cvr_data.modifications.asking.request import SEEDS_PER_TEXT, Answer, Backend, Change, Request
 from cvr_data.modifications.engines import dense_rules as dense
-from cvr_data.modifications.realising.constructions import Text, excluding, texts_of
-from cvr_data.modifications.realising.located import located
+from cvr_data.modifications.realising.constructions import Text, modifications_that_exclude, texts_of
+from cvr_data.modifications.realising.located import change_for_modification
 from cvr_data.modifications.realising.refused import CannotSay
 from cvr_data.tables import content_id
 
@@ -77,16 +77,16 @@ class RulesBackend:
         """Yield the answers in order. Raises CvrError: a request is for something else than a pair's text."""
         if not all(any(request.captions) for request in requests):
             raise CvrError("rules write texts for pairs of captions and do nothing else: name a language model.")
-        for number, request in enumerate(with_frames(requests, lambda request: request.captions)):
+        for number, request in enumerate(rows_with_parsed_sentences(requests, lambda request: request.captions)):
             try:
-                text = text_of(request, self.style)
+                text = realised_modification_text(request, self.style)
             except CannotSay as error:
                 yield number, Answer(text=None, refused=f"unsayable_{error}")
             else:
                 yield number, Answer(text=text, tokens_in=0, tokens_out=len(text.split()))
 
 
-def text_of(request: Request, style: str = "people") -> str:
+def realised_modification_text(request: Request, style: str = "people") -> str:
     """Return the text of a request, in the form its schema asks for.
 
     Raises:
@@ -95,16 +95,16 @@ def text_of(request: Request, style: str = "people") -> str:
     if request.style == "dense":
         # A text that says too much of the target is asked for again, and then says less of it.
         sentences = max(0, dense.SENTENCES - request.parameters.seed % SEEDS_PER_TEXT)
-        text = dense.dense_text(request, said(request, excludes=True), sentences)
+        text = dense.dense_modification_text(request, realised_modification(request, excludes=True), sentences)
     elif request.style == "short" and style == "covr":
-        template = SHORT[draw(request, len(SHORT), str(request.parameters.seed))]
+        template = SHORT[draw_modification_wording(request, len(SHORT), str(request.parameters.seed))]
         text = template.format(before=request.change.before.lower(), after=request.change.after.lower())
     else:
-        text = said(request, excludes=request.style != "short")
+        text = realised_modification(request, excludes=request.style != "short")
     return json.dumps({"modification": text}, ensure_ascii=False) if request.schema else text
 
 
-def said(request: Request, *, excludes: bool) -> str:
+def realised_modification(request: Request, *, excludes: bool) -> str:
     """Return all changes of a request, each in a construction of its slot, joined with "and"."""
     parts = []
     for number, change in enumerate(request.changes or (request.change,)):
@@ -115,8 +115,8 @@ def said(request: Request, *, excludes: bool) -> str:
 
 def _texts(request: Request, change: Change, excludes: bool) -> list[Text]:
     sides = {"slot": change.slot, "before": change.before, "after": change.after}
-    found = located(sides, *request.captions)
-    texts = excluding(found) if excludes else texts_of(found)
+    found = change_for_modification(sides, *request.captions)
+    texts = modifications_that_exclude(found) if excludes else texts_of(found)
     if not texts:
         raise CannotSay("no_words")
     return texts
@@ -126,13 +126,13 @@ def _drawn(request: Request, texts: Sequence[Text], number: int) -> str:
     """Return one of the texts: each comes first as its weight says, further ones for other candidates."""
     seed, rank = divmod(request.parameters.seed, SEEDS)
     candidate, attempt = divmod(rank, SEEDS_PER_TEXT)
-    keys = {text.words: draw(request, FINE, f"{seed} {number} {text.words}") for text in texts}
+    keys = {text.words: draw_modification_wording(request, FINE, f"{seed} {number} {text.words}") for text in texts}
     weights = {text.words: text.weight for text in texts}
     order = sorted(keys, key=lambda words: -(((keys[words] + 1) / (FINE + 1)) ** weights[words] ** -EVENNESS))
     return order[(candidate + attempt) % len(order)]
 
 
-def draw(request: Request, count: int, salt: str) -> int:
+def draw_modification_wording(request: Request, count: int, salt: str) -> int:
     """Return a number below `count` that depends on the two captions, the style and the salt alone."""
     key = f"{salt} {request.style} {content_id(*request.captions)}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % count

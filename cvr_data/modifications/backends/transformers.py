@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from cvr_data.core.errors import CvrError
+from cvr_data.modifications.asking.choices import EACH
 from cvr_data.modifications.asking.request import (
     Answer,
     Backend,
@@ -20,8 +21,8 @@ from cvr_data.modifications.asking.request import (
     thinking_name,
     when_thinking,
 )
-from cvr_data.modifications.engines.causal_lm import weights_name
-from cvr_data.modifications.engines.products import unusual_type, with_type
+from cvr_data.modifications.engines.causal_lm import language_model_name
+from cvr_data.modifications.engines.products import backend_with_type, language_model_unusual_type
 from cvr_data.modifications.engines.smollm2 import NAME, smollm2_folder
 
 if TYPE_CHECKING:
@@ -61,11 +62,11 @@ class TransformersBackend:
     """Writes with a causal language model."""
 
     is_pure = False
-    tells_choices = True
+    tells_choices = EACH
     gpus = 1
 
     def __init__(self, config: Config):
-        self.config = with_type(config)
+        self.config = backend_with_type(config)
         self.model = model_name(self.config)
         self._engine: CausalLM | None = None
         self._vision: ImageTextLM | None = None
@@ -121,4 +122,11 @@ def model_name(config: Config) -> str:
     """Return what names the model in rows and cache keys: for a folder its name and a hash of its files."""
     form = [] if config.form == "completion" else [config.form]
     thinking = thinking_name(config.thinking)
-    return " ".join([weights_name(config.model), *form, *thinking, *unusual_type(with_type(config).dtype)])
+    return " ".join(
+        [
+            language_model_name(config.model),
+            *form,
+            *thinking,
+            *language_model_unusual_type(backend_with_type(config).dtype),
+        ]
+    )

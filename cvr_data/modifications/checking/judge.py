@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.asking.ask import Asker
-from cvr_data.modifications.asking.parse import parse_object, read_answer
+from cvr_data.modifications.asking.parse import parse_answer_object, read_answer
 from cvr_data.modifications.asking.request import Change, Request
 from cvr_data.modifications.backends import load_backend
 from cvr_data.modifications.prompts import load_prompt
@@ -54,7 +54,7 @@ class Judge:
         for attempt in range(self.config.attempts):
             requests = [self._request(references[row], texts[row], targets[row], attempt) for row in todo]
             for row, answer in zip(todo, self.asker.answers(requests), strict=True):
-                found = parse_object(answer.text, self.prompt.schema) if answer.text is not None else None
+                found = parse_answer_object(answer.text, self.prompt.schema) if answer.text is not None else None
                 verdicts[row] = found["verdict"] if found else None
                 reasons[row] = found.get("reason") if found else answer.error or self._why_not(answer.text or "")
             todo = [row for row in todo if verdicts[row] is None]

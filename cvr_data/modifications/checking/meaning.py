@@ -15,11 +15,11 @@ import pyarrow as pa
 from cvr_data.core.text_bands import MINILM
 from cvr_data.features.similarities import network_of_texts
 from cvr_data.language.edits import split_negated
-from cvr_data.language.execution import Outcome, outcome_of, required
-from cvr_data.language.frames import with_frames
+from cvr_data.language.execution import Outcome, phrase_change_outcome, required_phrase_changes
+from cvr_data.language.frames import rows_with_parsed_sentences
 from cvr_data.language.stop_words import EDIT_WORDS, SMALL_WORDS
 from cvr_data.language.words import content_words, has_word, words_of
-from cvr_data.modifications.checking.cycle import cycle_scores
+from cvr_data.modifications.checking.cycle import modification_cycle_scores
 
 Row = Mapping[str, Any]
 
@@ -41,7 +41,10 @@ def with_asked(table: pa.Table) -> pa.Table:
     captions = ("reference_caption", "target_caption")
     rows = table.select(["modification", "style", "changes", *captions]).to_pylist()
     columns = np.full((len(COLUMNS), len(rows)), np.nan, np.float32)
-    outcomes = [_outcome_of_text(row) for row in with_frames(rows, lambda row: [row[name] or "" for name in captions])]
+    outcomes = [
+        _outcome_of_text(row)
+        for row in rows_with_parsed_sentences(rows, lambda row: [row[name] or "" for name in captions])
+    ]
     places = [
         place for place, outcome in enumerate(outcomes) if outcome.missed and all(c.after for c in outcome.missed)
     ]
@@ -53,8 +56,10 @@ def with_asked(table: pa.Table) -> pa.Table:
 
 
 def _outcome_of_text(row: Row) -> Outcome:
-    changes = required(row["changes"] or (), row["style"])
-    return outcome_of(row["modification"] or "", changes, row["reference_caption"] or "", row["target_caption"] or "")
+    changes = required_phrase_changes(row["changes"] or (), row["style"])
+    return phrase_change_outcome(
+        row["modification"] or "", changes, row["reference_caption"] or "", row["target_caption"] or ""
+    )
 
 
 def _meaning_asked(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> np.ndarray:
@@ -62,11 +67,11 @@ def _meaning_asked(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> np.ndarr
     texts, references, targets = (
         [row[name] or "" for row in rows] for name in ("modification", "reference_caption", "target_caption")
     )
-    new = [new_phrases(text, reference) for text, reference in zip(texts, references, strict=True)]
-    said = [new_phrases(text, "") or [text] for text in texts]
+    new = [modification_new_phrases(text, reference) for text, reference in zip(texts, references, strict=True)]
+    said = [modification_new_phrases(text, "") or [text] for text in texts]
     concepts = (concept for outcome in outcomes for change in outcome.missed for concept in change[1:])
     vectors = _vectors_of_meanings([*chain(*new), *chain(*said), *concepts])
-    gains = cycle_scores(references, texts, targets).column("cycle_gain").to_numpy()
+    gains = modification_cycle_scores(references, texts, targets).column("cycle_gain").to_numpy()
     near = [[_meaning_cosine(vectors, change.after, phrases) for change in outcome.missed]
             for outcome, phrases in zip(outcomes, new, strict=True)]  # fmt: skip
     nearer = [[_meaning_cosine(vectors, change.after, phrases) - _meaning_cosine(vectors, change.before, phrases)
@@ -74,7 +79,7 @@ def _meaning_asked(rows: Sequence[Row], outcomes: Sequence[Outcome]) -> np.ndarr
     return np.array([list(map(min, near)), gains + OF_WORDS * np.array(list(map(min, nearer)))], np.float32)
 
 
-def new_phrases(text: str | None, reference: str | None) -> list[str]:
+def modification_new_phrases(text: str | None, reference: str | None) -> list[str]:
     """Return the phrases of up to three words that a text asserts and that hold a word the reference lacks."""
     words, known = split_negated(text or "").affirmed, words_of(reference or "")
     found = set()

@@ -17,7 +17,7 @@ KEY = "_pair"
 PAIR_COLUMNS = (*SIDES, "reference_caption", "target_caption", "text_similarity")
 
 
-def sample_rows(
+def sample_modifications_to_check(
     folder: Path, pairs: Path | None, *, count: int, seed: int, status: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """Return the rows of up to `count` pairs drawn with the seed, in the table's order, with the columns of their pair.

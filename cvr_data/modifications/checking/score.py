@@ -29,11 +29,17 @@ from cvr_data.modifications.asking.spread import EngineOfJobs
 from cvr_data.modifications.backends import BACKENDS
 from cvr_data.modifications.checking import cycle, judge
 from cvr_data.modifications.checking.judge import Judge, JudgeConfig
-from cvr_data.modifications.counts import counted, counted_requests, counted_verdicts, gathered, requests_of
-from cvr_data.modifications.engines.products import runs_on
+from cvr_data.modifications.counts import (
+    count_modification_values,
+    count_modification_verdicts,
+    counted_requests,
+    gather_modification_counts,
+    requests_of,
+)
+from cvr_data.modifications.engines.products import backend_runs_on
 from cvr_data.modifications.generate import GIVEN_THE_CACHE
-from cvr_data.modifications.lookup import Lookup, check_texts_have_pairs, looked_up
-from cvr_data.modifications.pairs import videos_of
+from cvr_data.modifications.lookup import Lookup, check_modifications_have_pairs, generator_looked_up_rows
+from cvr_data.modifications.pairs import prompted_videos
 from cvr_data.tables import MODIFICATIONS
 
 STAGE = "generate-modifications-scored"
@@ -100,7 +106,7 @@ def score_modifications(
         )  # fmt: skip
         with engine.jobs() if engine else nullcontext():
             run.write_parts(flow.then(step), total=texts.manifest["rows"])
-        told = gathered(run.told, "status", "reasons", "verdicts")
+        told = gather_modification_counts(run.told, "status", "reasons", "verdicts")
         judging = _judging(asked, run.told_now) if asked else {}
         return run.finish(**told, cycle_gain=_gain_quartiles(run.out), **judging)
 
@@ -111,8 +117,8 @@ def _beside_pairs(run: StageRun, modifications: Path, pairs: Path) -> Flow:
     flow = flow.then(Step(name="texts", run=_checked_texts, config=str(modifications), is_counted=False))
     lookup = Lookup(ids=("pair_id",), key="pair_id", columns=tuple(OF_PAIR), names=(tuple(OF_PAIR.values()),))
     of_pair = ["pair_id", *OF_PAIR]
-    flow = looked_up(flow, run.read(pairs, of_pair, of_pair), lookup)
-    videos = videos_of(open_artifact(pairs), None) if _has_dense(modifications) else None
+    flow = generator_looked_up_rows(flow, run.read(pairs, of_pair, of_pair), lookup)
+    videos = prompted_videos(open_artifact(pairs), None) if _has_dense(modifications) else None
     return flow if videos is None else with_descriptions(flow, videos, beside="_")
 
 
@@ -121,7 +127,9 @@ def _beside_ways_back(run: StageRun, texts: Flow, folder: Path) -> Flow:
     open_artifact(folder, stage=TEXTS)
     back = run.read(folder, ["given_id", "status", "reasons"], ["given_id", "status", "reasons"])
     back = back.then(Step(name="ways back", run=_told_ways_back, makes_rows=True, is_counted=False))
-    return looked_up(texts, back, Lookup(ids=("modification_id",), key="given_id", columns=(BACK,), names=((BACK,),)))
+    return generator_looked_up_rows(
+        texts, back, Lookup(ids=("modification_id",), key="given_id", columns=(BACK,), names=((BACK,),))
+    )
 
 
 def _told_ways_back(config: None, back: pa.Table) -> pa.Table:
@@ -152,10 +160,10 @@ def _scored_texts(config: Config, table: pa.Table, judging: Judge | None) -> tup
     back = table.column(BACK).to_pylist() if BACK in table.column_names else [None] * table.num_rows
     rows = pc.indices_nonzero(pc.equal(table.column("status"), "ok")).to_numpy()
     accepted = table.take(rows)
-    check_texts_have_pairs(accepted.column(OF_PAIR["reference_id"]))
+    check_modifications_have_pairs(accepted.column(OF_PAIR["reference_id"]))
     sides = [_side_of_texts(accepted, side) for side in ("reference", "target")]
     texts = accepted.column("modification").to_pylist()
-    scores = cycle.cycle_scores(sides[0], texts, sides[1])
+    scores = cycle.modification_cycle_scores(sides[0], texts, sides[1])
     if judging is not None:
         judging.asker.tally = Tally()
         verdicts = judging.verdicts(sides[0], texts, sides[1])
@@ -167,10 +175,10 @@ def _scored_texts(config: Config, table: pa.Table, judging: Judge | None) -> tup
 
 
 def _told_of_texts(scored: pa.Table, judging: Judge | None) -> Counter[str]:
-    told = counted_verdicts(scored.column("status").to_pylist(), scored.column("reasons").to_pylist())
+    told = count_modification_verdicts(scored.column("status").to_pylist(), scored.column("reasons").to_pylist())
     if judging is None:
         return told
-    told += counted("verdicts", scored.column("judge_verdict").to_pylist())
+    told += count_modification_values("verdicts", scored.column("judge_verdict").to_pylist())
     return told + counted_requests(judging.asker.tally)
 
 
@@ -230,7 +238,7 @@ def _judge_identity(config: JudgeConfig | None) -> dict[str, Any] | None:
 
 def _judging(config: JudgeConfig, told: Mapping[str, Any]) -> dict[str, Any]:
     backend = BACKENDS.config(config.backend, config.options)
-    return {"requests": requests_of(told).as_json(), "determinism": GIVEN_THE_CACHE, **runs_on(backend)}
+    return {"requests": requests_of(told).as_json(), "determinism": GIVEN_THE_CACHE, **backend_runs_on(backend)}
 
 
 def _gain_quartiles(out: Path) -> dict[str, float]:

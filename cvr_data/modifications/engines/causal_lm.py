@@ -25,8 +25,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from cvr_data.core.device import DtypeName, each_torch_batch, torch_device_in_words, torch_device_of, torch_dtype_of
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.features.device import DtypeName, device_of, dtype_of, each_batch, runs_on
 from cvr_data.modifications.asking.choices import ChoiceTokens
 from cvr_data.modifications.asking.request import Answer, Request, Thinking, completion_text, thinking_settings
 from cvr_data.modifications.engines.picker import Picker, weighed_logits
@@ -89,18 +89,18 @@ class CausalLM:
             CvrError: there is no such model, or chat is wanted of one without a chat template.
         """
         transformers_logging.disable_progress_bar()
-        chosen = device_of(device)
+        chosen = torch_device_of(device)
         try:
             tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
             model: Any = AutoModelForCausalLM.from_pretrained(
-                name, dtype=dtype_of(dtype, chosen), trust_remote_code=False
+                name, dtype=torch_dtype_of(dtype, chosen), trust_remote_code=False
             )
         except (OSError, ValueError) as error:
             raise CvrError(f"Cannot load the language model {str(name)!r}: {first_line(error)}") from None
         model = model.to(chosen).eval()
         if is_chat and tokenizer.chat_template is None:
             raise CvrError(f"The model {str(name)!r} has no chat template; use -o form=completion.")
-        logger.info("Loaded %s on %s", name, runs_on(chosen, model.dtype))
+        logger.info("Loaded %s on %s", name, torch_device_in_words(chosen, model.dtype))
         return cls(model, tokenizer, is_chat, batch, share_prefix, thinking)
 
     def write(self, requests: Sequence[Request], groups: Sequence[Sequence[int]]) -> Iterator[tuple[int, Answer]]:
@@ -122,7 +122,7 @@ class CausalLM:
             batches.append(self._batches(requests, prompts, fitting))
         # Of each group in turn: batches that run beside each other then read prefixes of their own.
         in_turn = [batch for row in zip_longest(*batches) for batch in row if batch is not None]
-        for place, answers in each_batch(self._answer_batch, in_turn, self.model.device, at_once=AT_ONCE):
+        for place, answers in each_torch_batch(self._answer_batch, in_turn, self.model.device, at_once=AT_ONCE):
             for number, answer in zip(in_turn[place].numbers, answers, strict=True):
                 yield number, replace(answer, tokens_in=len(prompts[number]))
 
@@ -261,13 +261,13 @@ def _left_padded(suffixes: Sequence[Sequence[int]], shared: int, device: torch.d
 _EDGE_BYTES = 1 << 20
 
 
-def weights_name(model: str) -> str:
+def language_model_name(model: str) -> str:
     """Return a folder's name and a hash of its files; anything else (a Hub id, a built-in name) as it is."""
     folder = Path(model)
-    return f"{folder.resolve().name}@{fingerprint(folder)}" if folder.is_dir() else model
+    return f"{folder.resolve().name}@{language_model_fingerprint(folder)}" if folder.is_dir() else model
 
 
-def fingerprint(folder: Path) -> str:
+def language_model_fingerprint(folder: Path) -> str:
     """Return 12 hex digits of a hash of the file sizes, and the first and last megabyte of each file."""
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):

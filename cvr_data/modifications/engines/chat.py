@@ -21,7 +21,7 @@ def chat_messages(request: Request) -> list[dict[str, Any]]:
     return messages
 
 
-def check_choices(answer: dict[str, Any]) -> None:
+def check_chat_choices(answer: dict[str, Any]) -> None:
     """Refuse an answer without text. Raises Failure: it has no choice."""
     choices = answer.get("choices")
     first = choices[0] if isinstance(choices, list) and choices else None

@@ -14,7 +14,7 @@ SENTENCES = 3
 """Most sentences of either description that a text takes over."""
 
 
-def dense_text(request: Request, change: str, sentences: int) -> str:
+def dense_modification_text(request: Request, change: str, sentences: int) -> str:
     """Return the change and up to `sentences` sentences that only one of the two descriptions says.
 
     Raises:
@@ -24,8 +24,8 @@ def dense_text(request: Request, change: str, sentences: int) -> str:
         raise CannotSay("no_descriptions")
     parts = [f"{change[:1].upper()}{change[1:]}."]
     room = MOST_WORDS - len(words_of(parts[0]))
-    comes = new_sentences(request.reference, request.target)[:sentences]
-    goes = new_sentences(request.target, request.reference)[:sentences]
+    comes = modification_new_sentences(request.reference, request.target)[:sentences]
+    goes = modification_new_sentences(request.target, request.reference)[:sentences]
     for opening, sentence in [*(("Now", one) for one in comes), *(("No longer", one) for one in goes)]:
         room -= len(words_of(f"{opening} {sentence}"))
         if room >= 0:
@@ -36,7 +36,7 @@ def dense_text(request: Request, change: str, sentences: int) -> str:
     return text
 
 
-def new_sentences(reference: str, target: str) -> list[str]:
+def modification_new_sentences(reference: str, target: str) -> list[str]:
     """Return the sentences of the target's description most of whose content words the reference's lacks."""
     known = words_of(reference)
     sentences = [sentence.strip().lower() for sentence in re.split(r"[.;]", target)]

@@ -18,8 +18,8 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 from transformers.utils import logging as transformers_logging
 
+from cvr_data.core.device import DtypeName, torch_device_in_words, torch_device_of, torch_dtype_of
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.features.device import DtypeName, device_of, dtype_of, runs_on
 from cvr_data.modifications.asking.choices import ChoiceTokens
 from cvr_data.modifications.asking.request import Answer, Request, Thinking, thinking_settings
 from cvr_data.modifications.engines.picker import weighed_logits
@@ -49,18 +49,18 @@ class ImageTextLM:
             CvrError: there is no such model, it shows no images, or its processor lacks a library.
         """
         transformers_logging.disable_progress_bar()
-        chosen = device_of(device)
+        chosen = torch_device_of(device)
         try:
             processor = AutoProcessor.from_pretrained(name, trust_remote_code=False)
             if getattr(processor, "image_processor", None) is None or not processor.chat_template:
                 raise CvrError(f"The model {str(name)!r} takes no images in a chat; name a vision-language chat model.")
             model: Any = AutoModelForImageTextToText.from_pretrained(
-                name, dtype=dtype_of(dtype, chosen), trust_remote_code=False
+                name, dtype=torch_dtype_of(dtype, chosen), trust_remote_code=False
             )
         except (OSError, ValueError, ImportError) as error:
             raise CvrError(f"Cannot load the vision-language model {str(name)!r}: {first_line(error)}") from None
         processor.tokenizer.padding_side = "left"
-        logger.info("Loaded %s on %s", name, runs_on(chosen, model.dtype))
+        logger.info("Loaded %s on %s", name, torch_device_in_words(chosen, model.dtype))
         return cls(model.to(chosen).eval(), processor, min(batch, _BATCH), thinking)
 
     def write(self, requests: Sequence[Request]) -> Iterator[tuple[int, Answer]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from cvr_data.modifications.asking.choices import added_up, weighed_answer
+from cvr_data.modifications.asking.choices import summed_answer_probabilities, weighed_answer
 from cvr_data.modifications.asking.request import Answer, Request
 
 
@@ -43,6 +43,8 @@ def weighed_logits(logits_BV: Tensor, tokens: Mapping[str, Sequence[int]]) -> li
     logprobs_BV = logits_BV.float().log_softmax(dim=-1).cpu()
     of_words = {word: logprobs_BV[:, list(own)].tolist() for word, own in tokens.items()}
     return [
-        weighed_answer(added_up({word: rows[row] for word, rows in of_words.items()}, least=0.0), tokens_out=0)
+        weighed_answer(
+            summed_answer_probabilities({word: rows[row] for word, rows in of_words.items()}, least=0.0), tokens_out=0
+        )
         for row in range(len(logprobs_BV))
     ]

@@ -9,7 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
-from cvr_data.core.model_packages import cache_folder, gguf_reader, model_path
+from cvr_data.core.model_packages import cache_folder, gguf_package_importable, packaged_file_path
 
 NAME = "SmolLM2-135M-Instruct"
 _READY = "tokenizer.json"
@@ -26,14 +26,14 @@ def smollm2_folder() -> Path:
     folder = cache_folder() / "models" / NAME
     if (folder / _READY).exists():
         return folder
-    path = model_path("smollm2")
+    path = packaged_file_path("smollm2")
     source = path if path.is_file() else next(iter(sorted(path.rglob("*.gguf"))))
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{NAME}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     logger.info("Converting %s, once, into %s", source.name, folder)
     try:
-        with gguf_reader():
+        with gguf_package_importable():
             _convert_smollm2(source, temporary)
         if not (folder / _READY).exists():
             shutil.rmtree(folder, ignore_errors=True)

@@ -6,24 +6,24 @@ from cvr_data.language.closed_words import COUNTS, DETERMINING
 from cvr_data.language.lexicon import WITH_THING, read_lexicon
 from cvr_data.language.stop_words import SMALL_WORDS
 from cvr_data.modifications.realising.located import Located, Side
-from cvr_data.modifications.realising.qualities import quality_texts
-from cvr_data.modifications.realising.rarer import DOING, NAMED_DOING, filled
+from cvr_data.modifications.realising.qualities import quality_modifications
+from cvr_data.modifications.realising.rarer import DOING, NAMED_DOING, fill_modification_forms
 from cvr_data.modifications.realising.text import Text
-from cvr_data.modifications.realising.things import names_of, object_texts
+from cvr_data.modifications.realising.things import names_in_modification, object_modifications
 
 MOTION = 38
 """WordNet's file of verbs of motion."""
 
 
-def action_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
+def action_modifications(found: Located, before: Side, after: Side) -> Iterator[Text]:
     """Yield the texts of another action, of a state and of a noun that was taken for one."""
     if after.is_state:
-        yield from quality_texts(found, after, before.text if before.is_state else before.ing)
+        yield from quality_modifications(found, after, before.text if before.is_state else before.ing)
     elif after.ing and _is_passive(after) == _is_passive(before):
         gone, plain = _taken_back(found, before, after)
-        yield from deed_texts(found, after, gone, plain)
+        yield from deed_modifications(found, after, gone, plain)
     elif after.is_noun and before.is_noun:
-        yield from object_texts(found, before, after)
+        yield from object_modifications(found, before, after)
 
 
 def _is_passive(side: Side) -> bool:
@@ -71,7 +71,7 @@ def _is_kind(word: str) -> bool:
     return is_noun and word not in DETERMINING and word not in SMALL_WORDS and word not in COUNTS
 
 
-def deed_texts(found: Located, after: Side, gone: str = "", plain: str = "") -> Iterator[Text]:
+def deed_modifications(found: Located, after: Side, gone: str = "", plain: str = "") -> Iterator[Text]:
     """Yield the texts of an action: "have the dogs sleep"; of who films "close the door"."""
     holder = found.holder
     if not after.base:
@@ -87,10 +87,10 @@ def deed_texts(found: Located, after: Side, gone: str = "", plain: str = "") -> 
         yield Text(2, f"have {holder.text} {after.base.removeprefix('be ')}", gone=gone.removeprefix("being "))
         yield Text(2, f"show {holder.text} {after.ing}", gone=gone)
         return
-    for name in names_of(holder):
+    for name in names_in_modification(holder):
         yield Text(10, f"have {name} {after.base}", gone=gone, plain=plain)
         yield Text(13, f"make {name} {after.base}", gone=gone, plain=plain)
-        yield from filled(DOING, 12, gone, plain, who=name, base=after.base)
+        yield from fill_modification_forms(DOING, 12, gone, plain, who=name, base=after.base)
     yield Text(4, f"show {holder.text} {after.ing}", gone=gone)
     yield Text(4, f"{holder.text} should {after.base}", gone=gone, plain=plain)
-    yield from filled(NAMED_DOING, 12, gone, who=holder.text, ing=after.ing)
+    yield from fill_modification_forms(NAMED_DOING, 12, gone, who=holder.text, ing=after.ing)

@@ -11,13 +11,13 @@ and those of `rarer`, stand for them. What fits no construction is not said.
 
 from collections.abc import Callable, Iterator
 
-from cvr_data.modifications.realising.actions import action_texts, deed_texts
+from cvr_data.modifications.realising.actions import action_modifications, deed_modifications
 from cvr_data.modifications.realising.located import Located, Side
-from cvr_data.modifications.realising.qualities import attribute_texts, quality_texts
+from cvr_data.modifications.realising.qualities import attribute_modifications, quality_modifications
 from cvr_data.modifications.realising.refused import CannotSay
-from cvr_data.modifications.realising.scenes import scene_texts
+from cvr_data.modifications.realising.scenes import scene_modifications
 from cvr_data.modifications.realising.text import Text
-from cvr_data.modifications.realising.things import object_texts
+from cvr_data.modifications.realising.things import object_modifications
 
 HANGING = (" with", " towards", " toward", " of", " to", " at", " into", " onto", " from", " for", " sit on",
     " walk on", " sitting on", " walking on", " use", " a", " an", " the")  # fmt: skip
@@ -39,14 +39,14 @@ def _all_of(found: Located) -> list[Text]:
     if found.before is None or found.after is None:
         texts = list(_one_sided(found))
     else:
-        texts = list(_BY_SLOT.get(found.slot, object_texts)(found, found.before, found.after))
+        texts = list(_BY_SLOT.get(found.slot, object_modifications)(found, found.before, found.after))
     texts = [text for text in texts if not text.words.endswith(HANGING)]
     if not texts:
         raise CannotSay("no_words")
     return texts
 
 
-def excluding(found: Located) -> list[Text]:
+def modifications_that_exclude(found: Located) -> list[Text]:
     """Return the texts of a change that take back what goes: "instead of", "rather than", "not".
 
     "Not" comes first more often: what follows the others is a phrase of two words that comes again and again.
@@ -68,9 +68,9 @@ def _one_sided(found: Located) -> Iterator[Text]:
     before, after = found.before, found.after
     if after is not None:
         if found.slot == "attribute":
-            yield from quality_texts(found, after, "")
+            yield from quality_modifications(found, after, "")
         elif found.slot == "action" and after.base:
-            yield from deed_texts(found, after)
+            yield from deed_modifications(found, after)
         elif found.slot == "scene" and after.preposition:
             yield Text(3, f"put it {after.preposition} {after.phrase}")
             yield Text(2, f"{after.preposition} {after.phrase}")
@@ -86,5 +86,8 @@ def _one_sided(found: Located) -> Iterator[Text]:
 
 
 _BY_SLOT: dict[str, Callable[[Located, Side, Side], Iterator[Text]]] = {
-    "attribute": attribute_texts, "object": object_texts, "scene": scene_texts, "action": action_texts,
-}  # fmt: skip
+    "attribute": attribute_modifications,
+    "object": object_modifications,
+    "scene": scene_modifications,
+    "action": action_modifications,
+}

@@ -7,10 +7,10 @@ from cvr_data.language.closed_words import PLACE_ADVERBS
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.naming import head_of
+from cvr_data.language.noun_phrases import is_other_deed
 from cvr_data.language.nouns import preposition
-from cvr_data.modifications.realising.holders import Holder, as_holder
-from cvr_data.modifications.realising.phrases import is_other_deed
-from cvr_data.modifications.realising.verbs import NOTHING, Forms, verb_forms
+from cvr_data.language.verbs import NOTHING, Forms, verb_forms
+from cvr_data.modifications.realising.holders import Holder, holder_for_modification
 
 PLACES = frozenset("in on at by near under over inside along through behind beside above".split()) | {
     "in front of",
@@ -30,7 +30,7 @@ class Deed:
     who: Holder | None
 
 
-def deed_of(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> Deed | None:
+def deed_for_modification(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> Deed | None:
     """Return what both captions say is done to what goes and to what comes; None if that is nothing."""
     events = [
         next((one for one in frame.events if one.object is not None and frame.things[one.object].head == head), None)
@@ -53,7 +53,7 @@ def _who(frame: Frame, agent: int | None) -> Holder | None:
     """Return who does something; nobody is a name that the lexicon has not, as of a town before a colon."""
     if agent is None or not read_lexicon().has(head_of(frame.things[agent].name), "noun"):
         return None
-    return as_holder(frame, agent)
+    return holder_for_modification(frame, agent)
 
 
 def _deed_at(ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> Deed | None:
@@ -84,7 +84,7 @@ def _verb_at(frame: Frame, head: int | None) -> tuple[int, str, str, str] | None
     return (number, event.verb, event.particle, sentence.words[at]) if event.head < at else None
 
 
-def doing_of(frame: Frame, head: int | None) -> Forms:
+def doing_for_modification(frame: Frame, head: int | None) -> Forms:
     """Return what a thing does, if its caption says it once."""
     events = [one for one in frame.events if one.agent is not None and frame.things[one.agent].head == head]
     if len(events) != 1 or frame.sentence.words[events[0].head + 1 : events[0].head + 2] == ("of",):
@@ -92,7 +92,7 @@ def doing_of(frame: Frame, head: int | None) -> Forms:
     return verb_forms(frame, NOWHERE, events[0].head, None)
 
 
-def place_of(ours: Frame, theirs: Frame) -> str:
+def place_for_modification(ours: Frame, theirs: Frame) -> str:
     """Return where both captions say that it is, in the words of the target."""
     known = {(thing.name, thing.preposition) for thing in ours.things if thing.slot == "scene"}
     for thing in theirs.things:

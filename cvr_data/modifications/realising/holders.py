@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cvr_data.language.closed_words import CAMERA_MOVES
+from cvr_data.language.countable import noun_is_counted
 from cvr_data.language.frames import Frame, Thing
 from cvr_data.language.lexicon import Lexicon, read_lexicon
-from cvr_data.language.nouns import NOUN_TAGS, is_film, is_seen, preposition
+from cvr_data.language.noun_phrases import BODY, noun_of
+from cvr_data.language.nouns import NOUN_TAGS, is_film_noun, is_visible_noun, preposition
 from cvr_data.language.parse import Sentence
-from cvr_data.modifications.realising.countable import counted
-from cvr_data.modifications.realising.phrases import BODY, noun_of
-from cvr_data.modifications.realising.verbs import acting, attributed, name_in
+from cvr_data.language.verbs import acting, attributed, noun_name_in
 
 OUTLINES = frozenset("face figure portrait reflection shadow silhouette".split())
 
@@ -27,7 +27,7 @@ class Holder:
     """Whether a pronoun can mean nothing else in the reference."""
 
 
-def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
+def modification_holder(frame: Frame, head: int | None, slot: str) -> Holder | None:
     """Return what a trait is of, or who does an action; of other changes nothing."""
     if head is None:
         return None
@@ -41,7 +41,7 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
             return Holder("the camera", "", is_only=False)
     elif slot == "attribute":
         noun = noun_of(frame, head)
-        if noun is not None and is_film(frame.sentence, noun) and not is_seen(frame.sentence, noun):
+        if noun is not None and is_film_noun(frame.sentence, noun) and not is_visible_noun(frame.sentence, noun):
             return None
         number = frame.thing_of(noun) if noun is not None and head != noun == frame.noun_of(noun) else None
         if noun is None and frame.sentence.tags[head] == "VBG":
@@ -53,7 +53,7 @@ def holder_of(frame: Frame, head: int | None, slot: str) -> Holder | None:
         if frame.sentence.words[1:3] == ("use", "of") and read_lexicon().is_a(frame.sentence.lemmas[0], "person"):
             return Holder(f"the {frame.sentence.words[0]}", "", is_only=False, is_alive=True)  # "woman use of a phone"
         number = next(_subjects(frame, head), None)
-    return as_holder(frame, number) if number is not None else None
+    return holder_for_modification(frame, number) if number is not None else None
 
 
 def _is_camera(sentence: Sentence, subject: int | None) -> bool:
@@ -125,28 +125,28 @@ def _subjects(frame: Frame, head: int) -> Iterator[int]:
             yield number
 
 
-def as_holder(frame: Frame, number: int) -> Holder:
+def holder_for_modification(frame: Frame, number: int) -> Holder:
     """Return a thing as who acts or has a trait, with the pronoun that can mean it; of two joined by "and" both."""
     number = _whose(frame, number)
     firsts = [one for one in frame.things if one.slot == "object" and _is_joined(frame, one, frame.things[number])]
     thing = firsts[0] if firsts else frame.things[number]
     others = [one for one in frame.things if one.slot == "object" and one is not thing]
-    pronoun = pronoun_of(frame, thing)
+    pronoun = pronoun_for_modification(frame, thing)
     if pronoun == "them":
         rivals = [one for one in others if one.number == "plural"]
     else:
         rivals = [one for one in others if one.number == "singular" and one.is_person == thing.is_person]
     joined = next((one for one in others if _is_joined(frame, thing, one)), None)
     if joined is not None:
-        return Holder(f"the {name_in(frame, thing)} and {name_in(frame, joined)}", "them", len(others) == 1)
-    name, is_alive = name_in(frame, thing), _is_alive(frame, frame.things.index(thing))
+        return Holder(f"the {noun_name_in(frame, thing)} and {noun_name_in(frame, joined)}", "them", len(others) == 1)
+    name, is_alive = noun_name_in(frame, thing), _is_alive(frame, frame.things.index(thing))
     return Holder(f"the {name}", pronoun, bool(pronoun) and not rivals, is_alive)
 
 
-def pronoun_of(frame: Frame, thing: Thing) -> str:
+def pronoun_for_modification(frame: Frame, thing: Thing) -> str:
     """Return the pronoun of a thing; empty of someone who may be a man or a woman."""
     word = frame.sentence.words[thing.head]
-    if thing.number == "plural" and (word.endswith("s") or counted(thing.name) is not False):  # no "broccoli"
+    if thing.number == "plural" and (word.endswith("s") or noun_is_counted(thing.name) is not False):  # no "broccoli"
         return "them"
     return _gender(thing, read_lexicon()) if thing.is_person else "it"
 

@@ -9,26 +9,23 @@ Forms are those of the captions: article, number and compound come from the word
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cvr_data.language.changes import Phrase, alike, change_of
-from cvr_data.language.frames import Frame, frames_of
+from cvr_data.language.changes import Phrase, alike, phrase_change
+from cvr_data.language.countable import is_uncounted
+from cvr_data.language.frames import Frame, parsed_sentence_frames
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.language.nouns import NOUN_TAGS, is_film
-from cvr_data.modifications.realising.countable import is_uncounted
-from cvr_data.modifications.realising.deeds import PLACES, Deed, deed_of, doing_of, place_of
-from cvr_data.modifications.realising.holders import Holder, holder_of, pronoun_of
-from cvr_data.modifications.realising.phrases import (
+from cvr_data.language.noun_phrases import (
     LEADING,
     bare,
     is_doing,
     is_filmer,
     noun_of,
+    noun_time_axis,
     preposition_before,
-    time_axis,
-    wholes,
+    qualifier_with_noun,
     with_article,
 )
-from cvr_data.modifications.realising.refused import check_said, check_seen, said_slot
-from cvr_data.modifications.realising.verbs import (
+from cvr_data.language.nouns import NOUN_TAGS, is_film_noun
+from cvr_data.language.verbs import (
     HANDLED,
     NOTHING,
     TAKEN,
@@ -38,6 +35,19 @@ from cvr_data.modifications.realising.verbs import (
     is_state,
     is_sure,
     verb_forms,
+)
+from cvr_data.modifications.realising.deeds import (
+    PLACES,
+    Deed,
+    deed_for_modification,
+    doing_for_modification,
+    place_for_modification,
+)
+from cvr_data.modifications.realising.holders import Holder, modification_holder, pronoun_for_modification
+from cvr_data.modifications.realising.refused import (
+    check_modification_sayable,
+    check_modification_seen,
+    slot_for_modification,
 )
 
 QUALITIES = frozenset("JJ JJR JJS VBN VBD VBG CD NN NNP".split())
@@ -124,21 +134,21 @@ class Located:
     """Where both captions have it: "in the zoo"."""
 
 
-def located(change: Mapping[str, str | None], reference: str, target: str) -> Located:
+def change_for_modification(change: Mapping[str, str | None], reference: str, target: str) -> Located:
     """Return a change (slot, before, after) between two captions with what its words need to be said.
 
     Raises:
         CannotSay: it is one of tense, articles, topics or the like.
     """
-    frames = frames_of((reference, target))
+    frames = parsed_sentence_frames((reference, target))
     ours, theirs = alike(frames[reference], frames[target])
     before, after = change["before"] or "", change["after"] or ""
-    found = change_of(ours, theirs, before, after)
+    found = phrase_change(ours, theirs, before, after)
     slot = change["slot"] or found.slot
-    check_said(slot, found, ours, theirs)
+    check_modification_sayable(slot, found, ours, theirs)
     heads = _head(ours, found.before_phrase, before), _head(theirs, found.after_phrase, after)
-    slot = said_slot(slot, ours, theirs, heads)
-    check_seen(slot, (ours, theirs), heads)
+    slot = slot_for_modification(slot, ours, theirs, heads)
+    check_modification_seen(slot, (ours, theirs), heads)
     is_colours = slot in ("object", "attribute") and _are_colours(ours, theirs, heads)
     slot = "attribute" if is_colours else slot  # "a pepper red"
     noun = _noun(theirs, heads[1]) if after else None
@@ -151,21 +161,21 @@ def located(change: Mapping[str, str | None], reference: str, target: str) -> Lo
         slot=slot,
         before=_side(ours, found.before_phrase, before, heads[0], slot, theirs, is_gone=True),
         after=_side(theirs, found.after_phrase, after, heads[1], slot, ours),
-        holder=_staying(holder_of(ours, heads[0], slot), theirs, slot)
-        or _known(holder_of(theirs, heads[1], slot), ours),
+        holder=_staying(modification_holder(ours, heads[0], slot), theirs, slot)
+        or _known(modification_holder(theirs, heads[1], slot), ours),
         axis="colour" if is_colours else _axis(theirs, heads[1], slot),
         is_number=heads[0] is not None and heads[1] is not None and _is_number(ours, theirs, heads[0], heads[1]),
         is_plural=_is_plural(theirs, heads[1]),
-        is_film=noun is not None and is_film(theirs.sentence, noun),
+        is_film=noun is not None and is_film_noun(theirs.sentence, noun),
         is_main=_has_main(ours, heads[0]),
         old_whole=old,
         new_whole=new,
-        deed=deed_of(ours, theirs, heads) if slot in ("object", "scene") else None,
-        does=doing_of(theirs, heads[1]) if slot == "object" else NOTHING,
+        deed=deed_for_modification(ours, theirs, heads) if slot in ("object", "scene") else None,
+        does=doing_for_modification(theirs, heads[1]) if slot == "object" else NOTHING,
         is_apart=_are_apart(ours, theirs, heads),
         is_done_to=heads[0] is not None and ours.sentence.deps[heads[0]] == "dobj",
         is_filming=is_filmer(theirs),
-        place=place_of(ours, theirs),
+        place=place_for_modification(ours, theirs),
     )
 
 
@@ -173,7 +183,7 @@ def _wholes(
     ours: Frame, theirs: Frame, comes: Phrase, heads: tuple[int | None, int | None], gone: str
 ) -> tuple[str, str]:
     """Return what goes and what comes with its noun."""
-    old, new = wholes(theirs, comes, heads[1], gone)
+    old, new = qualifier_with_noun(theirs, comes, heads[1], gone)
     return _old_whole(ours, heads[0], gone, old), new
 
 
@@ -300,7 +310,10 @@ def _side(
         is_plural=is_noun
         and (sentence.tags[head] in ("NNS", "NNPS") or lexicon.singular_of(sentence.words[head]) is not None),
         is_noun=is_noun,
-        is_known=is_noun and lexicon.has(lemma, "noun") and not is_doing(frame, head) and not is_film(sentence, head),
+        is_known=is_noun
+        and lexicon.has(lemma, "noun")
+        and not is_doing(frame, head)
+        and not is_film_noun(sentence, head),
         is_doing=sentence.words[head].endswith("ing") and (sentence.tags[head] == "VBG" or is_doing(frame, head)),
         is_state=text.endswith("ed") and is_state(frame, head),
         is_main=thing is not None and _is_main(frame, thing),
@@ -309,12 +322,12 @@ def _side(
         is_quality=not is_noun and sentence.tags[head] in QUALITIES,
         is_worn=is_noun and lexicon.is_a(lemma, "clothing"),
         is_handled=is_noun and lexicon.file_of_noun(lemma) in TAKEN and not lexicon.is_a(lemma, "place"),
-        axis=time_axis(lemma) if is_noun else "",
+        axis=noun_time_axis(lemma) if is_noun else "",
         preposition=preposition_before(frame, thing) if thing is not None and frame.things[thing].head == head else "",
         is_bare_place=sentence.words[head] in BARE_PLACES and sentence.child(head, "det", "poss") is None,
         base=forms.base,
         ing=forms.ing,
-        object="" if forms.object is None else pronoun_of(frame, frame.things[forms.object]) or "them",
+        object="" if forms.object is None else pronoun_for_modification(frame, frame.things[forms.object]) or "them",
         object_name="" if forms.object is None else frame.things[forms.object].name,
         object_words=forms.what,
     )
@@ -348,7 +361,7 @@ def _axis(frame: Frame, head: int | None, slot: str) -> str:
     if slot == "scene":
         if frame.sentence.tags[head].startswith("JJ"):
             return "weather"
-        return time_axis(frame.sentence.lemmas[head]) or "place"
+        return noun_time_axis(frame.sentence.lemmas[head]) or "place"
     for thing in frame.things:
         for attribute in thing.attributes:
             if attribute.word == head:

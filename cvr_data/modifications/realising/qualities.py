@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from cvr_data.language.closed_words import COUNTS, DETERMINING, NUMERALS
+from cvr_data.language.forms import article
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.modifications.realising.forms import article
+from cvr_data.language.noun_phrases import CHOSEN
 from cvr_data.modifications.realising.located import Located, Side
-from cvr_data.modifications.realising.phrases import CHOSEN
 from cvr_data.modifications.realising.rarer import (
     BECOMING,
     BEING,
@@ -17,16 +17,16 @@ from cvr_data.modifications.realising.rarer import (
     NAMING,
     SHOWING,
     TERSE,
-    filled,
+    fill_modification_forms,
 )
-from cvr_data.modifications.realising.text import Text, is_colour
+from cvr_data.modifications.realising.text import Text, modification_is_colour
 
 COUNTED = {*COUNTS, *NUMERALS}
 BEFORE_ONLY = ("al", "ic", "ary", "ese", "ian", "ish", "th", "'s", "-")
 """Ends of adjectives that stand before a noun, not after "make it": "aerial", "fifth", "child's"."""
 
 
-def attribute_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
+def attribute_modifications(found: Located, before: Side, after: Side) -> Iterator[Text]:
     """Yield the texts of another quality or number, with its noun where it cannot stand alone."""
     old, new = found.old_whole, found.new_whole
     if old and before.is_quality and after.is_quality and found.axis != "count":
@@ -50,15 +50,19 @@ def attribute_texts(found: Located, before: Side, after: Side) -> Iterator[Text]
         yield Text(2, f"show {new}")
         yield Text(1, f"use {new}")
     elif new and (" " in after.text or _is_before_only(found, before, after)):
-        yield from whole_texts(found, old, new)
+        yield from whole_thing_modifications(found, old, new)
     elif found.axis != "count" and (not after.is_noun or found.axis == "colour"):
-        is_told = before.is_quality and not (before.text.endswith("ing") and is_colour(after))
-        yield from quality_texts(found, after, before.text if is_told or is_colour(before) else "")
+        is_told = before.is_quality and not (before.text.endswith("ing") and modification_is_colour(after))
+        yield from quality_modifications(found, after, before.text if is_told or modification_is_colour(before) else "")
         if new and found.is_main:
             yield Text(9, new, gone=found.old_one or old)
             if found.place and found.place.split()[-1] not in new.split():
-                yield from filled(SHOWING, 9, found.old_one or old, new=new, seen=found.place)
-            yield from (text._replace(weight=text.weight / 2) for text in whole_texts(found, old, new) if text.gone)
+                yield from fill_modification_forms(SHOWING, 9, found.old_one or old, new=new, seen=found.place)
+            yield from (
+                text._replace(weight=text.weight / 2)
+                for text in whole_thing_modifications(found, old, new)
+                if text.gone
+            )
 
 
 def _is_before_only(found: Located, before: Side, after: Side) -> bool:
@@ -71,7 +75,7 @@ def _is_before_only(found: Located, before: Side, after: Side) -> bool:
     return is_kind or found.is_film or after.text.endswith(BEFORE_ONLY)
 
 
-def whole_texts(found: Located, old: str, new: str) -> Iterator[Text]:
+def whole_thing_modifications(found: Located, old: str, new: str) -> Iterator[Text]:
     """Yield the texts of a thing with another quality: "make it an oak leaf"."""
     it, the_old = ("them" if found.is_plural else "it"), _definite(old)
     if found.is_main:
@@ -79,15 +83,15 @@ def whole_texts(found: Located, old: str, new: str) -> Iterator[Text]:
         yield Text(5, f"turn {it} into {new}", gone=found.old_one or old)
         yield Text(6, f"change to {new}", gone=found.old_one or old)
         yield Text(3, f"change {it} to {new}", gone=found.old_one or old)
-        yield from filled(BECOMING, 28, found.old_one or old, new=new)
-    yield from filled(COMING, 20, found.old_one or old, new=new)
+        yield from fill_modification_forms(BECOMING, 28, found.old_one or old, new=new)
+    yield from fill_modification_forms(COMING, 20, found.old_one or old, new=new)
     if old and not read_lexicon().may_be(old.split()[-1], "colour"):
         yield Text(4, f"change {the_old} to {new}")
         yield Text(4, f"turn {the_old} into {new}")
         yield Text(4, f"replace {the_old} with {new}")
         words = {"old": the_old, "new": new, "becomes": "become" if found.is_plural else "becomes"}
-        yield from filled((*NAMING, *CHANGING), 12, found.old_one or old, **words)
-        yield from filled(TERSE, 30, old=_bare(old), new=_bare(new))
+        yield from fill_modification_forms((*NAMING, *CHANGING), 12, found.old_one or old, **words)
+        yield from fill_modification_forms(TERSE, 30, old=_bare(old), new=_bare(new))
     yield Text(4, f"show {new}", gone=found.old_one or old)
     yield Text(4, f"have {new}", gone=found.old_one or old)
 
@@ -106,7 +110,7 @@ def _definite(phrase: str) -> str:
     return f"the {_bare(phrase)}"
 
 
-def quality_texts(found: Located, after: Side, gone: str) -> Iterator[Text]:
+def quality_modifications(found: Located, after: Side, gone: str) -> Iterator[Text]:
     """Yield the texts of a quality: "make the car blue", "make the man smile"."""
     holder, what = found.holder, after.text if after.is_state else after.base or after.text
     if holder is None and what == after.base:
@@ -119,7 +123,7 @@ def quality_texts(found: Located, after: Side, gone: str) -> Iterator[Text]:
         yield Text(2, f"make it {what}", gone=gone)
         yield Text(1, f"have it {'' if what == after.base else 'be '}{what}", gone=gone)
         if what != after.base:
-            yield from filled(BEING_SO, 2, gone, what=what)
+            yield from fill_modification_forms(BEING_SO, 2, gone, what=what)
         return
     who = holder.text
     yield Text(30, f"make {who} {what}", gone=gone)
@@ -127,9 +131,9 @@ def quality_texts(found: Located, after: Side, gone: str) -> Iterator[Text]:
         yield Text(35, f"make {holder.pronoun} {what}", gone=gone)
     if what == after.base:
         yield Text(10, f"have {who} {what}", gone=gone)
-    elif is_colour(after):
+    elif modification_is_colour(after):
         yield Text(7, f"turn {who} {what}", gone=gone)
         yield Text(5, f"change {who} to {what}", gone=gone)
         yield Text(4, f"change the color of {who} to {what}", gone=gone)
     else:
-        yield from filled(BEING, 20, gone, who=who, what=what)
+        yield from fill_modification_forms(BEING, 20, gone, who=who, what=what)

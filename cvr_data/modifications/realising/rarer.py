@@ -103,7 +103,9 @@ PLACING = (
 """Of where somebody or something is."""
 
 
-def filled(forms: tuple[str, ...], weight: float, gone: str = "", plain: str = "", **words: str) -> Iterator[Text]:
+def fill_modification_forms(
+    forms: tuple[str, ...], weight: float, gone: str = "", plain: str = "", **words: str
+) -> Iterator[Text]:
     """Yield forms with their words, all of them together as frequent as `weight`."""
     for form in forms:
         is_told = "{old}" in form or "{gone}" in form or "instead" in form

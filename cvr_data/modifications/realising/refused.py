@@ -3,14 +3,14 @@
 from cvr_data.language.changes import Change
 from cvr_data.language.closed_words import FILM, OF_FILM, STILL_SEEN
 from cvr_data.language.closed_words import UNSEEN as UNSEEN_THINGS
-from cvr_data.language.execution import says_the_same
+from cvr_data.language.execution import is_same_sentence
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import read_lexicon
-from cvr_data.language.nouns import NOUN_TAGS, is_film, is_seen
-from cvr_data.language.roles import is_shown
+from cvr_data.language.noun_phrases import UNLIKE, UNLIKE_DEEDS, is_fragment, noun_kind, noun_time_axis
+from cvr_data.language.nouns import NOUN_TAGS, is_film_noun, is_visible_noun
+from cvr_data.language.roles import is_showing_verb
 from cvr_data.language.stop_words import ARTICLES
-from cvr_data.modifications.realising.phrases import UNLIKE, UNLIKE_DEEDS, is_fragment, kind_of, time_axis
-from cvr_data.modifications.realising.verbs import is_mostly_verb, is_sure
+from cvr_data.language.verbs import is_mostly_verb, is_sure
 
 UNSEEN = ("same_lemma", "spelling", "word_order", "function_words", "topic", "not_visible")
 """Why a difference cannot be asked for."""
@@ -22,13 +22,13 @@ class CannotSay(ValueError):
     """What differs cannot be asked for; the message is the reason, as a word."""
 
 
-def check_said(slot: str, found: Change, ours: Frame, theirs: Frame) -> None:
+def check_modification_sayable(slot: str, found: Change, ours: Frame, theirs: Frame) -> None:
     """Raise if words differ in what cannot be asked for, or are no phrase.
 
     Raises:
         CannotSay: so.
     """
-    if says_the_same(ours, theirs):
+    if is_same_sentence(ours, theirs):
         raise CannotSay("same_lemma")
     if found.before and found.after and (slot == "other" or (found.verdict == "none" and found.reason in UNSEEN)):
         raise CannotSay(found.reason or "not_visible")
@@ -39,7 +39,7 @@ def check_said(slot: str, found: Change, ours: Frame, theirs: Frame) -> None:
             raise CannotSay("fragment")
 
 
-def said_slot(slot: str, ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> str:
+def slot_for_modification(slot: str, ours: Frame, theirs: Frame, heads: tuple[int | None, int | None]) -> str:
     """Return the slot that a change is said as: nouns that were taken for verbs are things.
 
     Raises:
@@ -65,7 +65,7 @@ def _is_how(frame: Frame, word: int) -> bool:
     return is_before and sentence.tags[word] == "VBN" and sentence.words[word].endswith("ed")
 
 
-def check_seen(slot: str, frames: tuple[Frame, Frame], heads: tuple[int | None, int | None]) -> None:
+def check_modification_seen(slot: str, frames: tuple[Frame, Frame], heads: tuple[int | None, int | None]) -> None:
     """Raise if a side names nothing that is seen, or the film, or a time where the other names a thing.
 
     Raises:
@@ -77,14 +77,14 @@ def check_seen(slot: str, frames: tuple[Frame, Frame], heads: tuple[int | None, 
     if slot == "attribute" and heads[1] is not None and _is_felt(frames[1], heads[1]):
         raise CannotSay("unlike")  # "a sadness man"
     axes = [
-        time_axis(frame.sentence.lemmas[head]) if frame.sentence.tags[head] in NOUN_TAGS else ""
+        noun_time_axis(frame.sentence.lemmas[head]) if frame.sentence.tags[head] in NOUN_TAGS else ""
         for frame, head in zip(frames, heads, strict=True)
         if head is not None
     ]
     if slot == "object" and len(axes) == 2 and axes[0] and not axes[1]:
         raise CannotSay("unlike")
     if slot in ("object", "scene", "action") and None not in heads:
-        kinds = {kind_of(frame, head) for frame, head in zip(frames, heads, strict=True) if head is not None}
+        kinds = {noun_kind(frame, head) for frame, head in zip(frames, heads, strict=True) if head is not None}
         if kinds in UNLIKE or (slot == "action" and kinds in UNLIKE_DEEDS):
             raise CannotSay("unlike")
 
@@ -96,7 +96,7 @@ def _check_side(slot: str, frame: Frame, head: int) -> None:
         CannotSay: so.
     """
     words, lemmas = frame.sentence.words, frame.sentence.lemmas
-    if frame.sentence.tags[head].startswith("VB") and is_shown(frame.sentence, head):
+    if frame.sentence.tags[head].startswith("VB") and is_showing_verb(frame.sentence, head):
         raise CannotSay("film")
     if slot == "object" and lemmas[head] in UNSEEN_THINGS:
         raise CannotSay("not_visible")
@@ -106,7 +106,9 @@ def _check_side(slot: str, frame: Frame, head: int) -> None:
         raise CannotSay("unsure")  # "get coffee"
     if slot == "action" and words[head + 1 : head + 2] == ("#",):
         raise CannotSay("unsure")  # "C opens #unsure"
-    is_view = slot in ("object", "scene") and is_film(frame.sentence, head) and not is_seen(frame.sentence, head)
+    is_view = (
+        slot in ("object", "scene") and is_film_noun(frame.sentence, head) and not is_visible_noun(frame.sentence, head)
+    )
     if is_view and len(frame.sentence.words) > 1:
         raise CannotSay("film")  # "enters view"
     if words[head] in OF_FILM and head + 1 < len(words) and words[head + 1] in FILM:

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from cvr_data.language.forms import article
 from cvr_data.language.lexicon import read_lexicon
+from cvr_data.language.noun_phrases import ONLY
 from cvr_data.language.roles import weather_of
 from cvr_data.modifications.realising.deeds import PLACES
-from cvr_data.modifications.realising.forms import article
 from cvr_data.modifications.realising.located import Located, Side
-from cvr_data.modifications.realising.phrases import ONLY
-from cvr_data.modifications.realising.rarer import BECOMING, BEING_SO, COMING, NAMING, PLACING, filled
-from cvr_data.modifications.realising.text import Text, is_colour
+from cvr_data.modifications.realising.rarer import BECOMING, BEING_SO, COMING, NAMING, PLACING, fill_modification_forms
+from cvr_data.modifications.realising.text import Text, modification_is_colour
 
 MOVED = frozenset("in on at".split())
 """Prepositions of places that something can be moved to."""
@@ -20,7 +20,7 @@ AT = frozenset("dawn dusk midnight night noon sunrise sunset twilight".split())
 TIME_PREPOSITIONS = ("at", "in", "during", "by")
 
 
-def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
+def scene_modifications(found: Located, before: Side, after: Side) -> Iterator[Text]:
     """Yield the texts of another place, time, season or weather."""
     if found.axis in ("time", "season", "weather"):
         yield from _time(found, before, after)
@@ -30,12 +30,8 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
         yield Text(5, f"change to {found.new_whole}", gone=found.old_whole)
         yield Text(3, f"show {found.new_whole}", gone=found.old_whole)
         return
-    if (is_colour(after) or after.is_quality) and before.is_noun and not (is_colour(before) or before.axis):
-        return  # "text" becomes no "indoor"
-    if is_colour(after) or after.is_quality:
-        yield Text(3, f"make {'the background' if is_colour(after) else 'it'} {after.text}", gone=before.text)
-        if is_colour(after):
-            yield Text(1, f"change the background to {after.text}", gone=before.text)
+    if modification_is_colour(after) or after.is_quality:
+        yield from _looking(before, after)
         return
     is_where = before.preposition in PLACES
     if not after.is_noun or (before.preposition != after.preposition != "" and not is_where):
@@ -45,7 +41,7 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
     is_bare = after.is_plural or after.is_mass or after.phrase == after.text or after.text in ONLY
     new = after.phrase if is_bare else f"{article(after.text)} {after.text}"
     if after.preposition in PLACES and before.preposition:
-        yield from placed(found, after, gone)
+        yield from placing_modifications(found, after, gone)
     is_apart = is_where and after.preposition in PLACES and before.preposition != after.preposition
     if is_apart:
         return  # no garage "in" which somebody is becomes a pavement "on" which they are
@@ -53,17 +49,26 @@ def scene_texts(found: Located, before: Side, after: Side) -> Iterator[Text]:
         yield Text(7, f"change the {before.text} to {new}")
         yield Text(7, f"turn the {before.text} into {new}")
         yield Text(3, f"replace the {before.text} with {new}")
-        yield from filled(NAMING, 14, told, old=f"the {before.text}", new=new)
+        yield from fill_modification_forms(NAMING, 14, told, old=f"the {before.text}", new=new)
     if before.is_plural == after.is_plural and not is_where:
         yield Text(15, f"make it {new}", gone=told)
         yield Text(5, f"turn it into {new}", gone=told)
-        yield from filled((*BECOMING, *COMING), 16, told, new=new)
+        yield from fill_modification_forms((*BECOMING, *COMING), 16, told, new=new)
     yield Text(5, f"change to {new}", gone=told)
     if not is_where:
         yield Text(3, f"show {new}", gone=told)
 
 
-def placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
+def _looking(before: Side, after: Side) -> Iterator[Text]:
+    """Yield the texts of how a place looks; "text" becomes no "indoor"."""
+    if before.is_noun and not (modification_is_colour(before) or before.axis):
+        return
+    yield Text(3, f"make {'the background' if modification_is_colour(after) else 'it'} {after.text}", gone=before.text)
+    if modification_is_colour(after):
+        yield Text(1, f"change the background to {after.text}", gone=before.text)
+
+
+def placing_modifications(found: Located, after: Side, gone: str) -> Iterator[Text]:
     """Yield the texts of where something is: "in the field", "move the cows to the field"."""
     holder, deed = found.holder, found.deed
     at = f"{after.preposition} {after.text if after.is_bare_place else after.phrase}"
@@ -89,7 +94,7 @@ def placed(found: Located, after: Side, gone: str) -> Iterator[Text]:
         yield Text(6, f"move {holder.text} to {after.phrase}", gone=gone)
     yield Text(3, f"have {holder.text} {at}", gone=there)
     if after.preposition not in WAYS:
-        yield from filled(PLACING, 24, there, who=holder.text, at=at)
+        yield from fill_modification_forms(PLACING, 24, there, who=holder.text, at=at)
     if holder.is_only and holder.pronoun and after.preposition not in WAYS:
         yield Text(5, f"put {holder.pronoun} {at}", gone=there)
 
@@ -112,7 +117,7 @@ def _time(found: Located, before: Side, after: Side) -> Iterator[Text]:
     if not is_thing:
         what = after.phrase if " " in after.text else after.text
         yield Text(20, f"make it {what}", gone=gone)
-        yield from filled(BEING_SO, 20, gone, what=what)
+        yield from fill_modification_forms(BEING_SO, 20, gone, what=what)
     if is_same_kind:
         yield Text(6, f"change the {before.text} to {after.text}")
         yield Text(5, f"change to {after.text}", gone=gone)

@@ -17,6 +17,6 @@ class Text(NamedTuple):
     """What "rather than" and "not" take back, where it is another form: "have the man sit rather than stand"."""
 
 
-def is_colour(side: Side) -> bool:
+def modification_is_colour(side: Side) -> bool:
     """Whether what goes or comes is a colour."""
     return read_lexicon().may_be(side.text, "colour")

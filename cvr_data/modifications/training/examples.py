@@ -80,7 +80,9 @@ def read_examples(path: Path, splits: Sequence[str]) -> list[Example]:
     return found
 
 
-def hold_out(examples: Sequence[Example], share: float, seed: int) -> tuple[list[Example], list[Example]]:
+def hold_out_generator_examples(
+    examples: Sequence[Example], share: float, seed: int
+) -> tuple[list[Example], list[Example]]:
     """Return (training, held out): videos are drawn until `share` of the examples show one, and these are held out.
 
     So no drawn video is trained on. Which ones are drawn depends on the seed and their ids, not on the order.

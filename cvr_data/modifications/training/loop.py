@@ -102,7 +102,7 @@ class Learner:
     ) -> float:
         self.model.train()
         losses = []
-        for batch in batches(training, self.schedule.batch_size, generator):
+        for batch in generator_batches(training, self.schedule.batch_size, generator):
             for group in optimizer.param_groups:
                 group["lr"] = self.schedule.learning_rate * self._share(progress.done, progress.total or 1)
             loss = self._loss(batch)
@@ -124,7 +124,7 @@ class Learner:
         )
 
     def _loss(self, batch: Sequence[Sample]) -> Tensor:
-        inputs_BL, mask_BL, labels_BA = padded(batch, self.accelerator.device)
+        inputs_BL, mask_BL, labels_BA = pad_generator_batch(batch, self.accelerator.device)
         with self.accelerator.autocast():
             logits_BAV = self.model(
                 input_ids=inputs_BL,
@@ -147,7 +147,7 @@ class Learner:
                 parameter.copy_(self.best[name])
 
 
-def batches(samples: Sequence[Sample], size: int, generator: torch.Generator) -> Iterator[list[Sample]]:
+def generator_batches(samples: Sequence[Sample], size: int, generator: torch.Generator) -> Iterator[list[Sample]]:
     """Yield every sample once, in batches of like length that come in a random order."""
     shuffled = torch.randperm(len(samples), generator=generator).tolist()
     order = sorted(shuffled, key=lambda number: len(samples[number]))
@@ -156,7 +156,7 @@ def batches(samples: Sequence[Sample], size: int, generator: torch.Generator) ->
         yield [samples[number] for number in order[starts[place] : starts[place] + size]]
 
 
-def padded(batch: Sequence[Sample], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def pad_generator_batch(batch: Sequence[Sample], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Return tokens, mask and labels; padding stands on the left, so all answers end in the last column."""
     length = max(len(sample) for sample in batch)
     answer = max(len(sample.answer) for sample in batch)

@@ -25,16 +25,16 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.core.lineage import numbered_inputs
-from cvr_data.core.ranges import POSITIVE, SHARE, SIZE, Ranged, within
+from cvr_data.core.ranges import POSITIVE, SHARE, SIZE, Ranged, option_range
 from cvr_data.core.registry import config_dict
 from cvr_data.core.whole_files import json_bytes
 from cvr_data.modifications.asking.request import Change, Request
-from cvr_data.modifications.engines.causal_lm import weights_name
-from cvr_data.modifications.engines.products import runs_on, with_type
+from cvr_data.modifications.engines.causal_lm import language_model_name
+from cvr_data.modifications.engines.products import backend_runs_on, backend_with_type
 from cvr_data.modifications.engines.smollm2 import NAME, smollm2_folder
-from cvr_data.modifications.pairs import change_of, variables_of
+from cvr_data.modifications.pairs import prompt_variables_of_pair, prompted_change
 from cvr_data.modifications.prompts import Prompt, load_prompt
-from cvr_data.modifications.training.examples import EXAMPLES, Example, hold_out, read_examples
+from cvr_data.modifications.training.examples import EXAMPLES, Example, hold_out_generator_examples, read_examples
 from cvr_data.modifications.training.trained import STAGE
 
 if TYPE_CHECKING:
@@ -55,23 +55,23 @@ class Config(Ranged):
     """As the transformers backend has it; generate with the same one."""
     method: Literal["full", "lora"] = "full"
     """Train all weights, or low-rank adapters (needs peft)."""
-    rank: int = field(default=16, metadata=within(SIZE))
+    rank: int = field(default=16, metadata=option_range(SIZE))
     """Of the adapters, which sit at all linear layers; their scale is twice the rank."""
     save: Literal["merged", "adapter"] = "merged"
     """With lora: plain weights, or the adapter alone, for an engine that adds it to the base model."""
-    epochs: int = field(default=3, metadata=within(SIZE))
+    epochs: int = field(default=3, metadata=option_range(SIZE))
     """Times each example is seen at most: the epoch with the lowest held-out loss is kept."""
-    batch_size: int = field(default=16, metadata=within(SIZE))
+    batch_size: int = field(default=16, metadata=option_range(SIZE))
     """Examples per step."""
-    learning_rate: float = field(default=1e-4, metadata=within(POSITIVE))
+    learning_rate: float = field(default=1e-4, metadata=option_range(POSITIVE))
     """Peak; it rises over the warm-up and then falls in a line to zero. 1e-4 suits 135M weights, 3e-5 suits 7B."""
-    warmup: float = field(default=0.1, metadata=within(SHARE))
+    warmup: float = field(default=0.1, metadata=option_range(SHARE))
     """Share of the steps."""
     weight_decay: float = 0.0
     """Of AdamW."""
-    held_out: float = field(default=0.1, metadata=within(SHARE))
+    held_out: float = field(default=0.1, metadata=option_range(SHARE))
     """Share of the examples, drawn by video, that is not trained on but used to choose the epoch; 0: the last epoch."""
-    max_tokens: int = field(default=512, metadata=within(SIZE))
+    max_tokens: int = field(default=512, metadata=option_range(SIZE))
     """Longer examples are left out, and counted."""
     splits: tuple[str, ...] = ("train",)
     """Of a folder of modifications, learn from pairs of these splits; pairs without a split are always taken."""
@@ -108,20 +108,20 @@ def train_generator(sources: Sequence[Path], out: Path, config: Config, *, overw
     with writer:
         engine = _load_causal_lm(config)
         usable = _usable_examples(examples, prompt, engine, config)
-        training, held_out = hold_out(usable, config.held_out, config.seed)
+        training, held_out = hold_out_generator_examples(usable, config.held_out, config.seed)
         learner = _learn_texts(engine, prompt, training, held_out, config)
         _save_generator(learner.model, engine.tokenizer, writer.path, config)
         rows = [example.row("training") for example in training] + [example.row("choice") for example in held_out]
         writer.write_part(0, pa.Table.from_pylist(rows, schema=EXAMPLES))
         return writer.finish(
             None, trained_on=_examples_summary(training, held_out), left_out=len(examples) - len(usable),
-            history=learner.history, best_epoch=learner.best_epoch, **runs_on(config),
+            history=learner.history, best_epoch=learner.best_epoch, **backend_runs_on(config),
         )  # fmt: skip
 
 
 def request_of(example: Example, prompt: Prompt) -> Request | None:
     """Return what would be asked for the example's pair; None where the prompt has no change to describe."""
-    change = change_of(example.pair, prompt.changes)
+    change = prompted_change(example.pair, prompt.changes)
     if change is None:
         if prompt.changes != "any":
             return None
@@ -132,14 +132,14 @@ def request_of(example: Example, prompt: Prompt) -> Request | None:
         change=change,
         messages=(
             *prompt.introduction(0, change.slot),
-            prompt.question(variables_of(example.pair, change, prompt.changes)),
+            prompt.question(prompt_variables_of_pair(example.pair, change, prompt.changes)),
         ),
         lead=prompt.lead,
         prompt_sha256=prompt.sha256,
     )
 
 
-def samples_of(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM") -> "list[Sample]":
+def generator_samples(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM") -> "list[Sample]":
     """Return the tokens of the examples that the prompt fits, in order."""
     from cvr_data.modifications.training.loop import Sample
 
@@ -154,8 +154,8 @@ def samples_of(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM") 
 
 def _training_identity(config: Config, prompt: Prompt) -> dict[str, Any]:
     return {
-        **config_dict(with_type(config)),
-        "model": weights_name(config.model),
+        **config_dict(backend_with_type(config)),
+        "model": language_model_name(config.model),
         "prompt": prompt.name,
         "prompt_sha256": prompt.sha256,
     }
@@ -180,7 +180,7 @@ def _load_causal_lm(config: Config) -> "CausalLM":
 def _usable_examples(examples: Sequence[Example], prompt: Prompt, engine: "CausalLM", config: Config) -> list[Example]:
     kept = []
     for example in examples:
-        samples = samples_of([example], prompt, engine)
+        samples = generator_samples([example], prompt, engine)
         if samples and len(samples[0]) <= config.max_tokens:
             kept.append(example)
     if len(kept) < 2:
@@ -195,13 +195,13 @@ def _learn_texts(
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState
 
-    from cvr_data.features.device import precision_of
+    from cvr_data.core.device import torch_precision_of
     from cvr_data.modifications.training.loop import Learner, Schedule
 
     # accelerate keeps the precision of a process' first accelerator for all others
     AcceleratorState._reset_state(reset_partial_state=True)
     device = engine.model.device
-    accelerator = Accelerator(mixed_precision=precision_of(config.dtype, device), cpu=device.type == "cpu")
+    accelerator = Accelerator(mixed_precision=torch_precision_of(config.dtype, device), cpu=device.type == "cpu")
     schedule = Schedule(
         epochs=config.epochs, batch_size=config.batch_size, learning_rate=config.learning_rate, warmup=config.warmup,
         weight_decay=config.weight_decay, seed=config.seed,
@@ -210,7 +210,7 @@ def _learn_texts(
         torch.manual_seed(config.seed)
         model = _with_adapters(engine.model, config) if config.method == "lora" else engine.model
         learner = Learner(model, accelerator, schedule)
-        learner.learn(samples_of(training, prompt, engine), samples_of(held_out, prompt, engine))
+        learner.learn(generator_samples(training, prompt, engine), generator_samples(held_out, prompt, engine))
     return learner
 
 

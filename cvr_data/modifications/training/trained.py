@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from cvr_data.core.artifacts import is_made_by
+from cvr_data.core.artifacts import is_artifact_of_stage
 from cvr_data.core.lineage import numbered_inputs
 
 INPUT = "generator"
@@ -14,7 +14,7 @@ STAGE = "train-generator"
 
 def is_generator(folder: Path) -> bool:
     """Return whether a folder was written by `cvr train-generator`, and is whole."""
-    return is_made_by(folder, STAGE)
+    return is_artifact_of_stage(folder, STAGE)
 
 
 def generators_of(backend_config: Any) -> dict[str, Path]:

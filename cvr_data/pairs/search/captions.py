@@ -46,15 +46,15 @@ class Captions:
 
     def text_of(self, ids_L: np.ndarray, blank: int | None = None) -> str:
         """Return the words of a caption, one of them blanked."""
-        return blanked(self.vocabulary.take(pa.array(ids_L)).to_pylist(), blank)
+        return blanked_captions_to_mine(self.vocabulary.take(pa.array(ids_L)).to_pylist(), blank)
 
 
-def blanked(words: list[str], blank: int | None) -> str:
+def blanked_captions_to_mine(words: list[str], blank: int | None) -> str:
     """Return the words with the one at `blank` replaced by a sign that no word can be."""
     return " ".join("_" if position == blank else word for position, word in enumerate(words))
 
 
-def read_captions(videos: pa.Table, min_words: int, max_videos: int) -> Captions:
+def read_captions_to_mine(videos: pa.Table, min_words: int, max_videos: int) -> Captions:
     """Return the distinct captions of at least `min_words` words; the order of the videos does not matter."""
     order = pc.sort_indices(videos.column("video_id"))
     video_ids, lists = (videos.column(name).combine_chunks().take(order) for name in ("video_id", "captions"))
@@ -83,7 +83,7 @@ def read_captions(videos: pa.Table, min_words: int, max_videos: int) -> Captions
     )
 
 
-def rows_of_captions(captions: Captions, videos: pa.Table) -> pa.Table:
+def mining_caption_rows(captions: Captions, videos: pa.Table) -> pa.Table:
     """Return `text` (as first written) and `entries` of each caption: who has it how written, with the videos' columns.
 
     Args:
@@ -100,7 +100,7 @@ def rows_of_captions(captions: Captions, videos: pa.Table) -> pa.Table:
     return pa.table({"text": firsts, "entries": pa.ListArray.from_arrays(captions.entry_offsets, entries)})
 
 
-def captions_of_rows(entries: pa.ChunkedArray) -> tuple[Captions, np.ndarray, pa.Table]:
+def captions_of_mining_rows(entries: pa.ChunkedArray) -> tuple[Captions, np.ndarray, pa.Table]:
     """Return the captions of such rows, the shortest first, the number of each row's among them, and their videos."""
     lists = whole_column(entries)
     firsts = pc.struct_field(pc.list_element(lists, 0), "caption")
@@ -143,4 +143,7 @@ def _words_of(words: WordIds, entries: np.ndarray, length: int) -> np.ndarray:
 
 def _texts_of(words: WordIds, entries: np.ndarray) -> list[str]:
     bounds = zip(words.offsets[entries].tolist(), words.offsets[entries + 1].tolist(), strict=True)
-    return [blanked(words.vocabulary.take(pa.array(words.ids[start:end])).to_pylist(), None) for start, end in bounds]
+    return [
+        blanked_captions_to_mine(words.vocabulary.take(pa.array(words.ids[start:end])).to_pylist(), None)
+        for start, end in bounds
+    ]

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from cvr_data.core.columns import whole_column
 from cvr_data.language.exclusion import FITS
 from cvr_data.language.statements import SLOTS
-from cvr_data.pairs.search.statement_pairs import NOTHING, Limits, Words, compared
-from cvr_data.pairs.search.statement_tables import Numbered, numbered
+from cvr_data.pairs.search.statement_pairs import NOTHING, Limits, Words, compare_statement_pairs
+from cvr_data.pairs.search.statement_tables import Numbered, number_mining_statements
 from cvr_data.tables import CHANGE_PHRASES, PAIRS, pair_id
 
 ROWS = pa.schema(
@@ -62,12 +62,14 @@ def best_pairs(
         videos: with `stated` and `named`.
         words: of the corpus.
     """
-    stated = numbered(whole_column(videos.column("stated")), *words)
+    stated = number_mining_statements(whole_column(videos.column("stated")), *words)
     firsts = np.searchsorted(stated.video_N, np.arange(videos.num_rows))
     places = [found.column(f"{side}_place").to_numpy() for side in ("reference", "target")]
     ones, others = (firsts[end] + place for end, place in zip(ends, places, strict=True))
     rows = np.unique(np.stack([*ends, ones, others], axis=1).astype(np.int64), axis=0)
-    again = compared(stated.statements.take(rows[:, 2]), stated.statements.take(rows[:, 3]), words[1], limits)
+    again = compare_statement_pairs(
+        stated.statements.take(rows[:, 2]), stated.statements.take(rows[:, 3]), words[1], limits
+    )
     rows = rows[again.rows]
     is_told = _entailed(rows, again.changes_PS, stated, videos, words)
     score = np.round(again.ground_P * again.mass_P, 4)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from cvr_data.tables import CHANGE
 
 
-def differences(before: Sequence[str], after: Sequence[str]) -> list[dict[str, str | None]]:
+def pair_differences(before: Sequence[str], after: Sequence[str]) -> list[dict[str, str | None]]:
     """Return one untyped change per span that differs; `before` is null where words were only put in, and so on."""
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     return [
@@ -27,11 +27,11 @@ def differences(before: Sequence[str], after: Sequence[str]) -> list[dict[str, s
 
 def change_lists(befores: Sequence[Sequence[str]], afters: Sequence[Sequence[str]]) -> pa.ListArray:
     """Return the changes of each pair of captions, as words."""
-    lists = [differences(before, after) for before, after in zip(befores, afters, strict=True)]
+    lists = [pair_differences(before, after) for before, after in zip(befores, afters, strict=True)]
     return pa.array(lists, pa.list_(CHANGE))
 
 
-def turned(lists: pa.ListArray, is_turned: np.ndarray) -> pa.ListArray:
+def turned_pair_changes(lists: pa.ListArray, is_turned: np.ndarray) -> pa.ListArray:
     """Return the changes with `before` and `after` exchanged in some rows."""
     structs = pc.list_flatten(lists)
     is_turned_change = pa.array(is_turned[pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvr_data.core.parts import mixed
+from cvr_data.core.parts import mix_hash_bits
 
 CHECKED = 262_144
 """Rows compared word by word at once, which bounds the memory."""
@@ -153,5 +153,5 @@ def _split_colliding_group(members: np.ndarray, words_of: Callable[[np.ndarray],
 def _group_hash_terms(ids_NL: np.ndarray) -> np.ndarray:
     """Return one uint64 per word and position."""
     seeds_L = np.arange(1, ids_NL.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    values = mixed(seeds_L) + ids_NL.astype(np.uint64)
-    return mixed(values)
+    values = mix_hash_bits(seeds_L) + ids_NL.astype(np.uint64)
+    return mix_hash_bits(values)

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import mixed
+from cvr_data.core.parts import mix_hash_bits
 from cvr_data.language.normalise import WordIds, word_ids
 from cvr_data.pairs.search.groups import row_hashes
 
 
-def halves(config: Any, videos: pa.Table) -> pa.Table:
+def caption_halves_to_pair(config: Any, videos: pa.Table) -> pa.Table:
     """Return two claims of each caption of at least `min_words` words: `row` is its number, `side` which half.
 
     Args:
@@ -36,18 +36,18 @@ def halves(config: Any, videos: pa.Table) -> pa.Table:
         hashes_NL = hash_of_word[words.ids[words.offsets[alike][:, None] + np.arange(length)]]
         middle = length // 2
         for side, half in enumerate((hashes_NL[:, :middle], hashes_NL[:, middle:])):
-            hashes_N2[alike, side] = mixed(row_hashes(half) + np.uint64(2 * length + side))
+            hashes_N2[alike, side] = mix_hash_bits(row_hashes(half) + np.uint64(2 * length + side))
     rows = np.flatnonzero(lengths >= config.min_words)
     sides = np.tile(np.array([0, 1], np.uint8), len(rows))
     return pa.table({"key": hashes_N2[rows].ravel(), "row": np.repeat(rows, 2).astype(np.uint32), "side": sides})
 
 
-def frame_ends(config: Any, videos: pa.Table) -> pa.Table:
+def mined_caption_ends(config: Any, videos: pa.Table) -> pa.Table:
     """Return two claims of each caption for every number of words that it may have in common around a span.
 
     Captions that differ in one span have the longer end of what is around it in common: of K words the first K / 2
     (rounded up), if as many are before the span, else the last K / 2 + 1 (rounded down). `side` is 2 K, and 1 more for
-    the last words; `row` as in `halves`.
+    the last words; `row` as in `caption_halves_to_pair`.
     """
     words = word_ids(pc.list_flatten(videos.column("captions").combine_chunks()))
     hash_of_word = _word_hashes(words)
@@ -57,8 +57,11 @@ def frame_ends(config: Any, videos: pa.Table) -> pa.Table:
         alike = np.flatnonzero(lengths == length)
         hashes_NL = hash_of_word[words.ids[words.offsets[alike][:, None] + np.arange(length)]]
         for shared in range(max(config.min_shared_words, length - config.max_span), length):
-            for side, end in ((0, slice(first_end(shared))), (1, slice(length - shared + first_end(shared) - 1, None))):
-                keys.append(mixed(row_hashes(hashes_NL[:, end]) + np.uint64(2 * shared + side)))
+            for side, end in (
+                (0, slice(mined_span_first_end(shared))),
+                (1, slice(length - shared + mined_span_first_end(shared) - 1, None)),
+            ):
+                keys.append(mix_hash_bits(row_hashes(hashes_NL[:, end]) + np.uint64(2 * shared + side)))
                 rows.append(alike)
                 sides.append(np.full(len(alike), 2 * shared + side))
     return pa.table(
@@ -69,7 +72,7 @@ def frame_ends(config: Any, videos: pa.Table) -> pa.Table:
     )  # fmt: skip
 
 
-def first_end(shared: int) -> int:
+def mined_span_first_end(shared: int) -> int:
     """Return how many words before a span are more than those after it, or as many, of so many words around it."""
     return (shared + 1) // 2
 
@@ -113,7 +116,7 @@ def captions_with_halves(config: Any, videos: pa.Table, shared: pa.Table) -> pa.
     )
 
 
-def videos_of(entries: pa.Table) -> pa.Table:
+def videos_of_mining_rows(entries: pa.Table) -> pa.Table:
     """Return rows of one caption each as videos with lists of captions, sorted by their ids."""
     entries = entries.combine_chunks()
     entries = entries.take(pc.sort_indices(entries, [("video_id", "ascending"), ("place", "ascending")]))

@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.mapped_rows import as_vectors, vectors_of
-from cvr_data.core.parts import Bucket, bucket_table, read_bucket
-from cvr_data.pairs.search.nearest import Band, Neighbours, Rows, best_of, cosines, joined
+from cvr_data.core.mapped_rows import mapped_rows_array, mapped_rows_column
+from cvr_data.core.parts import Bucket, artifact_bucket_table, read_artifact_bucket
+from cvr_data.pairs.search.nearest import Band, Neighbours, Rows, best_mined_neighbours, join_neighbours, mining_cosines
 
 SEED = 0
 TRAINING = 262_144
@@ -54,13 +54,13 @@ class InvertedFile:
         return np.sort(np.random.default_rng(SEED).choice(total, size, replace=False))
 
 
-def check_installed(what: str, instead: str) -> None:
+def check_mining_index_installed(what: str, instead: str) -> None:
     """Stop before the work begins. Raises CvrError: FAISS is not installed."""
     if find_spec("faiss") is None:
         raise CvrError(f"{what} needs FAISS: pip install 'cvr[faiss]', or {instead}.")
 
 
-def centroids_of(inverted: InvertedFile, sample_ND: np.ndarray, total: int) -> pa.Table:
+def mining_cell_centroids(inverted: InvertedFile, sample_ND: np.ndarray, total: int) -> pa.Table:
     """Return the centroids of the cells, unit length."""
     faiss, cells = _search_faiss(), inverted.cells(total)
     found = faiss.Kmeans(
@@ -68,27 +68,27 @@ def centroids_of(inverted: InvertedFile, sample_ND: np.ndarray, total: int) -> p
         max_points_per_centroid=len(sample_ND),
     )  # fmt: skip
     found.train(sample_ND)
-    return pa.table({"centroid": as_vectors(found.centroids)})
+    return pa.table({"centroid": mapped_rows_column(found.centroids)})
 
 
-def load_centroids(bucket: Bucket) -> np.ndarray:
+def load_mining_centroids(bucket: Bucket) -> np.ndarray:
     """Return the centroids that lie there."""
-    return vectors_of(bucket_table(bucket).column("centroid"))
+    return mapped_rows_array(artifact_bucket_table(bucket).column("centroid"))
 
 
-def cells_of(inverted: InvertedFile, rows_ND: np.ndarray, centroids_CD: np.ndarray) -> pa.Table:
+def mining_cells(inverted: InvertedFile, rows_ND: np.ndarray, centroids_CD: np.ndarray) -> pa.Table:
     """Return the cells that each vector looks into, the nearest first: that one it belongs to."""
     quantizer = _inverted_file_quantizer(centroids_CD)
     _, cells_NP = quantizer.search(rows_ND, min(inverted.probes, len(centroids_CD)))
-    return pa.table({"cells": as_vectors(cells_NP.astype(np.int32))})
+    return pa.table({"cells": mapped_rows_column(cells_NP.astype(np.int32))})
 
 
-def load_cells(bucket: Bucket) -> pa.ChunkedArray:
+def load_mining_cells(bucket: Bucket) -> pa.ChunkedArray:
     """Return the cells that lie there, which are read where they lie."""
-    return pa.concat_tables(read_bucket(bucket)).column("cells")
+    return pa.concat_tables(read_artifact_bucket(bucket)).column("cells")
 
 
-def probed(
+def mined_neighbours_in_cells(
     queries: Rows, shards: Iterable[Rows], band: Band, centroids_CD: np.ndarray, cells: pa.ChunkedArray
 ) -> Neighbours:
     """Return at most k neighbours in the band of each query, of those in the cells that it looks into.
@@ -98,17 +98,19 @@ def probed(
         shards: all vectors, some at a time.
         band: what a neighbour must be.
         centroids_CD: of the cells.
-        cells: of all vectors, as `cells_of` gives them.
+        cells: of all vectors, as `mining_cells` gives them.
     """
     cells_QP = _cells_of(cells, queries).astype(np.int64)
-    best = joined([])
+    best = join_neighbours([])
     for shard in shards:
         index = _filled_inverted_file(shard.vectors_ND, _cells_of(cells, shard)[:, 0].astype(np.int64), centroids_CD)
         index.nprobe = cells_QP.shape[1]
         most = min(band.k + FURTHER, len(shard.vectors_ND))
         unused_QP = np.zeros(cells_QP.shape, np.float32)  # how near the centroids are
         scores_QK, rows_QK = index.search_preassigned(queries.vectors_ND, most, cells_QP, unused_QP)
-        best = best_of(joined([best, _in_band(queries, shard, scores_QK, rows_QK, band)]), band.k)
+        best = best_mined_neighbours(
+            join_neighbours([best, _in_band(queries, shard, scores_QK, rows_QK, band)]), band.k
+        )
     return best
 
 
@@ -126,7 +128,7 @@ def _inverted_file_quantizer(centroids_CD: np.ndarray) -> Any:
 
 
 def _cells_of(cells: pa.ChunkedArray, rows: Rows) -> np.ndarray:
-    return vectors_of(cells.slice(rows.start, len(rows.vectors_ND)))
+    return mapped_rows_array(cells.slice(rows.start, len(rows.vectors_ND)))
 
 
 def _filled_inverted_file(rows_ND: np.ndarray, cell_N: np.ndarray, centroids_CD: np.ndarray) -> Any:
@@ -148,8 +150,8 @@ def _in_band(queries: Rows, shard: Rows, scores_QK: np.ndarray, rows_QK: np.ndar
     query, place = np.nonzero(is_wanted)
     row = rows_QK[query, place]
     chunks = [slice(start, start + RESCORED) for start in range(0, len(query), RESCORED)]
-    products = [cosines(queries.vectors_ND[query[chunk]], shard.vectors_ND[row[chunk]]) for chunk in chunks]
+    products = [mining_cosines(queries.vectors_ND[query[chunk]], shard.vectors_ND[row[chunk]]) for chunk in chunks]
     similarity = np.concatenate([np.empty(0), *products])
     is_in = (similarity >= band.low) & (similarity <= band.high)
     found = Neighbours(query[is_in] + queries.start, row[is_in] + shard.start, similarity[is_in])
-    return best_of(found, band.k)
+    return best_mined_neighbours(found, band.k)

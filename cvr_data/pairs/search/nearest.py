@@ -60,7 +60,7 @@ class Neighbours:
     """float64."""
 
 
-def nearest(vectors_ND: np.ndarray, band: Band, dtype: torch.dtype | None = None) -> Neighbours:
+def mined_nearest_neighbours(vectors_ND: np.ndarray, band: Band, dtype: torch.dtype | None = None) -> Neighbours:
     """Return at most k neighbours of each vector, of those whose cosine is in the band; time grows with N squared.
 
     Args:
@@ -75,7 +75,7 @@ def nearest(vectors_ND: np.ndarray, band: Band, dtype: torch.dtype | None = None
     return _found_in(both, both, band, dtype)
 
 
-def nearest_in_shards(
+def mined_neighbours_in_shards(
     queries: Rows, shards: Iterable[Rows], band: Band, dtype: torch.dtype | None = None
 ) -> Neighbours:
     """Return the k nearest of each query over all shards, which are looked at one after the other.
@@ -83,13 +83,13 @@ def nearest_in_shards(
     Raises:
         CvrError: a vector is not finite.
     """
-    best = joined([])
+    best = join_neighbours([])
     for shard in shards:
-        best = best_of(joined([best, _found_in(queries, shard, band, dtype)]), band.k)
+        best = best_mined_neighbours(join_neighbours([best, _found_in(queries, shard, band, dtype)]), band.k)
     return best
 
 
-def best_of(found: Neighbours, k: int) -> Neighbours:
+def best_mined_neighbours(found: Neighbours, k: int) -> Neighbours:
     """Return the k nearest of each query; of equal cosines the lower row comes first."""
     order = np.lexsort((found.neighbour, -found.similarity, found.query))
     order = order[_neighbour_ranks(found.query[order]) < k]
@@ -97,17 +97,17 @@ def best_of(found: Neighbours, k: int) -> Neighbours:
 
 
 def _found_in(queries: Rows, keys: Rows, band: Band, dtype: torch.dtype | None) -> Neighbours:
-    from cvr_data.features.device import device_of, dtype_of, map_batches
+    from cvr_data.core.device import map_torch_batches, torch_device_of, torch_dtype_of
 
-    device = device_of("auto")
+    device = torch_device_of("auto")
     is_small = len(keys.vectors_ND) <= COARSE_FROM
-    coarse = torch.float32 if is_small else dtype_of("auto", device)
+    coarse = torch.float32 if is_small else torch_dtype_of("auto", device)
     search = _Search(queries, keys, band, dtype or coarse, device)
-    map_batches(search.look, search.blocks(), device)
-    return joined(map_batches(search.nearest_of, search.gathered(), device))
+    map_torch_batches(search.look, search.blocks(), device)
+    return join_neighbours(map_torch_batches(search.nearest_of, search.gathered(), device))
 
 
-def joined(parts: Sequence[Neighbours]) -> Neighbours:
+def join_neighbours(parts: Sequence[Neighbours]) -> Neighbours:
     """Return the rows of all."""
     empty = Neighbours(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
     names = ("query", "neighbour", "similarity")
@@ -185,7 +185,7 @@ class _Search:
     def nearest_of(self, found: "_Candidates") -> Neighbours:
         """Return the neighbours among the candidates of a block of queries."""
         if not len(found.query):
-            return joined([])
+            return join_neighbours([])
         first = int(found.query[0])
         floor_Q = self._floor(found.query - first, found.score)
         found = found.where(found.score >= floor_Q[found.query - first])
@@ -208,12 +208,15 @@ class _Search:
     def _best(self, query: np.ndarray, neighbour: np.ndarray) -> Neighbours:
         chunks = [slice(start, start + RESCORED) for start in range(0, len(query), RESCORED)]
         products = [
-            cosines(self.queries.vectors_ND[query[chunk]], self.keys.vectors_ND[neighbour[chunk]]) for chunk in chunks
+            mining_cosines(self.queries.vectors_ND[query[chunk]], self.keys.vectors_ND[neighbour[chunk]])
+            for chunk in chunks
         ]
         similarity = np.concatenate([np.empty(0), *products])
         is_in = (similarity >= self.band.low) & (similarity <= self.band.high)
         query, neighbour, similarity = query[is_in], neighbour[is_in], similarity[is_in]
-        return best_of(Neighbours(self.queries.start + query, self.keys.start + neighbour, similarity), self.band.k)
+        return best_mined_neighbours(
+            Neighbours(self.queries.start + query, self.keys.start + neighbour, similarity), self.band.k
+        )
 
 
 @dataclass(frozen=True)
@@ -248,7 +251,7 @@ def _places_above(scores_QK: np.ndarray, limits_Q: np.ndarray) -> tuple[np.ndarr
     return query, key
 
 
-def cosines(first_CD: np.ndarray, second_CD: np.ndarray) -> np.ndarray:
+def mining_cosines(first_CD: np.ndarray, second_CD: np.ndarray) -> np.ndarray:
     """Return the float64 product of each row with the other: the same in both directions, and whatever the rest is."""
     return np.einsum("cd,cd->c", first_CD.astype(np.float64), second_CD.astype(np.float64))
 

@@ -13,8 +13,15 @@ import pyarrow as pa
 from cvr_data.core.mapped_rows import MappedRows, all_of
 from cvr_data.core.runner import Flow, StageRun
 from cvr_data.core.stages import Side, Step
-from cvr_data.pairs.search.inverted_file import InvertedFile, cells_of, centroids_of, load_cells, load_centroids, probed
-from cvr_data.pairs.search.nearest import Band, Neighbours, Rows, nearest_in_shards
+from cvr_data.pairs.search.inverted_file import (
+    InvertedFile,
+    load_mining_cells,
+    load_mining_centroids,
+    mined_neighbours_in_cells,
+    mining_cell_centroids,
+    mining_cells,
+)
+from cvr_data.pairs.search.nearest import Band, Neighbours, Rows, mined_neighbours_in_shards
 
 QUERIES, KEYS = 16_384, 131_072
 """Vectors of a job, and those it has before it at once."""
@@ -28,7 +35,7 @@ class _Blocks:
     total: int
 
 
-def neighbours(run: StageRun, vectors: Side, total: int, band: Band, inverted: InvertedFile | None = None) -> Flow:
+def mine_neighbours(run: StageRun, vectors: Side, total: int, band: Band, inverted: InvertedFile | None = None) -> Flow:
     """Return `query`, `neighbour` (numbers of rows) and `similarity` of at most k neighbours of each row.
 
     Args:
@@ -49,11 +56,11 @@ def neighbours(run: StageRun, vectors: Side, total: int, band: Band, inverted: I
         )
         return _neighbour_blocks(run, queries).then(found)
     train = Step(name="train", run=_trained_inverted_file, config=(inverted, total), sides=(vectors,), **_RENEWS)
-    centroids = run.side(_neighbour_blocks(run, _Blocks(total, total)).then(train), load_centroids)
+    centroids = run.side(_neighbour_blocks(run, _Blocks(total, total)).then(train), load_mining_centroids)
     assign = Step(
         name="cells", run=_cells_of_inverted_file, config=(keys, inverted), sides=(vectors, centroids), **_RENEWS
     )
-    cells = Side(load_cells, (all_of(run.rested(_neighbour_blocks(run, keys).then(assign), is_mapped=True)),))
+    cells = Side(load_mining_cells, (all_of(run.rested(_neighbour_blocks(run, keys).then(assign), is_mapped=True)),))
     about = (queries, keys, band)
     search = Step(name="search", run=_probed_neighbours, config=about, sides=(vectors, centroids, cells), **_RENEWS)
     return _neighbour_blocks(run, queries).then(search)
@@ -88,20 +95,24 @@ def _nearest_of_block(about: tuple[_Blocks, _Blocks, Band], block: pa.Table, vec
     queries = _neighbour_rows(of, _start_of_neighbour_block(block), vectors)
     # Rows that are all there are have each product made once.
     return _neighbours_table(
-        nearest_in_shards(queries, [queries] if of.total <= of.size else _shards_to_search(keys, vectors), band)
+        mined_neighbours_in_shards(
+            queries, [queries] if of.total <= of.size else _shards_to_search(keys, vectors), band
+        )
     )
 
 
 def _trained_inverted_file(about: tuple[InvertedFile, int], block: pa.Table, vectors: MappedRows) -> pa.Table:
     inverted, total = about
-    return centroids_of(inverted, vectors.vectors(inverted.sample(total)), total)
+    return mining_cell_centroids(inverted, vectors.vectors(inverted.sample(total)), total)
 
 
 def _cells_of_inverted_file(
     about: tuple[_Blocks, InvertedFile], block: pa.Table, vectors: MappedRows, centroids_CD: np.ndarray
 ) -> pa.Table:
     of, inverted = about
-    return cells_of(inverted, _neighbour_rows(of, _start_of_neighbour_block(block), vectors).vectors_ND, centroids_CD)
+    return mining_cells(
+        inverted, _neighbour_rows(of, _start_of_neighbour_block(block), vectors).vectors_ND, centroids_CD
+    )
 
 
 def _probed_neighbours(
@@ -110,7 +121,9 @@ def _probed_neighbours(
 ) -> pa.Table:  # fmt: skip
     of, keys, band = about
     queries = _neighbour_rows(of, _start_of_neighbour_block(block), vectors)
-    return _neighbours_table(probed(queries, _shards_to_search(keys, vectors), band, centroids_CD, cells))
+    return _neighbours_table(
+        mined_neighbours_in_cells(queries, _shards_to_search(keys, vectors), band, centroids_CD, cells)
+    )
 
 
 def _neighbours_table(found: Neighbours) -> pa.Table:

@@ -97,7 +97,7 @@ def pairs_table(captions: Captions, found: ChangedPairs, groups: Sequence[Droppe
     texts = [captions.texts.take(pa.array(side)) for side in (reference, target)]
     table = pa.table(
         {
-            "pair_id": key_texts(keys[order]),
+            "pair_id": pair_group_key_texts(keys[order]),
             "reference_id": ids[0], "target_id": ids[1], "reference_caption": texts[0], "target_caption": texts[1],
             "strategy": pa.repeat(strategy, len(rows)),
             "changes": found.changes(rows),
@@ -105,15 +105,15 @@ def pairs_table(captions: Captions, found: ChangedPairs, groups: Sequence[Droppe
             **{name: column.take(pa.array(rows)) for name, column in found.columns.items()},
         }
     )  # fmt: skip
-    return pa.concat_tables([table, *group_rows(groups, strategy)], promote_options="permissive")
+    return pa.concat_tables([table, *dropped_pair_group_rows(groups, strategy)], promote_options="permissive")
 
 
-def group_rows(groups: Sequence[DroppedGroup], strategy: str) -> list[pa.Table]:
+def dropped_pair_group_rows(groups: Sequence[DroppedGroup], strategy: str) -> list[pa.Table]:
     """Return a table of one dropped row per group, sorted; none where there is no group."""
     return [pa.Table.from_pylist([_group_row(group, strategy) for group in sorted(groups)])] if groups else []
 
 
-def with_video_columns(pairs: pa.Table, videos: pa.Table) -> pa.Table:
+def pairs_with_video_columns(pairs: pa.Table, videos: pa.Table) -> pa.Table:
     """Return the pairs with the videos' columns, once of the reference and once of the target, and the split.
 
     Args:
@@ -154,7 +154,7 @@ def pair_keys(quoted: Sequence[pa.Array], rows: Sequence[np.ndarray]) -> np.ndar
     return np.frombuffer(b"".join(keys), ">u8").astype(np.uint64)
 
 
-def key_texts(keys: np.ndarray) -> pa.Array:
+def pair_group_key_texts(keys: np.ndarray) -> pa.Array:
     """Return each key as 16 hex digits."""
     digits = keys.astype(">u8").tobytes().hex().encode()
     offsets = np.arange(len(keys) + 1, dtype=np.int64) * 16

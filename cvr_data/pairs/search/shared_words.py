@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import Bucket, bucket_table
+from cvr_data.core.parts import Bucket, artifact_bucket_table
 from cvr_data.language.normalise import WordIds, word_ids
 from cvr_data.language.stop_words import FUNCTION_WORDS
 from cvr_data.language.words import words_of
@@ -114,9 +114,9 @@ def caption_words(config: Any, pool: pa.Table) -> pa.Table:
     return pa.table({"word": pa.concat_arrays([words.vocabulary, pa.array([""])]), "uses": counts})
 
 
-def load_caption_words(bucket: Bucket) -> CaptionWords:
+def load_mining_caption_words(bucket: Bucket) -> CaptionWords:
     """Return the sums of what `caption_words` gave."""
-    counts = bucket_table(bucket).group_by("word").aggregate([("uses", "sum")]).combine_chunks()
+    counts = artifact_bucket_table(bucket).group_by("word").aggregate([("uses", "sum")]).combine_chunks()
     words, uses = counts.column("word").combine_chunks(), counts.column("uses_sum").to_numpy()
     return CaptionWords(words, uses, int(uses[pc.index(words, "").as_py()]))
 

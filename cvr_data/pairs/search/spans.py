@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import mixed
+from cvr_data.core.parts import mix_hash_bits
 from cvr_data.pairs.search.captions import Captions
 from cvr_data.pairs.search.groups import CHECKED, Groups, counting, ordered_pairs
 from cvr_data.pairs.search.pairs import DroppedGroup
@@ -75,7 +75,7 @@ class Frames:
     """Words before the span."""
 
 
-def find_spans(
+def find_pair_spans(
     captions: Captions, limits: SpanLimits, only: Frames | None = None
 ) -> tuple[SpanPairs, list[DroppedGroup]]:
     """Return the ordered pairs of distinct captions, and the frames in which too many meet; `only` of some frames."""
@@ -86,7 +86,7 @@ def find_spans(
     return SpanPairs(*joined), search.dropped
 
 
-def span_texts(captions: Captions, caption: np.ndarray, start: np.ndarray, size: np.ndarray) -> pa.Array:
+def pair_span_texts(captions: Captions, caption: np.ndarray, start: np.ndarray, size: np.ndarray) -> pa.Array:
     """Return the words of each span, joined by spaces."""
     first_word = np.append(0, np.cumsum(captions.lengths))[caption] + start
     ids = captions.word_ids[np.repeat(first_word, size) + counting(size)]
@@ -139,7 +139,7 @@ class _Search:
         places = self.only.starts if self.only else range(shared + 1)
         for low in range(0, len(places), width):
             starts = np.array(places[low : low + width])
-            salts = mixed(starts.astype(np.uint64))
+            salts = mix_hash_bits(starts.astype(np.uint64))
             keys = [
                 (first_words[:, starts] + last_words[:, shared - starts] + salts).ravel()
                 for _, first_words, last_words in buckets
@@ -250,8 +250,8 @@ def _running_span_hashes(terms_NL: np.ndarray) -> np.ndarray:
 
 
 def _span_hash_terms(ids_NL: np.ndarray) -> np.ndarray:
-    seeds_L = mixed(np.arange(1, ids_NL.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-    return mixed(seeds_L + ids_NL.astype(np.uint64))
+    seeds_L = mix_hash_bits(np.arange(1, ids_NL.shape[1] + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    return mix_hash_bits(seeds_L + ids_NL.astype(np.uint64))
 
 
 def _captions_alike_but_span(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -98,12 +98,12 @@ class Compared(NamedTuple):
     """Weight of what both tell."""
 
 
-def grounds_of(words_NG: np.ndarray, words: Words, rarity: float) -> np.ndarray:
+def statement_pair_grounds(words_NG: np.ndarray, words: Words, rarity: float) -> np.ndarray:
     """Return which words of the columns GROUNDS are specific enough to be all that two statements share."""
     return (words_NG != NOTHING) & words.is_specific_V[words_NG] & (words.weight_V[words_NG] >= rarity)
 
 
-def compared(ones: Statements, others: Statements, words: Words, limits: Limits) -> Compared:
+def compare_statement_pairs(ones: Statements, others: Statements, words: Words, limits: Limits) -> Compared:
     """Return which rows of `ones` are a pair with the same row of `others`, and how."""
     rows = _near(ones, others, words, limits)
     ones, others = ones.take(rows), others.take(rows)
@@ -141,7 +141,7 @@ def _near(ones: Statements, others: Statements, words: Words, limits: Limits) ->
     first_PS, second_PS = first_PS[rows], second_PS[rows]
     same_PS = (first_PS == second_PS) & (first_PS != NOTHING)
     differ_PS = (first_PS != second_PS) & (first_PS != NOTHING) & (second_PS != NOTHING)
-    is_near = (grounds_of(first_PS[:, GROUNDS], words, limits.rarity) & same_PS[:, GROUNDS]).any(axis=1)
+    is_near = (statement_pair_grounds(first_PS[:, GROUNDS], words, limits.rarity) & same_PS[:, GROUNDS]).any(axis=1)
     is_near &= differ_PS[:, CORE].sum(axis=1) <= limits.changes + 1
     rows = rows[is_near]
     weights = [words.weight_V[side.words_NS[rows]] for side in (ones, others)]
@@ -214,7 +214,7 @@ def _is_allowed(
     return (count_P >= 1) & (count_P <= limits.changes) & ~is_bad_P
 
 
-def blocks_of(starts: np.ndarray, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def statement_pair_blocks(starts: np.ndarray, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the rows of all pairs of rows within each group, about BLOCK at a time.
 
     Args:

@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import Bucket, read_bucket
+from cvr_data.core.parts import Bucket, read_artifact_bucket
 from cvr_data.features.similarities import text_vectors
 from cvr_data.language.exclusion import is_specific
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.nouns import preposition
-from cvr_data.language.statements import ROLES, SLOTS, Statement, Value, named_in, statements_of
-from cvr_data.pairs.frames_by import TellsFrames, read_frames
+from cvr_data.language.statements import ROLES, SLOTS, Statement, Value, nouns_named_in_sentence, sentence_statements
+from cvr_data.pairs.frames_by import TellsFrames, read_mining_frames
 from cvr_data.pairs.search.relations import Encode, Relations
 from cvr_data.pairs.search.statement_pairs import MOVABLE, NOTHING, PLURAL, SPEAKS, SURE, Statements, Words
 from cvr_data.tables import PHRASE
@@ -53,17 +53,20 @@ class Told(NamedTuple):
     """None where nobody could tell one; such a caption states nothing."""
 
 
-def told_by(captions: Sequence[str], synonyms: Mapping[str, str], frames: TellsFrames | None = None) -> dict[str, Told]:
+def mining_caption_statements(
+    captions: Sequence[str], synonyms: Mapping[str, str], frames: TellsFrames | None = None
+) -> dict[str, Told]:
     """Return what each caption says, with words that are one told as one; each distinct one is read once."""
     found = {}
-    for caption, frame in read_frames(captions, frames):
+    for caption, frame in read_mining_frames(captions, frames):
         if frame is None:
             found[caption] = Told([], [], None)
             continue
         statements = [
-            {slot: _folded(value, synonyms) for slot, value in statement.items()} for statement in statements_of(frame)
+            {slot: _folded(value, synonyms) for slot, value in statement.items()}
+            for statement in sentence_statements(frame)
         ]
-        named = sorted({word_of(_folded(value, synonyms)) for value in named_in(frame)})
+        named = sorted({mining_tagged_word(_folded(value, synonyms)) for value in nouns_named_in_sentence(frame)})
         found[caption] = Told(statements, named, frame)
     return found
 
@@ -72,17 +75,17 @@ def _folded(value: Value, synonyms: Mapping[str, str]) -> Value:
     return value._replace(name=synonyms.get(value.name, value.name))
 
 
-def word_of(value: Value) -> str:
+def mining_tagged_word(value: Value) -> str:
     """Return a word with its part of speech, as "noun guitar"."""
     return f"{value.part} {value.name}"
 
 
-def sentences_of(description: str | None) -> list[str]:
+def sentences_to_mine(description: str | None) -> list[str]:
     """Return the sentences of what describes a video."""
     return [said for each in _SENTENCE_END.split(description or "") if (said := each.strip())]
 
 
-def stated_by(
+def statements_to_pair(
     captions: Sequence[str], told: Mapping[str, Told], share: float, description: Sequence[str] = ()
 ) -> tuple[list[dict], list[dict]]:
     """Return what a video's captions state and name, as `STATED` and `NAMED`.
@@ -100,7 +103,7 @@ def stated_by(
         if frame is None:
             continue
         for statement in told[caption].statements:
-            kept = {slot: value for slot, value in statement.items() if counts[word_of(value)] >= least}
+            kept = {slot: value for slot, value in statement.items() if counts[mining_tagged_word(value)] >= least}
             if all(slot in kept for slot in statement if slot not in SLOTS[6:]):
                 filled = [_filled(slot, value, frame) for slot, value in kept.items()]
                 evidence = _evidence(kept, frame, counts, len(distinct), described)
@@ -114,7 +117,9 @@ def _evidence(statement: Statement, frame: Frame, counts: Mapping[str, int], cap
     """Return what captions and description bear out: that what fills `other` is there, and that they tell enough."""
     other, agent = statement.get("other"), statement.get("agent")
     least = max(SEVERAL, ceil(SHARE * captions))
-    is_borne_out = other is not None and (counts[word_of(other)] >= least or word_of(other) in described)
+    is_borne_out = other is not None and (
+        counts[mining_tagged_word(other)] >= least or mining_tagged_word(other) in described
+    )
     is_movable = other is not None and _can_be_added(other, frame)
     speaks = captions >= MANY or sum(word.startswith("noun ") for word in described) >= MANY_THINGS
     is_plural = agent is not None and frame.number(agent.last) == "plural"
@@ -140,10 +145,10 @@ def _filled(slot: str, value: Value, frame: Frame) -> dict[str, Any]:
         "determiner": sentence.words[determiner] if determiner is not None else "",
     }  # fmt: skip
     said = " ".join(sentence.words[value.first : value.last + 1])
-    return {"slot": slot, "word": word_of(value), "said": said, "phrase": phrase}
+    return {"slot": slot, "word": mining_tagged_word(value), "said": said, "phrase": phrase}
 
 
-def counted_words(config: Any, videos: pa.Table) -> pa.Table:
+def mining_word_document_counts(config: Any, videos: pa.Table) -> pa.Table:
     """Return in how many videos of a part each word is named, and how many videos there are."""
     named = pc.struct_field(pc.list_flatten(videos.column("named").combine_chunks()), "word")
     counts = pc.value_counts(named.cast(pa.string()))
@@ -151,25 +156,25 @@ def counted_words(config: Any, videos: pa.Table) -> pa.Table:
     return pa.table({"word": words, "uses": np.append(counts.field(1).to_numpy(), videos.num_rows)})
 
 
-def load_words(bucket: Bucket, encode: Encode | None = None) -> tuple[pa.Array, Words]:
+def load_mining_words(bucket: Bucket, encode: Encode | None = None) -> tuple[pa.Array, Words]:
     """Return the words that lie there, sorted, and what is known of each."""
-    table = pa.concat_tables(read_bucket(bucket)).sort_by("word").combine_chunks()
+    table = pa.concat_tables(read_artifact_bucket(bucket)).sort_by("word").combine_chunks()
     names, uses = table.column("word").combine_chunks(), table.column("uses").to_numpy()
     is_word = names.to_numpy(zero_copy_only=False) != VIDEOS
-    return numbered_words(names.filter(pa.array(is_word)), uses[is_word], int(uses[~is_word].sum()), encode)
+    return mining_word_rarities(names.filter(pa.array(is_word)), uses[is_word], int(uses[~is_word].sum()), encode)
 
 
-def load_words_with_minilm(bucket: Bucket) -> tuple[pa.Array, Words]:
-    """Return what `load_words` does, with MiniLM to decide where the lexicon does not."""
-    return load_words(bucket, encoded)
+def load_minilm_mining_words(bucket: Bucket) -> tuple[pa.Array, Words]:
+    """Return what `load_mining_words` does, with MiniLM to decide where the lexicon does not."""
+    return load_mining_words(bucket, encode_mining_words)
 
 
-def encoded(words: Sequence[str]) -> np.ndarray:
+def encode_mining_words(words: Sequence[str]) -> np.ndarray:
     """Return the unit vectors of words by MiniLM."""
     return text_vectors(pa.array(words, pa.string()), None)
 
 
-def numbered_words(
+def mining_word_rarities(
     names: pa.Array, uses: np.ndarray, videos: int, encode: Encode | None = None
 ) -> tuple[pa.Array, Words]:
     """Return words with how rare each is among so many videos."""
@@ -190,7 +195,7 @@ class Numbered(NamedTuple):
     """Number of the statement among those of its video."""
 
 
-def numbered(stated: pa.Array, names: pa.Array, words: Words) -> Numbered:
+def number_mining_statements(stated: pa.Array, names: pa.Array, words: Words) -> Numbered:
     """Return all statements of a column of lists of `STATED`."""
     video = pc.list_parent_indices(stated).to_numpy(zero_copy_only=False)
     structs = pc.list_flatten(stated)
@@ -209,6 +214,6 @@ def numbered(stated: pa.Array, names: pa.Array, words: Words) -> Numbered:
     return Numbered(Statements(words_NS, np.round(mass_N, 4), evidence_N), video, place_N)
 
 
-def as_column(rows: Iterable[list[dict]], kind: pa.DataType) -> pa.Array:
+def mining_structs_column(rows: Iterable[list[dict]], kind: pa.DataType) -> pa.Array:
     """Return lists of structs as a column."""
     return pa.array(list(rows), pa.list_(kind))

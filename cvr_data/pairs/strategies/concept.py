@@ -26,31 +26,31 @@ import pyarrow.compute as pc
 
 from cvr_data.core.errors import CvrError
 from cvr_data.core.mapped_rows import MappedRows, mapped
-from cvr_data.core.parts import mixed
-from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.parts import mix_hash_bits
+from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.core.reading import read_text
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import ByColumn, KeyedStep, Side, Step
 from cvr_data.language.words import words_of
-from cvr_data.pairs.columns import summed
+from cvr_data.pairs.columns import sum_mining_word_counts
 from cvr_data.pairs.frames_by import TellsFrames
 from cvr_data.pairs.search.concept_pairs import best_pairs, pair_columns
-from cvr_data.pairs.search.pairs import with_video_columns
-from cvr_data.pairs.search.statement_pairs import Limits, Words, compared
-from cvr_data.pairs.search.statement_search import Search, paired_statements
+from cvr_data.pairs.search.pairs import pairs_with_video_columns
+from cvr_data.pairs.search.statement_pairs import Limits, Words, compare_statement_pairs
+from cvr_data.pairs.search.statement_search import Search, mine_paired_statements
 from cvr_data.pairs.search.statement_tables import (
     NAMED,
     STATED,
-    as_column,
-    counted_words,
-    encoded,
-    load_words,
-    load_words_with_minilm,
-    numbered,
-    numbered_words,
-    sentences_of,
-    stated_by,
-    told_by,
+    encode_mining_words,
+    load_minilm_mining_words,
+    load_mining_words,
+    mining_caption_statements,
+    mining_structs_column,
+    mining_word_document_counts,
+    mining_word_rarities,
+    number_mining_statements,
+    sentences_to_mine,
+    statements_to_pair,
 )  # fmt: skip
 from cvr_data.tables import pair_id
 
@@ -72,18 +72,18 @@ EXAMPLE = {
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    targets: int = field(default=30, metadata=within(SIZE))
+    targets: int = field(default=30, metadata=option_range(SIZE))
     """Targets of a reference, at most: those that it has most in common with."""
-    max_changes: int = field(default=2, metadata=within(SIZE))
+    max_changes: int = field(default=2, metadata=option_range(SIZE))
     """Slots that change, at most; more are another scene."""
-    min_common: float = field(default=0.25, metadata=within("[0, 1]"))
+    min_common: float = field(default=0.25, metadata=option_range("[0, 1]"))
     """What both tell, by weight, of that and half of what one of them tells alone; changes do not count."""
     min_rarity: float = 1.5
     """Weight of a word that can be all that two videos have in common: 1.5 is a word of every fifth video, 3 of every
     twentieth; ln((videos + 100) / (videos that name it + 1))."""
-    caption_share: float = field(default=0.1, metadata=within("[0, 1]"))
+    caption_share: float = field(default=0.1, metadata=option_range("[0, 1]"))
     """Of a video's captions, those that must name what fills a slot: with one to ten captions, any."""
-    max_group: int = field(default=2000, metadata=within("[2, inf)"))
+    max_group: int = field(default=2000, metadata=option_range("[2, inf)"))
     """Statements that are all compared because they have one word in common; of more, those that are most alike."""
     additions: Literal["drop", "take", "seen"] = "drop"
     """Whether a thing that several captions of one video name (three, and three in ten), or one and its description, is
@@ -137,11 +137,13 @@ def mined_by(config: Config, videos: Flow, embeddings: Path | None, frames: Side
     sides = () if frames is None else (frames,)
     parsed = KeyedStep(name="parse", run=_told, key=ByColumn("video_id"), bucket_values=CAPTIONS, sides=sides, **about)
     rows = run.rested(videos.then(parsed))
-    counts = rows.then(Step(name="words", run=counted_words, **about))
-    load = load_words if config.tie_breaker == "none" else load_words_with_minilm
-    words = run.side(counts.then(KeyedStep(name="count words", run=summed, key=ByColumn("word"), **about)), load)
+    counts = rows.then(Step(name="words", run=mining_word_document_counts, **about))
+    load = load_mining_words if config.tie_breaker == "none" else load_minilm_mining_words
+    words = run.side(
+        counts.then(KeyedStep(name="count words", run=sum_mining_word_counts, key=ByColumn("word"), **about)), load
+    )
     known, total = mapped(rows.then(Step(name="stated", run=_stated, **about)), "video_id")
-    found = paired_statements(run, known, total, words, Search(config.limits(), config.max_group))
+    found = mine_paired_statements(run, known, total, words, Search(config.limits(), config.max_group))
     left_out = rows.then(Step(name="left out", run=_left_out, **about))
     pairs = KeyedStep(
         name=NAME, run=_pairs, key=_by_reference, config=config, sides=(known, words), makes_rows=True,
@@ -159,22 +161,24 @@ def explain_by(config: Config, reference: str, target: str, frames: TellsFrames 
     """Return what `explain` does, of frames that somebody else tells."""
     captions = (reference, target)
     if frames is not None:
-        told = told_by(captions, read_synonyms(config.synonyms), frames)
+        told = mining_caption_statements(captions, read_strategy_synonyms(config.synonyms), frames)
         if lacking := next((each for each in captions if told[each].frame is None), None):
             return f"not a pair: no frame came of {lacking!r}"
-        stated, named = zip(*(stated_by([each], told, 0) for each in captions), strict=True)
+        stated, named = zip(*(statements_to_pair([each], told, 0) for each in captions), strict=True)
     else:
         stated, named = zip(*(_stated_once(each, config.synonyms) for each in captions), strict=True)
     if not all(stated):
         return "not a pair: a caption names nothing that can be seen"
     names = pa.array(sorted({each["word"] for words in named for each in words}), pa.string())
-    words = numbered_words(names, np.ones(len(names)), 100, None if config.tie_breaker == "none" else encoded)
-    found = numbered(as_column(stated, STATED), *words)
+    words = mining_word_rarities(
+        names, np.ones(len(names)), 100, None if config.tie_breaker == "none" else encode_mining_words
+    )
+    found = number_mining_statements(mining_structs_column(stated, STATED), *words)
     ones, others = (np.flatnonzero(found.video_N == side) for side in (0, 1))
     rows = np.repeat(ones, len(others)), np.tile(others, len(ones))
     limits = replace(config.limits(), rarity=0)
     sides = [found.statements.take(each) for each in rows]
-    pairs = compared(sides[0], sides[1], words[1], limits)
+    pairs = compare_statement_pairs(sides[0], sides[1], words[1], limits)
     if not len(pairs.rows):
         return "not a pair: no slot of theirs is filled with words that exclude each other while the rest stays"
     best = np.argmax(pairs.mass_P)
@@ -185,7 +189,7 @@ def explain_by(config: Config, reference: str, target: str, frames: TellsFrames 
     return f"a pair if {told_so}, among the {config.targets} best of the reference: {', '.join(changed)}"
 
 
-def read_synonyms(path: Path | None) -> dict[str, str]:
+def read_strategy_synonyms(path: Path | None) -> dict[str, str]:
     """Return word -> first word of its line, in a file of groups of words that are one.
 
     Raises:
@@ -207,22 +211,24 @@ def read_synonyms(path: Path | None) -> dict[str, str]:
 @lru_cache(maxsize=1000)
 def _stated_once(caption: str, synonyms: Path | None) -> tuple[Any, Any]:
     """What one caption states and names: it is asked for with each caption of the other video."""
-    return stated_by([caption], told_by([caption], read_synonyms(synonyms)), 0)
+    return statements_to_pair([caption], mining_caption_statements([caption], read_strategy_synonyms(synonyms)), 0)
 
 
 def _told(config: Config, videos: pa.Table, frames: TellsFrames | None = None) -> pa.Table:
     """Return the videos with what their captions state and name, and not the captions."""
     captions = videos.column("captions").to_pylist()
-    described = [sentences_of(text) for text in _descriptions(videos)]
+    described = [sentences_to_mine(text) for text in _descriptions(videos)]
     said = [caption for found in (*captions, *described) for caption in found or ()]
-    told = told_by(said, read_synonyms(config.synonyms), frames)
+    told = mining_caption_statements(said, read_strategy_synonyms(config.synonyms), frames)
     rows = [
-        stated_by(found or (), told, config.caption_share, sentences)
+        statements_to_pair(found or (), told, config.caption_share, sentences)
         for found, sentences in zip(captions, described, strict=True)
     ]
     stated, named = zip(*rows, strict=True) if rows else ((), ())
     videos = videos.drop_columns([name for name in ("captions", "description") if name in videos.column_names])
-    return videos.append_column("stated", as_column(stated, STATED)).append_column("named", as_column(named, NAMED))
+    return videos.append_column("stated", mining_structs_column(stated, STATED)).append_column(
+        "named", mining_structs_column(named, NAMED)
+    )
 
 
 def _descriptions(videos: pa.Table) -> list[str | None]:
@@ -246,7 +252,7 @@ def _left_out(config: Config, videos: pa.Table) -> pa.Table:
 def _by_reference(config: Config, found: pa.Table) -> np.ndarray:
     if "reference" not in found.column_names:
         return ByColumn("video_id")(config, found)
-    return mixed(found.column("reference").to_numpy().astype(np.uint64))
+    return mix_hash_bits(found.column("reference").to_numpy().astype(np.uint64))
 
 
 def _pairs(config: Config, found: pa.Table, known: MappedRows, words: tuple[pa.Array, Words]) -> pa.Table:
@@ -260,7 +266,7 @@ def _pairs(config: Config, found: pa.Table, known: MappedRows, words: tuple[pa.A
     pairs = pair_columns(best, videos, NAME)
     dropped = _dropped(left_out)
     of_all = pa.concat_tables([videos.select(of_videos), left_out.select(of_videos)])
-    return with_video_columns(pa.concat_tables([pairs, dropped], promote_options="permissive"), of_all)
+    return pairs_with_video_columns(pa.concat_tables([pairs, dropped], promote_options="permissive"), of_all)
 
 
 def _dropped(left_out: pa.Table) -> pa.Table:

@@ -25,12 +25,12 @@ import pyarrow.compute as pc
 
 from cvr_data.core.columns import with_column
 from cvr_data.core.files import Row, check_file, id_text, read_rows
-from cvr_data.core.parts import Bucket, bucket_table, hashes_of
+from cvr_data.core.parts import Bucket, artifact_bucket_table, hash_bucket_keys
 from cvr_data.core.runner import Flow
 from cvr_data.core.stage_jobs import PIECE
 from cvr_data.core.stages import ByColumn, ClaimStep, KeyedStep, Step
 from cvr_data.language.words import clean_text, words_of
-from cvr_data.pairs.search.differences import differences
+from cvr_data.pairs.search.differences import pair_differences
 from cvr_data.tables import CHANGE, CHANGE_PHRASES, PAIRS, PHRASE, pair_id
 
 VERSION = 2
@@ -98,7 +98,7 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     """
     rows = videos.run.made("read", partial(_given_pairs_in_parts, config))
     phrases = Step(name="phrases", run=_phrases_of_given_pairs, makes_rows=True, is_counted=False)
-    has_phrases = videos.run.side(rows.then(phrases), load_has_phrases)
+    has_phrases = videos.run.side(rows.then(phrases), given_pairs_have_phrases)
     joined = ClaimStep(
         name="videos", run=_with_videos, claims=_asked_pairs, settle=_answered_pairs, offers=_offered_pairs,
         per_value=2, bucket_values=CLAIMED, makes_rows=True, is_counted=False,
@@ -188,9 +188,9 @@ def _phrases_of_given_pairs(config: None, rows: pa.Table) -> pa.Table:
     return pa.table({"has_phrases": pa.array([any(is_told)])})
 
 
-def load_has_phrases(bucket: Bucket) -> bool:
+def given_pairs_have_phrases(bucket: Bucket) -> bool:
     """Return whether any change of the file has phrases: then all have the fields."""
-    return any(bucket_table(bucket).column("has_phrases").to_pylist())
+    return any(artifact_bucket_table(bucket).column("has_phrases").to_pylist())
 
 
 def _asked_pairs(config: None, rows: pa.Table) -> pa.Table:
@@ -198,7 +198,7 @@ def _asked_pairs(config: None, rows: pa.Table) -> pa.Table:
     ids = pa.concat_arrays([rows.column(f"{side}_id").combine_chunks() for side in SIDES])
     numbers = np.tile(np.arange(rows.num_rows, dtype=np.uint32), 2)
     is_target = np.repeat([False, True], rows.num_rows)
-    return pa.table({"key": hashes_of(ids), "row": numbers, "is_target": is_target, "asked": ids})
+    return pa.table({"key": hash_bucket_keys(ids), "row": numbers, "is_target": is_target, "asked": ids})
 
 
 def _offered_pairs(config: None, videos: pa.Table) -> pa.Table:
@@ -207,7 +207,7 @@ def _offered_pairs(config: None, videos: pa.Table) -> pa.Table:
     has_some = pc.greater(pc.fill_null(pc.list_value_length(lists), 0), 0)
     firsts = pc.list_element(pc.if_else(has_some, lists, pa.scalar([None], lists.type)), 0)
     offers = videos.drop_columns(["captions"]).append_column("said", firsts)
-    return offers.append_column("key", pa.array(hashes_of(videos.column("video_id"))))
+    return offers.append_column("key", pa.array(hash_bucket_keys(videos.column("video_id"))))
 
 
 def _answered_pairs(config: None, claims: pa.Table) -> pa.Table:
@@ -261,7 +261,7 @@ def _judged_given_pair(row: dict[str, Any], seen: set[str]) -> dict[str, Any]:
     elif row["reason"] is None:
         seen.add(row["pair_id"])
         if row["changes"] is None:
-            row["changes"] = differences(words_of(row["reference_caption"]), words_of(row["target_caption"]))
+            row["changes"] = pair_differences(words_of(row["reference_caption"]), words_of(row["target_caption"]))
     return row
 
 

@@ -20,20 +20,26 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.mapped_rows import VECTOR, MappedRows, as_vectors, mapped
-from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.mapped_rows import VECTOR, MappedRows, mapped, mapped_rows_column
+from cvr_data.core.parts import hash_bucket_keys, mix_hash_bits
 from cvr_data.core.progress import Progress
-from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import KeyedStep, Step
 from cvr_data.features.similarities import Encode, encoded_slices, network_of_texts
 from cvr_data.language.normalise import normalised
 from cvr_data.language.words import words_of
-from cvr_data.pairs.search.captions import Captions, blanked, captions_of_rows, read_captions, rows_of_captions
-from cvr_data.pairs.search.differences import change_lists, turned
+from cvr_data.pairs.search.captions import (
+    Captions,
+    blanked_captions_to_mine,
+    captions_of_mining_rows,
+    mining_caption_rows,
+    read_captions_to_mine,
+)
+from cvr_data.pairs.search.differences import change_lists, turned_pair_changes
 from cvr_data.pairs.search.groups import counting
-from cvr_data.pairs.search.halves import videos_of
-from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, pairs_table, with_video_columns
+from cvr_data.pairs.search.halves import videos_of_mining_rows
+from cvr_data.pairs.search.pairs import ChangedPairs, DroppedGroup, pairs_table, pairs_with_video_columns
 
 VERSION = 3
 NAME = "neighbors"
@@ -55,9 +61,9 @@ FOUND = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    k: int = field(default=10, metadata=within(SIZE))
+    k: int = field(default=10, metadata=option_range(SIZE))
     """Neighbours of each caption, at most."""
-    low: float = field(default=0.41, metadata=within("[-1, inf)"))
+    low: float = field(default=0.41, metadata=option_range("[-1, inf)"))
     """Cosine of a neighbour, at least; 0.41 to 0.976 keeps 98 % of the WebVid-CoVR pairs that people kept (MiniLM)."""
     high: float = 0.976
     """Cosine of a neighbour, at most: above it captions say the same. Such captions take no neighbour's place."""
@@ -65,13 +71,13 @@ class Config(Ranged):
     """Keep a pair only if each caption is among the k neighbours of the other."""
     text_encoder: str = "minilm"
     """Encoder of the captions when no `--embeddings` are given; see `cvr list encoders`."""
-    min_words: int = field(default=2, metadata=within(SIZE))
+    min_words: int = field(default=2, metadata=option_range(SIZE))
     """Captions shorter than this are left out."""
-    max_videos_per_caption: int = field(default=50, metadata=within(SIZE))
+    max_videos_per_caption: int = field(default=50, metadata=option_range(SIZE))
     """A caption that more videos than this share is dropped as one row: it says nothing about any of them."""
     exact_up_to: int = 200_000
     """Distinct captions of which every two are compared; where there are more, FAISS finds most of the neighbours."""
-    probes: int = field(default=32, metadata=within(SIZE))
+    probes: int = field(default=32, metadata=option_range(SIZE))
     """Cells of about N / (4 sqrt(N)) captions that FAISS looks into for each; twice as many take twice as long."""
 
     def __post_init__(self) -> None:
@@ -86,9 +92,9 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     Raises:
         CvrError: the embeddings lack a caption, the encoder takes no texts, or FAISS is needed and not there.
     """
-    from cvr_data.pairs.search.inverted_file import InvertedFile, check_installed
+    from cvr_data.pairs.search.inverted_file import InvertedFile, check_mining_index_installed
     from cvr_data.pairs.search.nearest import Band
-    from cvr_data.pairs.search.neighbour_jobs import neighbours
+    from cvr_data.pairs.search.neighbour_jobs import mine_neighbours
 
     renews: dict[str, Any] = {"config": config, "makes_rows": True, "is_counted": False}
     said = videos.then(Step(name="captions", run=_captions_of_neighbors, **renews))
@@ -96,12 +102,14 @@ def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     distinct = videos.run.rested(said.then(alike))
     inverted = None
     if distinct.values > config.exact_up_to:
-        check_installed(f"neighbors of {distinct.values} captions", f"-o exact_up_to={distinct.values} (far slower)")
+        check_mining_index_installed(
+            f"neighbors of {distinct.values} captions", f"-o exact_up_to={distinct.values} (far slower)"
+        )
         inverted = InvertedFile(config.probes)
     encode = Step(name="encode", run=_encoded_captions, on_gpu=True, **{**renews, "config": (config, embeddings)})
     captions, total = mapped(distinct.then(encode), "text")
     band = Band(k=config.k, low=config.low, high=config.high)
-    found = neighbours(videos.run, captions, total, band, inverted)
+    found = mine_neighbours(videos.run, captions, total, band, inverted)
     crowded = distinct.then(Step(name="crowded", run=_crowded_captions, **renews))
     pairs = KeyedStep(
         name=NAME, run=_neighbor_pairs, key=_by_pair, config=config, sides=(captions,), makes_rows=True,
@@ -117,7 +125,7 @@ def explain(config: Config, reference: str, target: str) -> str:
         return f"not a pair: a caption has fewer than {config.min_words} words"
     if before == after:
         return "not a pair: no word differs"
-    first_D, second_D = caption_vectors(config, [reference, target], None)
+    first_D, second_D = mining_caption_vectors(config, [reference, target], None)
     similarity = float(first_D.astype(np.float64) @ second_D)
     told = f"the captions' similarity by {config.text_encoder} is {similarity:.3f}"
     if not config.low <= similarity <= config.high:
@@ -128,10 +136,10 @@ def explain(config: Config, reference: str, target: str) -> str:
 
 def group_texts(reference: str, target: str) -> list[str]:
     """Return the texts of the groups whose removal would remove the pair of two captions."""
-    return [blanked(words_of(reference), None), blanked(words_of(target), None)]
+    return [blanked_captions_to_mine(words_of(reference), None), blanked_captions_to_mine(words_of(target), None)]
 
 
-def caption_vectors(config: Config, texts: Sequence[str], embeddings: Path | None) -> np.ndarray:
+def mining_caption_vectors(config: Config, texts: Sequence[str], embeddings: Path | None) -> np.ndarray:
     """Return (N, D) float32 unit vectors; sorted distinct texts give the same in any company.
 
     Raises:
@@ -166,23 +174,25 @@ def _captions_of_neighbors(config: Config, videos: pa.Table) -> pa.Table:
 
 
 def _by_words(config: Config, said: pa.Table) -> np.ndarray:
-    return hashes_of(normalised(said.column("caption").combine_chunks()))
+    return hash_bucket_keys(normalised(said.column("caption").combine_chunks()))
 
 
 def _distinct_captions(config: Config, said: pa.Table) -> pa.Table:
     """Return the distinct captions with who says them, and those that too many say with how many."""
-    videos = videos_of(said)
-    captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
+    videos = videos_of_mining_rows(said)
+    captions = read_captions_to_mine(videos, config.min_words, config.max_videos_per_caption)
     texts, counts = zip(*captions.crowded, strict=True) if captions.crowded else ((), ())
     crowded = pa.table({"text": pa.array(texts, pa.string()), "n_videos": pa.array(counts, pa.int64())})
-    rows = rows_of_captions(captions, videos.drop_columns(["captions"]))
+    rows = mining_caption_rows(captions, videos.drop_columns(["captions"]))
     return pa.concat_tables([rows, crowded], promote_options="permissive")
 
 
 def _encoded_captions(about: tuple[Config, Path | None], distinct: pa.Table) -> pa.Table:
     rows = distinct.filter(pc.is_null(distinct.column("n_videos"))).drop_columns(["n_videos"]).sort_by("text")
     config, embeddings = about
-    return rows.append_column(VECTOR, as_vectors(caption_vectors(config, rows.column("text").to_pylist(), embeddings)))
+    return rows.append_column(
+        VECTOR, mapped_rows_column(mining_caption_vectors(config, rows.column("text").to_pylist(), embeddings))
+    )
 
 
 def _crowded_captions(config: Config, distinct: pa.Table) -> pa.Table:
@@ -192,9 +202,9 @@ def _crowded_captions(config: Config, distinct: pa.Table) -> pa.Table:
 def _by_pair(config: Config, found: pa.Table) -> np.ndarray:
     """Return a number per row, equal for two captions in either direction."""
     if "query" not in found.column_names:
-        return hashes_of(found.column("text"))
+        return hash_bucket_keys(found.column("text"))
     ends = [found.column(name).to_numpy() for name in ("query", "neighbour")]
-    return mixed(mixed(np.minimum(*ends).astype(np.uint64)) + np.maximum(*ends).astype(np.uint64))
+    return mix_hash_bits(mix_hash_bits(np.minimum(*ends).astype(np.uint64)) + np.maximum(*ends).astype(np.uint64))
 
 
 def _neighbor_pairs(config: Config, found: pa.Table, known: MappedRows) -> pa.Table:
@@ -205,14 +215,14 @@ def _neighbor_pairs(config: Config, found: pa.Table, known: MappedRows) -> pa.Ta
     found = found.filter(pc.invert(is_crowded))
     ends = np.stack([found.column(name).to_numpy() for name in ("query", "neighbour")])
     numbers, local = np.unique(ends, return_inverse=True)
-    captions, number, videos = captions_of_rows(known.take(numbers, ["entries"]).column("entries"))
+    captions, number, videos = captions_of_mining_rows(known.take(numbers, ["entries"]).column("entries"))
     query, neighbour = number[local.reshape(ends.shape)]
     both, similarity = _both_ways(query * len(numbers) + neighbour, neighbour * len(numbers) + query, found, config)
     reference, target = np.divmod(both, max(len(numbers), 1))
     changed = ChangedPairs(
         reference, target, _pair_changes(captions, reference, target), {"text_similarity": similarity}
     )
-    return with_video_columns(pairs_table(captions, changed, groups, NAME), videos)
+    return pairs_with_video_columns(pairs_table(captions, changed, groups, NAME), videos)
 
 
 def _both_ways(
@@ -241,6 +251,6 @@ def _pair_changes(
         ordered = np.sort(np.column_stack([reference[rows], target[rows]]), axis=1)
         pairs, place = np.unique(ordered, axis=0, return_inverse=True)
         lists = change_lists(said(pairs[:, 0]), said(pairs[:, 1])).take(pa.array(place.ravel()))
-        return turned(lists, reference[rows] > target[rows])
+        return turned_pair_changes(lists, reference[rows] > target[rows])
 
     return changes

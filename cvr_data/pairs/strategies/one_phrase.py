@@ -20,25 +20,31 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.parts import hashes_of
-from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.parts import hash_bucket_keys
+from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import ByColumn, ClaimStep, KeyedStep, Step
 from cvr_data.language.normalise import normalised
 from cvr_data.language.phrases import kind_of_phrase
 from cvr_data.language.tagging import tagged
 from cvr_data.language.words import words_of
-from cvr_data.pairs.search.captions import Captions, blanked, read_captions
-from cvr_data.pairs.search.halves import captions_with_halves, first_end, frame_ends, shared_halves, videos_of
+from cvr_data.pairs.search.captions import Captions, blanked_captions_to_mine, read_captions_to_mine
+from cvr_data.pairs.search.halves import (
+    captions_with_halves,
+    mined_caption_ends,
+    mined_span_first_end,
+    shared_halves,
+    videos_of_mining_rows,
+)
 from cvr_data.pairs.search.pairs import (  # fmt: skip
     ChangedPairs,
     crowded_groups,
-    group_rows,
+    dropped_pair_group_rows,
     one_change_each,
     pairs_table,
-    with_video_columns,
+    pairs_with_video_columns,
 )
-from cvr_data.pairs.search.spans import Frames, SpanLimits, SpanPairs, find_spans, span_texts
+from cvr_data.pairs.search.spans import Frames, SpanLimits, SpanPairs, find_pair_spans, pair_span_texts
 
 VERSION = 3
 NAME = "one-phrase"
@@ -64,18 +70,18 @@ EXAMPLE = {
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    max_span: int = field(default=3, metadata=within(SIZE))
+    max_span: int = field(default=3, metadata=option_range(SIZE))
     """Words that differ, at most, on each side: article, adjective and noun."""
-    min_shared_words: int = field(default=1, metadata=within(SIZE))
+    min_shared_words: int = field(default=1, metadata=option_range(SIZE))
     """Words in common, at least, before and after the span together; 3 gives fewer and closer pairs."""
     one_word: bool = True
     """Also make the pairs that differ in one word each, as the strategy one-word does."""
     phrases: PhraseKind = "noun-or-verb"
     """What both spans must be: noun phrases ("on the beach" counts as one), verb phrases, either (not of one kind
     necessarily), or any words at all. Pairs of other spans are dropped as `not_a_phrase`."""
-    max_group: int = field(default=50, metadata=within("[2, inf)"))
+    max_group: int = field(default=50, metadata=option_range("[2, inf)"))
     """A blanked caption that more captions than this share is a template, not a scene: it is dropped as one row."""
-    max_videos_per_caption: int = field(default=50, metadata=within(SIZE))
+    max_videos_per_caption: int = field(default=50, metadata=option_range(SIZE))
     """A caption that more videos than this share is dropped as one row: it says nothing about any of them."""
 
     def __post_init__(self) -> None:
@@ -91,8 +97,8 @@ def languages(config: Config) -> tuple[str, ...]:
 
 def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
     """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
-    captions = read_captions(videos, config.min_shared_words + 1, config.max_videos_per_caption)
-    found, templates = find_spans(captions, _one_phrase_limits(config))
+    captions = read_captions_to_mine(videos, config.min_shared_words + 1, config.max_videos_per_caption)
+    found, templates = find_pair_spans(captions, _one_phrase_limits(config))
     pairs = pairs_table(
         captions, _spans_of_pairs(config, captions, found), [*templates, *crowded_groups(captions)], NAME
     )
@@ -104,14 +110,14 @@ def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.
 
 def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     """Return the same rows of videos in parts."""
-    return videos.then(*steps(config))
+    return videos.then(*one_phrase_mining_steps(config))
 
 
-def steps(config: Config) -> list[Step]:
+def one_phrase_mining_steps(config: Config) -> list[Step]:
     """Return the steps that make the same rows of videos in parts."""
     about: dict[str, Any] = {"config": config, "makes_rows": True}
     shared = ClaimStep(
-        name="find ends", claims=frame_ends, settle=shared_halves, run=captions_with_halves,
+        name="find ends", claims=mined_caption_ends, settle=shared_halves, run=captions_with_halves,
         per_value=2 * config.max_span, is_counted=False, **about,
     )  # fmt: skip
     if config.phrases == "any":
@@ -142,18 +148,18 @@ def pairs_in_bucket(config: Config, entries: pa.Table) -> pa.Table:
     tables, groups = [], []
     for code in np.unique(codes).tolist() or [2 * config.min_shared_words]:
         shared, is_last = divmod(code, 2)
-        middle = first_end(shared)
+        middle = mined_span_first_end(shared)
         only = Frames(shared, range(middle) if is_last else range(middle, shared + 1))
-        videos = videos_of(entries.filter(pa.array(codes == code)))
-        captions = read_captions(videos, config.min_shared_words + 1, config.max_videos_per_caption)
-        found, templates = find_spans(captions, _one_phrase_limits(config), only)
+        videos = videos_of_mining_rows(entries.filter(pa.array(codes == code)))
+        captions = read_captions_to_mine(videos, config.min_shared_words + 1, config.max_videos_per_caption)
+        found, templates = find_pair_spans(captions, _one_phrase_limits(config), only)
         pairs = pairs_table(captions, _spans_of_pairs(config, captions, found), [], NAME)
-        tables.append(with_video_columns(pairs, videos.drop_columns(["captions"])))
+        tables.append(pairs_with_video_columns(pairs, videos.drop_columns(["captions"])))
         groups += [
             *templates,
             *(each for each in crowded_groups(captions) if not is_last and each.text.count(" ") == shared),
         ]
-    return pa.concat_tables([*tables, *group_rows(groups, NAME)], promote_options="permissive")
+    return pa.concat_tables([*tables, *dropped_pair_group_rows(groups, NAME)], promote_options="permissive")
 
 
 def explain(config: Config, reference: str, target: str) -> str:
@@ -185,7 +191,7 @@ def group_texts(reference: str, target: str) -> list[str]:
     before, after = words_of(reference), words_of(target)
     start, shared = _frame_of_pair(before, after)
     frame = [*before[:start], "_", *before[start + len(before) - shared :]]
-    return [" ".join(frame), blanked(before, None), blanked(after, None)]
+    return [" ".join(frame), blanked_captions_to_mine(before, None), blanked_captions_to_mine(after, None)]
 
 
 def _one_phrase_limits(config: Config) -> SpanLimits:
@@ -200,7 +206,7 @@ def _spans_of_pairs(config: Config, captions: Captions, found: SpanPairs) -> Cha
 
     def changes(rows: np.ndarray) -> pa.ListArray:
         sides = (found.reference, found.reference_size), (found.target, found.target_size)
-        texts = (span_texts(captions, caption[rows], found.start[rows], size[rows]) for caption, size in sides)
+        texts = (pair_span_texts(captions, caption[rows], found.start[rows], size[rows]) for caption, size in sides)
         return one_change_each(*texts)
 
     spans = (found.start, found.reference_size, found.target_size)
@@ -222,7 +228,7 @@ def _span_claims(config: Config, pairs: pa.Table) -> pa.Table:
     said = uses.texts.take(pa.array(uses.spans[:, 0]))
     numbers = np.arange(len(said), dtype=np.uint32)
     spans = {name: uses.spans[:, place].astype(np.int32) for place, name in ((1, "start"), (2, "size"))}
-    return pa.table({"key": hashes_of(said), "row": numbers, "said": said, **spans})
+    return pa.table({"key": hash_bucket_keys(said), "row": numbers, "said": said, **spans})
 
 
 def _spans_to_drop(config: Config, claims: pa.Table) -> pa.Table:

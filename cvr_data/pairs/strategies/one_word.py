@@ -20,20 +20,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cvr_data.core.ranges import SIZE, Ranged, within
+from cvr_data.core.ranges import SIZE, Ranged, option_range
 from cvr_data.core.runner import Flow
 from cvr_data.core.stages import ByColumn, ClaimStep, KeyedStep, Step
 from cvr_data.language.words import words_of
-from cvr_data.pairs.search.captions import Captions, blanked, read_captions
+from cvr_data.pairs.search.captions import Captions, blanked_captions_to_mine, read_captions_to_mine
 from cvr_data.pairs.search.groups import Groups, blanked_groups, ordered_pairs, rows_with_one_blank
-from cvr_data.pairs.search.halves import captions_with_halves, halves, shared_halves, videos_of
+from cvr_data.pairs.search.halves import (
+    caption_halves_to_pair,
+    captions_with_halves,
+    shared_halves,
+    videos_of_mining_rows,
+)
 from cvr_data.pairs.search.pairs import (  # fmt: skip
     CaptionPairs,
     DroppedGroup,
     crowded_groups,
-    group_rows,
+    dropped_pair_group_rows,
     pairs_table,
-    with_video_columns,
+    pairs_with_video_columns,
 )
 
 VERSION = 2
@@ -47,31 +52,31 @@ EXAMPLE = {"a dog runs": ["a cat runs"], "a cat runs": ["a dog runs"], "rain fal
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    min_words: int = field(default=2, metadata=within("[2, inf)"))
+    min_words: int = field(default=2, metadata=option_range("[2, inf)"))
     """Captions shorter than this are left out: with one word, anything pairs with anything."""
-    max_group: int = field(default=50, metadata=within("[2, inf)"))
+    max_group: int = field(default=50, metadata=option_range("[2, inf)"))
     """A blanked caption that more captions than this share is a template, not a scene: it is dropped as one row."""
-    max_videos_per_caption: int = field(default=50, metadata=within(SIZE))
+    max_videos_per_caption: int = field(default=50, metadata=option_range(SIZE))
     """A caption that more videos than this share is dropped as one row: it says nothing about any of them."""
 
 
 def run(config: Config, videos: pa.Table, embeddings: Path | None = None) -> pa.Table:
     """Return one row per ordered pair of videos, sorted, and one row with `drop_reason` per group that was left out."""
-    captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
+    captions = read_captions_to_mine(videos, config.min_words, config.max_videos_per_caption)
     found, templates = find_pairs(captions, config.max_group)
     return pairs_table(captions, found.changed(captions.vocabulary), [*templates, *crowded_groups(captions)], NAME)
 
 
 def mined(config: Config, videos: Flow, embeddings: Path | None = None) -> Flow:
     """Return the same rows of videos in parts."""
-    return videos.then(*steps(config))
+    return videos.then(*one_word_mining_steps(config))
 
 
-def steps(config: Config) -> list[Step]:
+def one_word_mining_steps(config: Config) -> list[Step]:
     """Return the steps that make the same rows of videos in parts."""
     shared = ClaimStep(
-        name="find halves", config=config, claims=halves, settle=shared_halves, run=captions_with_halves,
-        per_value=2, makes_rows=True, is_counted=False,
+        name="find halves", config=config, claims=caption_halves_to_pair, settle=shared_halves,
+        run=captions_with_halves, per_value=2, makes_rows=True, is_counted=False,
     )  # fmt: skip
     mined = KeyedStep(
         name=NAME, config=config, key=ByColumn("half"), run=pairs_in_bucket, bucket_values=BUCKET_VALUES,
@@ -97,8 +102,8 @@ def group_texts(reference: str, target: str) -> list[str]:
     """Return the texts of the groups whose removal would remove the pair of two captions."""
     before, after = words_of(reference), words_of(target)
     differing = _words_that_differ_in_pair(before, after) if len(before) == len(after) else []
-    blanks = [blanked(before, differing[0])] if len(differing) == 1 else []
-    return [*blanks, blanked(before, None), blanked(after, None)]
+    blanks = [blanked_captions_to_mine(before, differing[0])] if len(differing) == 1 else []
+    return [*blanks, blanked_captions_to_mine(before, None), blanked_captions_to_mine(after, None)]
 
 
 def pairs_in_bucket(config: Config, entries: pa.Table) -> pa.Table:
@@ -109,13 +114,13 @@ def pairs_in_bucket(config: Config, entries: pa.Table) -> pa.Table:
     """
     tables, groups = [], []
     for side in (0, 1):
-        videos = videos_of(entries.filter(pc.equal(entries.column("side"), side)))
-        captions = read_captions(videos, config.min_words, config.max_videos_per_caption)
+        videos = videos_of_mining_rows(entries.filter(pc.equal(entries.column("side"), side)))
+        captions = read_captions_to_mine(videos, config.min_words, config.max_videos_per_caption)
         found, templates = find_pairs(captions, config.max_group, partial(_blanked_halves, side))
         pairs = pairs_table(captions, found.changed(captions.vocabulary), [], NAME)
-        tables.append(with_video_columns(pairs, videos.drop_columns(["captions"])))
+        tables.append(pairs_with_video_columns(pairs, videos.drop_columns(["captions"])))
         groups += templates + (crowded_groups(captions) if side == 0 else [])
-    return pa.concat_tables([*tables, *group_rows(groups, NAME)], promote_options="permissive")
+    return pa.concat_tables([*tables, *dropped_pair_group_rows(groups, NAME)], promote_options="permissive")
 
 
 def _blanked_halves(side: int, ids_NL: np.ndarray) -> Iterator[Groups]:

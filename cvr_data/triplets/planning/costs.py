@@ -26,7 +26,7 @@ class Rates:
     """That the engine takes."""
 
 
-def costs_of(first: Pilot | None, pilot: Pilot, pairs: int, rates: Rates) -> dict[str, Any]:
+def triplet_build_costs(first: Pilot | None, pilot: Pilot, pairs: int, rates: Rates) -> dict[str, Any]:
     """Return what so many pairs take, by stage and together; tokens and engine hours are None where nothing was asked.
 
     Args:
@@ -40,9 +40,9 @@ def costs_of(first: Pilot | None, pilot: Pilot, pairs: int, rates: Rates) -> dic
     stages = {}
     for artifact in pilot.made_by():
         small = before.get(artifact.stage)
-        per_pair, start = per_unit_and_start([_seconds(each) for each in (small, artifact)], drawn)
+        per_pair, start = triplet_cost_rates([_seconds(each) for each in (small, artifact)], drawn)
         asked = _asked([small, artifact], pairs / drawn[1], rates) or {}
-        bytes_per_pair, _ = per_unit_and_start([_bytes(each) for each in (small, artifact)], drawn)
+        bytes_per_pair, _ = triplet_cost_rates([_bytes(each) for each in (small, artifact)], drawn)
         stages[artifact.stage] = {
             "seconds": start + per_pair * pairs + asked.get("engine_seconds", 0.0),
             "bytes": round(bytes_per_pair * pairs),
@@ -62,7 +62,7 @@ def costs_of(first: Pilot | None, pilot: Pilot, pairs: int, rates: Rates) -> dic
     }
 
 
-def per_unit_and_start(values: list[float], units: list[int]) -> tuple[float, float]:
+def triplet_cost_rates(values: list[float], units: list[int]) -> tuple[float, float]:
     """Return what a pair (or request) takes and what starting does, of what each of two pilots took."""
     (small, large), (few, many) = values, units
     slope = (large - small) / (many - few) if few and many > few else 0.0
@@ -101,7 +101,7 @@ def _asked(artifacts: Sequence[Artifact | None], times: float, rates: Rates) -> 
     kept = artifacts[1].manifest.get("tokens", {})  # of answers that the cache had, those that became texts
     tokens = {name: (found[1][f"tokens_{name}"] / new if found[1]["asked"] else kept.get(name, 0)
                      / max(artifacts[1].manifest["rows"], 1)) * whole for name in ("in", "out")}  # fmt: skip
-    per_request, start = per_unit_and_start(*([each.get(name, 0) for each in found] for name in ("seconds", "asked")))
+    per_request, start = triplet_cost_rates(*([each.get(name, 0) for each in found] for name in ("seconds", "asked")))
     seconds = per_request * whole + start if found[1]["asked"] else None
     if rates.tokens_per_s:
         seconds = tokens["out"] / rates.tokens_per_s

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.parts import chosen_columns, hashes_of, mixed, parts_of, read_part
+from cvr_data.core.parts import artifact_parts_of, chosen_columns, hash_bucket_keys, mix_hash_bits, read_part
 from cvr_data.core.registry import config_dict
 from cvr_data.core.runner import StageRun
 from cvr_data.tables import PAIRS
@@ -36,7 +36,7 @@ class Draw:
     """Draw the last of the order; such a draw and one from its start share nothing, where there are enough."""
 
 
-def draw_pairs(pairs: Path, out: Path, draw: Draw, *, overwrite: bool = False) -> Artifact:
+def draw_triplet_pilot_pairs(pairs: Path, out: Path, draw: Draw, *, overwrite: bool = False) -> Artifact:
     """Write the drawn pairs as an artifact of pairs, and return it.
 
     Raises:
@@ -61,8 +61,8 @@ def _drawn(source: Artifact, draw: Draw) -> Iterator[pa.Table]:
     """Yield what of each part is drawn, the schema of the first part at least."""
     needed = [field.name for field in PAIRS if not field.nullable]
     columns = chosen_columns(source.part_paths[0], None, needed, source.path)
-    parts = parts_of(source.part_paths, columns).parts
-    keys = [draw_keys(read_part(part, ENDS), draw.seed) for part in parts]
+    parts = artifact_parts_of(source.part_paths, columns).parts
+    keys = [triplet_pilot_draw_keys(read_part(part, ENDS), draw.seed) for part in parts]
     groups, counts = np.unique(np.concatenate(keys), return_counts=True)
     if draw.from_end:
         groups, counts = groups[::-1], counts[::-1]
@@ -74,7 +74,7 @@ def _drawn(source: Artifact, draw: Draw) -> Iterator[pa.Table]:
             yield read_part(part, columns).filter(pa.array(is_drawn))
 
 
-def draw_keys(pairs: pa.Table, seed: int) -> np.ndarray:
+def triplet_pilot_draw_keys(pairs: pa.Table, seed: int) -> np.ndarray:
     """Return a number per pair, by its two videos and the seed, that the order of the draw is by."""
-    ends = hashes_of(pairs.column("reference_id")) + mixed(hashes_of(pairs.column("target_id")))
-    return mixed(ends + mixed(np.full(len(ends), seed + 1, np.uint64)))
+    ends = hash_bucket_keys(pairs.column("reference_id")) + mix_hash_bits(hash_bucket_keys(pairs.column("target_id")))
+    return mix_hash_bits(ends + mix_hash_bits(np.full(len(ends), seed + 1, np.uint64)))

@@ -22,7 +22,7 @@ from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config as TextsConfig
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.join import Config as BuildConfig
-from cvr_data.triplets.planning.draw import ENDS, Draw, draw_keys, draw_pairs
+from cvr_data.triplets.planning.draw import ENDS, Draw, draw_triplet_pilot_pairs, triplet_pilot_draw_keys
 
 SIDES = {
     "cycle_gain": "least", "cycle_score": "least", "text_score": "most", "text_similarity": "least",
@@ -73,7 +73,7 @@ class Pilot:
         return [self.texts, *([self.scored] if self.scored else []), self.triplets]
 
 
-def run_pilot(
+def run_triplet_pilot(
     pairs: Path, folder: Path, draw: Draw, stages: Stages, *, cache: Path, overwrite: bool = False
 ) -> Pilot:  # fmt: skip
     """Run the stages on drawn pairs, resuming what is already done.
@@ -81,7 +81,7 @@ def run_pilot(
     Raises:
         CvrError: what the stages raise, or the folders hold something else.
     """
-    drawn = draw_pairs(pairs, folder / "pairs", draw, overwrite=overwrite)
+    drawn = draw_triplet_pilot_pairs(pairs, folder / "pairs", draw, overwrite=overwrite)
     texts = generate_modifications(drawn.path, folder / "texts", stages.texts, cache=cache, overwrite=overwrite)
     scored = None
     if (stages.is_scored or stages.judge) and texts.manifest["rows"]:
@@ -91,7 +91,7 @@ def run_pilot(
     parts = replace(parts, needs_both=stages.needs_both)
     built = build_triplets(parts, folder / "triplets", stages.build, name="pilot", overwrite=overwrite)
     rows = _rows(drawn, scored or texts, built)
-    return Pilot(folder, drawn, texts, scored, built, rows, draw_keys(rows, draw.seed))
+    return Pilot(folder, drawn, texts, scored, built, rows, triplet_pilot_draw_keys(rows, draw.seed))
 
 
 def _rows(pairs: Artifact, texts: Artifact, built: Artifact) -> pa.Table:
@@ -126,7 +126,7 @@ def _lost(built: Artifact) -> dict[tuple[str, str], tuple[str, str]]:
     return {(name, target): (steps[step], reason) for name, target, step, reason in zip(*columns, strict=True)}
 
 
-def scores_of(rows: pa.Table) -> dict[str, np.ndarray]:
+def triplet_pilot_scores(rows: pa.Table) -> dict[str, np.ndarray]:
     """Return the scores that rows have, NaN where one has none."""
     return {name: rows.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False) for name in SIDES
             if name in rows.column_names and rows.column(name).null_count < rows.num_rows}  # fmt: skip

@@ -22,18 +22,18 @@ from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import Artifact, open_artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import funnel_of, lineage
+from cvr_data.core.lineage import lineage, lineage_funnel
 from cvr_data.core.registry import config_dict
 from cvr_data.core.whole_files import json_bytes
 from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.backends import load_backend
-from cvr_data.triplets.judgments import read_triplet_verdicts
-from cvr_data.triplets.planning.costs import Rates, costs_of
+from cvr_data.triplets.judgments import triplet_verdicts_of_folder
+from cvr_data.triplets.planning.costs import Rates, triplet_build_costs
 from cvr_data.triplets.planning.draw import STAGE as PAIRS_STAGE
 from cvr_data.triplets.planning.draw import Draw
-from cvr_data.triplets.planning.pilot import SIDES, Pilot, Stages, run_pilot, scores_of
-from cvr_data.triplets.planning.report import plan_text
-from cvr_data.triplets.planning.shares import ChosenCut, Share, choose_cut, share_of
+from cvr_data.triplets.planning.pilot import SIDES, Pilot, Stages, run_triplet_pilot, triplet_pilot_scores
+from cvr_data.triplets.planning.report import triplet_build_plan_text
+from cvr_data.triplets.planning.shares import ChosenCut, Share, choose_triplet_score_cut, share_of
 
 STAGE, VERSION = "plan", 1
 FIRST = 20
@@ -70,7 +70,7 @@ class Config:
         return sizes
 
 
-def plan_build(
+def plan_triplet_build(
     pairs: Path, out: Path, config: Config, stages: Stages, *, rates: Rates, judgments: Path | None = None,
     cache: Path, overwrite: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
@@ -87,12 +87,14 @@ def plan_build(
     whole = source.manifest["rows"]
     first = None
     if whole >= config.pairs + FIRST:
-        first = run_pilot(pairs, out / "first", Draw(pairs=FIRST, seed=config.seed, from_end=True), stages, **run)
+        first = run_triplet_pilot(
+            pairs, out / "first", Draw(pairs=FIRST, seed=config.seed, from_end=True), stages, **run
+        )
     sizes = config.looks(is_growing=config.purity is not None and stages.judge is not None and judgments is None)
     for size in sizes:
         drawn = Draw(pairs=size, seed=config.seed)
-        pilot = run_pilot(pairs, out / f"pilot-{size}", drawn, stages, **run)
-        worth = purity_of(pilot, judgments, config.purity, alpha=ALPHA / len(sizes))
+        pilot = run_triplet_pilot(pairs, out / f"pilot-{size}", drawn, stages, **run)
+        worth = triplet_pilot_purity(pilot, judgments, config.purity, alpha=ALPHA / len(sizes))
         if worth.get("verdict") in ("met", "not_reachable") or pilot.pairs.manifest["rows"] >= whole:
             break
     with_history = replace(rates, seconds_per_request=rates.seconds_per_request or _as_before(stages, cache))
@@ -100,10 +102,10 @@ def plan_build(
         "pairs": whole,
         "pilot": {"pairs": pilot.pairs.manifest["rows"], "folder": pilot.folder.name, "seed": config.seed,
                   "looks": len(sizes)},
-        "mined": [step.as_json() for step in funnel_of(lineage([pairs])) if step.stage == PAIRS_STAGE],
+        "mined": [step.as_json() for step in lineage_funnel(lineage([pairs])) if step.stage == PAIRS_STAGE],
         "yield": yield_of(pilot, whole),
         "purity": worth,
-        "costs": costs_of(first, pilot, whole, with_history),
+        "costs": triplet_build_costs(first, pilot, whole, with_history),
         "commands": _commands(source, worth),
     }  # fmt: skip
     _write(out / "report", record, pilot, config)
@@ -148,7 +150,9 @@ def yield_of(pilot: Pilot, pairs: int) -> dict[str, Any]:
     }
 
 
-def purity_of(pilot: Pilot, judgments: Path | None, wanted: float | None, *, alpha: float = ALPHA) -> dict[str, Any]:
+def triplet_pilot_purity(
+    pilot: Pilot, judgments: Path | None, wanted: float | None, *, alpha: float = ALPHA
+) -> dict[str, Any]:
     """Return how many of the judged triplets are right, and the cut that reaches a wanted purity.
 
     People's verdicts count where there are any, else the judge's. A text that people reworded was not right.
@@ -168,8 +172,8 @@ def purity_of(pilot: Pilot, judgments: Path | None, wanted: float | None, *, alp
         return found
     if plain.low >= wanted:
         return {**found, "verdict": "met"}
-    scores = {name: values_N[judged] for name, values_N in scores_of(pilot.rows).items()}
-    chosen = choose_cut(scores, SIDES, is_right_N, groups_N, wanted=wanted, alpha=each)
+    scores = {name: values_N[judged] for name, values_N in triplet_pilot_scores(pilot.rows).items()}
+    chosen = choose_triplet_score_cut(scores, SIDES, is_right_N, groups_N, wanted=wanted, alpha=each)
     return {**found, "cut": _told(chosen), "verdict": _verdict(plain, chosen, wanted)}
 
 
@@ -195,7 +199,7 @@ def _by_judge(pilot: Pilot) -> Sequence[bool | None]:
 
 
 def _by_people(pilot: Pilot, judgments: Path) -> Sequence[bool | None]:
-    verdicts = read_triplet_verdicts(judgments).verdicts
+    verdicts = triplet_verdicts_of_folder(judgments).verdicts
     names = ("reference_id", "target_id", "style", "modification")
     found: list[bool | None] = []
     for *key, text in zip(*(pilot.rows.column(name).to_pylist() for name in names), strict=True):
@@ -227,5 +231,5 @@ def _write(folder: Path, record: Mapping[str, Any], pilot: Pilot, config: Config
     inputs = {"triplets": pilot.triplets.path}
     with ArtifactWriter(folder, stage=STAGE, version=VERSION, config=about, inputs=inputs, overwrite=True) as writer:
         writer.write_file("plan.json", json_bytes(record))
-        writer.write_file("plan.txt", ("\n".join(plan_text(record)) + "\n").encode())
+        writer.write_file("plan.txt", ("\n".join(triplet_build_plan_text(record)) + "\n").encode())
         writer.finish(rows=pilot.rows.num_rows)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def plan_text(record: Mapping[str, Any]) -> list[str]:
+def triplet_build_plan_text(record: Mapping[str, Any]) -> list[str]:
     """Return what a plan found, as lines."""
     pilot = record["pilot"]
     lines = [f"pilot: {pilot['pairs']} of {record['pairs']} pairs, drawn with seed {pilot['seed']}"]

@@ -97,7 +97,7 @@ def _worth(hits_N: np.ndarray, groups_N: np.ndarray, value: float) -> float:
     return min(1.0, alone / (float(np.sum(over**2)) * groups / (groups - 1)))
 
 
-def choose_cut(
+def choose_triplet_score_cut(
     scores: Mapping[str, np.ndarray], sides: Mapping[str, str], is_right_N: np.ndarray, groups_N: np.ndarray, *,
     wanted: float, alpha: float,
 ) -> ChosenCut | None:  # fmt: skip
@@ -113,7 +113,7 @@ def choose_cut(
     """
     is_here_N = groups_N % 2 == 0
     tried = []
-    for cut in cuts_of(scores, sides):
+    for cut in triplet_score_cuts(scores, sides):
         keeps_N = cut.keeps(scores)
         bound = share_of(is_right_N[keeps_N & is_here_N], groups_N[keeps_N & is_here_N], alpha=2 * CHOOSING)
         tried.append((bound.low >= wanted, keeps_N.sum() if bound.low >= wanted else bound.low, cut))
@@ -127,7 +127,7 @@ def choose_cut(
     return ChosenCut(cut, purity, share_of(keeps_N[has_N], groups_N[has_N]))
 
 
-def cuts_of(scores: Mapping[str, np.ndarray], sides: Mapping[str, str]) -> Iterator[Cut]:
+def triplet_score_cuts(scores: Mapping[str, np.ndarray], sides: Mapping[str, str]) -> Iterator[Cut]:
     """Yield the cuts that are tried: of each score those that leave out one, two, ... tenths of the rows."""
     for name, values_N in scores.items():
         known = values_N[~np.isnan(values_N)]

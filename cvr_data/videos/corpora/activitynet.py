@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
-from cvr_data.core.split_names import split_in_name
+from cvr_data.core.split_names import split_named_by_file
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry, corpus_texts, file_corpus
 
@@ -45,7 +45,7 @@ def _entries(config: Config, path: Path) -> Iterator[Entry]:
 
 
 def _of_video(config: Config, video_id: str, row: dict[str, Any], path: Path) -> Iterator[Entry]:
-    where, split, seconds = f"{path.name} {video_id}", split_in_name(path.stem), row.get("duration")
+    where, split, seconds = f"{path.name} {video_id}", split_named_by_file(path.stem), row.get("duration")
     url = f"https://www.youtube.com/watch?v={video_id.removeprefix('v_')}"
     sentences, times = row.get("sentences"), row.get("timestamps")
     if config.unit == "paragraph":

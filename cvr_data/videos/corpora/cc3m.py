@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.split_names import split_in_name
+from cvr_data.core.split_names import split_named_by_file
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry, corpus_files, corpus_texts, video_corpus
 
@@ -55,7 +55,11 @@ def _entry(line: bytes, row: int, path: Path) -> Entry:
     where = f"{path.name} row {row + 1}"
     caption, tab, rest = line.decode("utf-8", "replace").rstrip("\r\n").partition("\t")
     entry = corpus_entry(
-        f"{row:09d}", corpus_texts(caption), where, url=rest.split("\t")[0] or None, split=split_in_name(path.stem)
+        f"{row:09d}",
+        corpus_texts(caption),
+        where,
+        url=rest.split("\t")[0] or None,
+        split=split_named_by_file(path.stem),
     )
     if "\ufffd" in caption:
         entry.drop("not_utf8", f"{where}: not UTF-8")

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cvr_data.core.annotation_files import read_entries
-from cvr_data.core.split_names import split_in_name
+from cvr_data.core.annotation_files import read_json_entries
+from cvr_data.core.split_names import split_named_by_file
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry, corpus_listed_splits, file_corpus
 
@@ -31,11 +31,11 @@ class Config(Published):
 
 def _entries(config: Config, path: Path) -> Iterator[Entry]:
     texts: dict[str, list[str]] = defaultdict(list)
-    for entry in read_entries(path, ("video", "description")):
+    for entry in read_json_entries(path, ("video", "description")):
         texts[entry["video"]].append(entry["description"].strip())
     listed = corpus_listed_splits(path.parent)
     for video_id, descriptions in texts.items():
-        split = listed.get(video_id) or split_in_name(path.stem)
+        split = listed.get(video_id) or split_named_by_file(path.stem)
         yield corpus_entry(video_id, [" ".join(descriptions)], f"{path.name} {video_id}", split=split)
 
 

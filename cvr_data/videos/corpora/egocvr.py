@@ -18,7 +18,7 @@ from cvr_data.core.files import Row
 from cvr_data.formats.egocvr import CLIPS
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry_from, corpus_texts, table_corpus
-from cvr_data.videos.recordings import times_in_video_id
+from cvr_data.videos.recordings import recording_times_in_id
 
 VERSION = 3
 TINY = {"path": "egocvr/annotation/egocvr/egocvr_data.csv"}
@@ -41,7 +41,7 @@ def _entry(config: Config, row: Row, file: Path) -> Entry:
     if config.tags == "drop":
         narration = _TAG.sub("", narration)
     entry = corpus_entry_from(row, "clip_name", corpus_texts(narration), file)
-    entry.of_recording(row.values.get("video_uid"), *times_in_video_id(entry.video_id))
+    entry.of_recording(row.values.get("video_uid"), *recording_times_in_id(entry.video_id))
     entry.values["split"] = "test"
     return entry
 

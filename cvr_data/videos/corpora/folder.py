@@ -17,7 +17,7 @@ import pyarrow as pa
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import Row, check_file, read_rows
 from cvr_data.media.look import media_files, media_path_inside
-from cvr_data.media.names import found_file
+from cvr_data.media.names import find_media_file
 from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import corpus_entry_of_row, unknown_corpus_count
 
@@ -90,6 +90,6 @@ def _entry(config: Config, row: Row) -> Entry:
     if entry.video_id and "\0" in entry.video_id:
         entry.drop("bad_name", f"{row.where}: a name with a NUL")
     elif entry.video_id:
-        entry.path = found_file(media_path_inside(config.path, entry.video_id))
+        entry.path = find_media_file(media_path_inside(config.path, entry.video_id))
         entry.video_id = Path(entry.video_id).as_posix()
     return entry

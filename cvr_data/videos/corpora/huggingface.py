@@ -14,7 +14,7 @@ from typing import Any
 from cvr_data.core.errors import CvrError, did_you_mean, first_line
 from cvr_data.core.files import Row, column_names
 from cvr_data.core.places import is_remote
-from cvr_data.core.split_names import split_in_name
+from cvr_data.core.split_names import split_named_by_file
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry_of_row, video_corpus
 
@@ -79,7 +79,7 @@ def _entries(config: Config) -> Iterator[Entry]:
         for column in (config.id, config.caption, config.url):
             if column and column not in row:
                 raise CvrError(f"{config.path}: column {column!r} is missing. {did_you_mean(column, row)}")
-        values = {"url": row[config.url] if config.url else None, "split": split_in_name(config.split)}
+        values = {"url": row[config.url] if config.url else None, "split": split_named_by_file(config.split)}
         yield corpus_entry_of_row(Row(f"row {number}", row), config.id, config.caption, values)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cvr_data.core.annotation_files import read_tab_separated
-from cvr_data.core.split_names import split_in_name
+from cvr_data.core.split_names import split_named_by_file
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry, corpus_texts, file_corpus
 
@@ -29,7 +29,7 @@ class Config(Published):
 
 
 def _entries(config: Config, path: Path) -> Iterator[Entry]:
-    split = split_in_name(path.stem) or ("test" if "challenge" in path.stem else None)
+    split = split_named_by_file(path.stem) or ("test" if "challenge" in path.stem else None)
     for number, cells in enumerate(read_tab_separated(path, CELLS), 1):
         film = cells[0].rpartition("_")[0]
         where = f"{path.name} line {number}"

@@ -16,7 +16,7 @@ from typing import Any
 
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
-from cvr_data.media.clip import bad_times
+from cvr_data.media.clip import media_clip_times_fault
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry, corpus_texts, file_corpus
 from cvr_data.videos.recordings import youtube_video_id
@@ -73,7 +73,7 @@ def _entry(row: dict[str, Any], key: str, known: dict[Any, dict[str, Any]], wher
         duration_s=duration_s,
         split=video.get("split"),
     )
-    is_timed = duration_s is not None and bad_times(start, end) is None
+    is_timed = duration_s is not None and media_clip_times_fault(start, end) is None
     entry.of_recording(youtube_video_id(url), *((start, end) if is_timed else (None, None)))
     return entry
 

@@ -25,14 +25,14 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.files import Row, check_file, column_names, read_rows
 from cvr_data.core.places import real_place
 from cvr_data.core.progress import Progress
-from cvr_data.core.ranges import NOT_NEGATIVE, POSITIVE, within
+from cvr_data.core.ranges import NOT_NEGATIVE, POSITIVE, option_range
 from cvr_data.media.look import media_files, media_path_inside
-from cvr_data.media.names import found_file
+from cvr_data.media.names import find_media_file
 from cvr_data.media.suffixes import VIDEO_SUFFIXES
 from cvr_data.media.video import UnreadableVideo, find_shots, probe_medium
 from cvr_data.videos.entries import Entry, video_tables
-from cvr_data.videos.published import caption_texts, corpus_seconds, unknown_corpus_count
-from cvr_data.videos.subtitles import Cue, read_subtitles, said_between, subtitle_file
+from cvr_data.videos.published import corpus_seconds, published_video_captions, unknown_corpus_count
+from cvr_data.videos.subtitles import Cue, read_video_subtitles, subtitle_file, video_subtitles_between
 
 VERSION = 2
 TINY = {"path": "recordings", "shortest": "0.5"}
@@ -45,11 +45,11 @@ class Config:
     """The folder, looked through to any depth."""
     cut: Literal["shots", "stride", "table", "none"] = "shots"
     """Where clips begin: at each shot, every `longest` seconds, at the times of a table, or nowhere."""
-    longest: float = field(default=20.0, metadata=within(POSITIVE))
+    longest: float = field(default=20.0, metadata=option_range(POSITIVE))
     """Seconds of a clip at most; a longer shot is cut into equal clips."""
-    shortest: float = field(default=1.0, metadata=within(NOT_NEGATIVE))
+    shortest: float = field(default=1.0, metadata=option_range(NOT_NEGATIVE))
     """Seconds of a clip at least."""
-    threshold: float = field(default=3.0, metadata=within(POSITIVE))
+    threshold: float = field(default=3.0, metadata=option_range(POSITIVE))
     """How much more than its neighbours a frame has to change to begin a shot; lower finds more."""
     times: Path | None = None
     """Table (CSV, TSV, JSONL or Parquet) of `cut=table`, absolute or relative to the folder: columns file, start and
@@ -115,18 +115,18 @@ def _subtitles(config: Config, name: str) -> Path | None:
 
 def _cues(config: Config, name: str) -> list[Cue]:
     path = _subtitles(config, name)
-    return [] if path is None else read_subtitles(path)
+    return [] if path is None else read_video_subtitles(path)
 
 
 def _of_files(config: Config) -> Iterator[Entry]:
-    names = _recordings(config)
-    with Progress("cut", len(names), "recordings") as progress:
-        for name in names:
-            yield from _clips(config, name)
+    cues = {name: _cues(config, name) for name in _recordings(config)}  # read before hours of cutting
+    with Progress("cut", len(cues), "recordings") as progress:
+        for name, said in cues.items():
+            yield from _clips(config, name, said)
             progress.advance()
 
 
-def _clips(config: Config, name: str) -> Iterator[Entry]:
+def _clips(config: Config, name: str, cues: Sequence[Cue]) -> Iterator[Entry]:
     path = real_place(config.path / name)
     try:
         duration_s = probe_medium(path).duration_s
@@ -134,8 +134,7 @@ def _clips(config: Config, name: str) -> Iterator[Entry]:
     except (UnreadableVideo, OSError) as error:
         yield Entry(name, [], path=path, drop_reason="unreadable_video", detail=str(error))
         return
-    cues = _cues(config, name)
-    for span in [(0.0, None)] if config.cut == "none" else clip_spans(cuts, duration_s, config.longest):
+    for span in [(0.0, None)] if config.cut == "none" else recording_clip_spans(cuts, duration_s, config.longest):
         entry = _entry(config, name, span, duration_s, cues)
         length_s = (duration_s if span[1] is None else span[1]) - span[0]
         if length_s < config.shortest:
@@ -143,7 +142,7 @@ def _clips(config: Config, name: str) -> Iterator[Entry]:
         yield entry
 
 
-def clip_spans(cuts: Sequence[float], duration_s: float, longest: float) -> list[Span]:
+def recording_clip_spans(cuts: Sequence[float], duration_s: float, longest: float) -> list[Span]:
     """Return start and end in seconds of the clips between cuts, those of more than `longest` in equal parts.
 
     The last one has no end: it goes on to that of the file, whatever its header says.
@@ -160,7 +159,7 @@ def clip_spans(cuts: Sequence[float], duration_s: float, longest: float) -> list
 def _entry(config: Config, name: str, span: Span, duration_s: float, cues: Sequence[Cue]) -> Entry:
     start, end = span
     until = duration_s if end is None else end
-    said = said_between(cues, start, until)
+    said = video_subtitles_between(cues, start, until)
     is_whole = (start, end) == (0.0, None)
     video_id = name if is_whole else f"{name}_{start:.3f}_{until:.3f}"
     entry = Entry(video_id, [said] if said else [], {"licence": config.licence}, path=config.path / name)
@@ -194,14 +193,14 @@ def _entry_of_row(config: Config, row: Row, cues: dict[str, list[Cue]]) -> Entry
     if start is None or end is None:
         entry.drop("bad_times", f"{row.where}: start {row.values.get('start')!r}, end {row.values.get('end')!r}")
         return entry
-    entry.path = found_file(media_path_inside(config.path, name))
+    entry.path = find_media_file(media_path_inside(config.path, name))
     entry.video_id = f"{name}_{start:.3f}_{end:.3f}"
     entry.of_recording(name, start, end)
-    captions = caption_texts(row.values.get("caption"))
+    captions = published_video_captions(row.values.get("caption"))
     if captions is None:
         entry.drop("bad_caption", f"{row.where}: column 'caption' holds no text or list of texts")
     if not captions and name not in cues:
         cues[name] = _cues(config, name)
-    said = "" if captions else said_between(cues[name], start, end)
+    said = "" if captions else video_subtitles_between(cues[name], start, end)
     entry.captions = captions or ([said] if said else [])
     return entry

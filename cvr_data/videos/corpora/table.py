@@ -18,7 +18,7 @@ import pyarrow as pa
 from cvr_data.core.files import Row, check_file, column_names, read_rows
 from cvr_data.core.places import is_remote, path_from
 from cvr_data.media.look import media_path_inside
-from cvr_data.media.names import found_file
+from cvr_data.media.names import find_media_file
 from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import corpus_entry_of_row, corpus_seconds, unknown_corpus_count
 
@@ -85,7 +85,7 @@ def media(config: Config) -> tuple[Path, Iterator[str]] | None:
     folder = config.media or config.path.parent
     rows = (row for rows in read_rows(config.path, {config.video}) for row in rows)
     names = (str(name) for row in rows if (name := row.values.get(config.video)))
-    found = (found_file(media_path_inside(folder, name)) for name in names if "\0" not in name)
+    found = (find_media_file(media_path_inside(folder, name)) for name in names if "\0" not in name)
     return folder, (path_from(folder, path) if is_remote(folder) else os.path.relpath(path, folder) for path in found)
 
 
@@ -116,7 +116,7 @@ def _entry(config: Config, named: Sequence[tuple[str, str]], row: Row) -> Entry:
     if config.video and (name := row.values.get(config.video)) and "\0" in str(name):
         entry.drop("bad_name", f"{row.where}: {config.video} has a NUL")
     elif config.video and name:
-        entry.path = found_file(media_path_inside(config.media or config.path.parent, str(name)))
+        entry.path = find_media_file(media_path_inside(config.media or config.path.parent, str(name)))
     elif config.video:
         entry.drop("no_media", f"{row.where}: no value in column {config.video!r}")
     return entry

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
-from cvr_data.core.split_names import split_in_name
+from cvr_data.core.split_names import split_named_by_file
 from cvr_data.videos.entries import Entry
 from cvr_data.videos.published import Published, corpus_entry, corpus_listed_splits, corpus_texts, file_corpus
 
@@ -42,7 +42,7 @@ def _entries(config: Config, path: Path) -> Iterator[Entry]:
 def _entry(config: Config, row: dict[str, Any], path: Path, listed: dict[str, str], number: int) -> Entry:
     captions = corpus_texts(row.get("enCap" if config.language == "en" else "chCap"))
     entry = corpus_entry(row.get("videoID"), captions, f"{path.name} row {number}")
-    entry.values["split"] = listed.get(entry.video_id) or split_in_name(path.stem)
+    entry.values["split"] = listed.get(entry.video_id) or split_named_by_file(path.stem)
     recording, _, _ = entry.video_id.rpartition("_")[0].rpartition("_")
     entry.values["url"] = f"https://www.youtube.com/watch?v={recording}" if recording else None
     return entry

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from cvr_data.core.split_names import split_in_name
+from cvr_data.core.split_names import split_named_by_file
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.download.hub_set import hub_set_folder
 from cvr_data.media.retrieval_set import IDS, RetrievalSet
 from cvr_data.media.set_queries import listed_queries
-from cvr_data.media.stored_media import StoredMedium, media_column, stored_media, write_medium
+from cvr_data.media.stored_media import StoredMedium, stored_media, stored_media_column, write_medium
 from cvr_data.videos.entries import Entry, video_tables
 
 VERSION = 1
@@ -65,7 +65,7 @@ def load(config: Config, out: Path | None) -> Iterator[pa.Table]:
 
 def _entries(config: Config, folder: Path | None) -> Iterator[Entry]:
     found = _set(config)
-    split = split_in_name(config.split)
+    split = split_named_by_file(config.split)
     documents = set()
     for medium in _media(found, "corpus"):
         documents.add(medium.row_id)
@@ -84,7 +84,7 @@ def _entries(config: Config, folder: Path | None) -> Iterator[Entry]:
 
 def _media(found: RetrievalSet, part: str) -> Iterator[StoredMedium]:
     files = found.files(part)
-    if media_column(files) is None:
+    if stored_media_column(files) is None:
         return (StoredMedium(name, None, None) for name in found.ids(part))
     return stored_media(files, found.column_of(part, IDS), f"write media of {part}")
 

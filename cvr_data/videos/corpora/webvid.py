@@ -20,7 +20,7 @@ import pyarrow as pa
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import Row, check_file, id_text
 from cvr_data.media.look import media_path_inside
-from cvr_data.media.names import found_file, is_file
+from cvr_data.media.names import find_media_file, is_media_file
 from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import corpus_table_files, corpus_table_rows, unknown_corpus_count
 
@@ -91,6 +91,6 @@ def _entry(config: Config, row: Row) -> Entry:
         entry.drop("no_caption", f"{row.where}: no name")
     if config.media is not None:
         path = media_path_inside(config.media, f"{values.get('page_dir') or '.'}/{entry.video_id}.mp4")
-        path = found_file(path)
-        entry.path = path if is_file(path) else None
+        path = find_media_file(path)
+        entry.path = path if is_media_file(path) else None
     return entry

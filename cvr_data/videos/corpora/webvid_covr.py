@@ -22,7 +22,7 @@ import pyarrow as pa
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import column_names, read_rows
 from cvr_data.media.look import media_path_inside
-from cvr_data.media.names import found_file, is_file
+from cvr_data.media.names import find_media_file, is_media_file
 from cvr_data.videos.entries import Entry, video_tables
 from cvr_data.videos.published import (
     Published,
@@ -74,5 +74,5 @@ def _entries(config: Config) -> Iterator[Entry]:
 @lru_cache(maxsize=1_000_000)
 def _file(media: Path, video_id: str) -> Path | None:
     """The file of a video, which many rows name, whatever its ending."""
-    path = found_file(media_path_inside(media, video_id))
-    return path if is_file(path) else None
+    path = find_media_file(media_path_inside(media, video_id))
+    return path if is_media_file(path) else None

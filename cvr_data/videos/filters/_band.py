@@ -26,7 +26,7 @@ Bounds = Callable[[Any], Sequence[tuple[float, str]]]
 Explain = Callable[[Any, Mapping[str, Any]], str]
 
 
-def band_filter(band: Band) -> tuple[Run, Bounds, Explain]:
+def video_band_filter(band: Band) -> tuple[Run, Bounds, Explain]:
     """Return `run`, `bounds` and `explain` of a filter that is a band: between `low` and `high`, as its options have.
 
     Workers are sent them, so they are module-level functions.
@@ -73,12 +73,12 @@ def explain_video_band(row: Mapping[str, Any], band: Band, low: float | None, hi
     return f"{band.column.replace('_', ' ')} {value:.4g}{band.unit} is {bound}{band.unit}"
 
 
-def check_band(low: float | None, high: float | None) -> None:
+def check_video_band(low: float | None, high: float | None) -> None:
     """Raise ValueError where no value lies between the bounds."""
     if low is not None and high is not None and not low < high:
         raise ValueError(f"low and high must rise, got {low} and {high}.")
 
 
-def example_rows(column: str, values: Sequence[tuple[Any, str | None]]) -> list[dict[str, Any]]:
+def video_filter_example_rows(column: str, values: Sequence[tuple[Any, str | None]]) -> list[dict[str, Any]]:
     """Return rows of an EXAMPLE: a value of the column and the `drop_reason` it gets."""
     return [{column: value, "drop_reason": reason} for value, reason in values]

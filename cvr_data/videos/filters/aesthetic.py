@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvr_data.core.ranges import POSITIVE, SHARE, Ranged, within
-from cvr_data.videos.filters._band import Band, band_filter, example_rows
+from cvr_data.core.ranges import POSITIVE, SHARE, Ranged, option_range
+from cvr_data.videos.filters._band import Band, video_band_filter, video_filter_example_rows
 
 if TYPE_CHECKING:
     from cvr_data.features.protocol import Encoder
@@ -27,17 +27,17 @@ _BAND = Band(COLUMN, below="ugly")
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    low: float = field(default=0.3, metadata=within(SHARE))
+    low: float = field(default=0.3, metadata=option_range(SHARE))
     """Probability of the good text, at least; 0.5 is neither."""
     good: str = "Beautiful photo."
     """A text of what is to stay, as in CLIP-IQA; "Good photo." asks for quality."""
     bad: str = "Ugly photo."
     """Its opposite; "Bad photo." of quality."""
-    scale: float = field(default=100.0, metadata=within(POSITIVE))
+    scale: float = field(default=100.0, metadata=option_range(POSITIVE))
     """What cosines are multiplied by before the softmax: CLIP's logit scale."""
 
 
-EXAMPLE = example_rows(COLUMN, [(0.1, "ugly"), (0.3, None), (0.9, None), (None, None)])
+EXAMPLE = video_filter_example_rows(COLUMN, [(0.1, "ugly"), (0.3, None), (0.9, None), (None, None)])
 
 
 def judge(config: Config, video_ids: Sequence[str], encoder: "Encoder") -> np.ndarray:
@@ -56,4 +56,4 @@ def judge(config: Config, video_ids: Sequence[str], encoder: "Encoder") -> np.nd
     return good_B.numpy().astype(np.float64).round(4)
 
 
-run, bounds, explain = band_filter(_BAND)
+run, bounds, explain = video_band_filter(_BAND)

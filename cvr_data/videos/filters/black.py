@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.core.ranges import SHARE, Ranged, within
-from cvr_data.videos.filters._band import Band, band_filter, example_rows
+from cvr_data.core.ranges import SHARE, Ranged, option_range
+from cvr_data.videos.filters._band import Band, video_band_filter, video_filter_example_rows
 from cvr_data.videos.seen import Seen
 
 COLUMN = "black"
@@ -27,11 +27,11 @@ _BAND = Band(COLUMN, above="black")
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    high: float = field(default=0.5, metadata=within(SHARE))
+    high: float = field(default=0.5, metadata=option_range(SHARE))
     """Share of the frames that may be black or flat: with more than half, the middle frame is one."""
 
 
-EXAMPLE = example_rows(COLUMN, [(1.0, "black"), (0.5, None), (0.0, None), (None, None)])
+EXAMPLE = video_filter_example_rows(COLUMN, [(1.0, "black"), (0.5, None), (0.0, None), (None, None)])
 
 
 def measure(seen: Seen) -> Mapping[str, Any]:
@@ -40,4 +40,4 @@ def measure(seen: Seen) -> Mapping[str, Any]:
     return {COLUMN: round(float(np.mean(is_black | is_flat)), 4)}
 
 
-run, bounds, explain = band_filter(_BAND)
+run, bounds, explain = video_band_filter(_BAND)

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.core.ranges import SHARE, Ranged, within
-from cvr_data.videos.filters._band import Band, band_filter, example_rows
-from cvr_data.videos.seen import Seen, percentile
+from cvr_data.core.ranges import SHARE, Ranged, option_range
+from cvr_data.videos.filters._band import Band, video_band_filter, video_filter_example_rows
+from cvr_data.videos.seen import Seen, seen_video_percentile
 
 COLUMN = "blur"
 FIELDS = (pa.field(COLUMN, pa.float64()),)
@@ -30,20 +30,20 @@ _BAND = Band(COLUMN, above="blurred")
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    high: float = field(default=0.6, metadata=within(SHARE))
+    high: float = field(default=0.6, metadata=option_range(SHARE))
     """Blur of the median frame, at most."""
 
 
-EXAMPLE = example_rows(COLUMN, [(0.8, "blurred"), (0.6, None), (0.2, None), (None, None)])
+EXAMPLE = video_filter_example_rows(COLUMN, [(0.8, "blurred"), (0.6, None), (0.2, None), (None, None)])
 
 
 def measure(seen: Seen) -> Mapping[str, Any]:
-    found = [blur_of_picture(picture_HW) for picture_HW in seen.luma[seen.middles]]
+    found = [video_blur(picture_HW) for picture_HW in seen.luma[seen.middles]]
     known = [value for value in found if value is not None]
-    return {COLUMN: percentile(known, 50) if known else None}
+    return {COLUMN: seen_video_percentile(known, 50) if known else None}
 
 
-def blur_of_picture(picture_HW: np.ndarray) -> float | None:
+def video_blur(picture_HW: np.ndarray) -> float | None:
     """Return the blur of a picture, of the direction that is blurred more; None where it has no edge."""
     found = [_blur_along(picture) for picture in (picture_HW, picture_HW.T)]
     known = [value for value in found if value is not None]
@@ -61,4 +61,4 @@ def _blur_along(picture_HW: np.ndarray) -> float | None:
     return float(1 - np.maximum(0, sharp - soft).sum() / sharp.sum())
 
 
-run, bounds, explain = band_filter(_BAND)
+run, bounds, explain = video_band_filter(_BAND)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.videos.filters._band import Band, band_filter, check_band, example_rows
-from cvr_data.videos.seen import Seen, percentile
+from cvr_data.videos.filters._band import Band, check_video_band, video_band_filter, video_filter_example_rows
+from cvr_data.videos.seen import Seen, seen_video_percentile
 
 COLUMN = "brightness"
 FIELDS = (pa.field(COLUMN, pa.float64()),)
@@ -26,14 +26,16 @@ class Config:
     """Mean luma, at most: what video calls white (BT.601)."""
 
     def __post_init__(self) -> None:
-        check_band(self.low, self.high)
+        check_video_band(self.low, self.high)
 
 
-EXAMPLE = example_rows(COLUMN, [(12.0, "too_dark"), (20.0, None), (128.0, None), (240.0, "too_bright"), (None, None)])
+EXAMPLE = video_filter_example_rows(
+    COLUMN, [(12.0, "too_dark"), (20.0, None), (128.0, None), (240.0, "too_bright"), (None, None)]
+)
 
 
 def measure(seen: Seen) -> Mapping[str, Any]:
-    return {COLUMN: percentile(seen.luma.mean(axis=(1, 2)), 50)}
+    return {COLUMN: seen_video_percentile(seen.luma.mean(axis=(1, 2)), 50)}
 
 
-run, bounds, explain = band_filter(_BAND)
+run, bounds, explain = video_band_filter(_BAND)

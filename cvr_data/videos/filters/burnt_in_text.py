@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.ranges import SHARE, Ranged, within
-from cvr_data.videos.filters._band import Band, band_filter, example_rows
-from cvr_data.videos.seen import Seen, percentile
+from cvr_data.core.ranges import SHARE, Ranged, option_range
+from cvr_data.videos.filters._band import Band, video_band_filter, video_filter_example_rows
+from cvr_data.videos.seen import Seen, seen_video_percentile
 
 COLUMN = "text_share"
 FIELDS = (pa.field(COLUMN, pa.float64()),)
@@ -30,11 +30,11 @@ _BAND = Band(COLUMN, above="burnt_in_text", unit=" of the picture")
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    high: float = field(default=0.02, metadata=within(SHARE))
+    high: float = field(default=0.02, metadata=option_range(SHARE))
     """Share of the picture that text may cover: a line of subtitles of a sixteenth of the height covers 6 to 9 %."""
 
 
-EXAMPLE = example_rows(COLUMN, [(0.05, "burnt_in_text"), (0.02, None), (0.0, None), (None, None)])
+EXAMPLE = video_filter_example_rows(COLUMN, [(0.05, "burnt_in_text"), (0.02, None), (0.0, None), (None, None)])
 
 
 def require() -> None:
@@ -46,7 +46,7 @@ def require() -> None:
 
 
 def measure(seen: Seen) -> Mapping[str, Any]:
-    return {COLUMN: percentile([_text_share(picture) for picture in _upright(seen)], 50)}
+    return {COLUMN: seen_video_percentile([_text_share(picture) for picture in _upright(seen)], 50)}
 
 
 def _upright(seen: Seen) -> list[np.ndarray]:
@@ -79,4 +79,4 @@ def _detector() -> Any:
     return RapidOCR(params={"Global.log_level": "error", **one})
 
 
-run, bounds, explain = band_filter(_BAND)
+run, bounds, explain = video_band_filter(_BAND)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cvr_data.videos.filters._band import Band, band_filter, check_band, example_rows
+from cvr_data.videos.filters._band import Band, check_video_band, video_band_filter, video_filter_example_rows
 from cvr_data.videos.seen import Seen
 
 COLUMN = "seconds"
@@ -26,14 +26,16 @@ class Config:
     """Seconds that it has at most: one caption cannot tell more."""
 
     def __post_init__(self) -> None:
-        check_band(self.low, self.high)
+        check_video_band(self.low, self.high)
 
 
-EXAMPLE = example_rows(COLUMN, [(1.9, "too_short"), (2.0, None), (60.0, None), (61.0, "too_long"), (None, None)])
+EXAMPLE = video_filter_example_rows(
+    COLUMN, [(1.9, "too_short"), (2.0, None), (60.0, None), (61.0, "too_long"), (None, None)]
+)
 
 
 def measure(seen: Seen) -> Mapping[str, Any]:
     return {COLUMN: round(seen.info.duration_s, 3)}
 
 
-run, bounds, explain = band_filter(_BAND)
+run, bounds, explain = video_band_filter(_BAND)

@@ -18,11 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark, with_column
-from cvr_data.core.parts import hashes_of, mixed
+from cvr_data.core.parts import hash_bucket_keys, mix_hash_bits
 from cvr_data.core.stage_jobs import PIECE
 from cvr_data.core.stages import ClaimStep
-from cvr_data.videos.filters._band import example_rows, video_bounds
-from cvr_data.videos.seen import Seen, averaged
+from cvr_data.videos.filters._band import video_bounds, video_filter_example_rows
+from cvr_data.videos.seen import Seen, seen_video_cells
 
 COLUMN = "duplicate_bits"
 HASH = "picture_hash"
@@ -55,12 +55,12 @@ class Config:
             raise ValueError(f"high must be 0 to 48 bits, got {self.high}.")
 
 
-EXAMPLE = example_rows(COLUMN, [(0, "near_duplicate"), (11, "near_duplicate"), (12, None), (None, None)])
+EXAMPLE = video_filter_example_rows(COLUMN, [(0, "near_duplicate"), (11, "near_duplicate"), (12, None), (None, None)])
 
 
 def measure(seen: Seen) -> Mapping[str, Any]:
     # The middle frame of each third; a clip of one frame has it three times.
-    pictures_TSS = averaged(seen.luma[((np.arange(3) + 0.5) / 3 * len(seen.frames)).astype(int)], SIDE)
+    pictures_TSS = seen_video_cells(seen.luma[((np.arange(3) + 0.5) / 3 * len(seen.frames)).astype(int)], SIDE)
     if (pictures_TSS.std(axis=(1, 2)) < FLAT).all():
         return {HASH: None}
     places = np.arange(SIDE)
@@ -77,13 +77,14 @@ def claims(config: Config, table: pa.Table) -> pa.Table:
     bytes_NB = np.frombuffer(b"".join(hashes.drop_null().to_pylist()), np.uint8).reshape(len(has_hash), BYTES)
     bands_NB = bytes_NB.view(np.uint16).astype(np.uint64)
     found = [
-        _claimed(table, has_hash, mixed(bands_NB[:, band] + np.uint64(band << 16)), bytes_NB) for band in range(BANDS)
+        _claimed(table, has_hash, mix_hash_bits(bands_NB[:, band] + np.uint64(band << 16)), bytes_NB)
+        for band in range(BANDS)
     ]
     if "group_id" in table.column_names:
         groups = table.column("group_id")
         has_group = np.flatnonzero(pc.is_valid(groups).to_numpy())
         equal_NB = np.zeros((len(has_group), BYTES), np.uint8)
-        found.append(_claimed(table, has_group, mixed(~hashes_of(groups.drop_null())), equal_NB))
+        found.append(_claimed(table, has_group, mix_hash_bits(~hash_bucket_keys(groups.drop_null())), equal_NB))
     return pa.concat_tables(found)
 
 
@@ -99,15 +100,18 @@ def compare(config: Config) -> Sequence[ClaimStep]:
     """Return two steps: clips with a near one are found, bucket by bucket, then all of these are looked at together."""
     about: dict[str, Any] = {"config": config, "is_counted": False}
     return [
-        ClaimStep(name="near-clips", claims=claims, settle=bits_to_better, run=_with_nearest, per_value=16, **about),
         ClaimStep(
-            name="near-clips-that-stay", claims=_claims_of_near, settle=bits_to_kept, run=_with_kept,
+            name="near-clips", claims=claims, settle=near_duplicate_better_bits, run=_with_nearest, per_value=16,
+            **about,
+        ),
+        ClaimStep(
+            name="near-clips-that-stay", claims=_claims_of_near, settle=near_duplicate_kept_bits, run=_with_kept,
             bucket_values=ALL, **about,
         ),
     ]  # fmt: skip
 
 
-def bits_to_better(config: Config, claims: pa.Table) -> pa.Table:
+def near_duplicate_better_bits(config: Config, claims: pa.Table) -> pa.Table:
     """Return claims with the fewest bits to a better clip of their group, and whether a better or worse one is near."""
     claims = claims.sort_by([(name, "ascending") for name in ("key", *ORDER)])
     hashes_NB = _hashes_of(claims)
@@ -150,7 +154,7 @@ def _claims_of_near(config: Config, part: pa.Table) -> pa.Table:
     return with_column(found, "row", pa.array(rows.astype(np.uint32)[found.column("row").to_numpy()]))
 
 
-def bits_to_kept(config: Config, claims: pa.Table) -> pa.Table:
+def near_duplicate_kept_bits(config: Config, claims: pa.Table) -> pa.Table:
     """Return each clip once, with the fewest bits to a better one of its groups that stays; NONE where there is none.
 
     The best come first, so what a clip is near has been decided: one that goes never stands for others.

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.core.ranges import SHARE, Ranged, within
-from cvr_data.videos.filters._band import Band, band_filter, example_rows
-from cvr_data.videos.seen import Seen, averaged
+from cvr_data.core.ranges import SHARE, Ranged, option_range
+from cvr_data.videos.filters._band import Band, video_band_filter, video_filter_example_rows
+from cvr_data.videos.seen import Seen, seen_video_cells
 
 COLUMN = "shake"
 FIELDS = (pa.field(COLUMN, pa.float64()),)
@@ -34,28 +34,28 @@ _BAND = Band(COLUMN, above="shaky", unit=" of a side")
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    high: float = field(default=0.015, metadata=within(SHARE))
+    high: float = field(default=0.015, metadata=option_range(SHARE))
     """Change of the shift from one twelfth of a second to the next, as a share of the picture's side, at most:
     a skier filmed from the hand has 0.007, the same clips shaken by 1 % of the side 0.025 to 0.05."""
 
 
-EXAMPLE = example_rows(COLUMN, [(0.03, "shaky"), (0.015, None), (0.0, None), (None, None)])
+EXAMPLE = video_filter_example_rows(COLUMN, [(0.03, "shaky"), (0.015, None), (0.0, None), (None, None)])
 
 
 def measure(seen: Seen) -> Mapping[str, Any]:
-    luma_THW = averaged(seen.luma, min(SIDE, seen.luma.shape[1]))
+    luma_THW = seen_video_cells(seen.luma, min(SIDE, seen.luma.shape[1]))
     changes = [change for run in seen.runs for change in _changes_of_shift(luma_THW[run])]
     return {COLUMN: round(float(np.mean(changes)), 5) if changes else None}
 
 
 def _changes_of_shift(luma_THW: np.ndarray) -> list[float]:
     """Return how far each two shifts in a row that are known lie apart, as a share of the side."""
-    shifts = [shift_of_pictures(*pair) for pair in pairwise(luma_THW)]
+    shifts = [shaky_video_shift(*pair) for pair in pairwise(luma_THW)]
     known = [(one, other) for one, other in pairwise(shifts) if one is not None and other is not None]
     return [float(np.hypot(*np.subtract(*pair))) / luma_THW.shape[1] for pair in known]
 
 
-def shift_of_pictures(first_HW: np.ndarray, second_HW: np.ndarray) -> tuple[float, float] | None:
+def shaky_video_shift(first_HW: np.ndarray, second_HW: np.ndarray) -> tuple[float, float] | None:
     """Return how many pixels the second picture lies lower and further right; None where they do not go together."""
     height, width = first_HW.shape
     window_HW = np.outer(np.hanning(height), np.hanning(width))
@@ -84,4 +84,4 @@ def _peak_along(values: np.ndarray, at: int) -> float:
     return place - length if place > length / 2 else place
 
 
-run, bounds, explain = band_filter(_BAND)
+run, bounds, explain = video_band_filter(_BAND)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from cvr_data.videos.filters._band import Band, band_filter, example_rows
-from cvr_data.videos.seen import Seen, averaged, percentile
+from cvr_data.videos.filters._band import Band, video_band_filter, video_filter_example_rows
+from cvr_data.videos.seen import Seen, seen_video_cells, seen_video_percentile
 
 COLUMN = "motion"
 FIELDS = (pa.field(COLUMN, pa.float64()),)
@@ -32,14 +32,14 @@ class Config:
     a train far away 7 (speed/video_filters.py)."""
 
 
-EXAMPLE = example_rows(COLUMN, [(0.0, "still"), (2.9, "still"), (3.0, None), (40.0, None), (None, None)])
+EXAMPLE = video_filter_example_rows(COLUMN, [(0.0, "still"), (2.9, "still"), (3.0, None), (40.0, None), (None, None)])
 
 
 def measure(seen: Seen) -> Mapping[str, Any]:
     if len(seen.frames) == 1:
         return {COLUMN: 0.0}
-    cells_TSR = averaged(seen.luma, CELLS)
-    return {COLUMN: percentile(np.ptp(cells_TSR, axis=0), SHARE)}
+    cells_TSR = seen_video_cells(seen.luma, CELLS)
+    return {COLUMN: seen_video_percentile(np.ptp(cells_TSR, axis=0), SHARE)}
 
 
-run, bounds, explain = band_filter(_BAND)
+run, bounds, explain = video_band_filter(_BAND)

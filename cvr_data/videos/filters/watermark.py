@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 
 from cvr_data.core.columns import with_column
-from cvr_data.core.ranges import SHARE, Ranged, within
-from cvr_data.videos.filters._band import Band, band_filter, example_rows
+from cvr_data.core.ranges import SHARE, Ranged, option_range
+from cvr_data.videos.filters._band import Band, video_band_filter, video_filter_example_rows
 from cvr_data.videos.kin import video_kin_components
-from cvr_data.videos.seen import Seen, averaged
+from cvr_data.videos.seen import Seen, seen_video_cells
 
 COLUMN = "watermark"
 EDGES = "still_edges"
@@ -45,17 +45,17 @@ _BAND = Band(COLUMN, above="watermark")
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Ranged):
-    high: float = field(default=0.6, metadata=within(SHARE))
+    high: float = field(default=0.6, metadata=option_range(SHARE))
     """Share of a mark's edges that a clip may have: one in which nothing moves has up to half of them by chance."""
-    recurring: float = field(default=0.15, metadata=within(SHARE))
+    recurring: float = field(default=0.15, metadata=option_range(SHARE))
     """Share of the clips of a source that an edge recurs in, beyond what edges elsewhere do."""
 
 
-EXAMPLE = example_rows(COLUMN, [(0.9, "watermark"), (0.6, None), (0.0, None), (None, None)])
+EXAMPLE = video_filter_example_rows(COLUMN, [(0.9, "watermark"), (0.6, None), (0.0, None), (None, None)])
 
 
 def measure(seen: Seen) -> Mapping[str, Any]:
-    cells_TSS = averaged(seen.luma, SIDE)
+    cells_TSS = seen_video_cells(seen.luma, SIDE)
     right, down = np.zeros((2, SIDE, SIDE))
     # The median over frames leaves what stands still; half of what moves is brighter, half darker than what it hides.
     right[:, :-1] = np.median(np.diff(cells_TSS, axis=2), axis=0)
@@ -72,19 +72,19 @@ def learn(config: Config, tables: Iterable[pa.Table]) -> Mapping[str, np.ndarray
             if edges is not None and len(clips[source]) < MOST_CLIPS:
                 clips[source].append(edges)
     marks = {
-        source: marks_of_clips(edges_of_bytes(found), config.recurring)
+        source: video_watermarks(video_watermark_edges(found), config.recurring)
         for source, found in clips.items()
         if len(found) >= LEAST_CLIPS
     }
     return {source: found for source, found in marks.items() if len(found)}
 
 
-def edges_of_bytes(clips: Sequence[bytes]) -> np.ndarray:
+def video_watermark_edges(clips: Sequence[bytes]) -> np.ndarray:
     """Return the edges of clips, bool (clips, directions x cells)."""
     return np.unpackbits(np.frombuffer(b"".join(clips), np.uint8)).astype(bool).reshape(len(clips), -1)
 
 
-def marks_of_clips(edges_NE: np.ndarray, recurring: float) -> np.ndarray:
+def video_watermarks(edges_NE: np.ndarray, recurring: float) -> np.ndarray:
     """Return the marks, bool (marks, directions x cells), that clips of one source bear.
 
     Edges are looked at by how many clips have them, from few to many: what touches a mark of many has fewer.
@@ -129,9 +129,9 @@ def recurring(config: Config, table: pa.Table, learned: Mapping[str, np.ndarray]
             values.append(None)
             continue
         marks = learned.get(source)
-        shares = [0.0] if marks is None else (marks & edges_of_bytes([edges])).sum(1) / marks.sum(1)
+        shares = [0.0] if marks is None else (marks & video_watermark_edges([edges])).sum(1) / marks.sum(1)
         values.append(round(float(max(shares)), 4))
     return with_column(table, pa.field(COLUMN, pa.float64()), values)
 
 
-run, bounds, explain = band_filter(_BAND)
+run, bounds, explain = video_band_filter(_BAND)

@@ -67,7 +67,7 @@ def synthetic_caption(concept: Concept, wording: Wording, omitted: str | None = 
     caption = (wording.pattern + camera).format_map(
         {
             "things": things,
-            "a things": with_article(things),
+            "a things": synthetic_noun_with_article(things),
             "does": " ".join([verb.third, verb.particle]).strip(),
             "doing": " ".join([verb.gerund, verb.particle]).strip(),
             "scene": _synthetic_word(concept, wording, "scene"),
@@ -83,7 +83,7 @@ def _synthetic_word(concept: Concept, wording: Wording, slot: str) -> Any:
     return words[wording.synonyms[SLOTS.index(slot)] % len(words)]
 
 
-def with_article(things: str) -> str:
+def synthetic_noun_with_article(things: str) -> str:
     """Return "a ..." or "an ..."."""
     return f"{'an' if things[0] in 'aeiou' else 'a'} {things}"
 
@@ -146,7 +146,7 @@ TIMES = ("During the clip", "Over the whole length", "From beginning to end", "A
 
 def synthetic_description(concept: Concept, generator: random.Random) -> str:
     """Return a description of 70 to 100 words that is true in every slot."""
-    thing = with_article(f"{concept.colour} {concept.object}")
+    thing = synthetic_noun_with_article(f"{concept.colour} {concept.object}")
     background = generator.choice(BACKGROUNDS).format(scene=concept.scene, look=SCENES[concept.scene])
     middle = [TEXTURES[concept.texture], SIZES[concept.size], background]
     generator.shuffle(middle)

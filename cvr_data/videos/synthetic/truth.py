@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError, first_few
-from cvr_data.core.places import place_from
+from cvr_data.core.places import path_or_address_from
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.videos.synthetic.concepts import SLOTS, Concept
 
@@ -31,7 +31,7 @@ class Truth:
         return self.concepts[video_id]
 
 
-def read_truth(videos: Path) -> Truth:
+def read_synthetic_truth(videos: Path) -> Truth:
     """Return the truth of a synthetic videos artifact, or of one that was made from it.
 
     Raises:
@@ -42,7 +42,7 @@ def read_truth(videos: Path) -> Truth:
         above = open_artifact(folder).manifest["inputs"].get("videos")
         if above is None:
             raise CvrError(f"{videos} has no {TRUTH_FILE}: the truth is known of `cvr import synthetic` only.")
-        folder = place_from(folder, above["path"])
+        folder = path_or_address_from(folder, above["path"])
     rows = read_parquet(folder / TRUTH_FILE, ["video_id", "split", *SLOTS]).to_pylist()
     return Truth(
         concepts={row["video_id"]: Concept(**{slot: row[slot] for slot in SLOTS}) for row in rows},

@@ -25,7 +25,7 @@ AXES = {word: row for word, row in zip((*OBJECTS, *COLOURS), torch.eye(4), stric
 def audit(retriever, encoder, task, k=1):
     ranks = result_ranks_table(task, evaluate(retriever, task))
     unimodals = composition.audited_unimodal_ranks(retriever, encoder, task, ranks.column("rank").to_numpy())
-    table = composition.composition_table(ranks, unimodals, k)
+    table = composition.audit_composition_table(ranks, unimodals, k)
     return composition.composition_record(ranks, unimodals, task.ks, k), table
 
 
@@ -188,4 +188,4 @@ def test_a_description_is_an_input_of_its_own_and_goes_with_the_reference(grid):
 
 def test_k_is_one_in_a_hundred_of_what_is_ranked():
     for allowed, expected in (([6, 6], 1), ([299, 300], 3), ([2556], 26)):
-        assert composition.relative_k(pa.table({"allowed": pa.array(allowed, pa.int64())})) == expected
+        assert composition.audit_relative_k(pa.table({"allowed": pa.array(allowed, pa.int64())})) == expected

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from cvr_bench.audit.robustness import FOLDER, robustness_lines, robustness_record
+from cvr_bench.audit.robustness import FOLDER, audit_robustness_lines, audit_robustness_record
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import verify
 from cvr_data.core.whole_files import read_parquet
@@ -23,14 +23,14 @@ def test_mean_worst_spread_and_what_ignores_the_text_by_hand():
         {"query_id": "q", "kind": "negated", "number": 0, "rank": 1, "own_rank": 9, "keeps_first": True},
         {"query_id": "p", "kind": "vague", "number": 0, "rank": 4, "own_rank": 1, "keeps_first": False},
     ]
-    found = robustness_record(pa.Table.from_pylist(rows), (1, 5), 3)
+    found = audit_robustness_record(pa.Table.from_pylist(rows), (1, 5), 3)
     assert (found["queries"], found["task_queries"], found["ignores_text"]) == (2, 3, 50.0)
     assert found["metrics"]["R@1"] == pytest.approx(
         {"own": 50.0, "mean": 50.0, "worst": 0.0, "spread": 100 * 2 / 3}  # p: 1 of 2, q: 1 of 2; 2 of 3 and 0 of 1
     )
     assert found["metrics"]["R@5"] == pytest.approx({"own": 50.0, "mean": 75.0, "worst": 50.0, "spread": 100 / 3})
     assert found["kinds"]["negated"]["keeps_first"] == 100.0
-    assert robustness_lines("sum", found)[1].endswith("negated 100 %, vague 0 %")
+    assert audit_robustness_lines("sum", found)[1].endswith("negated 100 %, vague 0 %")
 
 
 @pytest.mark.engine

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cvr_bench.audit import temporal
-from cvr_bench.audit.altered import only_middle_frame, reversed_frames, shuffled_frames
+from cvr_bench.audit.altered import audit_middle_frame_alone, reversed_frames, shuffled_frames
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.results.result import result_ranks_table
@@ -20,7 +20,7 @@ RING = 12
 def audit(retriever, encoder, task):
     ranks = result_ranks_table(task, evaluate(retriever, task))
     found = temporal.temporal_variant_ranks(retriever, encoder, task, ranks.column("rank").to_numpy(), seed=0)
-    return temporal.temporal_record(ranks, found, task.ks), temporal.temporal_table(ranks, found)
+    return temporal.temporal_record(ranks, found, task.ks), temporal.audit_temporal_table(ranks, found)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def values_of(features):
 
 
 def test_padding_stays_where_it_is(ragged):
-    assert values_of(only_middle_frame(*ragged)) == [[1.0], [2.0], [3.0]]
+    assert values_of(audit_middle_frame_alone(*ragged)) == [[1.0], [2.0], [3.0]]
     assert values_of(reversed_frames(*ragged)) == [[1.0], [2.0, 1.0], [5.0, 4.0, 3.0, 2.0, 1.0]]
     shuffled = shuffled_frames(0)(*ragged)
     assert torch.equal(shuffled.mask_BT, ragged[1].mask_BT)

@@ -5,7 +5,7 @@ from types import ModuleType
 import pytest
 
 from cvr_bench.benchmarks import BENCHMARKS
-from cvr_bench.data.benchmark import benchmark_data_names
+from cvr_bench.data.benchmark import data_option_names
 from cvr_bench.models import MODELS
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_data.core.errors import CvrError
@@ -13,7 +13,7 @@ from cvr_data.features.encoders import ENCODERS
 from tests.benchmark_samples import SAMPLES, examples_of, sample_task
 
 VARIANTS = [(name, options) for name in BENCHMARKS.names() for options in examples_of(BENCHMARKS.get(name))]
-OF_THE_FIELD = benchmark_data_names()
+OF_THE_FIELD = data_option_names()
 
 
 def load(name, **options):

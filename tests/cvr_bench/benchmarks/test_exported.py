@@ -14,7 +14,7 @@ from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.formats import FORMATS
 from cvr_data.tables import VIDEOS
-from cvr_data.triplets.import_triplets import ImportRequest, import_triplets
+from cvr_data.triplets.import_triplets import ImportRequest, import_published_triplets
 from tests.benchmark_samples import sample_task
 from tests.dataset_folders import table_of, write_artifact
 from tests.triplet_tables import triplet, triplets
@@ -103,7 +103,7 @@ def test_both_splits_of_cc_coir_are_what_was_exported(tmp_path, embeddings):
 @pytest.mark.parametrize("name", OF_OURS)
 def test_a_layout_of_no_benchmark_is_imported_and_benched(tmp_path, embeddings, name):
     table = export(name, "test", tmp_path / "out", embeddings)
-    folder = import_triplets(
+    folder = import_published_triplets(
         ImportRequest(source=tmp_path / "out", format=name, options={}), tmp_path / "triplets"
     ).path
     assert asked(BENCHMARKS.get("triplets").load(BENCHMARKS.config("triplets", {"data": str(folder)}))) == written(

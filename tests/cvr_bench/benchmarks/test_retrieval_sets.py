@@ -65,6 +65,19 @@ def test_mtebs_copy_of_omnicvr_is_the_same_task(tmp_path):
     assert sample_task("omnicvr", folder=tmp_path) == sample_task("omnicvr")
 
 
+@pytest.mark.parametrize("name", ["covr-r", "edir", "insave", "omnicvr"])
+def test_the_published_files_come_first_and_mtebs_copy_stands_in_for_them(tmp_path, name):
+    copy, both = tmp_path / "copy", tmp_path / "both"
+    shutil.copytree(SAMPLES / "vt2v", copy)
+    shutil.copytree(copy, both)
+    shutil.copytree(SAMPLES / name, both, dirs_exist_ok=True)
+    assert sample_task(name, folder=both) == sample_task(name)
+    found = {query.query_id for query in sample_task(name, folder=copy).queries}
+    assert found - {"q4"} == {"q1", "q2", "q3"}, "the only target of q4 is its reference"
+    with pytest.raises(CvrError, match=r" is not in .*; get it from https://huggingface\.co/datasets/"):
+        sample_task(name, folder=tmp_path)
+
+
 def test_the_reference_of_a_query_is_the_document_of_the_same_bytes():
     task = sample_task("vt2v", "reference=keep")
     references = {query.query_id: query.reference.item_id for query in task.queries}

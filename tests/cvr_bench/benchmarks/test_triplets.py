@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cvr_bench.benchmarks.triplets import Config, benchmark_training_set, load, read_benchmark_triplets
+from cvr_bench.benchmarks.triplets import Config, benchmark_triplets_to_learn, load, read_benchmark_triplets
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
 from cvr_data.tables import DISTRACTORS, query_id
@@ -72,7 +72,7 @@ def test_videos_without_features_are_left_out_and_counted(world, tmp_path):
     assert len(task.gallery) == 10
     assert task.left_out == {"gallery videos without features": 2, "queries about videos without features": 4}
     config = Config(data=world.triplets, embeddings=tmp_path / "embeddings", split="train")
-    assert benchmark_training_set(read_benchmark_triplets(world.triplets), config).reference_ids
+    assert benchmark_triplets_to_learn(read_benchmark_triplets(world.triplets), config).reference_ids
 
 
 def test_a_query_whose_only_target_is_its_reference_is_left_out_and_counted(tmp_path):
@@ -117,7 +117,7 @@ def test_a_published_csv_file_is_a_task(tmp_path):
 
 def test_training_rows_are_those_of_the_split(world):
     config = Config(data=world.triplets, embeddings=world.embeddings, split="train")
-    training_set = benchmark_training_set(read_benchmark_triplets(world.triplets), config)
+    training_set = benchmark_triplets_to_learn(read_benchmark_triplets(world.triplets), config)
     assert len(training_set) == 43
     assert {name[:5] for name in training_set.reference_ids} == {"train"}
     assert set(training_set.extra) >= {"backend", "style"}
@@ -148,5 +148,5 @@ def test_a_description_goes_before_the_caption_of_the_reference(world, tmp_path)
     found = {row["query_id"]: row["reference_description"] or "a caption" for row in reversed(rows)}
     config = Config(data=path, embeddings=world.embeddings)
     assert all(query.description == found[query.query_id] for query in load(config).queries)
-    training = benchmark_training_set(read_benchmark_triplets(path), replace(config, split="train"))
+    training = benchmark_triplets_to_learn(read_benchmark_triplets(path), replace(config, split="train"))
     assert set(training.extra["reference_description"]) == {"a caption", "a long description"}

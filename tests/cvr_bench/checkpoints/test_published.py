@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from cli import group
 from cvr_bench.checkpoints.import_checkpoint import LAYOUTS, Given, import_checkpoint
-from cvr_bench.checkpoints.published import published_checkpoints, with_checkpoint
+from cvr_bench.checkpoints.published import find_checkpoint_folder, published_checkpoints
 from cvr_bench.models import MODELS
 from cvr_bench.models.networks.fdca.faithful import FaithfulFdca
 from cvr_bench.models.parts.weights import WEIGHTS
@@ -50,7 +50,9 @@ def test_a_file_that_is_here_is_imported_once_and_scored(world, tmp_path, monkey
     imported = place.parent / "imported" / "combiner_arithmetic"
     assert (imported / WEIGHTS).is_file()
     place.unlink()  # the folder is enough
-    choice = with_checkpoint("fdca", Path("combiner_arithmetic"), ["depth=1"], lambda name: tmp_path / "data" / name)
+    choice = find_checkpoint_folder(
+        "fdca", Path("combiner_arithmetic"), ["depth=1"], lambda name: tmp_path / "data" / name
+    )
     assert choice == (imported, ("depth=1",))
 
 
@@ -58,14 +60,14 @@ def test_a_folder_of_transformers_also_gives_the_size_of_the_network(tmp_path):
     torch.save({"model": published_blip(save_blip(tmp_path / "base"))}, tmp_path / "x.ckpt")
     import_checkpoint(tmp_path / "x.ckpt", "covr-blip", tmp_path / "covr", Given(base=str(tmp_path / "base")))
     folder = tmp_path / "covr"
-    assert with_checkpoint("covr-blip", folder, (), Path) == (folder, (f"model={folder}",))
-    assert with_checkpoint("covr-blip", folder, ["model=x"], Path) == (folder, ("model=x",))
-    assert with_checkpoint("covr-blip", None, [f"checkpoint={folder}"], Path) == (
+    assert find_checkpoint_folder("covr-blip", folder, (), Path) == (folder, (f"model={folder}",))
+    assert find_checkpoint_folder("covr-blip", folder, ["model=x"], Path) == (folder, ("model=x",))
+    assert find_checkpoint_folder("covr-blip", None, [f"checkpoint={folder}"], Path) == (
         None,
         (f"checkpoint={folder}", f"model={folder}"),
     )
-    assert with_checkpoint("fdca", tmp_path / "none", (), Path) == (tmp_path / "none", ())
-    assert with_checkpoint("sum", None, ["text_weight=1"], Path) == (None, ("text_weight=1",))
+    assert find_checkpoint_folder("fdca", tmp_path / "none", (), Path) == (tmp_path / "none", ())
+    assert find_checkpoint_folder("sum", None, ["text_weight=1"], Path) == (None, ("text_weight=1",))
 
 
 @pytest.mark.parametrize(
@@ -78,14 +80,14 @@ def test_a_folder_of_transformers_also_gives_the_size_of_the_network(tmp_path):
 )
 def test_a_mistake_is_one_line(name, model, message, tmp_path):
     with pytest.raises(CvrError, match=message):
-        with_checkpoint(model, Path(name), (), lambda source: tmp_path / source)
+        find_checkpoint_folder(model, Path(name), (), lambda source: tmp_path / source)
 
 
 def test_what_cannot_be_fetched_names_the_place_for_the_file(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(CvrError, match=r"webvid-covr.ckpt cannot be had \(.*\); put the file at .*webvid-covr.ckpt"):
-        with_checkpoint("covr-blip", Path("webvid-covr"), (), lambda source: tmp_path / source)
+        find_checkpoint_folder("covr-blip", Path("webvid-covr"), (), lambda source: tmp_path / source)
 
 
 def test_every_model_that_takes_published_names_is_a_model():

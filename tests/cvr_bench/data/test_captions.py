@@ -9,7 +9,7 @@ import pytest
 from cvr_bench.bench.bench import bench
 from cvr_bench.bench.bench_run import BenchRun
 from cvr_bench.benchmarks import BENCHMARKS, msrvtt
-from cvr_bench.data.captions import caption_data_rows
+from cvr_bench.data.captions import data_of_captions
 from cvr_bench.data.sources import Sources, sample_data_folder
 from cvr_bench.data.training import find_training_data
 from cvr_bench.results.result import read_result
@@ -43,7 +43,7 @@ def arguments(folder, *more):
 
 
 def test_a_repeated_caption_is_one_row_and_a_video_is_its_own_reference():
-    rows = caption_data_rows({"v1": ["a", "a", "b"]}).to_pylist()
+    rows = data_of_captions({"v1": ["a", "a", "b"]}).to_pylist()
     assert [(row["reference_id"], row["modification"], row["target_id"]) for row in rows] == [
         ("v1", "a", "v1"),
         ("v1", "b", "v1"),

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from cvr_bench.data.benchmark import benchmark_data_names
+from cvr_bench.data.benchmark import data_option_names
 from cvr_bench.data.sources import sample_data_folder
 from tests.feature_folders import embed_ids, embed_videos
 
@@ -41,7 +41,7 @@ def test_all_names_every_benchmark_and_test_is_another_name_of_data(cvr, machine
     outcome = cvr.done("bench", "-m", "sum", "--test", "all", "-D", "counts=any", "--json")
     assert [entry["task"]["name"] for entry in json.loads(outcome.out)] == ["webvid-covr-test"]
     missing = {line.split()[0] for line in outcome.err.splitlines() if "is not scored" in line}
-    assert missing == set(benchmark_data_names()) - {"webvid-covr"}
+    assert missing == set(data_option_names()) - {"webvid-covr"}
 
 
 def test_the_features_given_are_those_of_all(cvr, machine):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cvr_bench.data.hub import fetch_hub_data, is_hub_data_name
+from cvr_bench.data.hub import choose_data_on_hub, is_hub_data_name
 from cvr_data.core.errors import CvrError
 from tests.benchmark_samples import SAMPLES
 from tests.hub_server import HubServer, Repo
@@ -100,13 +100,13 @@ def test_a_path_is_no_name_of_the_hub(tmp_path, monkeypatch):
 
 def test_a_malformed_name_is_one_line(tmp_path):
     with pytest.raises(CvrError, match="should look like hf:user/name"):
-        fetch_hub_data("hf:name", tmp_path)
+        choose_data_on_hub("hf:name", tmp_path)
 
 
 def test_without_the_hub_the_reason_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(CvrError, match="user/name is no path here, and cannot be read from the Hub") as caught:
-        fetch_hub_data("user/name", tmp_path)
+        choose_data_on_hub("user/name", tmp_path)
     assert "\n" not in str(caught.value)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cvr_bench.benchmarks.triplets import Config, load
 from cvr_bench.data.sources import corpus_of_data, find_data_sources, remade_data_folder, remake_data
-from cvr_data.core.artifacts import key_of, open_artifact
+from cvr_data.core.artifacts import artifact_key, open_artifact
 
 CORPUS = {"name": "synthetic", "options": {"train": 4, "val": 2, "test": 6, "size": 32, "workers": 1}}
 
@@ -28,7 +28,7 @@ def shipped(tmp_path, cache):
     first, second = [row["video_id"] for row in videos if row["split"] == "test"][:2]
     (folder / "webvid_covr_test.csv").write_text(f"pth1,pth2,edit\n{first},{second},make it red\n")
     manifest = {"stage": "build-triplets", "version": 1, "config": {}, "inputs": {}}
-    manifest |= {"key": key_of(manifest), "finished": "2025-01-01T00:00:00+00:00", "command": "cvr", "seconds": 1}
+    manifest |= {"key": artifact_key(manifest), "finished": "2025-01-01T00:00:00+00:00", "command": "cvr", "seconds": 1}
     manifest |= {"rows": 2, "dropped": {}, "files": {}, "versions": {}}
     (folder / "manifest.json").write_text(json.dumps({**manifest, "corpus": CORPUS}))
     return folder

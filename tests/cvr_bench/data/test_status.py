@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvr_bench.data.benchmark import benchmark_data_names
-from cvr_bench.data.status import find_data_status
+from cvr_bench.data.benchmark import data_option_names
+from cvr_bench.data.status import bench_data_status
 from cvr_data.core.errors import CvrError
 from cvr_data.core.machine import Machine
-from cvr_data.download.source import source_names
+from cvr_data.download.source import download_source_names
 from cvr_data.download.status import StatusRow, StatusTable
 
 SAMPLES = Path(__file__).resolve().parents[3] / "annotations" / "samples"
@@ -30,18 +30,18 @@ def states(status):
 
 def named(machine, name):
     """The ids of a benchmark, from its parts."""
-    (status,) = find_data_status([name], machine)
+    (status,) = bench_data_status([name], machine)
     return sorted(frozenset().union(*(part.ids for part in status.parts)))
 
 
 def test_what_has_no_source_described_has_no_step_that_fetches_it(tmp_path):
-    for status in find_data_status([], Machine(data=tmp_path)):
-        assert bool(status.steps) == (status.name in source_names()), status
+    for status in bench_data_status([], Machine(data=tmp_path)):
+        assert bool(status.steps) == (status.name in download_source_names()), status
 
 
 def test_the_samples_are_found_by_every_reader(machine):
-    found = find_data_status([], machine)
-    assert [status.name for status in found] == benchmark_data_names()
+    found = bench_data_status([], machine)
+    assert [status.name for status in found] == data_option_names()
     for status in found:
         assert "here" in states(status).values(), status
         assert status.named > 0, status
@@ -49,7 +49,7 @@ def test_the_samples_are_found_by_every_reader(machine):
 
 
 def test_a_machine_without_anything_says_what_fetches_it(tmp_path):
-    status, finecvr = find_data_status(["webvid_covr", "finecvr"], Machine(data=tmp_path))
+    status, finecvr = bench_data_status(["webvid_covr", "finecvr"], Machine(data=tmp_path))
     assert states(status) == {"test": "missing", "val": "missing"}
     assert status.steps == [
         "cvr download annotations webvid-covr",
@@ -61,13 +61,13 @@ def test_a_machine_without_anything_says_what_fetches_it(tmp_path):
 
 def test_a_gallery_whose_file_is_missing_is_a_part_of_its_own(machine):
     (machine.data / "egocvr" / "annotation" / "egocvr" / "egocvr_annotations_gallery.csv").unlink()
-    (status,) = find_data_status(["egocvr"], machine)
+    (status,) = bench_data_status(["egocvr"], machine)
     assert states(status) == {"all": "here", "gallery=local": "missing"}
 
 
 def test_a_damaged_file_is_unreadable_not_missing(machine):
     (machine.data / "cirr" / "captions" / "cap.rc2.val.json").write_text("[")
-    (status,) = find_data_status(["cirr"], machine)
+    (status,) = bench_data_status(["cirr"], machine)
     assert states(status)["val"] == "unreadable"
 
 
@@ -78,7 +78,7 @@ def test_images_are_counted_wherever_they_lie_below_the_folder(machine):
     for name in ids[:2]:
         (folder / f"{name}.png").write_bytes(b"x")
     (folder / f"{ids[2]}.png.tmp").write_bytes(b"x")
-    (status,) = find_data_status(["cirr"], machine)
+    (status,) = bench_data_status(["cirr"], machine)
     assert [(found.found, found.wanted) for found in status.media] == [(2, len(ids))]
 
 
@@ -88,7 +88,7 @@ def test_videos_are_counted_by_page_folder_and_id(machine):
         path = machine.data / "webvid-covr" / "videos" / f"{name}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
-    (status,) = find_data_status(["webvid-covr"], machine)
+    (status,) = bench_data_status(["webvid-covr"], machine)
     assert [(found.found, found.wanted) for found in status.media] == [(len(ids), len(ids))]
     assert status.steps == ["cvr download annotations webvid-covr"]  # its val split, which the sample lacks
 
@@ -98,7 +98,7 @@ def test_coco_names_are_padded_with_zeros(machine):
     folder = machine.data / "circo" / "images" / "unlabeled2017"
     folder.mkdir(parents=True)
     (folder / f"{int(ids[0]):012d}.jpg").write_bytes(b"x")
-    (status,) = find_data_status(["circo"], machine)
+    (status,) = bench_data_status(["circo"], machine)
     assert status.media[0].found == 1
 
 
@@ -111,13 +111,13 @@ def test_folders_of_frames_and_feature_files_are_counted(machine):
     features.mkdir(parents=True)
     for name in ids[:2]:
         np.save(features / f"{name}.npy", np.zeros((8, 4), np.float16))
-    (status,) = find_data_status(["finecvr"], machine)
+    (status,) = bench_data_status(["finecvr"], machine)
     assert status.media[0].found == 1
     assert [(found.place, found.found) for found in status.features] == [(features, 2)]
 
 
 def test_embeddings_that_are_named_are_counted(machine, world):
-    (status,) = find_data_status(["cirr"], machine, [world.embeddings])
+    (status,) = bench_data_status(["cirr"], machine, [world.embeddings])
     (found,) = status.features
     assert (found.place, found.found, found.wanted) == (world.embeddings, 0, status.named)
 
@@ -128,13 +128,13 @@ def test_what_earlier_downloads_came_to_is_told(machine):
     for number, state in enumerate(["ok", "failed", "failed"]):
         table.add(StatusRow(item_id=str(number), url="u", file="f", status=state))
     table.flush()
-    (status,) = find_data_status(["webvid-covr"], machine)
+    (status,) = bench_data_status(["webvid-covr"], machine)
     assert status.asked == {"ok": 1, "failed": 2}
 
 
 def test_an_unknown_benchmark_is_told(tmp_path):
     with pytest.raises(CvrError, match=r"Unknown benchmark 'crir'. Did you mean: cirr"):
-        find_data_status(["crir"], Machine(data=tmp_path))
+        bench_data_status(["crir"], Machine(data=tmp_path))
 
 
 def test_the_command_prints_settings_and_what_is_here(cvr, machine, monkeypatch):
@@ -153,7 +153,7 @@ def test_the_command_prints_settings_and_what_is_here(cvr, machine, monkeypatch)
 @pytest.mark.data
 def test_the_real_annotations_are_found(real_data):
     found = {
-        status.name: status for status in find_data_status(["cirr", "fashioniq", "egocvr"], Machine(data=real_data))
+        status.name: status for status in bench_data_status(["cirr", "fashioniq", "egocvr"], Machine(data=real_data))
     }
     assert set(states(found["cirr"]).values()) == {"here"}
     assert set(states(found["fashioniq"]).values()) == {"here"}

@@ -10,7 +10,7 @@ import pytest
 from cvr_bench.data.sources import sample_data_folder
 from cvr_bench.data.training import find_training_data
 from cvr_bench.results.result import read_result
-from cvr_bench.tasks.composed import with_held_out
+from cvr_bench.tasks.composed import task_triplets_held_out
 from cvr_data.core.artifacts import verify
 from cvr_data.core.errors import CvrError
 from cvr_data.tables import VIDEOS
@@ -44,19 +44,19 @@ def root(name: str) -> Path:
 def test_held_out_references_go_with_all_their_triplets_whatever_the_order():
     rows = [(f"r{number // 2}", f"make it {number}", f"t{number}") for number in range(10)]
     table = triplets(*rows, triplet("x", "y", "z", split="test"))
-    split = with_held_out(table, 0.4)
+    split = task_triplets_held_out(table, 0.4)
     held = {row["reference_id"] for row in split.to_pylist() if row["split"] == "val"}
     assert len(held) == 2
     wanted = ["val" if reference in held else "train" for reference, _, _ in rows]
     assert split.column("split").to_pylist() == [*wanted, "test"]
-    turned = with_held_out(table.take(list(range(10, -1, -1))), 0.4)
+    turned = task_triplets_held_out(table.take(list(range(10, -1, -1))), 0.4)
     assert turned.column("split").to_pylist() == split.column("split").to_pylist()[::-1]
 
 
 def test_no_video_is_on_both_sides_of_what_is_held_out():
     ring = [(f"v{number}", "next", f"v{(number + 1) % 30}") for number in range(30)]
     twins = [triplet(f"twin{number}", "so", f"w{number}", reference_group_id="g") for number in range(3)]
-    found = with_held_out(triplets(*ring, *twins), 0.2).to_pylist()
+    found = task_triplets_held_out(triplets(*ring, *twins), 0.2).to_pylist()
     ends = ("reference", "target")
     sides = {
         split: {row[f"{end}_group_id"] or row[f"{end}_id"] for row in found if row["split"] == split for end in ends}

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from cvr_bench.models import MODELS
-from cvr_bench.models.clip_end_to_end import ClipNetwork, clip_network_bytes, tiny_clip_parts
+from cvr_bench.models.clip_end_to_end import ClipNetwork, clip_model_bytes, tiny_clip_model_parts
 from cvr_bench.models.parts.batches import TrainingSet
-from cvr_bench.models.parts.clip_loading import stacked_clips
+from cvr_bench.models.parts.clip_loading import model_input_clips
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.metrics import recall
 from cvr_bench.tasks.task import Item, Query, Task
@@ -53,13 +53,13 @@ def world(tmp_path_factory):
 
 def test_its_vectors_are_those_of_the_library():
     torch.manual_seed(0)
-    parts = tiny_clip_parts()
+    parts = tiny_clip_model_parts()
     network = ClipNetwork(parts.network, parts.preprocessing)
     frames = [np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), dtype=np.uint8) for count in (1, 3)]
-    ids_BL, mask_BL = clip_network_bytes(["a red dog", "x"])
+    ids_BL, mask_BL = clip_model_bytes(["a red dog", "x"])
     pixels = parts.preprocessing.pixels(torch.from_numpy(np.concatenate(frames)), torch.device("cpu"))
     with torch.no_grad():
-        found = network.videos(stacked_clips(frames)), network.texts(ids_BL, mask_BL)
+        found = network.videos(model_input_clips(frames)), network.texts(ids_BL, mask_BL)
         expected = parts.network(pixel_values=pixels, input_ids=ids_BL, attention_mask=mask_BL.long())
     images = expected.image_embeds
     means = torch.stack([images[0], F.normalize(images[1:].mean(dim=0), dim=-1)])

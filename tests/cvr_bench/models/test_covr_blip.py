@@ -12,7 +12,7 @@ from cvr_bench.models.networks.covr.blip import Built
 from cvr_bench.models.networks.covr.config import CovrConfig
 from cvr_bench.models.networks.covr.inputs import Inputs
 from cvr_bench.models.networks.covr.objective import covr_pooled
-from cvr_bench.models.parts.losses import hn_nce, info_nce, loss_false_negatives
+from cvr_bench.models.parts.losses import hn_nce, info_nce, model_loss_false_negatives
 from cvr_data.core.errors import CvrError
 from cvr_data.features.protocol import VideoFeatures
 from tests.tiny_blip import TokenFeatures, batch, losses_of, queries, save_blip
@@ -115,7 +115,7 @@ def test_losses_are_those_of_the_paper_and_of_the_released_code(features):
     for mode, loss in (("fixed", "hn-nce"), ("fixed", "info-nce"), ("faithful", "hn-nce"), ("faithful", "info-nce")):
         model = small(features, mode=mode, loss=loss)
         logits = model.embed(queries(*TEXTS)) @ triplets.target.pooled_BD().T / 0.07
-        ignored = loss_false_negatives(["t0", "t1", "t0"]) if mode == "fixed" else None
+        ignored = model_loss_false_negatives(["t0", "t1", "t0"]) if mode == "fixed" else None
         if loss == "info-nce":
             expected = info_nce(logits, ignored)
         else:

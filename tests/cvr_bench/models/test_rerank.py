@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cvr_bench.models import judge, rerank
-from cvr_bench.models.parts.two_stages import own_reference_columns, rerank_shortlist, reranked_scores
+from cvr_bench.models.parts.two_stages import (
+    reranker_model_scores,
+    reranker_model_shortlist,
+    reranker_reference_columns,
+)
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
@@ -35,8 +39,8 @@ def test_the_new_order_is_that_of_a_slow_sort(seed, size, values):
     first_QG = torch.randint(values, (3, 10), generator=generator).float()
     second_QG = torch.randint(values, (3, 10), generator=generator).float()
     own_Q = torch.tensor([0, -1, 9])
-    listed_QG = rerank_shortlist(first_QG, own_Q, size)
-    scores_QG = reranked_scores(first_QG, second_QG, listed_QG)
+    listed_QG = reranker_model_shortlist(first_QG, own_Q, size)
+    scores_QG = reranker_model_scores(first_QG, second_QG, listed_QG)
     for row in range(3):
         others = sorted((first_QG[row, c].item() for c in range(10) if c != own_Q[row]), reverse=True)
         last = others[min(size, 10) - 1] if size <= len(others) else -torch.inf
@@ -55,7 +59,7 @@ def test_the_new_order_is_that_of_a_slow_sort(seed, size, values):
 
 def test_a_querys_own_column_is_found():
     queries = [Query("a", GALLERY[2], "x"), Query("b", Item("w", Video("w")), "x"), Query("c", None, "x")]
-    assert own_reference_columns(queries, GALLERY).tolist() == [2, -1, -1]
+    assert reranker_reference_columns(queries, GALLERY).tolist() == [2, -1, -1]
 
 
 def test_the_second_model_orders_the_shortlist_of_the_first():
@@ -82,7 +86,7 @@ def test_models_that_train_need_a_checkpoint():
     ("answer", "rating"), [("8", 0.8), ("Rating: 7.5 of 10", 0.75), ("12", 1.0), ("none", None), (None, None)]
 )
 def test_a_rating_is_the_first_number(answer, rating):
-    found = judge.judge_rating(answer)
+    found = judge.judge_model_score(answer)
     assert found != found if rating is None else found == pytest.approx(rating)
 
 

@@ -7,8 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from cvr_bench.models import retrack
-from cvr_bench.models.networks.covr.late import best_matches, learned_pool
-from cvr_bench.models.parts.losses import loss_false_negatives
+from cvr_bench.models.networks.covr.late import learned_pool, model_late_interaction_matches
+from cvr_bench.models.parts.losses import model_loss_false_negatives
 from cvr_data.core.errors import CvrError
 from tests.tiny_blip import batch, disturbed, queries
 
@@ -59,9 +59,9 @@ def test_fixed_directions_start_at_the_query_and_released_ones_at_the_candidate(
                 weights = ((best / 0.01).softmax(0) @ matrix / 0.01).softmax(0)
                 expected[row, column] = (weights * best).sum()
         if start == "query":
-            best_BBK = best_matches(moved, target, moved @ query.transpose(1, 2))
+            best_BBK = model_late_interaction_matches(moved, target, moved @ query.transpose(1, 2))
         else:
-            best_BBK = best_matches(moved, target - query)
+            best_BBK = model_late_interaction_matches(moved, target - query)
         assert_close(learned_pool(best_BBK, matrix), expected, atol=1e-4, rtol=1e-4)
 
 
@@ -76,7 +76,7 @@ def test_scores_do_not_depend_on_blocks(features, monkeypatch):
 def test_equal_targets_are_no_negatives_and_a_batch_of_nothing_else_has_no_evidence(features):
     ids = ["t", "t", "t", "t", "t"]
     losses = model(features).training_step(batch(features, *TEXTS, targets=ids))
-    assert loss_false_negatives(ids).sum() == 20
+    assert model_loss_false_negatives(ids).sum() == 20
     assert all(float(value.detach()) == 0 for value in losses.values())
 
 

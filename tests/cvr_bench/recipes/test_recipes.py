@@ -17,7 +17,7 @@ from cvr_bench.recipes import RECIPE_FOLDERS
 from cvr_bench.recipes.recipe import ABOUT, built_in_recipes, load_recipe, recipe_variables
 from cvr_bench.results.result import read_result
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.download.source import load_source
+from cvr_data.download.source import load_download_source
 from cvr_data.media.video import write_mp4
 from tests.benchmark_samples import SAMPLES, sample_task
 from tests.labelled_clips import scene
@@ -171,7 +171,7 @@ def test_a_row_begins_at_the_download_and_each_line_is_a_command(name):
     assert steps[: len(fetched)] == tuple(fetched) or name == "fdca-finecvr-clip"
     for words in fetched:
         of_split = words[words.index("--split") + 1] if "--split" in words else None
-        assert "--urls" in words or load_source(words[2]).entries(words[1], of_split)
+        assert "--urls" in words or load_download_source(words[2]).entries(words[1], of_split)
     for words in steps:
         command = cli.group.get_command(click.Context(cli.group), words[0])
         assert command is not None and command.make_context(words[0], list(words[1:]), resilient_parsing=False)

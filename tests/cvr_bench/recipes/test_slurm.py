@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cvr_bench.recipes.slurm import asked_of_slurm, sbatch_text
+from cvr_bench.recipes.slurm import recipe_batch_script, recipe_slurm_options
 from cvr_data.core.errors import CvrError
 
 
@@ -21,7 +21,7 @@ def test_a_job_that_is_interrupted_ends_its_command_and_asks_for_more(tmp_path):
     }.items():
         (tmp_path / name).write_text(f"#!/bin/bash\n{lines}\n", encoding="utf-8")
         (tmp_path / name).chmod(0o755)
-    (tmp_path / "job").write_text(sbatch_text("mine", ["run", "mine"], {}, {}), encoding="utf-8")
+    (tmp_path / "job").write_text(recipe_batch_script("mine", ["run", "mine"], {}, {}), encoding="utf-8")
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "17"}
     job = subprocess.Popen(["bash", "job"], cwd=tmp_path, env=environment)
     while not (tmp_path / "begun").exists():
@@ -35,7 +35,7 @@ def test_a_job_that_is_interrupted_ends_its_command_and_asks_for_more(tmp_path):
 @pytest.mark.parametrize("asked", [{"cpus": 0}, {"hours": -1}, {"gpus": True}, {"disk": 1}])
 def test_what_no_job_can_ask_for_is_one_line(asked):
     with pytest.raises(CvrError, match=r"mine\.yaml: slurm"):
-        asked_of_slurm(asked, "mine.yaml")
+        recipe_slurm_options(asked, "mine.yaml")
 
 
 def test_a_recipe_prints_a_batch_file_that_bash_reads(cvr, tmp_path):

@@ -12,8 +12,8 @@ import cli
 from cvr_bench.benchmarks import msrvtt
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.trained import load_model_checkpoint
-from cvr_bench.report.wti_matches import Matches, find_wti_matches, wti_token_names
-from cvr_bench.report.wti_picture import TO_FRAME, TO_TOKEN, draw_wti_matches
+from cvr_bench.report.wti_matches import Matches, report_wti_matches, report_wti_token_names
+from cvr_bench.report.wti_picture import TO_FRAME, TO_TOKEN, report_wti_picture
 from cvr_bench.results.result import read_result
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.features.encoders import ENCODERS
@@ -54,7 +54,7 @@ def clip(tmp_path_factory):
 
 def test_the_score_is_that_of_retrieval(trained):
     result = trained / "results" / "drl-msrvtt"
-    found = find_wti_matches(TEXT, "video3", result)
+    found = report_wti_matches(TEXT, "video3", result)
     stored = ENCODERS.get("stored").load(ENCODERS.config("stored", {"embeddings": str(trained / "emb")}))
     component = MODELS.get("drl")
     retriever = component.load(component.Config(**read_result(result).record["options"]), stored)
@@ -72,7 +72,7 @@ def test_a_file_is_drawn_with_its_frames(cvr, trained, clip, tmp_path):
     content = json.loads(outcome.out)
     assert [row["token"] for row in content["tokens"]] == TEXT.split()
     assert len(content["frame_weights"]) == 2  # of the four frames, those that the features were made of
-    assert len(find_wti_matches(TEXT, str(clip), result).thumbnails) == 2
+    assert len(report_wti_matches(TEXT, str(clip), result).thumbnails) == 2
     assert Image.open(io.BytesIO((tmp_path / "wti.png").read_bytes())).format == "PNG"
 
 
@@ -81,7 +81,7 @@ def test_every_token_and_frame_has_its_bar_and_its_line():
         "a b", "v1", ["a", "b"], torch.tensor([0.9, 0.1]), torch.tensor([0.5, 0.25, 0.25]),
         torch.tensor([[0.9, 0.1, 0.0], [0.0, 0.2, 0.8]]), [],
     )  # fmt: skip
-    picture = np.array(Image.open(io.BytesIO(draw_wti_matches(matches))))
+    picture = np.array(Image.open(io.BytesIO(report_wti_picture(matches))))
     assert matches.score == pytest.approx((0.9 * 0.9 + 0.1 * 0.8 + 0.5 * 0.9 + 0.25 * 0.2 + 0.25 * 0.8) / 2)
     token_bars = (picture[120] == TO_FRAME).all(axis=-1)  # at the height where only the heavy token has its bar
     assert token_bars.sum() == 21
@@ -94,12 +94,12 @@ def test_a_long_text_and_a_long_word_fit():
         "x", "v1", ["incomprehensibilities"] * count, torch.full((count,), 1 / count), torch.ones(1),
         torch.zeros(count, 1), [],
     )  # fmt: skip
-    assert Image.open(io.BytesIO(draw_wti_matches(matches))).width > count * 70
+    assert Image.open(io.BytesIO(report_wti_picture(matches))).width > count * 70
 
 
 def test_tokens_that_cannot_be_told_are_numbered():
-    assert wti_token_names({"name": "unknown"}, "a dog", 3) == ["token 1", "token 2", "token 3"]
-    assert wti_token_names({"name": "minilm"}, "a dog", 4) == ["[CLS]", "a", "dog", "[SEP]"]
+    assert report_wti_token_names({"name": "unknown"}, "a dog", 3) == ["token 1", "token 2", "token 3"]
+    assert report_wti_token_names({"name": "minilm"}, "a dog", 4) == ["[CLS]", "a", "dog", "[SEP]"]
 
 
 def test_what_cannot_be_drawn_is_one_line(one_line_error, trained):

@@ -7,7 +7,7 @@ import pytest
 from cvr_bench.report.tables import report_comparison_table
 from cvr_bench.results.compare import compare_results, compared_results_json
 from cvr_bench.results.result import read_result
-from cvr_bench.scoring.intervals import p_text
+from cvr_bench.scoring.intervals import metric_p_text
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_p_is_printed_in_the_table_its_slices_and_json(two):
     comparison = compare_results(*two, by="backend")
     text = report_comparison_table(comparison)
     row = next(line for line in text.splitlines() if line.startswith("p  "))
-    assert p_text(comparison.whole.p_values["R@5"]) in row
+    assert metric_p_text(comparison.whole.p_values["R@5"]) in row
     assert "adjusted p of R@1" in text
     found = json.loads(json.dumps(compared_results_json(comparison)))
     assert found["difference"]["R@5"]["p"] == comparison.whole.p_values["R@5"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import pytrec_eval
 
-from cvr_bench.results.exported import MTEB_KS, mteb_result
+from cvr_bench.results.exported import MTEB_KS, result_as_mteb
 from cvr_bench.results.result import read_result, write_result
 from cvr_bench.results.score_matrix import save_result_scores
 from cvr_bench.scoring.evaluate import evaluate
@@ -39,7 +39,7 @@ def test_the_scores_are_those_of_trec_eval(result):
     qrels = {name: dict(task.grades[name]) for name in task.targets}
     asked = {f"{name}.{','.join(map(str, MTEB_KS))}" for name in MEASURES.values()}
     found = pytrec_eval.RelevanceEvaluator(qrels, asked).evaluate(run)
-    (entry,) = mteb_result(result, revision="abc")["scores"]["test"]
+    (entry,) = result_as_mteb(result, revision="abc")["scores"]["test"]
     for name, measure in MEASURES.items():
         for k in MTEB_KS:
             expected = np.mean([one[f"{measure}_{k}"] for one in found.values()])
@@ -72,7 +72,7 @@ def test_mtebs_rules_rank_the_reference_and_break_ties_by_id(result, tmp_path, c
             write_result(writer, task, evaluate(model, task), 0, about)
         found = read_result(tmp_path / target)
         for rules, rank in (("own", ties_against), ("mteb", by_id)):
-            (entry,) = mteb_result(found, revision="abc", rules=rules)["scores"]["test"]
+            (entry,) = result_as_mteb(found, revision="abc", rules=rules)["scores"]["test"]
             assert entry["mrr_at_10"] == pytest.approx(1 / rank), (target, rules)
             assert entry["cvr"]["sampler"] == "mteb@2"
         assert entry["cvr"]["ties"] == "by id, last first" and entry["cvr"]["reference"] == "keep"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from cvr_bench.results.compare import compare_methods, compare_results
-from cvr_bench.results.method import method_rows, read_method, result_folders
+from cvr_bench.results.method import method_result_rows, read_method_results, result_folders
 from cvr_bench.results.result import read_result
-from cvr_bench.scoring.intervals import Clusters, difference_interval, method_difference
+from cvr_bench.scoring.intervals import Clusters, mean_recall_difference, recall_difference_interval
 
 SMALL = ("-o", "projection=4", "-o", "hidden=4", "-t", "epochs=1", "-t", "batch_size=8")
 
@@ -38,19 +38,19 @@ def test_each_seed_has_a_folder_and_a_model_without_seeds_has_one(trained):
         "sum": ["seed-0"],
         "random": ["seed-0", "seed-1", "seed-2"],
     }
-    results = read_method(out / "combiner-tiny").results
+    results = read_method_results(out / "combiner-tiny").results
     assert [result.record["train"]["seed"] for result in results] == [0, 1, 2]
     assert "combiner (3 seeds)" in told and "combiner-tiny/seed-1" in told
 
 
 def test_the_table_has_mean_and_spread(trained):
-    method = read_method(trained[0] / "random-tiny")
+    method = read_method_results(trained[0] / "random-tiny")
     values = [read_result(path).interval("mean").value for path in result_folders(trained[0] / "random-tiny")]
-    assert f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}" in method_rows([method])[1]
+    assert f"{np.mean(values):.2f} ± {np.std(values, ddof=1):.2f}" in method_result_rows([method])[1]
 
 
 def test_a_comparison_of_methods_speaks_of_seeds(trained):
-    methods = [read_method(trained[0] / f"{name}-tiny") for name in ("random", "sum")]
+    methods = [read_method_results(trained[0] / f"{name}-tiny") for name in ("random", "sum")]
     found = compare_methods(*methods)
     assert found.first == "random (3 seeds)" and found.notes == ["over queries and seeds"]
     assert found.whole.first["R@1"] == pytest.approx(methods[0].values("R@1").mean())
@@ -70,7 +70,7 @@ def test_the_command_takes_folders_of_seeds(trained, cvr, one_line_error, world)
     assert "holds the result of one seed; pass --name" in one_line_error(*again, "--seeds", "2")
     cvr.done(*again, "--seeds", "2", "--name", "dice")
     assert sorted(path.name for path in (out / "one").iterdir()) == ["dice-tiny", "random-tiny"]
-    assert read_method(out / "one" / "dice-tiny").label == "dice (2 seeds)"
+    assert read_method_results(out / "one" / "dice-tiny").label == "dice (2 seeds)"
 
 
 @pytest.mark.parametrize("name", ["a b", "../up", ".hidden", ""])
@@ -100,10 +100,10 @@ def test_intervals_of_methods_cover_what_is_true_of_all_seeds(spread):
     generator, covered, alone = np.random.default_rng(1), [], []
     for _ in range(400):
         methods, clusters = drawn(generator, 120, spread)
-        interval, p = method_difference(*methods, clusters)
+        interval, p = mean_recall_difference(*methods, clusters)
         covered.append(interval.low <= 0 <= interval.high)
         assert covered[-1] == (p >= 0.05)
-        one = difference_interval(methods[0][0], methods[1][0], clusters)
+        one = recall_difference_interval(methods[0][0], methods[1][0], clusters)
         alone.append(one.low <= 0 <= one.high)
     assert np.mean(covered) >= 0.93
     if spread == 10:

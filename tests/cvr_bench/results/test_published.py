@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cvr_bench.data.benchmark import benchmark_data_names
+from cvr_bench.data.benchmark import data_option_names
 from cvr_bench.results.published import (
     FOLDER,
     RANKS,
@@ -31,7 +31,7 @@ TASKS_OF_OURS = {
 @pytest.mark.parametrize("name", published_results_names())
 def test_the_benchmark_exists_or_its_file_says_that_it_has_no_reader(name):
     has_reader = parse_yaml((FOLDER / f"{name}.yaml").read_text(encoding="utf-8")).get("reader") != "none"
-    assert (name in benchmark_data_names()) == has_reader
+    assert (name in data_option_names()) == has_reader
     for table in published_results(name):
         assert table.task.removesuffix(" (video to text)") in TASKS_OF_OURS or not has_reader
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from cvr_bench.results.queries import Chosen, chosen_queries
+from cvr_bench.results.queries import Chosen, result_query_rows
 from cvr_bench.results.result import read_result
 
 pytestmark = pytest.mark.slow
@@ -21,25 +21,25 @@ def result(cvr, world, tmp_path):
 def test_the_worst_come_first_and_the_best(result):
     ranks = sorted(result.ranks.column("rank").to_pylist())
     for count, chosen in ((3, Chosen(worst=3)), (3, Chosen(best=3))):
-        found = [row["rank"] for row in chosen_queries(result, chosen)]
+        found = [row["rank"] for row in result_query_rows(result, chosen)]
         assert found == (ranks[::-1] if chosen.worst else ranks)[:count]
 
 
 def test_filters_add_up(result):
-    rows = chosen_queries(result, Chosen(where=[("backend", "echo")], text="SHOULD be", least=2, most=9))
+    rows = result_query_rows(result, Chosen(where=[("backend", "echo")], text="SHOULD be", least=2, most=9))
     expected = [
         row["query_id"]
         for row in result.ranks.to_pylist()
         if row["backend"] == "echo" and "should be" in row["modification"] and 2 <= row["rank"] <= 9
     ]
     assert [row["query_id"] for row in rows] == expected != []
-    one = chosen_queries(result, Chosen(where=[("reference", "test00")]))
+    one = result_query_rows(result, Chosen(where=[("reference", "test00")]))
     assert {row["reference_id"] for row in one} == {"test00"}
 
 
 def test_ranks_by_text_and_by_video_alone_stand_beside(result, cvr, tmp_path):
     alone = read_result(tmp_path / "text-only-tiny").ranks.column("rank").to_pylist()
-    rows = chosen_queries(result, Chosen())
+    rows = result_query_rows(result, Chosen())
     assert [row["text_rank"] for row in rows] == alone
     shown = cvr("queries", result.path, "--worst", "1")
     assert "text alone  video alone" in shown.out and "1 of 18 queries of sum" in shown.out
@@ -47,7 +47,7 @@ def test_ranks_by_text_and_by_video_alone_stand_beside(result, cvr, tmp_path):
     explained = cvr("explain-query", row["query_id"], "--in", result.path)
     assert f"by one input  text alone {row['text_rank']}, video alone {row['video_rank']}" in explained.out
     shutil.rmtree(result.path / "audit")
-    assert "text_rank" not in chosen_queries(result, Chosen())[0]
+    assert "text_rank" not in result_query_rows(result, Chosen())[0]
     assert "alone" not in cvr("explain-query", row["query_id"], "--in", result.path).out
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cvr_bench.models.parts.frame_weights import FrameWeights, PooledVideo, frame_weighted_mean
 from cvr_bench.results.result import read_result
 from cvr_bench.results.score_matrix import ScoreMatrix, read_result_scores
-from cvr_bench.results.under_protocols import BANK_SCALE, DUAL_SCALE, MatrixRanks, protocol_presets, result_ranks_under
+from cvr_bench.results.under_protocols import BANK_SCALE, DUAL_SCALE, MatrixRanks, result_protocols, result_ranks_under
 from cvr_bench.tasks.protocol import Protocol
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.embed import embed
@@ -83,9 +83,9 @@ def brute_hits(matrix, protocol, row, scores, k):
     return float(np.mean([any(order[: max(k - above, 0)]) for order in permutations(equal)]))
 
 
-@given(matrices(), st.sampled_from(sorted(protocol_presets(Protocol(gallery="named")))), st.sampled_from(TIES))
+@given(matrices(), st.sampled_from(sorted(result_protocols(Protocol(gallery="named")))), st.sampled_from(TIES))
 def test_ranks_equal_their_definition(matrix, name, ties):
-    protocol = dataclasses.replace(protocol_presets(Protocol(gallery="named"))[name], ties=ties)
+    protocol = dataclasses.replace(result_protocols(Protocol(gallery="named"))[name], ties=ties)
     scores = matrix.scores_QG.astype(np.float64)
     if protocol.post_processing == "dual-softmax":
         scaled = np.exp(DUAL_SCALE * scores)
@@ -128,7 +128,7 @@ def test_the_published_evaluation_of_covr_is_the_protocol_of_its_name():
         candidates=None,
         pooled_QQ=scores,
     )
-    covr = protocol_presets(Protocol(gallery="targets"))["reference-code: CoVR"]
+    covr = result_protocols(Protocol(gallery="targets"))["reference-code: CoVR"]
     for reference, key in (("exclude", "webvid.recalls_json"), ("keep", "webvid.recalls_self_similarity_json")):
         published = json.loads(str(golden[key]))
         ranks = result_ranks_under(matrix, dataclasses.replace(covr, reference=reference))
@@ -142,7 +142,7 @@ def test_the_streamed_ranks_are_those_of_the_strict_protocol(cvr, in_world):
         result = read_result(Path(f"results/{name}-tiny"))
         matrix = read_result_scores(result.path)
         assert matrix.bank_BG is not None and len(matrix.bank_BG) > 0
-        ranks = result_ranks_under(matrix, protocol_presets(result.protocol)["strict"])
+        ranks = result_ranks_under(matrix, result_protocols(result.protocol)["strict"])
         assert ranks.rank.tolist() == result.ranks.column("rank").to_pylist()
         assert ranks.ties.tolist() == result.ranks.column("ties").to_pylist()
         assert ranks.allowed.tolist() == result.ranks.column("allowed").to_pylist()

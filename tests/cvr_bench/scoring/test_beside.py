@@ -10,13 +10,13 @@ import torch
 
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.results.result import result_ranks_table
-from cvr_bench.scoring.beside import beside_record
+from cvr_bench.scoring.beside import scores_beside_ranks
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.scoring.measures import Measures
 from cvr_bench.scoring.metrics import discounted_gain, recall, recall_in_gallery
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Item, Query, Task
-from cvr_bench.tasks.twins import stored_twins, target_twins
+from cvr_bench.tasks.twins import task_target_twins, task_twins_in_store
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import Video
 
@@ -61,7 +61,7 @@ def table_of(task: Task):
 
 
 def record_of(task: Task) -> dict:
-    return beside_record(table_of(task), Measures.of_task(task).to_json(), task.protocol.reference)
+    return scores_beside_ranks(table_of(task), Measures.of_task(task).to_json(), task.protocol.reference)
 
 
 def test_gain_and_reciprocal_rank_are_those_of_trec_eval():
@@ -120,12 +120,12 @@ def test_copies_of_targets_are_named_and_counted(cvr, tmp_path):
     cvr.done("import-embeddings", tmp_path / "features", "--layout", "npy", "-O", tmp_path / "out")
     store = FeatureStore.open(tmp_path / "out", space="raw")
     gallery = [Item(name, Video(name)) for name in rows]
-    twins = stored_twins(gallery, store)
+    twins = task_twins_in_store(gallery, store)
     assert twins == {"v00": frozenset({"v02"}), "v02": frozenset({"v00"})}
     queries = [Query("q1", gallery[1], "x"), Query("q2", gallery[2], "x"), Query("q3", gallery[0], "x")]
     targets = {"q1": frozenset({"v00"}), "q2": frozenset({"v00"}), "q3": frozenset({"v03"})}
     task = Task(name="twins", queries=queries, gallery=gallery, targets=targets, twins=twins)
-    assert target_twins(task, twins) == {"q1": frozenset({"v02"})}  # the copy that q2 refers to is not ranked
+    assert task_target_twins(task, twins) == {"q1": frozenset({"v02"})}  # the copy that q2 refers to is not ranked
     found = record_of(task)["twins"]
     assert (found["queries"], found["items"]) == (1, 1)
     assert found["R@1"]["counting"] >= found["R@1"]["strict"]

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from cvr_bench.scoring.condensed import best_rank, bpref, condensed_order
+from cvr_bench.scoring.condensed import best_rank, bpref, condensed_ranking
 
 
 def slow_bpref(order, grades):
@@ -26,12 +26,12 @@ def test_bpref_is_that_of_the_formula_and_unjudged_items_do_not_matter(seed):
     grades = {name: at.choice([0, 0, 1, 2]) for name in at.sample([*order, "lost"], 9)} | {"v3": 1}
     at.shuffle(order)
     assert bpref(order, grades) == pytest.approx(slow_bpref(order, grades))
-    assert bpref(condensed_order(order, grades), grades) == bpref(order, grades)
+    assert bpref(condensed_ranking(order, grades), grades) == bpref(order, grades)
 
 
 def test_a_condensed_list_has_the_judged_items_in_their_order():
     order, grades = ["a", "b", "c", "d"], {"d": 2, "b": 0}
-    assert condensed_order(order, grades) == ["b", "d"]
+    assert condensed_ranking(order, grades) == ["b", "d"]
     assert (best_rank(order, grades), best_rank(["b", "d"], grades), best_rank(["b"], grades)) == (4, 2, 2)
 
 

@@ -14,7 +14,7 @@ from cvr_bench.models import MODELS
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.report.page import build_report, report_html, report_markdown
 from cvr_bench.results.result import read_result
-from cvr_bench.scoring.cost import Clock, cost_of_scoring, scoring_cost_line, timed_retriever
+from cvr_bench.scoring.cost import Clock, cost_of_scoring, scoring_cost_line, scoring_timed_retriever
 from cvr_bench.scoring.evaluate import evaluate
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.media.video import Video
@@ -50,7 +50,7 @@ def test_a_phase_inside_another_counts_for_itself_only():
 def test_encoding_is_told_from_ranking_and_changes_no_rank():
     clock, plain = Clock(), DenseRetriever(slow, slow)
     with clock.phase("score"):
-        ranks = evaluate(timed_retriever(plain, clock), TASK)
+        ranks = evaluate(scoring_timed_retriever(plain, clock), TASK)
     assert clock.seconds["encode"] >= 0.1
     assert np.array_equal(ranks.rank, evaluate(plain, TASK).rank)
 
@@ -58,19 +58,19 @@ def test_encoding_is_told_from_ranking_and_changes_no_rank():
 def test_a_model_without_encoders_is_timed_as_a_whole():
     component = MODELS.get("random")
     model = component.load(component.TINY, None)
-    assert timed_retriever(model, Clock()) is model
+    assert scoring_timed_retriever(model, Clock()) is model
 
 
 # In a process of its own: what other tests freed in this one can be taken again, or given back meanwhile.
 PEAKS = """
 import numpy as np
-from cvr_bench.scoring.cost import forget_peak_memory, peak_memory
-started = peak_memory()
+from cvr_bench.scoring.cost import forget_scoring_peak_memory, scoring_peak_memory
+started = scoring_peak_memory()
 held = np.ones(2**25)  # 256 MiB
-most = peak_memory()
+most = scoring_peak_memory()
 del held
-forget_peak_memory()
-print(most - started, most - peak_memory())
+forget_scoring_peak_memory()
+print(most - started, most - scoring_peak_memory())
 """
 
 

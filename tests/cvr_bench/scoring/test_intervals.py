@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from cvr_bench.scoring.intervals import Clusters, difference_interval, holm, p_of_difference, share_interval
+from cvr_bench.scoring.intervals import (
+    Clusters,
+    metric_holm_p,
+    recall_confidence_interval,
+    recall_difference_interval,
+    recall_difference_p,
+)
 
 
 def clusters(targets, references=None):
@@ -26,7 +32,7 @@ def world(generator, share, queries=200, targets=60, references=60, spread=1.0):
 def test_independent_queries_have_the_interval_of_clopper_and_pearson():
     for hits in (0, 1, 17, 50):
         values = np.repeat([100.0, 0.0], [hits, 50 - hits])
-        found = share_interval(values, clusters(range(50)))
+        found = recall_confidence_interval(values, clusters(range(50)))
         size = 50.0 if hits in (0, 50) else 49.0  # the variance of a sample is one with n - 1
         x = hits / 50 * size
         low = 100 * beta.ppf(0.025, x, size - x + 1) if hits else 0.0
@@ -35,11 +41,11 @@ def test_independent_queries_have_the_interval_of_clopper_and_pearson():
 
 
 def test_no_hit_and_all_hits_still_leave_doubt():
-    none, every = (share_interval(np.full(100, value), clusters(range(100))) for value in (0.0, 100.0))
+    none, every = (recall_confidence_interval(np.full(100, value), clusters(range(100))) for value in (0.0, 100.0))
     assert (none.low, every.high) == (0.0, 100.0)
     assert none.high == pytest.approx(100 * (1 - 0.025 ** (1 / 100)))
     assert every.low == pytest.approx(100 - none.high)
-    alone = share_interval(np.array([100.0, 0.0]), clusters("aa"))
+    alone = recall_confidence_interval(np.array([100.0, 0.0]), clusters("aa"))
     assert (alone.low, alone.high) == (0.0, 100.0)
 
 
@@ -66,9 +72,9 @@ def test_a_difference_has_the_interval_and_p_of_a_paired_t_test():
     generator = np.random.default_rng(1)
     first, second = generator.random(30) * 100, generator.random(30) * 100
     expected = ttest_rel(first, second)
-    found = difference_interval(first, second, clusters(range(30)))
+    found = recall_difference_interval(first, second, clusters(range(30)))
     assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
-    assert p_of_difference(first, second, clusters(range(30))) == pytest.approx(expected.pvalue)
+    assert recall_difference_p(first, second, clusters(range(30))) == pytest.approx(expected.pvalue)
 
 
 def test_an_interval_leaves_out_zero_if_and_only_if_p_is_below_five_percent():
@@ -77,8 +83,8 @@ def test_an_interval_leaves_out_zero_if_and_only_if_p_is_below_five_percent():
     for shift in np.linspace(0, 25, 60):
         first, groups = world(generator, 0.4)
         second = np.clip(first - np.where(generator.random(200) < 0.5, shift, -5), 0, 100)
-        found = difference_interval(first, second, groups)
-        is_small = p_of_difference(first, second, groups) < 0.05
+        found = recall_difference_interval(first, second, groups)
+        is_small = recall_difference_p(first, second, groups) < 0.05
         assert found.excludes_zero == is_small
         told.add(is_small)
     assert told == {True, False}
@@ -86,23 +92,23 @@ def test_an_interval_leaves_out_zero_if_and_only_if_p_is_below_five_percent():
 
 def test_equal_values_tell_nothing_and_the_order_nothing_either():
     first, groups = world(np.random.default_rng(3), 0.5)
-    assert p_of_difference(first, first, groups) == 1.0
-    same = difference_interval(first, first, groups)
+    assert recall_difference_p(first, first, groups) == 1.0
+    same = recall_difference_interval(first, first, groups)
     assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
-    there, back = (share_interval(values, groups) for values in (first, 100 - first))
+    there, back = (recall_confidence_interval(values, groups) for values in (first, 100 - first))
     assert (there.low, there.high) == pytest.approx((100 - back.high, 100 - back.low))
 
 
 def test_holm_is_the_step_down_of_the_paper():
-    found = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
+    found = metric_holm_p({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
     assert found == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
-    assert holm({"only": 0.7}) == {"only": 0.7}
+    assert metric_holm_p({"only": 0.7}) == {"only": 0.7}
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
 def test_intervals_hold_the_truth_where_queries_share_targets_and_references(share):
     generator = np.random.default_rng(4)
-    found = [share_interval(*world(generator, share)) for _ in range(400)]
+    found = [recall_confidence_interval(*world(generator, share)) for _ in range(400)]
     assert np.mean([one.low <= 100 * share <= one.high for one in found]) >= 0.93
 
 
@@ -112,7 +118,7 @@ def test_p_is_even_where_there_is_no_difference_and_queries_share_references():
     for _ in range(400):
         first, groups = world(generator, 0.4)
         shared = generator.normal(0, 20, groups.references_N.max() + 1)[groups.references_N]
-        found.append(p_of_difference(first, first + shared + generator.normal(0, 20, len(first)), groups))
+        found.append(recall_difference_p(first, first + shared + generator.normal(0, 20, len(first)), groups))
     assert np.mean(np.array(found) < 0.05) == pytest.approx(0.05, abs=0.03)
     assert np.mean(np.array(found) < 0.5) == pytest.approx(0.5, abs=0.08)
 
@@ -121,7 +127,7 @@ def test_values_without_partner_are_an_error():
     with pytest.raises(ValueError, match="a reference each"):
         Clusters.of([["a"]], [])
     with pytest.raises(ValueError, match="One value per query is needed, got 3 of 2"):
-        share_interval(np.zeros(3), clusters("ab"))
+        recall_confidence_interval(np.zeros(3), clusters("ab"))
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 6, 10])
@@ -131,15 +137,15 @@ def test_queries_that_all_agree_tell_no_more_than_a_sign_test(count):
     groups, sign = clusters(range(count)), binomtest(count, count)
     for size in (100.0, 1.0, 100 / 3):
         first, second = np.full(count, size), np.zeros(count)
-        assert p_of_difference(first, second, groups) == pytest.approx(sign.pvalue)
-        found = difference_interval(first, second, groups)
+        assert recall_difference_p(first, second, groups) == pytest.approx(sign.pvalue)
+        found = recall_difference_interval(first, second, groups)
         assert found.excludes_zero == (sign.pvalue < 0.05)
         assert found.low == pytest.approx(size * (2 * sign.proportion_ci(method="exact").low - 1))
     nearly = np.array([*[100.0] * (count - 1), 75.0])
-    assert p_of_difference(nearly, np.zeros(count), groups) >= sign.pvalue
-    assert p_of_difference(np.array([100.0, 0, 100, 0]), np.zeros(4), clusters("aabb")) == 0.5
+    assert recall_difference_p(nearly, np.zeros(count), groups) >= sign.pvalue
+    assert recall_difference_p(np.array([100.0, 0, 100, 0]), np.zeros(4), clusters("aabb")) == 0.5
 
 
 def test_a_share_that_rounding_lifts_above_all_has_an_interval():
-    found = share_interval(np.full(100, 100 * (1 + 1e-15)), clusters(range(100)))
+    found = recall_confidence_interval(np.full(100, 100 * (1 + 1e-15)), clusters(range(100)))
     assert (found.low, found.high) == (pytest.approx(100 * 0.025 ** (1 / 100)), 100.0)

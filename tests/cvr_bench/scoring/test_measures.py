@@ -5,7 +5,7 @@ import pytest
 
 from cvr_bench.models import MODELS
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_bench.scoring.intervals import Clusters, share_interval
+from cvr_bench.scoring.intervals import Clusters, recall_confidence_interval
 from cvr_bench.scoring.measures import Measures
 from cvr_bench.tasks.task import Item, Mean, Query, Task
 from cvr_data.core.errors import CvrError
@@ -53,7 +53,7 @@ def test_the_interval_of_a_mean_over_groups_is_that_of_a_stratified_sample():
     assert values.mean() == pytest.approx(50)
     assert groups.variance(values) == pytest.approx(1e4 * expected * 450 / 449)
     every = measures.values(table.set_column(0, "rank", pa.array([1] * 450)), "avgR@5")
-    found = share_interval(every, groups)
+    found = recall_confidence_interval(every, groups)
     assert (found.value, found.low) == (100.0, pytest.approx(100 * 0.025 ** (1 / 450)))
 
 

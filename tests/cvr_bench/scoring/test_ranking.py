@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from cvr_bench.models.parts.retriever import DenseRetriever
 from cvr_bench.scoring.best_items import Best
-from cvr_bench.scoring.blocks import exact_pair_scores, find_gallery_copies
+from cvr_bench.scoring.blocks import equal_scored_gallery_rows, exact_pair_scores
 from cvr_bench.scoring.evaluate import evaluate
-from cvr_bench.scoring.ranking import Cells, count_score_flags, count_scores_above
+from cvr_bench.scoring.ranking import Cells, count_flagged_scores, count_scores_above
 from cvr_bench.tasks.task import Item, Query, Task
 from cvr_data.media.video import Video
 
@@ -20,12 +20,12 @@ from cvr_data.media.video import Video
 @pytest.mark.parametrize("width", [1, 7, 8, 1024, 2048, 4104])
 def test_flags_are_counted_whatever_the_width(width):
     for flags in (np.ones((3, width), dtype=bool), np.random.default_rng(0).random((3, width)) < 0.5):
-        assert count_score_flags(flags).tolist() == [sum(row) for row in flags.tolist()]
+        assert count_flagged_scores(flags).tolist() == [sum(row) for row in flags.tolist()]
 
 
 def test_copies_are_rows_that_are_the_same():
     rows = torch.tensor([[1.0, 2.0], [0.5, 2.0], [1.0, 2.0], [3.0, 4.0], [1.0, 2.0], [0.5, 2.0]])
-    copies = find_gallery_copies(rows)
+    copies = equal_scored_gallery_rows(rows)
     assert copies.first_G.tolist() == [0, 1, 0, 3, 0, 1]
     assert copies.number_G.tolist() == [0, 0, 1, 0, 2, 1]
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from cvr_bench.scoring.evaluate import Ranks, evaluate
-from cvr_bench.scoring.spread import joined_ranks
+from cvr_bench.scoring.spread import join_scored_ranks
 from cvr_bench.tasks.task import Item, Query, Task, part_of_task
 from cvr_data.media.video import Video
 from tests.scored_by import ScoredBy
@@ -33,7 +33,7 @@ def test_shares_join_to_the_ranks_of_the_whole_task():
     expected = evaluate(TABLE, whole)
     shares = [whole.queries[0::2], [*whole.queries[1::2], whole.queries[0]]]  # the second is filled up
     parts = [evaluate(TABLE, part_of_task(whole, share)) for share in shares]
-    found = joined_ranks(parts, [query.query_id for query in whole.queries])
+    found = join_scored_ranks(parts, [query.query_id for query in whole.queries])
     for field in dataclasses.fields(Ranks):
         first, second = getattr(found, field.name), getattr(expected, field.name)
         assert first is not None
@@ -46,5 +46,5 @@ def test_a_share_without_copies_joins_one_with_copies():
     whole = dataclasses.replace(task(), twins={"g1": frozenset({"g7"}), "g7": frozenset({"g1"})})
     shares = [whole.queries[2:3], [*whole.queries[:2], *whole.queries[3:]]]  # g1 and g7 answer none of the first
     parts = [evaluate(TABLE, part_of_task(whole, share)) for share in shares]
-    found = joined_ranks(parts, [query.query_id for query in whole.queries])
+    found = join_scored_ranks(parts, [query.query_id for query in whole.queries])
     assert found.twin_rank.tolist() == evaluate(TABLE, whole).twin_rank.tolist() != found.rank.tolist()

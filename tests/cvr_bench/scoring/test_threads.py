@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from cvr_bench.scoring.blocks import few_threads, map_score_blocks
+from cvr_bench.scoring.blocks import map_score_blocks, scoring_in_few_threads
 
 
 def slow_square(number: int) -> tuple[int, int]:
@@ -37,6 +37,6 @@ def test_an_error_of_one_thing_reaches_the_caller():
 @pytest.mark.parametrize(("width", "is_small"), [(10, True), (1000, False)])
 def test_a_small_network_trains_in_one_thread_and_torch_keeps_its_own(width, is_small):
     before = torch.get_num_threads()
-    with few_threads(torch.nn.Linear(width, 1001)):
+    with scoring_in_few_threads(torch.nn.Linear(width, 1001)):
         assert torch.get_num_threads() == (1 if is_small else before)
     assert torch.get_num_threads() == before

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cvr_bench.search.inverted import Inverted, recall_of
+from cvr_bench.search.inverted import Inverted, search_index_recall
 from cvr_bench.search.nearest import Asked, Nearest, Rows
 
 
@@ -75,7 +75,7 @@ def test_an_index_of_cells_finds_most_and_all_if_it_looks_everywhere():
     everywhere = Inverted(nearest, probes=10_000)
     assert everywhere.recall == 1.0
     some = Inverted(nearest, probes=4)
-    assert 0.3 < some.recall == recall_of(some) < 1.0
+    assert 0.3 < some.recall == search_index_recall(some) < 1.0
     query = F.normalize(rows[3] + rows[4], dim=-1)
     best = everywhere.best(Asked(query_D=query, k=5))
     assert best.rows == plain(rows, query, 5)[0]

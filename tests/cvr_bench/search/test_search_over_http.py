@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from cvr_bench.search.desk import MAX_TEXT, SearchSources
-from cvr_bench.search.library import open_library
+from cvr_bench.search.library import open_search_library
 from cvr_bench.search.question import Question, SearchModel
 from cvr_bench.search.searcher import search
 from cvr_data.core.artifact_writer import ArtifactWriter
@@ -32,7 +32,7 @@ def test_an_answer_is_that_of_the_command(calm, sources):
     answer = calm.post("/api/search", {**ASKED, "count": 3})
     assert answer.status == 200
     question = Question(like="r1", texts=("make it blue",), without=("a cube",))
-    found = search(open_library(sources.videos, sources.embeddings), question, SearchModel(), 3)
+    found = search(open_search_library(sources.videos, sources.embeddings), question, SearchModel(), 3)
     results = answer.json["results"]
     assert [hit["video"] for hit in results] == [each.video_id for each in found]
     for hit, each in zip(results, found, strict=True):
@@ -74,6 +74,8 @@ def test_videos_are_listed_by_words_and_from_a_place(calm):
         ({"texts": "make it blue"}, "should be a list"),
         ({"texts": ["a"] * 9}, "at most 8 texts"),
         ({"texts": ["x" * (MAX_TEXT + 1)]}, "at most 2,000 letters"),
+        ({"like": "r1", "texts": False}, "texts should be a list"),
+        ({"like": "r1", "without": ""}, "without should be a list"),
         ({"texts": ["a"], "count": 0}, "from 1 to 100"),
         ({"texts": ["a"], "count": True}, "from 1 to 100"),
         ({"like": 7}, "should be the id"),
@@ -296,6 +298,7 @@ def test_a_model_of_the_bench_ranks_and_one_that_is_not_trained_is_refused(sourc
 def test_what_cannot_be_served_is_one_line(sources, tmp_path, one_line_error):
     assert "videos" in one_line_error("serve", tmp_path / "videos", "-e", sources.embeddings)
     assert "embeddings" in one_line_error("serve", sources.videos, "-e", tmp_path / "embeddings")
+    assert "--host is empty" in one_line_error("serve", sources.videos, "-e", sources.embeddings, "--host", "")
     (tmp_path / "broken.sqlite").write_bytes(b"no database")
     assert "broken.sqlite" in one_line_error(
         "serve", sources.videos, "-e", sources.embeddings, "-O", tmp_path / "broken.sqlite", "--port", "0"

@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 
-from cvr_bench.search.library import open_library
+import cvr_bench
+from cvr_bench.search.library import open_search_library
 from cvr_bench.search.question import Question, SearchModel
 from cvr_bench.search.searcher import NOT_WEIGHT, Searcher, search
 from cvr_bench.tasks.task import Item, Query
@@ -16,7 +18,7 @@ from cvr_data.media.video import Video
 
 @pytest.fixture(scope="module")
 def library(world):
-    return open_library(world.videos, world.embeddings)
+    return open_search_library(world.videos, world.embeddings)
 
 
 def pooled(library, *ids):
@@ -72,6 +74,18 @@ def test_what_cannot_be_searched_is_refused(library, tmp_path):
         search(library, Question(like="test3"), SearchModel(), 3)
     with pytest.raises(CvrError, match="has no parameters"):
         search(library, Question(texts=("x",)), SearchModel(checkpoint=tmp_path), 3)
+    for long in ("x" * 5000, "犬" * 200):  # a name that no system takes
+        with pytest.raises(CvrError, match="nor a file"):
+            search(library, Question(like=long), SearchModel(), 3)
+
+
+def test_one_text_of_a_notebook_is_one_text_and_no_count_is_refused(library, world):
+    ask = partial(cvr_bench.search, world.videos, world.embeddings)
+    assert ask(texts="make it red", count=3).equals(ask(texts=["make it red"], count=3))
+    with pytest.raises(CvrError, match="count should be 1 or more, got 0"):
+        ask(texts=["make it red"], count=0)
+    with pytest.raises(CvrError, match="A text is empty or none"):
+        ask(texts=[None])
 
 
 @pytest.mark.slow

@@ -76,10 +76,12 @@ def test_texts_need_no_stored_features(store):
 
 
 def test_features_of_other_videos_are_refused(store):
-    with pytest.raises(CvrError, match="has features of no query of toy"):
+    with pytest.raises(CvrError, match="has features of no query of toy") as told:
         task_within_features(
             toy(queries=[Query("q2", item("lost1"), "y")], targets={"q2": frozenset({"lost2"})}, slices={}), store
         )
+    first = ", ".join(repr(name) for name in store.video_ids[:3])
+    assert f"whose first one needs 'lost1', 'lost2'; the features are of {first};" in str(told.value)
 
 
 def drawn_task(draw, *, is_listed: bool) -> Task:

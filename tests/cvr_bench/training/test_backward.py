@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from cvr_bench.training.launch import own_training_places
+from cvr_bench.training.launch import training_process_places
 from cvr_data.core.errors import CvrError
 from tests.same_gradients import assert_same_gradients
 from tests.two_processes import CASES, ROWS, gradients, model
@@ -33,7 +33,7 @@ def test_chunks_have_the_gradients_of_the_whole_batch(name, options):
 @pytest.mark.slow
 def test_two_processes_have_the_gradients_of_one_that_has_the_whole_batch(tmp_path):
     """In one chunk each and in two, with the negatives of both; losses are those of the whole batch too."""
-    first, _ = own_training_places({}, devices=2, nodes=1)
+    first, _ = training_process_places({}, devices=2, nodes=1)
     command = [sys.executable, "-m", "tests.two_processes"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     processes = [

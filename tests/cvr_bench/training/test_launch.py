@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from cvr_bench.results.result import read_result
-from cvr_bench.training.launch import Place, given_training_place, own_training_places
+from cvr_bench.training.launch import Place, training_process_place_given, training_process_places
 from cvr_data.core.errors import CvrError
 
 STEP = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3", "SLURM_LOCALID": "1", "SLURM_JOB_ID": "20007"}
@@ -15,37 +15,41 @@ STEP = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3", "SLURM_LOCALID": "1", 
 
 def test_processes_of_torchrun_are_taken_as_they_are():
     found = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "head", "MASTER_PORT": "29511"}
-    assert given_training_place(found, 1) == given_training_place(found, 4) == Place(3, 4, 1, "head", 29511)
+    assert (
+        training_process_place_given(found, 1)
+        == training_process_place_given(found, 4)
+        == Place(3, 4, 1, "head", 29511)
+    )
     with pytest.raises(CvrError, match="--devices times --nodes is 8, but 4 processes were started"):
-        given_training_place(found, 8)
+        training_process_place_given(found, 8)
 
 
 @pytest.mark.parametrize(
     ("nodes", "first"), [("n[07-08,11]", "n07"), ("alpha,beta", "alpha"), ("gpu3", "gpu3"), ("a[1,4]-ib,c", "a1")]
 )
 def test_tasks_of_slurm_find_the_first_node(nodes, first):
-    place = given_training_place({**STEP, "SLURM_STEP_NODELIST": nodes}, 4)
+    place = training_process_place_given({**STEP, "SLURM_STEP_NODELIST": nodes}, 4)
     assert place == Place(3, 4, 1, first, 10_007)
 
 
 def test_a_slurm_step_of_other_tasks_is_not_taken_for_ours():
-    assert given_training_place({**STEP, "SLURM_STEP_NODELIST": "n1"}, 2) is None
-    assert given_training_place(STEP, 1) is None
+    assert training_process_place_given({**STEP, "SLURM_STEP_NODELIST": "n1"}, 2) is None
+    assert training_process_place_given(STEP, 1) is None
 
 
 def test_one_node_starts_a_process_per_device():
-    places = own_training_places({}, devices=2, nodes=1)
+    places = training_process_places({}, devices=2, nodes=1)
     assert [(place.rank, place.local_rank, place.world_size) for place in places] == [(0, 0, 2), (1, 1, 2)]
     assert {place.address for place in places} == {"127.0.0.1"}
 
 
 def test_several_nodes_are_told_apart_by_variables_or_by_slurm():
     told = {"MASTER_ADDR": "head", "MASTER_PORT": "2000", "NODE_RANK": "1"}
-    assert own_training_places(told, devices=2, nodes=2)[1] == Place(3, 4, 1, "head", 2000)
+    assert training_process_places(told, devices=2, nodes=2)[1] == Place(3, 4, 1, "head", 2000)
     slurm = {**STEP, "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1", "SLURM_STEP_NODELIST": "n[1-2]"}
-    assert own_training_places(slurm, devices=8, nodes=2)[0] == Place(8, 16, 0, "n1", 10_007)
+    assert training_process_places(slurm, devices=8, nodes=2)[0] == Place(8, 16, 0, "n1", 10_007)
     with pytest.raises(CvrError, match="MASTER_ADDR, MASTER_PORT and NODE_RANK"):
-        own_training_places({}, devices=2, nodes=2)
+        training_process_places({}, devices=2, nodes=2)
 
 
 @pytest.mark.slow

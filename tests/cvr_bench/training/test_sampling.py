@@ -8,7 +8,7 @@ import torch
 
 from cvr_bench.models.parts.batches import TrainingSet
 from cvr_bench.training.config import TrainConfig
-from cvr_bench.training.sampling import Sampler, mine_hard_rows, next_to_hard_rows
+from cvr_bench.training.sampling import Sampler, next_to_hard_rows, sample_training_hard_negatives
 from tests.scored_by import ScoredBy
 
 
@@ -91,9 +91,9 @@ class Described:
 
 def test_hard_rows_are_mined_with_the_query_that_is_trained():
     found, retriever = triplets("ab"), Described()
-    mine_hard_rows(retriever, found, 1)
+    sample_training_hard_negatives(retriever, found, 1)
     assert retriever.described == [None, None]
-    mine_hard_rows(retriever, replace(found, extra={"reference_description": ["a dog", "a cat"]}), 1)
+    sample_training_hard_negatives(retriever, replace(found, extra={"reference_description": ["a dog", "a cat"]}), 1)
     assert retriever.described == ["a dog", "a cat"]
 
 
@@ -107,5 +107,5 @@ def test_hard_rows_are_of_the_targets_ranked_highest_by_mistake():
     )
     scores = [[9.0, 1, 8, 7], [3, 9, 1, 2], [1, 2, 9, 8], [5, 4, 3, 9]]
     confusing = ScoredBy(lambda query, name: scores[int(query)]["abcd".index(name)])
-    assert mine_hard_rows(confusing, found, 1) == [[1], [0], [1], [1]]
-    assert mine_hard_rows(confusing, found, 3) == [[1], [0, 3, 2], [1, 0], [1]]
+    assert sample_training_hard_negatives(confusing, found, 1) == [[1], [0], [1], [1]]
+    assert sample_training_hard_negatives(confusing, found, 3) == [[1], [0, 3, 2], [1, 0], [1]]

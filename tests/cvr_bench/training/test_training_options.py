@@ -11,7 +11,7 @@ from torch.testing import assert_close
 
 from cvr_bench.models import MODELS
 from cvr_bench.models.parts.batches import TrainingSet
-from cvr_bench.training.loop import set_training
+from cvr_bench.training.loop import training_mode
 from cvr_bench.training.optimizers import BertAdam, lr_share, make_optimizer, set_lr
 from cvr_bench.training.state import MovingAverage
 from cvr_bench.training.train import TrainConfig, train
@@ -145,7 +145,7 @@ def test_frozen_parts_stay_in_eval_mode_while_training():
         {"frozen": nn.Sequential(nn.Linear(2, 2), nn.Dropout()), "head": nn.Sequential(nn.Linear(2, 2), nn.Dropout())}
     )
     module["frozen"].requires_grad_(False)
-    set_training(module)
+    training_mode(module)
     assert not any(part.training for part in module["frozen"].modules())
     assert all(part.training for part in module["head"].modules())
 

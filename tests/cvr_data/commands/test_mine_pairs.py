@@ -9,7 +9,7 @@ import pytest
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.core.errors import CvrError
-from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, choose_filters
+from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, choose_mining_filters
 from cvr_data.tables import PAIRS, VIDEOS
 from tests.attack.damage import sealed
 from tests.dataset_folders import table_of, write_texts
@@ -309,7 +309,7 @@ def test_why_not_asks_the_strategy_about_a_pair_it_never_proposed(cvr, tmp_path,
 
 
 def names_of(*texts):
-    return [chosen.name for chosen in choose_filters(texts)]
+    return [chosen.name for chosen in choose_mining_filters(texts)]
 
 
 def test_the_help_tells_the_default_filters(cvr):
@@ -326,7 +326,7 @@ def test_filters_replace_add_take_out_and_leave_the_guard():
 
 
 def test_a_default_filter_gets_other_options_in_its_place():
-    chosen = choose_filters(["+min-words:min_words=7"])
+    chosen = choose_mining_filters(["+min-words:min_words=7"])
     assert [each.name for each in chosen] == list(DEFAULT_FILTERS)
     assert next(each for each in chosen if each.name == "min-words").config.min_words == 7
 
@@ -334,7 +334,7 @@ def test_a_default_filter_gets_other_options_in_its_place():
 @pytest.mark.parametrize("texts", [("none", "digits"), ("-stop-words",), ("+no-such-filter",)])
 def test_what_cannot_be_added_or_taken_out_is_refused(texts):
     with pytest.raises(CvrError):
-        choose_filters(texts)
+        choose_mining_filters(texts)
 
 
 def test_a_filter_on_frames_without_features_is_refused(one_line_error, tmp_path):

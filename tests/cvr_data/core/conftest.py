@@ -16,18 +16,18 @@ def s3():
 @pytest.fixture
 def folder(s3, request):
     """A folder of its own for each test."""
-    from cvr_data.core.places import place_of
+    from cvr_data.core.places import path_or_address
     from tests.s3_server import BUCKET
 
-    return place_of(f"{BUCKET}/{request.node.name.translate(str.maketrans('[]', '--'))}")
+    return path_or_address(f"{BUCKET}/{request.node.name.translate(str.maketrans('[]', '--'))}")
 
 
 @pytest.fixture(scope="module")
 def ray_of_two():
     """A local Ray that the tests of a file share, so that it starts once."""
     pytest.importorskip("ray", reason="the extra `ray` is not installed")
-    from cvr_data.core.ray_jobs import connected
+    from cvr_data.core.ray_jobs import ray_cluster_connected
 
     engine = Engine("ray", workers=2)
-    with connected(engine):
+    with ray_cluster_connected(engine):
         yield engine

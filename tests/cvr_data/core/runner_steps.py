@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cvr_data.core.columns import mark, with_column
-from cvr_data.core.parts import Bucket, hashes_of, read_bucket
+from cvr_data.core.parts import Bucket, hash_bucket_keys, read_artifact_bucket
 from cvr_data.core.stages import ClaimStep, KeyedStep, Step
 
 ROWS = pa.schema([pa.field("row_id", pa.string(), nullable=False), ("word", pa.string()), ("other", pa.string())])
@@ -37,12 +37,12 @@ def letters_of(config, part):
 
 
 def load_letters(bucket: Bucket):
-    words = pa.concat_tables(read_bucket(bucket)).column("word").to_pylist()
+    words = pa.concat_tables(read_artifact_bucket(bucket)).column("word").to_pylist()
     return {letter: sum(word.startswith(letter) for word in words) for letter in {word[:1] for word in words}}
 
 
 def word_key(config, part):
-    return hashes_of(part.column("word"))
+    return hash_bucket_keys(part.column("word"))
 
 
 def drop_repeated(config, bucket):
@@ -57,7 +57,7 @@ def drop_repeated(config, bucket):
 def both_words(config, part):
     """Claim for each row under both of its words."""
     rows = np.arange(part.num_rows, dtype=np.uint32)
-    keys = [hashes_of(part.column(name)) for name in ("word", "other")]
+    keys = [hash_bucket_keys(part.column(name)) for name in ("word", "other")]
     ids = pa.concat_arrays([part.column("row_id").combine_chunks()] * 2)
     return pa.table({"key": np.concatenate(keys), "row": np.concatenate([rows, rows]), "row_id": ids})
 

@@ -6,10 +6,10 @@ import pytest
 
 from cvr_data.core.annotation_files import (
     check_counts,
-    find,
-    find_only,
-    read_entries,
+    find_annotation_file,
+    find_only_annotation_file,
     read_json,
+    read_json_entries,
     read_lines,
     read_tab_separated,
 )
@@ -19,12 +19,12 @@ from cvr_data.core.errors import CvrError
 def test_a_file_is_found_in_its_published_folder_or_beside_it(tmp_path):
     (tmp_path / "annotations").mkdir()
     (tmp_path / "b.json").write_text("[]")
-    assert find(tmp_path, "annotations/a.json", "annotations/b.json", origin="x") == tmp_path / "b.json"
+    assert find_annotation_file(tmp_path, "annotations/a.json", "annotations/b.json", origin="x") == tmp_path / "b.json"
     (tmp_path / "annotations" / "a.json").write_text("[]")
-    assert find(tmp_path, "annotations/a.json", "annotations/b.json", origin="x").name == "a.json"
-    assert find_only(tmp_path / "b.json", "annotations/a.json", origin="x").name == "b.json"
+    assert find_annotation_file(tmp_path, "annotations/a.json", "annotations/b.json", origin="x").name == "a.json"
+    assert find_only_annotation_file(tmp_path / "b.json", "annotations/a.json", origin="x").name == "b.json"
     with pytest.raises(CvrError, match=r"c\.json or d\.json is not in .*; get it from https://x\."):
-        find(tmp_path, "c.json", "d.json", origin="https://x")
+        find_annotation_file(tmp_path, "c.json", "d.json", origin="https://x")
 
 
 def test_counts_that_differ_are_all_named(tmp_path):
@@ -71,27 +71,27 @@ def test_the_first_entry_that_lacks_a_key_is_named(tmp_path):
     path = tmp_path / "a.json"
     path.write_text('[{"caption": "a", "target": "b"}, {"captoin": "a"}]')
     with pytest.raises(CvrError, match=r"entry 1 has no 'caption'\. Did you mean: captoin"):
-        read_entries(path, ["caption"])
+        read_json_entries(path, ["caption"])
     path.write_text('[{"caption": "a"}]')
-    assert read_entries(path, ["caption"]) == [{"caption": "a"}]
+    assert read_json_entries(path, ["caption"]) == [{"caption": "a"}]
     with pytest.raises(CvrError, match=r"entry 0 has no 'target'; its targets are hidden"):
-        read_entries(path, ["caption"], ["target"])
+        read_json_entries(path, ["caption"], ["target"])
     path.write_text("[1]")
     with pytest.raises(CvrError, match="entry 0 should be an object, found int"):
-        read_entries(path, [])
+        read_json_entries(path, [])
 
 
 def test_a_line_of_json_that_is_no_object_is_named(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'\xef\xbb\xbf{"caption": "a"}\r\n\n{"caption": "b"}\n')
-    assert read_entries(path, ["caption"]) == [{"caption": "a"}, {"caption": "b"}]
+    assert read_json_entries(path, ["caption"]) == [{"caption": "a"}, {"caption": "b"}]
     for line, said in ((b"{", "not valid JSON"), (b"[1]", "not a JSON object"), (b'{"a": "\xe9"}', "not UTF-8"),
                        (b'{"a": 1, "a": 2}', "comes twice")):  # fmt: skip
         path.write_bytes(b'{"caption": "a"}\n\n' + line)
         with pytest.raises(CvrError, match=f"line 3: .*{said}"):
-            read_entries(path, ["caption"])
+            read_json_entries(path, ["caption"])
     with pytest.raises(CvrError, match="no such file"):
-        read_entries(tmp_path / "b.jsonl", [])
+        read_json_entries(tmp_path / "b.jsonl", [])
 
 
 def test_lines_without_header_keep_their_quotes(tmp_path):

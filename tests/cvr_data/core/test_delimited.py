@@ -6,7 +6,7 @@ import random
 import pytest
 
 from cvr_data.core import delimited
-from cvr_data.core.delimited import header, plain_columns, records
+from cvr_data.core.delimited import delimited_file_rows, delimited_header, plain_columns
 from cvr_data.core.errors import CvrError
 
 H = b"video_id,caption\n"
@@ -15,7 +15,7 @@ H = b"video_id,caption\n"
 def read(tmp_path, content, separator=","):
     path = tmp_path / "t.csv"
     path.write_bytes(content)
-    return list(records(path, separator))
+    return list(delimited_file_rows(path, separator))
 
 
 def short(found):
@@ -77,7 +77,7 @@ def test_what_the_csv_module_writes_is_read_and_every_line_is_accounted_for(tmp_
         path = tmp_path / "w.csv"
         with path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, quoting=csv.QUOTE_ALL).writerows([["i", "j", "k", "l"], *rows])
-        found = list(records(path, ","))
+        found = list(delimited_file_rows(path, ","))
         assert [[cell.decode() for cell in each.cells] for each in found] == rows
         assert sum(each.lines for each in found) + 1 == path.read_bytes().count(b"\n")
 
@@ -109,8 +109,8 @@ def test_a_file_that_is_no_such_text_is_called_what_it_is(tmp_path, content, mes
     path = tmp_path / "t.csv"
     path.write_bytes(content)
     with pytest.raises(CvrError, match=message):
-        delimited.check_start(path)
-        header(path, ",")
+        delimited.check_delimited_file_start(path)
+        delimited_header(path, ",")
 
 
 def test_arrow_reads_a_file_without_quotes_as_it_is_read_line_by_line_or_not_at_all(tmp_path):
@@ -121,7 +121,7 @@ def test_arrow_reads_a_file_without_quotes_as_it_is_read_line_by_line_or_not_at_
         text = "id,text" + draw.choice(["\n", "\r\n", "\r"]).join(["", *rows]) + draw.choice(["", "\n"])
         path = tmp_path / "t.csv"
         path.write_bytes(draw.choice([b"", b"\xef\xbb\xbf", b"\n"]) + text.encode() + draw.choice([b"", b"\n\xff,a"]))
-        found = list(records(path, ","))
+        found = list(delimited_file_rows(path, ","))
         columns = plain_columns(path, ",", [1, 0], 2)
         if columns is not None:
             read_by_arrow += 1

@@ -5,7 +5,7 @@ import base64
 import httpx2
 import pytest
 
-from cvr_data.core.http_client import BAD_ADDRESS, PrivateRedirect, http_client, looks_like_a_page, whole_number
+from cvr_data.core.http_client import BAD_ADDRESS, PrivateRedirect, http_body_is_html, http_client, whole_number
 from tests.http_server import FileServer, Status
 
 NETRC = "machine 127.0.0.1 login me password one\nmachine localhost login me password two\n"
@@ -88,5 +88,5 @@ def test_a_number_of_a_server_is_short_and_of_digits(text, number):
 
 @pytest.mark.parametrize("start", [b"<!DOCTYPE html>", b"\xef\xbb\xbf\n <HTML lang=en>", b"<script>", b"<!-- x -->"])
 def test_a_page_is_known_by_its_start(start):
-    assert looks_like_a_page(start)
-    assert not looks_like_a_page(b"\0\0\0 ftypisom" + start)
+    assert http_body_is_html(start)
+    assert not http_body_is_html(b"\0\0\0 ftypisom" + start)

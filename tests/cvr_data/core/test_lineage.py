@@ -5,7 +5,7 @@ import pytest
 
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.errors import CvrError
-from cvr_data.core.lineage import deep_problems, follow, input_names, input_paths, lineage
+from cvr_data.core.lineage import follow, input_names, input_paths, lineage, lineage_problems
 
 
 def made(path, **inputs):
@@ -61,7 +61,7 @@ def test_all_that_an_artifact_was_made_from_is_checked_by_its_hashes(tmp_path, c
     videos = made(tmp_path / "videos", list=tmp_path / "list.txt")
     pairs = made(tmp_path / "pairs", videos=videos.path)
     texts = made(tmp_path / "texts", pairs=pairs.path)
-    assert deep_problems(texts.path) == [] and cvr("verify", "--deep", texts.path).code == 0
+    assert lineage_problems(texts.path) == [] and cvr("verify", "--deep", texts.path).code == 0
     (tmp_path / "list.txt").write_text("b")
     part = tmp_path / "pairs" / "part-00000.parquet"
     part.write_bytes(part.read_bytes()[:-1] + b"x")
@@ -69,9 +69,9 @@ def test_all_that_an_artifact_was_made_from_is_checked_by_its_hashes(tmp_path, c
         f"{tmp_path / 'pairs'}: part-00000.parquet has changed since it was written",
         f"{tmp_path / 'list.txt'}: has changed since it was used",
     ]
-    assert deep_problems(texts.path) == found
+    assert lineage_problems(texts.path) == found
     outcome = cvr("verify", "--deep", texts.path)
     assert outcome.code == 2 and all(problem in outcome.out for problem in found)
     cvr.done("verify", texts.path)
     (tmp_path / "list.txt").unlink()
-    assert f"{tmp_path / 'list.txt'} does not exist." in deep_problems(texts.path)
+    assert f"{tmp_path / 'list.txt'} does not exist." in lineage_problems(texts.path)

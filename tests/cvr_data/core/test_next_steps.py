@@ -8,9 +8,9 @@ import pytest
 
 import cli
 from cvr_data.core.artifact_writer import ArtifactWriter
-from cvr_data.core.folder_status import NEXT, next_command
+from cvr_data.core.folder_status import NEXT, OF_A_SET, command_after_artifact
 
-TEMPLATES = [template for templates in NEXT.values() for template in templates]
+TEMPLATES = [template for templates in NEXT.values() for template in templates] + [OF_A_SET]
 
 
 def made(folder, stage, rows=1, **inputs):
@@ -36,7 +36,7 @@ def test_the_way_from_videos_to_triplets(tmp_path, monkeypatch):
     embeddings = made(tmp_path / "embeddings", "embed", videos=videos)
     split = made(tmp_path / "videos-split", "split", videos=videos, embeddings=embeddings)
     pairs = made(tmp_path / "pairs", "mine-pairs", videos=split)
-    told = [next_command(folder).replace(f"{tmp_path}/", "") for folder in (videos, embeddings, split, pairs)]
+    told = [command_after_artifact(folder).replace(f"{tmp_path}/", "") for folder in (videos, embeddings, split, pairs)]
     assert told == [
         "cvr embed videos",
         "cvr split videos --embeddings embeddings",
@@ -48,12 +48,19 @@ def test_the_way_from_videos_to_triplets(tmp_path, monkeypatch):
 def test_features_of_videos_that_have_splits_lead_to_pairs(tmp_path):
     split = made(tmp_path / "of a split", "split")
     embeddings = made(tmp_path / "embeddings", "embed", videos=split)
-    assert next_command(embeddings) == f"cvr mine-pairs '{split}' --embeddings {embeddings}"
+    assert command_after_artifact(embeddings) == f"cvr mine-pairs '{split}' --embeddings {embeddings}"
+
+
+def test_videos_of_a_benchmark_lead_to_its_scores(tmp_path):
+    videos = made(tmp_path / "videos", "import-vt2v")
+    embeddings = made(tmp_path / "embeddings", "embed", videos=videos)
+    assert command_after_artifact(videos) == f"cvr embed {videos}"
+    assert command_after_artifact(embeddings) == f"cvr bench --model MODEL --data SET -e {embeddings}"
 
 
 def test_of_nothing_and_of_the_last_thing_nothing_is_said(tmp_path):
-    assert next_command(made(tmp_path / "pairs", "mine-pairs", rows=0)) is None
-    assert next_command(made(tmp_path / "audit", "audit")) is None
+    assert command_after_artifact(made(tmp_path / "pairs", "mine-pairs", rows=0)) is None
+    assert command_after_artifact(made(tmp_path / "audit", "audit")) is None
 
 
 def test_a_command_ends_by_naming_the_next_one(cvr, tmp_path, monkeypatch):

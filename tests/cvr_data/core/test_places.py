@@ -13,7 +13,7 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import verify
 from cvr_data.core.errors import CvrError
 from cvr_data.core.folder_lock import place_lock
-from cvr_data.core.places import create_exclusively, names_below, path_from, place_from, place_of
+from cvr_data.core.places import create_exclusively, names_below, path_from, path_or_address, path_or_address_from
 from cvr_data.core.whole_files import whole_file, write_bytes
 from cvr_data.media.look import media_path_inside
 from cvr_data.media.places import resolve_media
@@ -22,12 +22,12 @@ from tests.s3_server import BUCKET, forget_connections
 
 @pytest.mark.parametrize("given", ["pairs", "/data/pairs", "s3:/bucket", "http://host/x", "a://b"])
 def test_what_is_no_known_address_is_a_path(given):
-    assert place_of(given) == Path(given)
+    assert path_or_address(given) == Path(given)
 
 
 @pytest.mark.parametrize("given", ["s3://bucket/a/b/", "memory://bucket/a", "hf://datasets/user/name"])
 def test_an_address_keeps_its_two_slashes_and_is_no_path_of_this_machine(given):
-    place = place_of(given)
+    place = path_or_address(given)
     assert str(place / "part") == f"{given.rstrip('/')}/part"
     with pytest.raises(TypeError):
         Path(place)
@@ -44,8 +44,8 @@ def test_an_address_keeps_its_two_slashes_and_is_no_path_of_this_machine(given):
     ],
 )
 def test_a_manifest_names_its_inputs_as_they_are_found_again(folder, place, name):
-    assert path_from(place_of(folder), place_of(place)) == name
-    assert place_from(place_of(folder), name) == place_of(place)
+    assert path_from(path_or_address(folder), path_or_address(place)) == name
+    assert path_or_address_from(path_or_address(folder), name) == path_or_address(place)
 
 
 def test_a_link_that_leads_to_itself_is_named_as_any_file(tmp_path):
@@ -56,7 +56,7 @@ def test_a_link_that_leads_to_itself_is_named_as_any_file(tmp_path):
 
 
 def test_a_row_leads_to_its_medium_and_a_table_not_out_of_its_folder():
-    videos = place_of("s3://bucket/videos")
+    videos = path_or_address("s3://bucket/videos")
     assert str(resolve_media(videos, "media/a.mp4")) == "s3://bucket/videos/media/a.mp4"
     assert str(resolve_media(videos, "s3://other/a.mp4")) == "s3://other/a.mp4"
     assert resolve_media(videos, "/data/a.mp4") == Path("/data/a.mp4")
@@ -182,8 +182,8 @@ def test_a_writer_that_lost_its_folder_meanwhile_writes_no_manifest(folder):
 def test_a_bucket_that_is_not_there_is_one_line_and_is_not_made(s3, one_line_error):
     assert "no such file" in one_line_error("import", "table", "t.csv", "-O", "s3://nobucket/videos")
     with pytest.raises(CvrError, match=r"s3://nobucket/n cannot be reached: The specified bucket does not exist"):
-        ArtifactWriter(place_of("s3://nobucket/n"), stage="numbers").__enter__()
-    assert [bucket.rstrip("/") for bucket in place_of(BUCKET).fs.ls("")] == ["bucket"]
+        ArtifactWriter(path_or_address("s3://nobucket/n"), stage="numbers").__enter__()
+    assert [bucket.rstrip("/") for bucket in path_or_address(BUCKET).fs.ls("")] == ["bucket"]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_without_credentials_or_a_server_it_is_one_line(names, values, said, s3,
 
 
 def test_a_store_that_is_gone_in_the_middle_of_a_run_is_one_line(tmp_path):
-    there = place_of("memory://bucket/gone")
+    there = path_or_address("memory://bucket/gone")
     (there / "table.csv").write_text("a")
     gone = EndpointConnectionError(endpoint_url="https://s3")
     for out, inputs in ((there / "out", {}), (tmp_path / "out", {"table": there / "table.csv"})):
@@ -220,5 +220,5 @@ def test_a_store_that_is_gone_in_the_middle_of_a_run_is_one_line(tmp_path):
 
 
 def test_what_is_of_the_hub_is_read_and_not_written(tmp_path):
-    with pytest.raises(CvrError, match="cvr publish"), place_lock(place_of("hf://datasets/user/name")):
+    with pytest.raises(CvrError, match="cvr publish"), place_lock(path_or_address("hf://datasets/user/name")):
         pass

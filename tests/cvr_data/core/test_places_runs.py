@@ -13,7 +13,7 @@ import pytest
 from cvr_data.core.artifacts import verify
 from cvr_data.core.engine import Engine
 from cvr_data.core.jobs import use_engine
-from cvr_data.core.places import names_below, place_of
+from cvr_data.core.places import names_below, path_or_address
 from tests.cvr_data.core import test_runner
 from tests.cvr_data.core.test_runner import rows_of, write
 from tests.hub_server import HubServer
@@ -62,10 +62,10 @@ def test_workers_of_ray_share_nothing_but_the_store(both):
 COMMAND = """
 import sys
 sys.path.insert(0, {root!r})
-from cvr_data.core.places import place_of
+from cvr_data.core.places import path_or_address
 from tests.cvr_data.core.test_runner import run
 if __name__ == "__main__":
-    run(place_of(sys.argv[1]), place_of(sys.argv[2]))
+    run(path_or_address(sys.argv[1]), path_or_address(sys.argv[2]))
 """
 
 
@@ -116,7 +116,7 @@ def test_the_commands_write_and_read_addresses(cvr, folder, tmp_path):
 
 def test_stages_with_media_and_features_read_and_write_addresses(cvr, tmp_path):
     made = []
-    for home in (tmp_path, place_of("memory://bucket/world")):
+    for home in (tmp_path, path_or_address("memory://bucket/world")):
         for words in (
             ("import", "synthetic", "-O", home / "videos", "-o", "train=8", "-o", "test=4", "-o", "val=0"),
             ("embed", home / "videos", "--encoder", "hash", "-O", home / "features"),

@@ -7,15 +7,15 @@ import pytest
 from cvr_bench.families import families
 from cvr_bench.training.config import TrainConfig
 from cvr_data.core.errors import CvrError
-from cvr_data.core.ranges import SHARE, TEMPERATURE, check_ranges, within
+from cvr_data.core.ranges import SHARE, TEMPERATURE, check_ranges, option_range
 from cvr_data.core.registry import parse_config
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    share: float = field(default=0.5, metadata=within(SHARE))
-    width: int = field(default=8, metadata=within("[1, inf)"))
-    heat: float | None = field(default=None, metadata=within(TEMPERATURE))
+    share: float = field(default=0.5, metadata=option_range(SHARE))
+    width: int = field(default=8, metadata=option_range("[1, inf)"))
+    heat: float | None = field(default=None, metadata=option_range(TEMPERATURE))
     seed: int = 0
     low: float = -1.0
 

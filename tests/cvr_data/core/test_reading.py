@@ -13,7 +13,7 @@ import pytest
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.errors import CvrError
 from cvr_data.core.files import read_rows
-from cvr_data.core.reading import check_fields, check_kinds, read_array, read_text, reading
+from cvr_data.core.reading import check_fields, check_json_value_types, read_array, read_text, reading
 from cvr_data.core.sqlite_files import check_database
 from cvr_data.core.whole_files import read_parquet
 from cvr_data.core.yaml_text import read_yaml
@@ -84,10 +84,10 @@ def test_values_of_other_types_are_refused(values):
 
 def test_an_object_is_checked_key_by_key():
     kinds = {"a": int, "b": {"c": list}}
-    check_kinds({"a": 1, "b": {"c": []}, "more": None}, kinds)
+    check_json_value_types({"a": 1, "b": {"c": []}, "more": None}, kinds)
     for wrong in ({"a": 1}, {"a": True, "b": {"c": []}}, {"a": 1, "b": []}, {"a": 1, "b": {"c": 3}}, [1]):
         with pytest.raises(ValueError):
-            check_kinds(wrong, kinds)
+            check_json_value_types(wrong, kinds)
 
 
 @pytest.mark.parametrize("opened", [ReviewStore, RequestCache])

@@ -16,14 +16,14 @@ from cvr_data.core import parts, runner
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import identity_of, open_artifact
 from cvr_data.core.columns import with_column
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.core.whole_files import json_bytes
 from cvr_data.features import embed_source
-from cvr_data.pairs.mine_pairs import Strategy, mine_pairs, parse_filter
+from cvr_data.pairs.mine_pairs import Strategy, mine_pairs, parse_mining_filter
 from cvr_data.pairs.search import nearest as _nearest
 from cvr_data.pairs.search import neighbour_jobs, statement_search
-from cvr_data.pairs.search.halves import captions_with_halves, halves, shared_halves
-from cvr_data.pairs.search.nearest import Band, nearest
+from cvr_data.pairs.search.halves import caption_halves_to_pair, captions_with_halves, shared_halves
+from cvr_data.pairs.search.nearest import Band, mined_nearest_neighbours
 from cvr_data.pairs.strategies import concept, neighbors, one_phrase, one_word
 from cvr_data.tables import VIDEOS
 from tests.dataset_folders import bytes_of, write_artifact
@@ -147,14 +147,14 @@ def test_buckets_of_any_size_give_the_pairs_and_templates_of_one_search(
 @pytest.mark.engine
 def test_filters_of_groups_decide_in_parts_as_on_one_table(videos, tmp_path):
     names = ("direction:keep=both", "video-cap:most=5", "caption-cap:most=3", "word-cap:most=9", "caption-pair-cap")
-    chosen = [parse_filter(name) for name in names]
+    chosen = [parse_mining_filter(name) for name in names]
     config = one_word.Config()
     made = mine_pairs(videos, None, Strategy("one-word", one_word, config), chosen, tmp_path / "out", overwrite=False)
     assert len(made.part_paths) > 5
     whole = one_word.run(config, videos_table()).drop_columns(["drop_reason"])
     whole = with_column(whole, "visual_similarity", pa.nulls(whole.num_rows, pa.float32()))
     for each in chosen:
-        whole, dropped = split_dropped(each.module.run(each.config, whole))
+        whole, dropped = stage_rows_by_drop_reason(each.module.run(each.config, whole))
         assert {row["pair_id"] for row in made.dropped().to_pylist() if row["drop_step"] == 1 + chosen.index(each)} == {
             *dropped["pair_id"].to_pylist()
         }
@@ -166,16 +166,16 @@ def test_filters_of_groups_decide_in_parts_as_on_one_table(videos, tmp_path):
 def test_a_caption_is_left_out_only_if_no_other_has_a_half_of_it(captions):
     rows = [*captions, "rain falls on every long road", "a red dog runs fast", "dog", ""]
     table = videos_table().slice(0, 6).set_column(1, VIDEOS.field("captions"), pa.array([[text] for text in rows]))
-    left = captions_with_halves(None, table, shared_halves(None, halves(one_word.Config(), table)))
+    left = captions_with_halves(None, table, shared_halves(None, caption_halves_to_pair(one_word.Config(), table)))
     assert set(left.column("video_id").to_pylist()) == {"v000", "v001"}
 
 
 def test_each_half_that_a_caption_shares_brings_it_once_with_its_place_and_video():
     said = pa.array([["a dog runs", "a cat runs"], None, ["rain", "the dog runs"]], VIDEOS.field("captions").type)
     table = videos_table().slice(0, 3).set_column(1, VIDEOS.field("captions"), said)
-    left = captions_with_halves(None, table, shared_halves(None, halves(one_word.Config(), table))).select(
-        ["video_id", "caption", "place", "side"]
-    )
+    left = captions_with_halves(
+        None, table, shared_halves(None, caption_halves_to_pair(one_word.Config(), table))
+    ).select(["video_id", "caption", "place", "side"])
     assert left.to_pylist() == [
         {"video_id": "v000", "caption": "a dog runs", "place": 0, "side": 0},
         {"video_id": "v000", "caption": "a dog runs", "place": 0, "side": 1},
@@ -232,7 +232,7 @@ def test_phrases_in_buckets_are_paired_as_in_one_search(options, values, tmp_pat
     config = one_phrase.Config(max_videos_per_caption=1, **options)
     strategy = Strategy("one-phrase", one_phrase, config)
     made = mine_pairs(tmp_path / "videos", None, strategy, [], tmp_path / "out", overwrite=False)
-    expected, dropped = split_dropped(one_phrase.run(config, table))
+    expected, dropped = stage_rows_by_drop_reason(one_phrase.run(config, table))
     found = [{**row, "drop_reason": None} for row in made.read().to_pylist()]
     assert sorted(row["pair_id"] for row in found) == sorted(expected["pair_id"].to_pylist())
     assert told(made.dropped().to_pylist()) == told(dropped.to_pylist())
@@ -246,13 +246,13 @@ def test_neighbours_over_shards_are_those_of_one_search(shards):
     vectors_ND[10:14] = vectors_ND[80]  # equal similarities, in several shards
     vectors_ND /= np.linalg.norm(vectors_ND, axis=1, keepdims=True)
     band = Band(k=3, low=-0.5, high=0.9999)
-    expected = nearest(vectors_ND, band)
+    expected = mined_nearest_neighbours(vectors_ND, band)
     queries, keys = shards
     rows, shards = (
         [_nearest.Rows(start, vectors_ND[start : start + size]) for start in range(0, 90, size)]
         for size in (queries, keys)
     )
-    found = [_nearest.nearest_in_shards(each, shards, band) for each in rows]
+    found = [_nearest.mined_neighbours_in_shards(each, shards, band) for each in rows]
     for name in ("query", "neighbour", "similarity"):
         assert np.array_equal(np.concatenate([getattr(part, name) for part in found]), getattr(expected, name))
 

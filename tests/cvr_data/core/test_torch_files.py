@@ -8,7 +8,7 @@ import torch
 
 from cvr_bench.models.parts.weights import read_model_weights
 from cvr_data.core.errors import CvrError
-from cvr_data.core.torch_files import load_torch_file, within
+from cvr_data.core.torch_files import find_in_nested_dict, load_torch_file
 from cvr_data.features.encoders.networks import openai_weights
 
 TENSOR = torch.arange(6.0).reshape(2, 3)
@@ -31,13 +31,13 @@ def test_a_dictionary_that_holds_itself_ends(path):
     content["list"] = [content]
     torch.save(content, path)
     assert set(read_model_weights(path)) == {"w"}
-    assert set(openai_weights.read_openai_weights(path)) == {"w"}
-    assert within(content, ("state_dict",)) is content
+    assert set(openai_weights.read_openai_encoder_weights(path)) == {"w"}
+    assert find_in_nested_dict(content, ("state_dict",)) is content
 
 
 def test_more_numbers_than_bytes_are_refused(path):
     torch.save({"w": torch.zeros(1).expand(10**6, 10**6)}, path)
-    for read in (load_torch_file, read_model_weights, openai_weights.read_openai_weights):
+    for read in (load_torch_file, read_model_weights, openai_weights.read_openai_encoder_weights):
         with pytest.raises(CvrError, match="claims 4000000000000 bytes"):
             read(path)
 
@@ -47,7 +47,7 @@ def test_an_archive_that_unpacks_to_far_more_is_refused(path):
         archive.writestr("weights/data.pkl", b"x")
         archive.writestr("weights/constants.pkl", b"x")
         archive.writestr("weights/data/0", b"\0" * (32 << 20))
-    for read in (load_torch_file, read_model_weights, openai_weights.read_openai_weights):
+    for read in (load_torch_file, read_model_weights, openai_weights.read_openai_encoder_weights):
         with pytest.raises(CvrError, match="claims"):
             read(path)
 
@@ -89,7 +89,7 @@ def test_code_in_a_file_is_refused_and_not_run(path, capsys):
 )
 def test_any_bytes_are_one_line(path, content):
     path.write_bytes(content)
-    for read in (load_torch_file, read_model_weights, openai_weights.read_openai_weights):
+    for read in (load_torch_file, read_model_weights, openai_weights.read_openai_encoder_weights):
         with pytest.raises(CvrError):
             read(path)
 

@@ -13,8 +13,8 @@ from cvr_data.core.command_line import command
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import Engine, mapped_in_order, use_engine
 from cvr_data.core.registry import Family, parse_config
-from cvr_data.core.trust import OUTSIDE, import_named, named_words, naming, stored
-from cvr_data.features.encoders.networks.named_model import mteb_encoder_model
+from cvr_data.core.trust import OUTSIDE, import_named, naming, stored, words_of_trusted_code
+from cvr_data.features.encoders.networks.named_model import load_named_encoder
 
 ROOT = Path(cli.__file__).parent
 IMPORTERS = {
@@ -36,8 +36,8 @@ IMPORTERS = {
 )  # fmt: skip
 def test_a_word_a_value_and_a_part_of_a_list_are_named(words):
     with naming(words):
-        assert "my.module" in named_words()
-    assert "my.module" not in named_words()
+        assert "my.module" in words_of_trusted_code()
+    assert "my.module" not in words_of_trusted_code()
 
 
 def test_what_no_word_is_may_not_be_imported():
@@ -50,7 +50,7 @@ def test_what_no_word_is_may_not_be_imported():
 
 def test_words_of_a_recipes_step_are_named_beside_those_of_the_command_around():
     with command(["--trust", "a.b", "run", "mine.yaml"]), command(["bench", "-m", "c.d"]):
-        assert {"a.b", "c.d"} <= named_words()
+        assert {"a.b", "c.d"} <= words_of_trusted_code()
 
 
 def test_a_dotted_component_is_imported_for_the_user_alone():
@@ -70,10 +70,10 @@ def test_no_other_name_leads_out_of_the_folder(name):
 def test_a_model_of_another_package_needs_its_argument_named_too(tmp_path):
     made = tmp_path / "made"
     with naming(["os:mkdir"]), pytest.raises(CvrError, match="the argument of os:mkdir"):
-        mteb_encoder_model("os:mkdir", str(made))
+        load_named_encoder("os:mkdir", str(made))
     assert not made.exists()
     with naming(["os:mkdir", str(made)]), pytest.raises(CvrError, match="has neither encode nor"):
-        mteb_encoder_model("os:mkdir", str(made))
+        load_named_encoder("os:mkdir", str(made))
     assert made.exists()
 
 
@@ -95,7 +95,7 @@ def test_a_server_in_a_file_is_named_again():
 
 
 def _words_there() -> bool:
-    return "my.module" in named_words()
+    return "my.module" in words_of_trusted_code()
 
 
 @pytest.mark.slow

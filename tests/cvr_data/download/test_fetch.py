@@ -5,11 +5,11 @@ import threading
 
 import pytest
 
-from cvr_data.download.fetch import PARTIAL, FetchLimits, HttpFetcher, Speed, retry_after_s
+from cvr_data.download.fetch import PARTIAL, FetchLimits, HttpFetcher, Speed, download_retry_after_s
 from cvr_data.download.hub import items_at_one_commit
 from cvr_data.download.items import WantedFile
 from cvr_data.download.run import Config, download_items
-from cvr_data.download.status import read_status
+from cvr_data.download.status import read_download_status
 from tests.http_server import Reset, Status, Truncate
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ def item_of(server, path="/a.mp4", **fields):
 
 
 def only_row(folder):
-    (row,) = read_status(folder)
+    (row,) = read_download_status(folder)
     return row
 
 
@@ -112,12 +112,12 @@ def test_a_wait_of_hours_is_not_waited_for(server, tmp_path):
 @pytest.mark.parametrize(("text", "seconds"), [("7", 7.0), (None, None), ("", None), ("soon", None), ("\u00b2", None),
                                               ("9" * 400, None), ("Wed, 21 Oct 99999 07:28:00 GMT", None)])  # fmt: skip
 def test_retry_after_is_seconds(text, seconds):
-    assert retry_after_s(text) == seconds
+    assert download_retry_after_s(text) == seconds
 
 
 def test_retry_after_may_be_a_date():
-    assert retry_after_s("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
-    assert retry_after_s("Wed, 21 Oct 2099 07:28:00 GMT") > 1e9
+    assert download_retry_after_s("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert download_retry_after_s("Wed, 21 Oct 2099 07:28:00 GMT") > 1e9
 
 
 def test_another_sha256_is_refused_and_nothing_is_left(server, tmp_path):
@@ -173,7 +173,7 @@ def test_a_hostile_address_is_a_row_and_the_rest_is_fetched(server, tmp_path, ur
     items = [WantedFile(item_id="bad", url=url, file="bad.mp4"), item_of(server)]
     for statuses in ({"failed": 1, "ok": 1}, {"failed": 1, "ok": 1}):  # also on a rerun
         assert download_items(items_at_one_commit(items, tmp_path), tmp_path, QUICK).statuses == statuses
-    assert {row.item_id: row.status for row in read_status(tmp_path)} == {"bad": "failed", "a.mp4": "ok"}
+    assert {row.item_id: row.status for row in read_download_status(tmp_path)} == {"bad": "failed", "a.mp4": "ok"}
 
 
 @pytest.mark.parametrize(

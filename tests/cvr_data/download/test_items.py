@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from cvr_data.core.errors import CvrError
 from cvr_data.download.items import (
     WantedFile,
-    choose_items,
-    file_name,
-    read_ids,
+    choose_items_to_download,
+    download_file_name,
+    read_ids_to_download,
     read_items_to_fetch,
     suffix_of_address,
 )
@@ -38,12 +38,12 @@ from tests.dataset_folders import write_artifact
     ],
 )
 def test_a_file_name_is_safe(item_id, expected):
-    assert file_name(item_id, ".mp4") == expected
+    assert download_file_name(item_id, ".mp4") == expected
 
 
 @given(st.text(st.characters(exclude_categories=()), min_size=1, max_size=400))
 def test_no_id_leads_out_of_the_folder_or_breaks_a_file_system(item_id):
-    name = file_name(item_id, ".mp4")
+    name = download_file_name(item_id, ".mp4")
     allowed = set(string.ascii_letters + string.digits + "_.-~%/ ,=+@()[]")
     assert set(name) <= allowed
     for part in name.split("/"):
@@ -55,13 +55,13 @@ def test_no_id_leads_out_of_the_folder_or_breaks_a_file_system(item_id):
 
 @given(st.sets(st.text("aA./~%-\\", min_size=1, max_size=6), min_size=2, max_size=8))
 def test_two_ids_never_share_a_file(ids):
-    assert len({file_name(item_id, ".x") for item_id in ids}) == len(ids)
+    assert len({download_file_name(item_id, ".x") for item_id in ids}) == len(ids)
 
 
 def test_long_ids_stay_apart():
-    assert file_name("a" * 500, "") != file_name("a" * 501, "")
-    short = file_name("a" * 500, "")
-    assert file_name(short, "") != short
+    assert download_file_name("a" * 500, "") != download_file_name("a" * 501, "")
+    short = download_file_name("a" * 500, "")
+    assert download_file_name(short, "") != short
 
 
 @pytest.mark.parametrize(
@@ -122,23 +122,23 @@ def test_a_wrong_list_is_told_in_one_line(tmp_path, content, message):
 
 def test_only_ids_takes_every_known_column_or_those_named(tmp_path):
     (tmp_path / "a.csv").write_text("pth1,pth2,edit\n1/a,1/b,x\n1/a,1/c,y\n")
-    assert read_ids(tmp_path / "a.csv") == {"1/a", "1/b", "1/c"}
-    assert read_ids(tmp_path / "a.csv", ["pth1"]) == {"1/a"}
+    assert read_ids_to_download(tmp_path / "a.csv") == {"1/a", "1/b", "1/c"}
+    assert read_ids_to_download(tmp_path / "a.csv", ["pth1"]) == {"1/a"}
     with pytest.raises(CvrError, match="no column 'pth3'"):
-        read_ids(tmp_path / "a.csv", ["pth3"])
+        read_ids_to_download(tmp_path / "a.csv", ["pth3"])
     (tmp_path / "b.csv").write_text("edit\nx\n")
     with pytest.raises(CvrError, match="name one with --id-column"):
-        read_ids(tmp_path / "b.csv")
+        read_ids_to_download(tmp_path / "b.csv")
 
 
 def test_shards_are_disjoint_and_whole():
     items = [WantedFile(item_id=str(number), url="https://x", file=str(number), is_media=True) for number in range(11)]
-    shards = [choose_items(items, None, 3, shard) for shard in range(3)]
+    shards = [choose_items_to_download(items, None, 3, shard) for shard in range(3)]
     assert sorted(item.item_id for shard in shards for item in shard) == sorted(item.item_id for item in items)
     assert {len(shard) for shard in shards} == {3, 4}
-    assert [item.item_id for item in choose_items(items, {"1", "7", "9"}, 2, 0)] == ["1", "9"]
+    assert [item.item_id for item in choose_items_to_download(items, {"1", "7", "9"}, 2, 0)] == ["1", "9"]
     with pytest.raises(CvrError, match="between 0 and 2"):
-        choose_items(items, None, 3, 3)
+        choose_items_to_download(items, None, 3, 3)
 
 
 def test_half_a_character_in_a_list_is_one_line(tmp_path):

@@ -17,7 +17,7 @@ import pytest
 from cvr_data.download.fetch import PARTIAL
 from cvr_data.download.items import WantedFile
 from cvr_data.download.run import Config, download_items
-from cvr_data.download.status import FOLDER, StatusRow, StatusTable, read_status
+from cvr_data.download.status import FOLDER, StatusRow, StatusTable, read_download_status
 from tests.http_server import Reset, Status, Truncate
 
 pytestmark = pytest.mark.slow
@@ -125,7 +125,7 @@ def test_the_last_row_of_an_item_counts_and_small_files_are_merged(tmp_path):
         table.add(StatusRow(item_id=f"i{number % 3}", url="u", file="f", status="failed", finished_s=number))
         table.flush()
     assert len(list((tmp_path / FOLDER).glob("*.parquet"))) < 10
-    assert {row.item_id: row.finished_s for row in read_status(tmp_path)} == {"i0": 18, "i1": 19, "i2": 17}
+    assert {row.item_id: row.finished_s for row in read_download_status(tmp_path)} == {"i0": 18, "i1": 19, "i2": 17}
 
 
 def test_the_last_row_counts_whichever_shard_wrote_it(tmp_path):
@@ -133,7 +133,7 @@ def test_the_last_row_counts_whichever_shard_wrote_it(tmp_path):
         table = StatusTable(tmp_path, num_shards=2, shard_id=shard)
         table.add(StatusRow(item_id="a", url="u", file="f", status=state, finished_s=when))
         table.flush()
-    assert [row.status for row in read_status(tmp_path)] == ["ok"]
+    assert [row.status for row in read_download_status(tmp_path)] == ["ok"]
 
 
 def test_shards_write_status_files_of_their_own(server, tmp_path):
@@ -144,7 +144,7 @@ def test_shards_write_status_files_of_their_own(server, tmp_path):
         download_items(items[shard::2], tmp_path, QUICK, num_shards=2, shard_id=shard)
     names = sorted(path.name[:21] for path in (tmp_path / FOLDER).iterdir())
     assert names == ["status-00000-of-00002", "status-00001-of-00002"]
-    assert Counter(row.status for row in read_status(tmp_path)) == {"ok": 4}
+    assert Counter(row.status for row in read_download_status(tmp_path)) == {"ok": 4}
 
 
 def is_in_the_middle(folder):

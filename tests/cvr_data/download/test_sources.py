@@ -17,11 +17,11 @@ import pytest
 
 from cvr_data.core.errors import CvrError
 from cvr_data.download.archives import unpacked_marker
-from cvr_data.download.hub import parts_of_hub_address
+from cvr_data.download.hub import hub_download_address_parts
 from cvr_data.download.plan import DownloadRequest, carry_out_download, download_standing, make_download_plan
 from cvr_data.download.run import Config
-from cvr_data.download.source import KINDS, load_source, read_source, source_names
-from cvr_data.download.status import read_status
+from cvr_data.download.source import KINDS, download_source_names, load_download_source, read_download_source
+from cvr_data.download.status import read_download_status
 from tests.hub_server import HubServer, Repo
 
 pytestmark = pytest.mark.slow
@@ -30,9 +30,9 @@ ROOT = Path(__file__).resolve().parents[3]
 QUICK = Config(attempts=2, backoff_s=0.01, timeout_s=20)
 
 
-@pytest.mark.parametrize("name", source_names())
+@pytest.mark.parametrize("name", download_source_names())
 def test_every_described_file_has_an_address_and_a_place_of_its_own(name):
-    source = load_source(name)
+    source = load_download_source(name)
     assert source.title
     assert source.licence
     for kind, entries in source.parts.items():
@@ -45,7 +45,7 @@ def test_every_described_file_has_an_address_and_a_place_of_its_own(name):
                 is_of_git = "github" in address.netloc.replace("github.io", "") and "/releases/" not in address.path
                 assert not is_of_git or re.search("/[0-9a-f]{40}/", address.path)
             if entry.hub:
-                assert parts_of_hub_address(f"hf://{entry.hub}@{entry.revision}/{entry.path}")
+                assert hub_download_address_parts(f"hf://{entry.hub}@{entry.revision}/{entry.path}")
             assert entry.sha256 is None or len(entry.sha256) == 64
             assert not Path(entry.target).is_absolute()
             assert ".." not in Path(entry.target).parts
@@ -54,7 +54,7 @@ def test_every_described_file_has_an_address_and_a_place_of_its_own(name):
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["activitynet", "circo", "cirr", "didemo", "egocvr", "fashioniq", "msrvtt", "vatex"])
 def test_the_published_annotations_have_the_described_sha256_and_size(real_data, name):
-    entries = [entry for entry in load_source(name).parts["annotations"] if entry.sha256]
+    entries = [entry for entry in load_download_source(name).parts["annotations"] if entry.sha256]
     here = [entry for entry in entries if (real_data / name / entry.target).is_file()]
     for entry in here:
         content = (real_data / name / entry.target).read_bytes()
@@ -67,7 +67,7 @@ def test_the_commits_of_the_hub_are_written_into_the_sources_and_renewed(tmp_pat
     shutil.copytree(ROOT / "cvr_data" / "download" / "sources", folder)
 
     def entries():
-        parts = (part for path in folder.glob("*.yaml") for part in read_source(path).parts.values())
+        parts = (part for path in folder.glob("*.yaml") for part in read_download_source(path).parts.values())
         return [(entry.hub.partition("/")[2], entry.revision) for part in parts for entry in part if entry.hub]
 
     for day in ("first", "second"):
@@ -81,7 +81,7 @@ def test_the_commits_of_the_hub_are_written_into_the_sources_and_renewed(tmp_pat
 
 
 def test_a_split_takes_its_own_files_and_those_of_all(tmp_path):
-    source = load_source("msvd")
+    source = load_download_source("msvd")
     assert {entry.target for entry in source.entries("annotations", "val")} == {"val_list.txt", "msvd_data.zip"}
     with pytest.raises(CvrError, match=r"have no split 'vall'. Did you mean: val"):
         source.entries("annotations", "vall")
@@ -101,7 +101,7 @@ def test_a_split_takes_its_own_files_and_those_of_all(tmp_path):
 def test_a_wrong_description_is_told(tmp_path, text, message):
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(CvrError, match=message):
-        read_source(tmp_path / "mine.yaml")
+        read_download_source(tmp_path / "mine.yaml")
 
 
 @pytest.fixture
@@ -179,10 +179,10 @@ def test_an_unknown_name_says_what_to_pass(tmp_path):
 
 
 def test_hub_addresses_are_read():
-    assert parts_of_hub_address("hf://datasets/a/b@v1/c/d.csv") == ("dataset", "a/b", "v1", "c/d.csv")
-    assert parts_of_hub_address("hf://models/a/b/x.ckpt") == ("model", "a/b", "main", "x.ckpt")
+    assert hub_download_address_parts("hf://datasets/a/b@v1/c/d.csv") == ("dataset", "a/b", "v1", "c/d.csv")
+    assert hub_download_address_parts("hf://models/a/b/x.ckpt") == ("model", "a/b", "main", "x.ckpt")
     with pytest.raises(CvrError, match="should look like"):
-        parts_of_hub_address("hf://a/b/c")
+        hub_download_address_parts("hf://a/b/c")
 
 
 def test_files_of_a_hub_repository_come_through_its_client(tmp_path):
@@ -205,7 +205,7 @@ def test_files_of_a_hub_repository_come_through_its_client(tmp_path):
         assert found["statuses"] == {"failed": 2, "ok": 1}
         assert (tmp_path / "mine" / "videos" / "112" / "7.mp4").read_bytes() == b"seven"
         commit = hub.repos["you/set"].commits[-1][0]
-        (row,) = [row for row in read_status(tmp_path / "mine" / "videos") if row.status == "ok"]
+        (row,) = [row for row in read_download_status(tmp_path / "mine" / "videos") if row.status == "ok"]
         assert row.url == f"hf://datasets/you/set@{commit}/WebVid/8M/train/112/7.mp4"
 
         # What the repository's owner changes meanwhile does not come into a folder that was begun.

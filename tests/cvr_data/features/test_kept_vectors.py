@@ -11,7 +11,7 @@ from cvr_data.core import kept_rows
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.model_packages import cache_folder
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.kept_vectors import ALONE, LEAST, kept_vectors, name_of_maker
+from cvr_data.features.kept_vectors import ALONE, LEAST, encoder_name_of_vectors, kept_vectors
 
 MODELS = cache_folder() / "models"
 TEXTS = [f"a clip with {number} dogs" for number in range(LEAST)]
@@ -98,8 +98,8 @@ def test_several_who_ask_at_once_are_told_the_same(own_cache):
 
 
 def test_vectors_are_named_after_released_weights_alone():
-    assert name_of_maker(ENCODERS.get("minilm").load(ENCODERS.config("minilm"))).startswith("minilm-")
-    assert name_of_maker(ENCODERS.get("hash").load(ENCODERS.config("hash"))) is None
+    assert encoder_name_of_vectors(ENCODERS.get("minilm").load(ENCODERS.config("minilm"))).startswith("minilm-")
+    assert encoder_name_of_vectors(ENCODERS.get("hash").load(ENCODERS.config("hash"))) is None
 
 
 @pytest.mark.slow

@@ -50,8 +50,8 @@ def test_a_band_of_another_encoder_is_refused(tmp_path, one_line_error):
         mining._text_encoder(near, [], None)
     near = mining.strategy_of("neighbors", ["text_encoder=hash", "low=0.2"])
     with pytest.raises(mining.CvrError, match=r"--filter \+text-similarity:encoder=hash,low=LOW,high=HIGH"):
-        mining._text_encoder(near, [mining.parse_filter("text-similarity")], None)
-    fitting = mining.parse_filter("text-similarity:encoder=hash,low=0.1,high=0.9")
+        mining._text_encoder(near, [mining.parse_mining_filter("text-similarity")], None)
+    fitting = mining.parse_mining_filter("text-similarity:encoder=hash,low=0.1,high=0.9")
     assert mining._text_encoder(near, [fitting], None) == "hash"
 
 

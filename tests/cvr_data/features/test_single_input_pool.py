@@ -20,11 +20,11 @@ from cvr_data.features.single_inputs import (
     UNRESOLVED,
     VISUAL,
     MergedRanks,
-    above_chance,
-    best_ranks,
-    chance_shares,
-    composition_labels,
-    merged_ranks,
+    best_similarity_ranks,
+    merged_similarity_ranks,
+    similarity_chance_shares,
+    similarity_composition_labels,
+    similarity_share_above_chance,
 )
 from cvr_data.features.store import FeatureStore
 from cvr_data.tables import VIDEOS
@@ -48,17 +48,17 @@ def test_a_rank_counts_what_scores_as_high_and_neither_other_targets_nor_the_ref
         best = max(scores_QG[row, column] for column in columns)
         rivals = [column for column in range(12) if column not in columns and column != own[row]]
         slow.append(1 + sum(scores_QG[row, column] >= best for column in rivals))
-    assert best_ranks(scores_QG, [*map(sorted, targets)], own).tolist() == slow
+    assert best_similarity_ranks(scores_QG, [*map(sorted, targets)], own).tolist() == slow
 
 
 def test_a_query_has_a_shortcut_where_one_input_is_enough_else_needs_both_or_is_unresolved():
     ranks = {TEXT: (1, 9, 1), VISUAL: (3, 2, 1), BOTH: (3, 3, 2), UNRESOLVED: (3, 3, 3)}
     merged = MergedRanks(*np.array([*ranks.values(), (1, 1, 1)]).T)
-    assert composition_labels(merged, 2) == [*ranks, TEXT]
+    assert similarity_composition_labels(merged, 2) == [*ranks, TEXT]
 
 
 def test_of_each_input_the_best_scorer_counts_and_an_input_without_any_finds_nothing():
-    merged = merged_ranks({"text-video": np.array([4, 2]), "text-caption": np.array([3, 8])})
+    merged = merged_similarity_ranks({"text-video": np.array([4, 2]), "text-caption": np.array([3, 8])})
     assert merged.text.tolist() == [3, 2]
     assert merged.visual.min() == merged.both.min() == np.iinfo(np.int64).max
 
@@ -71,7 +71,9 @@ def test_chance_is_what_counting_all_orders_gives(videos, targets, k):
     for text, visual, both in product([True, False], repeat=3):  # two scorers of one input, and a sum
         label = "shortcut" if text or visual else BOTH if both else UNRESOLVED
         expected[label] += shares[text] * shares[visual] * shares[both]
-    found = chance_shares(["text-video", "reference-video", "a+b"], np.array([videos] * 3), np.array([targets] * 3), k)
+    found = similarity_chance_shares(
+        ["text-video", "reference-video", "a+b"], np.array([videos] * 3), np.array([targets] * 3), k
+    )
     assert sum(found[label] for label in SHORTCUTS) == pytest.approx(3 * expected["shortcut"])
     assert [found[label] for label in (BOTH, UNRESOLVED)] == pytest.approx(
         [3 * expected[BOTH], 3 * expected[UNRESOLVED]]
@@ -80,7 +82,7 @@ def test_chance_is_what_counting_all_orders_gives(videos, targets, k):
 
 
 def test_chance_is_taken_off_so_that_it_is_zero_and_all_is_one():
-    assert [above_chance(share, 0.2) for share in (0.2, 0.6, 1.0)] == pytest.approx([0.0, 0.5, 1.0])
+    assert [similarity_share_above_chance(share, 0.2) for share in (0.2, 0.6, 1.0)] == pytest.approx([0.0, 0.5, 1.0])
 
 
 @pytest.fixture

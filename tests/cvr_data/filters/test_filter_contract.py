@@ -6,9 +6,9 @@ from types import ModuleType
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.filters import FILTERS, ExplainsDrops
-from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, parse_filter
+from cvr_data.pairs.mine_pairs import DEFAULT_FILTERS, parse_mining_filter
 from tests.pair_tables import example_table
 
 
@@ -55,7 +55,7 @@ def test_a_reason_that_stands_is_left_and_no_rows_are_no_error(module):
 
 def test_every_drop_can_be_put_into_words(module):
     table, _ = example_of(module)
-    _, dropped = split_dropped(module.run(module.Config(), table))
+    _, dropped = stage_rows_by_drop_reason(module.run(module.Config(), table))
     assert isinstance(module, ExplainsDrops)
     for row in dropped.to_pylist():
         told = module.explain(module.Config(), row)
@@ -68,12 +68,12 @@ def test_a_filter_without_an_example_fails():
 
 
 def test_all_default_filters_are_filters_of_pairs():
-    assert all(isinstance(parse_filter(name).module, ExplainsDrops) for name in DEFAULT_FILTERS)
+    assert all(isinstance(parse_mining_filter(name).module, ExplainsDrops) for name in DEFAULT_FILTERS)
 
 
 def test_a_filter_on_the_command_line_takes_options_and_lists():
-    assert parse_filter("digits").config == FILTERS.config("digits")
-    chosen = parse_filter("part-of-speech:allowed=NOUN,VERB,same=true").config
+    assert parse_mining_filter("digits").config == FILTERS.config("digits")
+    chosen = parse_mining_filter("part-of-speech:allowed=NOUN,VERB,same=true").config
     assert (chosen.allowed, chosen.same) == (("NOUN", "VERB"), True)
-    assert parse_filter("templates:phrases=flag of,idea of").config.phrases == ("flag of", "idea of")
-    assert parse_filter("min-words:min_words=4,").config.min_words == 4
+    assert parse_mining_filter("templates:phrases=flag of,idea of").config.phrases == ("flag of", "idea of")
+    assert parse_mining_filter("min-words:min_words=4,").config.min_words == 4

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.filters import FILTERS
-from cvr_data.modifications.generator import lint_reasons
+from cvr_data.modifications.generator import draft_lint_reasons
 from cvr_data.tables import CHANGE
 
 LINTS = [name for name in FILTERS.names() if name.startswith("lint-")]
@@ -134,10 +134,10 @@ def test_a_check_runs_on_texts_alone(check):
 def test_a_concept_in_other_words_is_asked_for_if_the_encoder_says_so(text, expected):
     happy = ("a sad man in a bed", "a happy man in a bed", "static", "attribute", "sad", "happy")
     for options in ({"min_similarity": 0.6}, {"min_shift": 0.01}):
-        found = lint_reasons(table(text, happy), {"lint-change": options})
+        found = draft_lint_reasons(table(text, happy), {"lint-change": options})
         assert found == [[expected] if expected else []]
     is_listed = text == "make him joyful"  # a word of the same line of `language.dimensions`
-    assert lint_reasons(table(text, happy), {"lint-change": {}}) == [[] if is_listed else ["misses_change"]]
+    assert draft_lint_reasons(table(text, happy), {"lint-change": {}}) == [[] if is_listed else ["misses_change"]]
 
 
 def test_what_stays_of_a_description_counts_as_leaked():
@@ -154,30 +154,30 @@ def test_static_texts_answer_for_static_changes_only():
         {"kind": "action", "slot": "action", "before": "bounces", "after": "spins"},
     ]
     both = both.set_column(4, "changes", pa.array([changes], pa.list_(CHANGE)))
-    assert lint_reasons(both, {"lint-change": {}, "lint-excluded": {}}) == [[]]
+    assert draft_lint_reasons(both, {"lint-change": {}, "lint-excluded": {}}) == [[]]
 
 
 def test_all_reasons_of_a_row_are_told_but_empty_stands_alone():
     checks = {"lint-empty": {}, "lint-change": {}, "lint-foreign": {}}
-    assert lint_reasons(table("have the boy read", BALL), checks) == [["misses_change", "foreign_words"]]
-    assert lint_reasons(table("", BALL), checks) == [["empty"]]
+    assert draft_lint_reasons(table("have the boy read", BALL), checks) == [["misses_change", "foreign_words"]]
+    assert draft_lint_reasons(table("", BALL), checks) == [["empty"]]
 
 
 @pytest.mark.data
 def test_people_s_own_texts_pass_the_lint_of_the_short_prompt(real_data):
     import csv
 
-    from cvr_data.modifications.pairs import change_of
+    from cvr_data.modifications.pairs import prompted_change
     from cvr_data.modifications.prompts import load_prompt
 
     rows = []
     with (real_data / "webvid_covr" / "webvid8m-covr_test.half.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             pair = {"reference_caption": row["txt1"], "target_caption": row["txt2"], "changes": []}
-            change = change_of(pair, "any")
+            change = prompted_change(pair, "any")
             if change and len(row["txt1"].split()) == len(row["txt2"].split()):
                 rows.append(table(row["edit"], (row["txt1"], row["txt2"], "", "", change.before, change.after)))
-    reasons = lint_reasons(pa.concat_tables(rows), load_prompt("short").lint)
+    reasons = draft_lint_reasons(pa.concat_tables(rows), load_prompt("short").lint)
 
     def share(name):
         return sum(name in found for found in reasons) / len(reasons)

@@ -8,7 +8,7 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.features.similarities import SEEN_AS, seen_differences
+from cvr_data.features.similarities import SEEN_AS, embedding_phrase_differences
 from cvr_data.filters import FILTERS
 from cvr_data.tables import VIDEOS
 from tests.dataset_folders import write_artifact
@@ -68,10 +68,10 @@ def test_an_addition_is_kept_that_the_frames_of_the_one_video_show_and_not_those
 def test_a_phrase_of_no_pair_or_a_video_without_frames_has_no_difference(embeddings):
     phrases = pa.array(["dog", None, "dog", "cat"])
     having, lacking = pa.array(["v1", "v1", "v1", "v0"]), pa.array(["v0", "v0", "v4", "v3"])
-    found = seen_differences(phrases, having, lacking, embeddings)
+    found = embedding_phrase_differences(phrases, having, lacking, embeddings)
     assert np.isnan(found).tolist() == [False, True, True, False]
-    assert found[0] == -seen_differences(phrases, lacking, having, embeddings)[0] > 0 > found[3]
-    assert np.isnan(seen_differences(pa.nulls(1, pa.string()), having[:1], lacking[:1], embeddings)).all()
+    assert found[0] == -embedding_phrase_differences(phrases, lacking, having, embeddings)[0] > 0 > found[3]
+    assert np.isnan(embedding_phrase_differences(pa.nulls(1, pa.string()), having[:1], lacking[:1], embeddings)).all()
 
 
 def test_frames_are_asked_for_where_they_are_needed(one_line_error, videos, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.core.errors import CvrError
-from cvr_data.formats.huggingface import Config, read, to_dataset_dict, write
+from cvr_data.formats.huggingface import Config, huggingface_format_dataset, read, write
 from cvr_data.media.video import write_mp4
 from tests.triplet_tables import triplet, triplets
 
@@ -29,7 +29,7 @@ def test_reading_gives_what_was_written(tmp_path, videos):
 
 
 def test_rows_hold_the_path_of_each_video_that_is_there(tmp_path, videos):
-    splits = to_dataset_dict(Config(), TABLE, videos)
+    splits = huggingface_format_dataset(Config(), TABLE, videos)
     assert splits["train"][0]["reference_video"] == {"path": str(tmp_path / "a.mp4"), "bytes": None}
     assert splits["train"][0]["target_video"] is None
     assert splits["test"][0]["target_video"]["path"] == str(tmp_path / "a.mp4")
@@ -51,7 +51,7 @@ def test_media_that_are_missing_or_show_no_picture_are_told_and_left_out(tmp_pat
     videos = pa.concat_tables(
         [videos, pa.table({"video_id": ["c", "x"], "path": [str(tmp_path / "c.mp4"), "/no.mp4"]})]
     )
-    row = to_dataset_dict(Config(), TABLE, videos)["test"][0]
+    row = huggingface_format_dataset(Config(), TABLE, videos)["test"][0]
     assert row["reference_video"] is None and row["target_video"] is not None
     assert capsys.readouterr().err.splitlines() == [
         "huggingface: 1 videos have no file, so their rows hold none: b.",
@@ -69,9 +69,9 @@ def test_videos_can_be_left_out(tmp_path, videos):
 def test_the_columns_are_videos_for_datasets(videos):
     from datasets import Video
 
-    features = to_dataset_dict(Config(), TABLE, videos)["train"].features
+    features = huggingface_format_dataset(Config(), TABLE, videos)["train"].features
     assert features["reference_video"] == Video(decode=False)
-    assert to_dataset_dict(Config(decode=True), TABLE, videos)["train"].features["target_video"] == Video()
+    assert huggingface_format_dataset(Config(decode=True), TABLE, videos)["train"].features["target_video"] == Video()
 
 
 def test_a_folder_without_a_saved_dataset_is_named(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from cvr_data.core.errors import CvrError
 from cvr_data.formats import mteb_vt2v
-from cvr_data.formats._mteb_statistics import mteb_random_scores
+from cvr_data.formats._mteb_statistics import mteb_format_random_scores
 from tests.triplet_tables import triplet, triplets
 
 RELEVANT = {"q1": ["a"], "q2": ["a", "c", "e"]}
@@ -28,7 +28,7 @@ def test_a_random_order_scores_the_mean_of_all_orders(k):
             found["recall"].append(len(ranks) / len(targets))
             found["precision"].append(len(ranks) / k)
             found["hit_rate"].append(float(bool(ranks)))
-    scores = mteb_random_scores(RELEVANT, len(DOCUMENTS))
+    scores = mteb_format_random_scores(RELEVANT, len(DOCUMENTS))
     for name, values in found.items():
         assert scores[f"{name}_at_{k}"] == pytest.approx(np.mean(values), rel=1e-9), name
 

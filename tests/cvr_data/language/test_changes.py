@@ -2,9 +2,9 @@
 
 import pytest
 
-from cvr_data.language.changes import changes_between
-from cvr_data.language.frames import frame_of
-from cvr_data.language.parse import parse, sentences
+from cvr_data.language.changes import word_changes_between
+from cvr_data.language.frames import parsed_sentence_frame
+from cvr_data.language.parse import parse_sentences, sentences
 
 pytestmark = pytest.mark.engine
 
@@ -41,44 +41,44 @@ NONE = [
 @pytest.fixture(scope="module")
 def frames():
     texts = sorted({text for row in (*CHANGES, *NONE) for text in row[:2]})
-    return dict(zip(texts, map(frame_of, sentences(parse(texts))), strict=True))
+    return dict(zip(texts, map(parsed_sentence_frame, sentences(parse_sentences(texts))), strict=True))
 
 
 @pytest.mark.parametrize(("reference", "target", "before", "after", "slot"), CHANGES)
 def test_a_change_is_located_and_typed_as_people_do(frames, reference, target, before, after, slot):
-    (change,) = changes_between(frames[reference], frames[target])
+    (change,) = word_changes_between(frames[reference], frames[target])
     assert (change.before, change.after, change.slot, change.verdict) == (before, after, slot, "change")
     assert change.kind == ("action" if slot == "action" else "static")
 
 
 @pytest.mark.parametrize(("reference", "target", "reason"), NONE)
 def test_what_cannot_be_seen_to_differ_is_no_change(frames, reference, target, reason):
-    found = changes_between(frames[reference], frames[target])
+    found = word_changes_between(frames[reference], frames[target])
     assert all(change.verdict != "change" for change in found)
     assert (found[0].reason if found else "same_words") == reason
 
 
 @pytest.mark.parametrize(("reference", "target"), [row[:2] for row in (*CHANGES, *NONE)])
 def test_swapped_captions_swap_the_sides(frames, reference, target):
-    there = changes_between(frames[reference], frames[target])
-    back = changes_between(frames[target], frames[reference])
+    there = word_changes_between(frames[reference], frames[target])
+    back = word_changes_between(frames[target], frames[reference])
     assert [(change.before, change.after) for change in there] == [(change.after, change.before) for change in back]
     assert [change.before_phrase for change in there] == [change.after_phrase for change in back]
 
 
 @pytest.mark.parametrize(("reference", "target"), [row[:2] for row in (*CHANGES, *NONE)])
 def test_spans_point_at_the_words(frames, reference, target):
-    for change in changes_between(frames[reference], frames[target]):
+    for change in word_changes_between(frames[reference], frames[target]):
         assert reference[change.before_phrase.start : change.before_phrase.end].lower() == change.before
         assert target[change.after_phrase.start : change.after_phrase.end].lower() == change.after
 
 
 def test_a_caption_and_itself_have_no_change(frames):
-    assert all(changes_between(frame, frame) == [] for frame in frames.values())
+    assert all(word_changes_between(frame, frame) == [] for frame in frames.values())
 
 
 def test_a_phrase_knows_its_noun_number_and_determiner(frames):
-    (change,) = changes_between(*(frames[f"{count} men talk at a table"] for count in ("two", "three")))
+    (change,) = word_changes_between(*(frames[f"{count} men talk at a table"] for count in ("two", "three")))
     assert (change.after_phrase.head, change.after_phrase.number) == ("men", "plural")
-    (change,) = changes_between(*(frames[f"a {colour} car drives down a road"] for colour in ("red", "blue")))
+    (change,) = word_changes_between(*(frames[f"a {colour} car drives down a road"] for colour in ("red", "blue")))
     assert (change.before_phrase.head, change.before_phrase.determiner) == ("car", "a")

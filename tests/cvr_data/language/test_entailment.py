@@ -2,13 +2,13 @@
 
 import pytest
 
-from cvr_data.language.entailment import answers, contradiction, said_in
-from cvr_data.language.frames import frames_of
+from cvr_data.language.entailment import caption_words_entail, caption_words_once, contradicting_words
+from cvr_data.language.frames import parsed_sentence_frames
 
 
 def said(*captions):
-    found = frames_of(captions)
-    return [said_in(found[caption]) for caption in captions]
+    found = parsed_sentence_frames(captions)
+    return [caption_words_once(found[caption]) for caption in captions]
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def said(*captions):
     ],
 )
 def test_a_caption_answers_that_tells_all_and_nothing_beside(candidate, target, expected):
-    assert answers(*said(candidate, target)) is expected
+    assert caption_words_entail(*said(candidate, target)) is expected
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_a_caption_answers_that_tells_all_and_nothing_beside(candidate, target, 
     ],
 )
 def test_captions_contradict_each_other_by_two_words(candidate, target, expected):
-    assert contradiction(*said(candidate, target)) == expected
+    assert contradicting_words(*said(candidate, target)) == expected
 
 
 def test_nothing_answers_a_caption_that_says_nothing():
-    assert not answers((), said("a red ball rolls")[0])
-    assert not answers(said("a red ball rolls")[0], ())
+    assert not caption_words_entail((), said("a red ball rolls")[0])
+    assert not caption_words_entail(said("a red ball rolls")[0], ())

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cvr_data.language.execution import Change, outcome_of
-from cvr_data.language.requests import operations_of
+from cvr_data.language.execution import Change, phrase_change_outcome
+from cvr_data.language.requests import parsed_sentence_operations
 
 CAR = (Change("attribute", "red", "blue"), "a red car drives down a road", "a blue car drives down a road")
 DRESS = (Change("attribute", "red", "blue"), "a woman in a red dress", "a woman in a blue dress")
@@ -22,7 +22,10 @@ GIRLS = (Change("attribute", "three", "two"), "three girls laugh on a pier", "tw
 
 
 def said(text, *nouns):
-    return [(one.act, " ".join(one.thing), " ".join(one.new), " ".join(one.gone)) for one in operations_of(text, nouns)]
+    return [
+        (one.act, " ".join(one.thing), " ".join(one.new), " ".join(one.gone))
+        for one in parsed_sentence_operations(text, nouns)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,18 +115,20 @@ def test_a_text_is_read_as_operations(text, expected):
 )
 def test_a_text_done_to_the_reference_gives_the_target_or_not(pair, text, reason):
     change, reference, target = pair
-    outcome = outcome_of(text, (change,), reference, target)
+    outcome = phrase_change_outcome(text, (change,), reference, target)
     assert outcome.reason == reason and not (reason is None and outcome.missed)
 
 
 def test_what_a_text_leaves_unsaid_is_told_and_so_is_what_it_makes_up():
     change, *captions = CAR
-    assert outcome_of("change the colour", (change,), *captions).missed == (change,)
-    assert outcome_of("make it blue and add a dog", (change,), *captions).foreign == ("dog",)
-    assert not outcome_of("make the shiny car blue", (change,), *captions).foreign
-    assert outcome_of("make it sleep", (GONE[0],), *GONE[1:]).missed == (GONE[0],)
+    assert phrase_change_outcome("change the colour", (change,), *captions).missed == (change,)
+    assert phrase_change_outcome("make it blue and add a dog", (change,), *captions).foreign == ("dog",)
+    assert not phrase_change_outcome("make the shiny car blue", (change,), *captions).foreign
+    assert phrase_change_outcome("make it sleep", (GONE[0],), *GONE[1:]).missed == (GONE[0],)
 
 
 def test_captions_that_say_the_same_leave_nothing_to_ask_for():
-    outcome = outcome_of("change it to talks", (Change("action", "is", "talks"),), "a man is talking", "a man talks")
+    outcome = phrase_change_outcome(
+        "change it to talks", (Change("action", "is", "talks"),), "a man is talking", "a man talks"
+    )
     assert outcome.reason == "no_op"

@@ -2,15 +2,15 @@
 
 import pytest
 
-from cvr_data.language.frames import frame_of
-from cvr_data.language.parse import parse, sentences
+from cvr_data.language.frames import parsed_sentence_frame
+from cvr_data.language.parse import parse_sentences, sentences
 from tests.caption_concepts import concepts_of
 
 pytestmark = pytest.mark.engine
 
 
 def frame(text):
-    return frame_of(next(sentences(parse([text]))))
+    return parsed_sentence_frame(next(sentences(parse_sentences([text]))))
 
 
 @pytest.mark.parametrize(
@@ -47,5 +47,5 @@ def test_odd_captions_have_a_frame(text):
 
 def test_a_caption_is_read_alike_in_any_company():
     texts = ["a dog runs on sand", "rain", "Woman use of smartphone at outdoor"]
-    together = list(sentences(parse(texts)))
-    assert [next(sentences(parse([text]))) for text in texts] == together
+    together = list(sentences(parse_sentences(texts)))
+    assert [next(sentences(parse_sentences([text]))) for text in texts] == together

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from cvr_data.language import normalise
 from cvr_data.language.normalise import (
     _pieces,
-    clean_columns,
-    clean_texts,
+    normalise_text_columns,
+    normalise_texts,
     normalised,
     word_counts,
     word_ids,
@@ -107,7 +107,7 @@ def test_blocks_do_not_matter(monkeypatch):
 )
 def test_a_stored_text_is_nfc_and_all_of_it_can_be_seen(text, expected):
     assert clean_text(text) == expected
-    assert clean_texts(pa.array([text, None, "a"])).to_pylist() == [expected, None, "a"]
+    assert normalise_texts(pa.array([text, None, "a"])).to_pylist() == [expected, None, "a"]
 
 
 @given(TEXTS)
@@ -115,12 +115,12 @@ def test_cleaning_loses_nothing_that_can_be_seen(text):
     stored = clean_text(text)
     assert unicodedata.is_normalized("NFC", stored) and not any(map(is_invisible, stored))
     assert clean_text(stored) == stored
-    assert clean_texts(pa.array([text])).to_pylist() == [stored]
+    assert normalise_texts(pa.array([text])).to_pylist() == [stored]
     seen = "".join(letter for letter in text if not is_invisible(letter))
     assert unicodedata.normalize("NFD", stored) == unicodedata.normalize("NFD", seen)
 
 
 def test_columns_of_texts_and_of_lists_are_cleaned_in_their_place():
     table = pa.table({"captions": [["a\0", "b"], [], ["c\u200b"]], "description": ["d\ufeff", None, "e"]}).slice(1)
-    cleaned = clean_columns(table, ("captions", "description", "absent"))
+    cleaned = normalise_text_columns(table, ("captions", "description", "absent"))
     assert cleaned.to_pydict() == {"captions": [[], ["c"]], "description": [None, "e"]}

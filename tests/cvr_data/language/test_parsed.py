@@ -12,7 +12,7 @@ import pytest
 from cvr_data.core import kept_rows
 from cvr_data.core.model_packages import cache_folder
 from cvr_data.language import parsed as kept
-from cvr_data.language.parse import parse, sentences
+from cvr_data.language.parse import parse_sentences, sentences
 from cvr_data.language.parsed import parsed
 
 TEXTS = ["a dog runs on the beach", "rain", "", "two cats don't sleep", "rain", "Ein Hund läuft"]
@@ -38,7 +38,7 @@ def files():
 
 
 def test_what_is_kept_is_what_the_parser_says_in_the_order_asked_for():
-    expected = list(sentences(parse(TEXTS)))
+    expected = list(sentences(parse_sentences(TEXTS)))
     assert list(parsed(TEXTS)) == expected
     assert list(parsed(TEXTS[::-1])) == expected[::-1]
     assert list(parsed([])) == []
@@ -65,7 +65,7 @@ def test_small_files_become_one_and_lose_nothing():
 
 def test_several_who_write_the_same_at_once_are_told_the_same():
     texts = [f"{number} cats sleep" for number in range(40)]
-    expected = list(sentences(parse(texts)))
+    expected = list(sentences(parse_sentences(texts)))
     with ThreadPoolExecutor(4) as pool:
         assert all(found == expected for found in pool.map(lambda _: list(parsed(texts)), range(4)))
 

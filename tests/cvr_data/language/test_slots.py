@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_data.language.slots import Tagged, part_of, repaired
+from cvr_data.language.slots import Tagged, part_of_speech, repair_parsed_caption
 
 PARTS = {
     "NN": "NOUN", "NNS": "NOUN", "DT": "DET", "JJ": "ADJ", "IN": "ADP", "VBZ": "VERB", "VBG": "VERB", "VBN": "VERB",
@@ -13,7 +13,9 @@ PARTS = {
 def caption(text):
     """Return `a/DT dog/NN` as tagged words."""
     pairs = [piece.split("/") for piece in text.split()]
-    return repaired(Tagged([word for word, _ in pairs], [PARTS[tag] for _, tag in pairs], [tag for _, tag in pairs]))
+    return repair_parsed_caption(
+        Tagged([word for word, _ in pairs], [PARTS[tag] for _, tag in pairs], [tag for _, tag in pairs])
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,4 +44,4 @@ def caption(text):
     ],
 )
 def test_a_word_has_the_part_of_speech_a_person_would_say(text, phrase, expected):
-    assert part_of(caption(text), phrase) == expected
+    assert part_of_speech(caption(text), phrase) == expected

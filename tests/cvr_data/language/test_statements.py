@@ -2,15 +2,15 @@
 
 import pytest
 
-from cvr_data.language.frames import frame_of
-from cvr_data.language.parse import parse, sentences
-from cvr_data.language.statements import SLOTS, named_in, statements_of
+from cvr_data.language.frames import parsed_sentence_frame
+from cvr_data.language.parse import parse_sentences, sentences
+from cvr_data.language.statements import SLOTS, nouns_named_in_sentence, sentence_statements
 
 pytestmark = pytest.mark.engine
 
 
 def told(text):
-    found = statements_of(frame_of(next(sentences(parse([text])))))
+    found = sentence_statements(parsed_sentence_frame(next(sentences(parse_sentences([text])))))
     return [{slot: value.name for slot, value in statement.items()} for statement in found]
 
 
@@ -40,11 +40,11 @@ def test_each_event_makes_a_statement_of_its_own_things():
 
 def test_all_that_fills_a_slot_is_named_and_stands_where_it_is_said():
     text = "A young woman picks up a video game in the kitchen"
-    frame = frame_of(next(sentences(parse([text]))))
-    (statement,) = statements_of(frame)
+    frame = parsed_sentence_frame(next(sentences(parse_sentences([text]))))
+    (statement,) = sentence_statements(frame)
     assert list(statement) == [slot for slot in SLOTS if slot in statement]
     assert {(value.part, value.name) for value in statement.values()} <= {
-        (value.part, value.name) for value in named_in(frame)
+        (value.part, value.name) for value in nouns_named_in_sentence(frame)
     }
     spans = {slot: frame.sentence.characters(value.first, value.last) for slot, value in statement.items()}
     assert {slot: text[slice(*span)] for slot, span in spans.items()} == {

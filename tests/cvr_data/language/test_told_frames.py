@@ -2,9 +2,9 @@
 
 import pytest
 
-from cvr_data.language.changes import changes_between
-from cvr_data.language.statements import statements_of
-from cvr_data.language.told_frames import told_frame
+from cvr_data.language.changes import word_changes_between
+from cvr_data.language.statements import sentence_statements
+from cvr_data.language.told_frames import sentence_frame_from_words
 from tests.caption_concepts import concepts_of
 
 CAR = "A red car drives down a snowy road at night."
@@ -16,11 +16,11 @@ OF_CAR = {
 
 
 def values(frame):
-    return [{slot: value.name for slot, value in statement.items()} for statement in statements_of(frame)]
+    return [{slot: value.name for slot, value in statement.items()} for statement in sentence_statements(frame)]
 
 
 def test_what_is_told_becomes_things_events_and_statements():
-    told = told_frame(CAR, OF_CAR)
+    told = sentence_frame_from_words(CAR, OF_CAR)
     assert told.dropped == 0
     assert values(told.frame) == [{"agent": "car", "verb": "drive down", "place": "road", "time": "night",
                                    "agent colour": "red", "place look": "snowy"}]  # fmt: skip
@@ -33,7 +33,7 @@ def test_words_that_the_caption_has_not_are_left_out_and_counted():
     told = {**OF_CAR, "things": [{"noun": "car", "attributes": ["shiny", "red"]}, {"noun": "dog", "attributes": []}],
             "actions": [{"verb": "drives down", "agent": "man", "object": "car"}, {"verb": "barks", "agent": "dog",
                                                                                     "object": ""}]}  # fmt: skip
-    frame, dropped = told_frame(CAR, told)
+    frame, dropped = sentence_frame_from_words(CAR, told)
     assert dropped == 4
     assert [thing.name for thing in frame.things] == ["car", "road", "night"]
     assert [(event.verb, event.agent, event.object) for event in frame.events] == [("drive", None, 0)]
@@ -55,13 +55,15 @@ def test_words_that_the_caption_has_not_are_left_out_and_counted():
     ],
 )  # fmt: skip
 def test_forms_compounds_and_repeated_words_are_found(caption, told, expected):
-    frame, _ = told_frame(caption, told)
+    frame, _ = sentence_frame_from_words(caption, told)
     assert values(frame) == ([expected] if expected else [])
 
 
 def test_changes_are_located_by_what_is_told():
-    blue = told_frame(CAR.replace("red", "blue"), {**OF_CAR, "things": [{"noun": "car", "attributes": ["blue"]}]})
-    (change,) = changes_between(told_frame(CAR, OF_CAR).frame, blue.frame)
+    blue = sentence_frame_from_words(
+        CAR.replace("red", "blue"), {**OF_CAR, "things": [{"noun": "car", "attributes": ["blue"]}]}
+    )
+    (change,) = word_changes_between(sentence_frame_from_words(CAR, OF_CAR).frame, blue.frame)
     assert (change.kind, change.slot, change.before, change.after) == ("static", "attribute", "red", "blue")
     assert (change.after_phrase.start, change.after_phrase.head, change.verdict) == (2, "car", "change")
     assert concepts_of(blue.frame).attributes == (("blue", "car"), ("snowy", "road"))

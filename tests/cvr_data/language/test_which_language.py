@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_data.language.which_language import languages_of, script_of
+from cvr_data.language.which_language import languages_of_words, script_of_language
 
 pytestmark = pytest.mark.slow
 
@@ -15,31 +15,31 @@ def test_a_caption_in_another_script_is_told_by_most_of_its_letters():
         "an \u03b1 particle",
         "\U0001f436 ...",
     ]
-    assert [script_of(caption) for caption in captions] == ["cjk", "hebrew", "cyrillic", "latin", ""]
-    assert languages_of(captions) == {"cjk": 1, "hebrew": 1, "cyrillic": 1, "en": 1}
+    assert [script_of_language(caption) for caption in captions] == ["cjk", "hebrew", "cyrillic", "latin", ""]
+    assert languages_of_words(captions) == {"cjk": 1, "hebrew": 1, "cyrillic": 1, "en": 1}
 
 
 def test_english_captions_are_english_long_and_short():
     captions = ["a man rides a bike down a hill", "a dog", "sunset", "the caf\u00e9 at night", "a cliche in la plaza"]
-    assert languages_of(captions) == {"en": len(captions)}
+    assert languages_of_words(captions) == {"en": len(captions)}
 
 
 @pytest.mark.slow
 def test_words_of_other_languages_that_are_english_nouns_too_say_nothing():
     captions = ["a door stands on a hill", "a van drives by the den", "a pan is put on the stove", "they met a con man"]
-    assert [languages_of([caption]) for caption in captions] == [{"en": 1}] * 4
-    assert "en" not in languages_of(["de man loopt met een hond door het bos"])
+    assert [languages_of_words([caption]) for caption in captions] == [{"en": 1}] * 4
+    assert "en" not in languages_of_words(["de man loopt met een hond door het bos"])
 
 
 def test_function_words_tell_that_a_caption_is_not_english():
     german = ["ein Hund l\u00e4uft mit dem Ball und springt", "die Katze ist auf dem Dach und schl\u00e4ft"]
-    found = languages_of([*german, "a man rides a bike down a hill"])
+    found = languages_of_words([*german, "a man rides a bike down a hill"])
     assert found.pop("en") == 1
     assert sum(found.values()) == 2
 
 
 def test_short_captions_are_looked_at_together():
-    found = languages_of(["ein Hund", "das Auto", "mit dem Ball", "und im Wald", "auf dem Dach", "nicht mit ihm"])
+    found = languages_of_words(["ein Hund", "das Auto", "mit dem Ball", "und im Wald", "auf dem Dach", "nicht mit ihm"])
     assert "en" not in found
     assert sum(found.values()) == 6
 
@@ -50,7 +50,7 @@ def test_lingua_names_the_language():
         "de": "ein Mann mit Hut spielt Gitarre auf einer B\u00fchne",
         "fr": "une femme en robe rouge danse sur la plage",
     }
-    assert {name: languages_of([caption]) for name, caption in captions.items()} == {
+    assert {name: languages_of_words([caption]) for name, caption in captions.items()} == {
         name: {name: 1} for name in captions
     }
 

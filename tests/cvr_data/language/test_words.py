@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cvr_data.filters import lint_change, stop_words
 from cvr_data.language.words import has_word, mentions, same_word, words_of
 from cvr_data.modifications.draft import NO_CHANGE
-from cvr_data.modifications.pairs import variables_of
+from cvr_data.modifications.pairs import prompt_variables_of_pair
 from cvr_data.pairs.strategies import one_word
 from cvr_data.tables import VIDEOS
 from cvr_data.triplets.statistics import triplet_statistics
@@ -65,7 +65,7 @@ def mined(reference, target):
 def test_mining_lint_prompts_and_statistics_find_the_same_words(text, expected):
     said = unicodedata.normalize("NFKC", expected).split()
     pair = {"reference_caption": text, "target_caption": text, "changes": None}
-    assert variables_of(pair, NO_CHANGE)["retained"].split() == said
+    assert prompt_variables_of_pair(pair, NO_CHANGE)["retained"].split() == said
     assert triplet_statistics(triplets(("r", text, "t")))["all"]["words_per_text"]["mean"] == len(said)
     for place, word in enumerate(said):
         changed = " ".join([*said[:place], "zebra", *said[place + 1 :]])

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cvr_data.media import frame_decoding
-from cvr_data.media.clip import Clip, bad_times
+from cvr_data.media.clip import Clip, media_clip_times_fault
 from cvr_data.media.limits import LIMITS, Work
 from cvr_data.media.look import look_at_clips
 from cvr_data.media.opening import open_video
@@ -155,10 +155,15 @@ def test_an_image_has_no_times(tmp_path):
 
 
 def test_times_that_are_none_are_refused():
-    assert bad_times(None, None) is bad_times(0.0, 0.5) is bad_times(3.0, None) is None
-    assert "after the start" in bad_times(2.0, 2.0)
-    assert "below 0" in bad_times(-1.0, None)
-    assert "below 0" in bad_times(0.0, float("nan"))
+    assert (
+        media_clip_times_fault(None, None)
+        is media_clip_times_fault(0.0, 0.5)
+        is media_clip_times_fault(3.0, None)
+        is None
+    )
+    assert "after the start" in media_clip_times_fault(2.0, 2.0)
+    assert "below 0" in media_clip_times_fault(-1.0, None)
+    assert "below 0" in media_clip_times_fault(0.0, float("nan"))
 
 
 def test_a_video_without_a_file_has_no_clip():

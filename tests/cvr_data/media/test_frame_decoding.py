@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cvr_data.media.frame_decoding import list_packets, plan
+from cvr_data.media.frame_decoding import list_packets, packets_to_decode
 from cvr_data.media.limits import LIMITS, Work
 from cvr_data.media.listing import Listing
 from cvr_data.media.opening import open_video
@@ -102,7 +102,7 @@ def test_an_mp4_without_its_index_is_unreadable(tmp_path):
 def test_no_packet_is_decoded_that_is_not_needed(flags, data):
     keyframes = [0, *(at for at, flag in enumerate(flags[1:], 1) if flag)]
     wanted = sorted(data.draw(st.sets(st.integers(0, len(flags) - 1), min_size=1)))
-    runs = plan(Listing(len(flags), list(range(0, 7 * len(flags), 7)), keyframes), wanted)
+    runs = packets_to_decode(Listing(len(flags), list(range(0, 7 * len(flags), 7)), keyframes), wanted)
     decoded = [position for run in runs for position in range(run.first, run.last + 1)]
     needed = {at for index in wanted for at in range(max(key for key in keyframes if key <= index), index + 1)}
     assert decoded == sorted(needed)
@@ -112,9 +112,9 @@ def test_no_packet_is_decoded_that_is_not_needed(flags, data):
 def test_a_frame_shown_before_its_keyframe_is_decoded_from_the_one_before():
     # decoding order: I0 P4 B2 I8 B6 P12, where B6 is shown before the keyframe that it follows
     listing = Listing(6, [0, 4, 2, 8, 6, 12], [0, 3])
-    (run,) = plan(listing, [3])
+    (run,) = packets_to_decode(listing, [3])
     assert (run.first, run.last, run.wanted) == (0, 4, {6})
-    (run,) = plan(listing, [5])
+    (run,) = packets_to_decode(listing, [5])
     assert (run.first, run.last, run.wanted) == (3, 5, {12})
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.whole_files import read_parquet
-from cvr_data.media.names import found_file, what_medium_is_there
+from cvr_data.media.names import find_media_file, what_medium_is_there
 from tests.odd_media import drawn, write_film
 
 CAFE = "caf\N{LATIN SMALL LETTER E WITH ACUTE}"
@@ -38,7 +38,7 @@ def folder(tmp_path):
     ],
 )
 def test_a_name_means_the_file_that_is_called_so(folder, named, found):
-    assert found_file(folder / named) == folder / found
+    assert find_media_file(folder / named) == folder / found
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_name_means_the_file_that_is_called_so(folder, named, found):
     ],
 )
 def test_a_name_that_means_none_says_what_is_there(folder, named, there):
-    assert found_file(folder / named) == folder / named
+    assert find_media_file(folder / named) == folder / named
     assert what_medium_is_there(folder / named) == there
 
 
@@ -61,7 +61,7 @@ def test_a_folder_whose_name_differs_in_its_form_is_found(tmp_path):
     inside = tmp_path / unicodedata.normalize("NFD", CAFE)
     inside.mkdir()
     (inside / "a.mp4").touch()
-    assert found_file(tmp_path / CAFE / "a.mp4") == inside / "a.mp4"
+    assert find_media_file(tmp_path / CAFE / "a.mp4") == inside / "a.mp4"
     assert what_medium_is_there(tmp_path / "other" / "a.mp4") == f"; there is no folder {tmp_path / 'other'}"
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cvr_data.core.errors import CvrError
-from cvr_data.media.timeline import SAMPLERS, sample_indices, sample_shown
+from cvr_data.media.timeline import SAMPLERS, sample_indices, sample_shown_frames
 
 RATES = (0.2, 8.0, 12.5, 23.976, 25.0, 29.97, 50.0, 59.94)
 TICKS = (1e-3, 1 / 12_800, 1 / 90_000)
@@ -20,13 +20,13 @@ TICKS = (1e-3, 1 / 12_800, 1 / 90_000)
 def test_a_constant_rate_gives_the_numbers_it_gave(sampler, total, count, rate, tick, start):
     times_s = np.round((start + np.arange(total)) / rate / tick) * tick
     expected = sample_indices(total, count, sampler, rate)
-    assert sample_shown(times_s, 1 / rate, count, sampler, rate).tolist() == expected.tolist()
+    assert sample_shown_frames(times_s, 1 / rate, count, sampler, rate).tolist() == expected.tolist()
 
 
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=60), st.integers(1, 20))
 def test_uniform_frames_are_those_shown_in_the_middle_of_equal_times(gaps, count):
     times_s = np.cumsum([0, *gaps]) / 100
-    chosen = sample_shown(times_s, 0.1, count)
+    chosen = sample_shown_frames(times_s, 0.1, count)
     assert len(chosen) == min(count, len(times_s))
     assert (np.diff(chosen) >= 0).all()
     is_even = np.ptp(gaps) == 0
@@ -38,8 +38,8 @@ def test_uniform_frames_are_those_shown_in_the_middle_of_equal_times(gaps, count
 
 def test_a_rate_that_the_header_gets_wrong_is_that_of_the_timestamps():
     times_s = np.arange(100) / 25
-    assert sample_shown(times_s, 0.04, 12, "per-second", 1.0).tolist() == [0, 25, 50, 75]
-    assert sample_shown(times_s, 0.04, 12, "per-second").tolist() == [0, 25, 50, 75]
+    assert sample_shown_frames(times_s, 0.04, 12, "per-second", 1.0).tolist() == [0, 25, 50, 75]
+    assert sample_shown_frames(times_s, 0.04, 12, "per-second").tolist() == [0, 25, 50, 75]
 
 
 @pytest.mark.parametrize(

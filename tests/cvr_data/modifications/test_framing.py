@@ -12,7 +12,7 @@ from cvr_data.core.runner import StageRun
 from cvr_data.modifications.asking.cache import RequestCache
 from cvr_data.modifications.asking.request import Answer, request_key
 from cvr_data.modifications.framing import FRAMES, Config, FrameWriter, Written
-from cvr_data.pairs.frames_by import FewFrames, frames_side
+from cvr_data.pairs.frames_by import FewFrames, mining_frames_side
 from tests.dataset_folders import write_artifact
 from tests.llm_server import Fault, LLMServer
 from tests.mined_pairs import captioned
@@ -106,7 +106,7 @@ def test_frames_are_found_among_many_by_their_captions(videos, tmp_path):
         writer.finish()
     asked = [said[4], "zz", said[0], "", said[2], said[0] + "!", said[2]]
     with StageRun(tmp_path / "run", stage="test", version=1, config={}, inputs={}, overwrite=False) as run:
-        side = frames_side(run, tmp_path / "told")
+        side = mining_frames_side(run, tmp_path / "told")
         stored = side.load(*side.arguments)
         found = stored.frames_of(asked)
         assert stored.frames_of([]) == {} and set(stored.frames_of(said)) == set(said)

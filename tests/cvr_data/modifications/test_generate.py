@@ -13,7 +13,7 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.asking.request import Answer, Request
-from cvr_data.modifications.dry_run import dry_run
+from cvr_data.modifications.dry_run import dry_run_prompts
 from cvr_data.modifications.generate import Config, generate_modifications
 from cvr_data.tables import MODIFICATIONS, PAIRS, modification_id
 from tests.dataset_folders import mined_pair
@@ -193,12 +193,12 @@ def test_no_pairs_give_no_texts(generate, tmp_path):
 
 def test_a_dry_run_asks_nothing_and_knows_the_cache(generate, clock, pairs, tmp_path):
     config, cache = Config(backend=clock), tmp_path / "cache.sqlite"
-    plan = dry_run(pairs, config, cache=cache, show=2)
+    plan = dry_run_prompts(pairs, config, cache=cache, show=2)
     assert ClockBackend.asked == 0 and not cache.exists()
     assert (plan.pairs, plan.cached, plan.to_ask, len(plan.shown)) == (12, 0, 6, 2)
     assert plan.shown[0].endswith("Video: a red ball bounces on a beach\nInstead of red, show blue.\nEdit:")
     generate(backend=clock)
-    assert dry_run(pairs, config, cache=cache).cached == 12
+    assert dry_run_prompts(pairs, config, cache=cache).cached == 12
 
 
 @pytest.mark.parametrize(

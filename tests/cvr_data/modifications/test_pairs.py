@@ -1,6 +1,6 @@
 """pairs: the change a style describes, and the variables of a prompt."""
 
-from cvr_data.modifications.pairs import change_of, variables_of
+from cvr_data.modifications.pairs import prompt_variables_of_pair, prompted_change
 
 STATIC = {"kind": "static", "slot": "object", "before": "ball", "after": "cube"}
 ACTION = {"kind": "action", "slot": "action", "before": "bounces", "after": "spins"}
@@ -11,27 +11,29 @@ def pair(*changes, reference="A red ball bounces.", target="a red cube spins"):
 
 
 def test_a_style_is_given_its_own_kind_of_change():
-    assert change_of(pair(STATIC, ACTION), "action").after == "spins"
-    assert change_of(pair(STATIC), "action") is None
+    assert prompted_change(pair(STATIC, ACTION), "action").after == "spins"
+    assert prompted_change(pair(STATIC), "action") is None
 
 
 def test_several_changes_are_told_together():
-    change = change_of(pair(STATIC, ACTION), "any")
+    change = prompted_change(pair(STATIC, ACTION), "any")
     assert (change.before, change.after, change.slot) == ("ball and bounces", "cube and spins", "several")
 
 
 def test_untyped_pairs_are_read_as_covr_reads_them():
-    change = change_of(pair(), "any")
+    change = prompted_change(pair(), "any")
     assert (change.before, change.after) == ("ball", "cube")
-    assert change_of(pair(), "static") is None
+    assert prompted_change(pair(), "static") is None
 
 
 def test_equal_captions_have_no_change():
-    assert change_of(pair(reference="a cat", target="A cat."), "any") is None
+    assert prompted_change(pair(reference="a cat", target="A cat."), "any") is None
 
 
 def test_variables_name_what_stays():
-    variables = variables_of({**pair(STATIC), "scene": "beach", "number": 3}, change_of(pair(STATIC), "any"))
+    variables = prompt_variables_of_pair(
+        {**pair(STATIC), "scene": "beach", "number": 3}, prompted_change(pair(STATIC), "any")
+    )
     assert variables["retained"] == "a red"
     assert (variables["excluded"], variables["injected"], variables["scene"]) == ("ball", "cube", "beach")
     assert "number" not in variables
@@ -52,8 +54,8 @@ def test_a_prompt_is_told_what_changes_with_the_noun_it_is_said_of():
     drives = phrased({"kind": "action", "slot": "action", "before": "drives", "after": "stops"},
                      (10, 16, "", "", ""), (11, 16, "", "", ""))  # fmt: skip
     both = pair(red, time, drives, **captions)
-    variables = variables_of(both, change_of(both, "static"), "static")
+    variables = prompt_variables_of_pair(both, prompted_change(both, "static"), "static")
     assert (variables["before"], variables["after"]) == ("the red car and dusk", "the blue car and dawn")
-    assert variables_of(both, change_of(both, "action"), "action")["injected"] == "stops"
+    assert prompt_variables_of_pair(both, prompted_change(both, "action"), "action")["injected"] == "stops"
     bare = pair(colour, **captions)
-    assert variables_of(bare, change_of(bare, "any"))["before"] == "red"
+    assert prompt_variables_of_pair(bare, prompted_change(bare, "any"))["before"] == "red"

@@ -7,7 +7,7 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.modifications.backends import BACKENDS
 from cvr_data.modifications.backends import transformers as transformers_backend
 from cvr_data.modifications.backends import vllm as vllm_backend
-from cvr_data.modifications.engines.products import runs_on, with_type
+from cvr_data.modifications.engines.products import backend_runs_on, backend_with_type
 from cvr_data.modifications.engines.smollm2 import NAME
 from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config
@@ -57,7 +57,7 @@ def test_without_hardware_for_bfloat16_auto_is_float32_by_name(old_processor, ba
 @pytest.mark.parametrize(("name", "options"), [("rules", ()), ("echo", ()), ("openai", ("model=x",))])
 def test_backends_without_a_network_of_ours_know_no_type(old_processor, name, options):
     config = BACKENDS.config(name, options)
-    assert with_type(config) is config and runs_on(config) == {}
+    assert backend_with_type(config) is config and backend_runs_on(config) == {}
 
 
 def test_the_manifest_and_the_rows_say_in_which_type_texts_were_written(old_processor, write):

@@ -5,7 +5,7 @@ import yaml
 
 from cvr_data.core.errors import CvrError
 from cvr_data.filters import FILTERS
-from cvr_data.modifications.asking.parse import parse_object
+from cvr_data.modifications.asking.parse import parse_answer_object
 from cvr_data.modifications.prompts import load_prompt, prompt_names, prompt_text
 
 MINIMAL = {"summary": "s", "source": "s", "style": "short", "changes": "any", "user": "$before to $after"}
@@ -50,7 +50,7 @@ def test_the_examples_of_a_prompt_answer_as_its_schema_asks(name):
     prompt = load_prompt(name)
     answers = [message.content for message in prompt.introduction() if message.role == "assistant"]
     assert len(answers) == len(prompt.shown_examples(0, ""))
-    assert all(parse_object(answer, prompt.schema) for answer in answers)
+    assert all(parse_answer_object(answer, prompt.schema) for answer in answers)
     assert prompt.answer_key in prompt.schema["required"]
 
 

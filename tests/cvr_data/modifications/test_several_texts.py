@@ -3,7 +3,7 @@
 import pytest
 
 from cvr_data.core.errors import CvrError
-from cvr_data.modifications.dry_run import Prices, dry_run
+from cvr_data.modifications.dry_run import Prices, dry_run_prompts
 from cvr_data.modifications.generate import generate_modifications
 from cvr_data.modifications.generator import Config
 from cvr_data.tables import PAIRS, VIDEOS, modification_id, pair_id
@@ -91,7 +91,7 @@ def test_the_way_back_belongs_to_the_swapped_pair_if_there_is_one(generate, tmp_
 
 
 def test_dense_texts_are_asked_for_over_descriptions_or_else_captions(generate, pairs, tmp_path):
-    plan = dry_run(pairs, Config(prompt="dense", backend="echo"), cache=tmp_path / "c.sqlite")
+    plan = dry_run_prompts(pairs, Config(prompt="dense", backend="echo"), cache=tmp_path / "c.sqlite")
     ends = [text.split("Reference: ")[-1] for text in plan.shown]
     assert ends[0].startswith("A red ball bounces on dry sand. Nobody is there.\nTarget: a blue ball bounces\n")
     assert "Target: A green ball bounces on dry sand. Two children watch" in ends[2]
@@ -107,14 +107,14 @@ def test_a_dry_run_tells_tokens_time_and_money_as_far_as_they_are_known(pairs, t
         Config(backend="tests.cvr_data.modifications.slow_backend", options=(f"log={tmp_path / 'l'}",)),
         tmp_path / "c.sqlite",
     )
-    plan = dry_run(pairs, config, cache=cache)
+    plan = dry_run_prompts(pairs, config, cache=cache)
     assert (plan.to_ask, plan.tokens_out, plan.tokens_out_is_limit) == (3, 3 * 20, True)
     assert plan.seconds is None and plan.cost is None
-    plan = dry_run(pairs, config, cache=cache, prices=Prices(2.0, 6.0, 30.0))
+    plan = dry_run_prompts(pairs, config, cache=cache, prices=Prices(2.0, 6.0, 30.0))
     assert plan.seconds == 2.0
     assert plan.cost == pytest.approx((plan.tokens_in * 2 + 60 * 6) / 1e6)
     generate_modifications(pairs, tmp_path / "mods", config, cache=cache)
-    plan = dry_run(pairs, Config(prompt="static", backend=config.backend, options=config.options), cache=cache)
+    plan = dry_run_prompts(pairs, Config(prompt="static", backend=config.backend, options=config.options), cache=cache)
     assert (plan.to_ask, plan.tokens_out, plan.tokens_out_is_limit) == (3, 3 * 6, False)
     assert plan.seconds is not None and plan.seconds > 0
 

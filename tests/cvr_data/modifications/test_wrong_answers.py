@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_data.modifications.counts import fault_of, wrong_answers, wrong_answers_text
+from cvr_data.modifications.counts import modification_fault, wrong_answers, wrong_answers_text
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from cvr_data.modifications.counts import fault_of, wrong_answers, wrong_answers
     ],
 )
 def test_an_answer_has_one_fault(status, reasons, fault):
-    assert fault_of(status, reasons) == fault
+    assert modification_fault(status, reasons) == fault
 
 
 def manifest(model, **answers):

@@ -12,7 +12,7 @@ from cvr_data.core.artifacts import open_artifact
 from cvr_data.features.store import FeatureStore
 from cvr_data.pages import embedding_map
 from cvr_data.pages.embedding_map import MapConfig, map_html, map_page
-from cvr_data.pages.principal import principal_components
+from cvr_data.pages.principal import map_page_principal_axes
 from cvr_data.tables import TRIPLETS
 from tests.dataset_folders import VIDEOS, write_artifact
 from tests.report_world import make_world
@@ -48,13 +48,13 @@ def array_of(text, kind):
 
 def test_the_axes_are_those_of_a_singular_value_decomposition():
     rows = np.random.default_rng(0).standard_normal((40, 7)) * [5, 3, 1, 1, 1, 0.5, 0.1] + 3
-    found = principal_components(lambda: [rows[:9], rows[9:]], 2)
+    found = map_page_principal_axes(lambda: [rows[:9], rows[9:]], 2)
     centred = rows - rows.mean(0)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
     expected = left[:, :2] * sizes[:2]
     assert np.abs(found.points_NK) == pytest.approx(np.abs(expected), rel=1e-6)
     assert found.shares == pytest.approx((sizes**2 / (sizes**2).sum())[:2].tolist(), rel=1e-6)
-    assert found.points_NK == pytest.approx(principal_components(lambda: [rows], 2).points_NK, rel=1e-6)
+    assert found.points_NK == pytest.approx(map_page_principal_axes(lambda: [rows], 2).points_NK, rel=1e-6)
 
 
 def test_a_point_of_what_changes_is_the_target_minus_the_reference(page, world):
@@ -64,7 +64,7 @@ def test_a_point_of_what_changes_is_the_target_minus_the_reference(page, world):
     changes = ends[1] - ends[0]
     layer = page.layers[0]
     assert layer.name == "What changes" and layer.texts == triplets.column("modification").to_pylist()
-    assert layer.points_N2 == pytest.approx(principal_components(lambda: [changes], 2).points_NK, rel=1e-4, abs=1e-6)
+    assert layer.points_N2 == pytest.approx(map_page_principal_axes(lambda: [changes], 2).points_NK, rel=1e-4, abs=1e-6)
     named = [[page.ids[number] for number in both] for both in layer.videos_NV.tolist()]
     columns = [triplets.column(f"{end}_id").to_pylist() for end in ("reference", "target")]
     assert named == [list(both) for both in zip(*columns, strict=True)]

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.pages.behind import SHOWN, TripletLists, rows_by_bin
+from cvr_data.pages.behind import SHOWN, TripletLists, page_rows_by_bin
 from cvr_data.pages.charts import FunnelBar
 from cvr_data.pages.clips import ClipShelf
-from cvr_data.pages.histogram import Bound, histogram, histogram_counts
+from cvr_data.pages.histogram import Bound, chart_bin_counts, histogram
 from cvr_data.pages.sankey import sankey
 from cvr_data.pages.stats import _composition, stats_page, stats_page_html
 from cvr_data.pages.stats_numbers import RowsOfTriplets
@@ -104,20 +104,20 @@ def test_the_widths_of_flows_are_the_rows():
 
 def test_a_histogram_counts_every_value_once_and_draws_its_bounds():
     kept, lost = np.linspace(0.4, 0.9, 70).tolist(), np.linspace(0.9, 1, 30).tolist()
-    counts = histogram_counts(kept, lost)
+    counts = chart_bin_counts(kept, lost)
     assert (sum(counts.kept), sum(counts.lost)) == (70, 30)
     bounds = [Bound(0.41, "at least 0.41"), Bound(0.976, "at most 0.976")]
     drawn = histogram(counts, width=330, title="t", x_label="cosine", bounds=bounds)
     assert drawn.count('class="bound"') == 2
     assert "at most 0.976" in drawn
-    assert histogram(histogram_counts([]), width=330, title="t", x_label="x").startswith("<svg")
+    assert histogram(chart_bin_counts([]), width=330, title="t", x_label="x").startswith("<svg")
 
 
 def test_whole_numbers_have_a_bin_each_while_they_are_few():
-    counts = histogram_counts([2, 2, 3, 7], whole=True)
+    counts = chart_bin_counts([2, 2, 3, 7], whole=True)
     assert counts.kept == [2, 1, 0, 0, 0, 1]
-    assert sum(histogram_counts(range(1, 500), whole=True).kept) == 499
-    assert histogram_counts([4.0]).kept[0] == 1
+    assert sum(chart_bin_counts(range(1, 500), whole=True).kept) == 499
+    assert chart_bin_counts([4.0]).kept[0] == 1
 
 
 def test_best_and_worst_are_those_of_the_column(tmp_path):
@@ -194,7 +194,7 @@ def test_rows_with_two_changes_and_shared_texts_are_found():
     groups = {"reference_group_id": "g", "target_group_id": None}
     twins = [{**rows[0], **groups}, {**rows[1], **groups}, {**rows[2], "reference_group_id": "h"}]
     assert RowsOfTriplets(pa.Table.from_pylist(twins, TRIPLETS)).with_duplicates.tolist() == [0, 1]
-    assert rows_by_bin(np.array([0.0, 1, 2, np.nan, 3]), [0, 1, 2, 3])[2].tolist() == [2, 4]
+    assert page_rows_by_bin(np.array([0.0, 1, 2, np.nan, 3]), [0, 1, 2, 3])[2].tolist() == [2, 4]
 
 
 def test_a_page_holds_no_more_clips_than_it_may(made):

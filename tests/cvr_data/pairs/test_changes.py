@@ -3,13 +3,13 @@
 import pyarrow as pa
 import pytest
 
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.strategies import one_word
 from cvr_data.tables import CHANGE
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
-from cvr_data.videos.synthetic.truth import read_truth
+from cvr_data.videos.synthetic.truth import read_synthetic_truth
 from tests.truth_measures import mining_quality
 
 pytestmark = pytest.mark.engine
@@ -85,8 +85,8 @@ def test_changes_of_the_synthetic_world_are_typed_as_they_are(tmp_path):
     from cvr_data.core.artifacts import open_artifact
 
     videos = open_artifact(tmp_path / "videos").read()
-    pairs, _ = split_dropped(one_word.run(one_word.Config(), videos))
-    quality = mining_quality(type_changes(pairs), read_truth(tmp_path / "videos"))
+    pairs, _ = stage_rows_by_drop_reason(one_word.run(one_word.Config(), videos))
+    quality = mining_quality(type_changes(pairs), read_synthetic_truth(tmp_path / "videos"))
     assert quality.typed >= 0.9
 
 

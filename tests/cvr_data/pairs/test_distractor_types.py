@@ -5,9 +5,9 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.whole_files import read_parquet
-from cvr_data.language.entailment import said_in
-from cvr_data.language.frames import frames_of
-from cvr_data.pairs.distractor_types import missing_types, proof_of
+from cvr_data.language.entailment import caption_words_once
+from cvr_data.language.frames import parsed_sentence_frames
+from cvr_data.pairs.distractor_types import distractor_proof, missing_distractor_types
 from cvr_data.pairs.distractors import Config, distractors_by_type, mine_distractors
 from cvr_data.tables import TRIPLETS, VIDEOS
 from tests.dataset_folders import write_artifact
@@ -16,8 +16,8 @@ REFERENCE, TARGET = "a red car drives in a kitchen", "a blue car drives in a kit
 
 
 def said(*captions):
-    found = frames_of(captions)
-    return [said_in(found[caption]) for caption in captions]
+    found = parsed_sentence_frames(captions)
+    return [caption_words_once(found[caption]) for caption in captions]
 
 
 @pytest.mark.parametrize(
@@ -34,14 +34,14 @@ def said(*captions):
     ],
 )
 def test_a_caption_says_what_kind_and_why(candidate, about, expected):
-    found = proof_of(*said(candidate, REFERENCE, TARGET), **about)
+    found = distractor_proof(*said(candidate, REFERENCE, TARGET), **about)
     assert (found and tuple(found)) == expected
 
 
 def test_of_two_changes_one_may_be_made():
     texts = said("a blue car drives in a kitchen", "a red car drives in a kitchen", "a blue car drives in a bathroom")
-    assert proof_of(*texts, has_several=True).distractor_type == "half_change"
-    assert proof_of(*texts) is None
+    assert distractor_proof(*texts, has_several=True).distractor_type == "half_change"
+    assert distractor_proof(*texts) is None
 
 
 ROWS = {
@@ -107,7 +107,7 @@ def test_a_kind_whose_candidates_were_refused_says_by_what():
     lost = pa.table(
         {"query_id": ["q", "q"], "distractor_type": ["half_change", None], "drop_reason": ["less_hard", "x"]}
     )
-    found = missing_types(queries, pa.table(kinds), lost, {"r": "tape"}, has_features=True).to_pylist()
+    found = missing_distractor_types(queries, pa.table(kinds), lost, {"r": "tape"}, has_features=True).to_pylist()
     assert {row["distractor_type"]: row["reason"] for row in found} == {
         "way_back": "none_found", "half_change": "less_hard", "same_edit": "none_found", "other_edit": "none_found",
         "same_recording": "none_found",

@@ -7,7 +7,7 @@ import pytest
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
-from cvr_data.pairs.distractors import Config, gallery_videos, mine_distractors
+from cvr_data.pairs.distractors import Config, mine_distractors, mined_distractor_gallery
 from cvr_data.pairs.search.shared_words import CaptionWords, best_candidates, candidates, caption_words
 from cvr_data.tables import TRIPLETS, VIDEOS
 from tests.dataset_folders import write_artifact
@@ -60,7 +60,7 @@ def test_every_candidate_is_kept_or_refused_with_a_reason(corpus, tmp_path):
     assert sorted(artifact.read()["video_id"].to_pylist()) == ["near", "wet"]
     assert [(step["in"], step["out"]) for step in artifact.manifest["funnel"]] == [(11, 7), (6, 2)]
     assert verify(artifact.path) == []
-    assert gallery_videos([artifact.path]) == {"near", "wet"}
+    assert mined_distractor_gallery([artifact.path]) == {"near", "wet"}
 
 
 @pytest.mark.engine

@@ -8,7 +8,7 @@ from cvr_data.features.embed import embed
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.pool_queries import PoolQuery
 from cvr_data.features.single_input_pool import SingleInputPool
-from cvr_data.features.single_inputs import composition_labels, merged_ranks
+from cvr_data.features.single_inputs import merged_similarity_ranks, similarity_composition_labels
 from cvr_data.pairs.distractors import Config, mine_distractors
 from cvr_data.pairs.needs_both import _taken, chosen_distractors
 from cvr_data.tables import TRIPLETS, VIDEOS
@@ -56,7 +56,7 @@ def test_what_is_said_of_the_gallery_is_what_the_pool_finds_in_it(tmp_path):
     is_there = [name in names for name in videos.column("video_id").to_pylist()]
     ranks = SingleInputPool(tmp_path / "embeddings", videos.filter(is_there)).ranks(queries)
     single = {name: rank_Q for name, rank_Q in ranks.items() if "+" not in name}  # sums are scaled by the gallery
-    labels = composition_labels(merged_ranks(single), found.k)
+    labels = similarity_composition_labels(merged_similarity_ranks(single), found.k)
     for label in ("text_shortcut", "visual_shortcut"):
         assert found.labels[label] == labels.count(label)
 

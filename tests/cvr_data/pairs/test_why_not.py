@@ -3,7 +3,7 @@
 import pytest
 
 from cvr_data.pairs import why_not
-from cvr_data.pairs.why_not import MOST, verdicts
+from cvr_data.pairs.why_not import MOST, why_not_paired
 
 
 def told(*verdicts):
@@ -39,7 +39,7 @@ def test_what_a_search_did_not_look_at_is_told_by_how_far_it_reached(tmp_path, c
     cvr.done("import", "table", tmp_path / "t.csv", "-O", tmp_path / "videos")
     options = ["-o", "text_encoder=hash", "-o", "low=-0.9", "-o", "k=1", "--filter", "none"]
     cvr.done("mine-pairs", tmp_path / "videos", "--strategy", "neighbors", *options, "-O", tmp_path / "pairs")
-    found = verdicts(tmp_path / "pairs", "v0", "v3")
+    found = why_not_paired(tmp_path / "pairs", "v0", "v3")
     assert len(found) == 2
     assert found[0].startswith("never compared by neighbors: v3 is not among the 1 nearest of v0; ")
     assert "(v1)" in found[0] or "(v2)" in found[0]

@@ -2,14 +2,14 @@
 
 import pyarrow as pa
 
-from cvr_data.pairs.columns import WordUses, change_counts, counted_words, summed
+from cvr_data.pairs.columns import WordUses, count_words_to_mine, pair_change_rarity, sum_mining_word_counts
 from cvr_data.tables import CHANGE
 
 
 def uses_of(videos):
     """Count the words of one video after the other, as the parts of a corpus are."""
-    parts = [counted_words(None, videos.slice(row, 1)) for row in range(videos.num_rows)]
-    counts = summed(None, pa.concat_tables(parts)).combine_chunks()
+    parts = [count_words_to_mine(None, videos.slice(row, 1)) for row in range(videos.num_rows)]
+    counts = sum_mining_word_counts(None, pa.concat_tables(parts)).combine_chunks()
     return WordUses(counts.column("word").chunk(0), counts.column("uses").to_numpy())
 
 
@@ -21,7 +21,7 @@ def test_the_rarest_word_of_a_phrase_counts_and_a_phrase_without_words_has_no_co
         [{"before": None, "after": "a cube"}, {"before": "", "after": "--"}],
     ]
     pairs = pa.table({"changes": pa.array(changes, pa.list_(CHANGE))})
-    assert change_counts(pairs, uses_of(videos)).to_pylist() == [
+    assert pair_change_rarity(pairs, uses_of(videos)).to_pylist() == [
         [{"before": 3, "after": 1}, {"before": 1, "after": 0}],
         [],
         [{"before": None, "after": 1}, {"before": None, "after": None}],
@@ -30,4 +30,4 @@ def test_the_rarest_word_of_a_phrase_counts_and_a_phrase_without_words_has_no_co
 
 def test_no_pairs_have_no_counts():
     pairs = pa.table({"changes": pa.array([], pa.list_(CHANGE))})
-    assert change_counts(pairs, uses_of(pa.table({"captions": [["a ball"]]}))).to_pylist() == []
+    assert pair_change_rarity(pairs, uses_of(pa.table({"captions": [["a ball"]]}))).to_pylist() == []

@@ -231,7 +231,9 @@ def test_a_revision_that_cannot_be_a_branch_is_refused(api, revision):
 
 
 def test_signatures_of_upload_addresses_are_not_shown():
-    from cvr_data.publish.hub_answers import hub_answer_text
+    from cvr_data.publish.hub_answers import hub_upload_answer_text
 
-    text = hub_answer_text(OSError("403 for https://s3/x?X-Amz-Signature=secret'"), "http://hub", "user/name", "main")
+    text = hub_upload_answer_text(
+        OSError("403 for https://s3/x?X-Amz-Signature=secret'"), "http://hub", "user/name", "main"
+    )
     assert not re.search("secret|Signature", text)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from cvr_data.core.artifacts import identity_of, key_of
+from cvr_data.core.artifacts import artifact_key, identity_of
 from cvr_data.core.whole_files import file_sha256
 from cvr_data.media.video import write_mp4
 from cvr_data.publish.scan import scan_publication, secrets_to_publish
@@ -37,7 +37,7 @@ def rename(built: Path, video_id: str, path: str) -> None:
     manifest = json.loads((videos / "manifest.json").read_text())
     manifest["files"][part.name] = file_sha256(part)
     manifest["bytes"][part.name] = part.stat().st_size
-    manifest["key"] = key_of(identity_of(manifest))
+    manifest["key"] = artifact_key(identity_of(manifest))
     (videos / "manifest.json").write_text(json.dumps(manifest))
 
 

@@ -3,7 +3,7 @@
 import os
 import stat
 
-from cvr_data.review.listening import others_log_in
+from cvr_data.review.listening import review_machine_is_shared
 from cvr_data.review.store import ReviewStore
 
 
@@ -24,4 +24,4 @@ def test_accounts_of_other_people_are_told_from_those_of_programs():
     import pwd
 
     people = [entry for entry in pwd.getpwall() if 1000 <= entry.pw_uid < 65_534 and entry.pw_uid != os.getuid()]
-    assert others_log_in() is any(not entry.pw_shell.endswith(("nologin", "false")) for entry in people)
+    assert review_machine_is_shared() is any(not entry.pw_shell.endswith(("nologin", "false")) for entry in people)

@@ -5,7 +5,7 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.tables import MODIFICATIONS, PAIRS, VIDEOS
-from cvr_data.triplets.answers import AnswersConfig, add_answers, videos_by_caption
+from cvr_data.triplets.answers import AnswersConfig, add_triplet_answers, triplet_answers_by_caption
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.join import Config
 from cvr_data.triplets.judgments import Verdict
@@ -108,10 +108,10 @@ def test_what_people_said_of_the_further_video_counts(tmp_path, verdict, judged,
     texts = write_world(tmp_path, [("r1", "b1")])
     rows = build_triplets(find_triplet_parts([texts]), tmp_path / "out", Config(max_answers=0), name="tiny").read()
     rows = rows.append_column("folder", pa.array([0], pa.int32())).append_column("is_test_source", pa.array([False]))
-    videos = videos_by_caption(False, open_artifact(tmp_path / "videos").read())
+    videos = triplet_answers_by_caption(False, open_artifact(tmp_path / "videos").read())
     config = AnswersConfig(
         max_answers=5, default_split="train", verdicts={("r1", "b2", "short"): verdict} if verdict else {},
         judged_splits=frozenset({"test"}) if judged else frozenset(),
     )  # fmt: skip
-    table, _ = add_answers(config, pa.concat_tables([rows, videos], promote_options="permissive"))
+    table, _ = add_triplet_answers(config, pa.concat_tables([rows, videos], promote_options="permissive"))
     assert set(table.column("target_id").to_pylist()) == expected

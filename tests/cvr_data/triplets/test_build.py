@@ -16,7 +16,7 @@ from cvr_data.features.frame_scores import with_frame_scores
 from cvr_data.formats import huggingface, parquet, webvid_covr
 from cvr_data.media.video import Video
 from cvr_data.tables import CHANGE_PHRASES
-from cvr_data.triplets.build import build_triplets, default_dataset_name, find_triplet_parts, triplets_with_tests
+from cvr_data.triplets.build import build_triplets, find_triplet_parts, triplet_dataset_name, triplets_with_tests
 from cvr_data.triplets.join import Config
 from tests.dataset_folders import MODIFICATIONS, PAIRS, VIDEOS, mined_pair, ruled_text, write_artifact, write_texts
 from tests.triplet_tables import triplets
@@ -79,10 +79,10 @@ def test_texts_of_several_folders_are_joined(texts, tmp_path):
 
 def test_the_name_is_that_of_the_videos_or_of_the_corpus(texts, tmp_path):
     assert (
-        default_dataset_name(find_triplet_parts([texts])) == "tiny"
+        triplet_dataset_name(find_triplet_parts([texts])) == "tiny"
     )  # the folder is called videos, the stage import-tiny
     shutil.copytree(tmp_path / "videos", tmp_path / "my_clips")
-    assert default_dataset_name(find_triplet_parts([texts], videos=tmp_path / "my_clips")) == "my_clips"
+    assert triplet_dataset_name(find_triplet_parts([texts], videos=tmp_path / "my_clips")) == "my_clips"
 
 
 def test_a_moved_input_is_named_with_the_way_out(texts, tmp_path):

@@ -18,9 +18,9 @@ from cvr_data.triplets.composition import (
     _gallery_rows,
     _joining_rows,
     _once,
-    composition_lines,
-    composition_told,
-    pool_k,
+    similarity_pool_k,
+    triplet_composition_counts,
+    triplet_composition_lines,
 )
 from cvr_data.triplets.join import Config
 from tests.cvr_data.triplets.test_answers import write_world
@@ -31,16 +31,16 @@ def test_counts_say_what_remains_of_queries_and_of_pairs_and_how_slots_move():
     told = {"test text_shortcut": 3, "test needs_both": 1, "test pairs": 2, "test chance needs_both": 500,
             "test before slot scene": 3, "test before slot action": 1, "test after slot action": 1,
             "further_answers": 7}  # fmt: skip
-    found = composition_told(told)
+    found = triplet_composition_counts(told)
     assert (found["test"]["left_of_1000"], found["test"]["left_of_1000_pairs"]) == (250, 500)
     assert found["test"]["slots"] == {"action": [1, 1], "scene": [3, 0]}
-    lines = composition_lines(found)
+    lines = triplet_composition_lines(found)
     assert "needs_both 1 (by chance 0)" in lines[0]
     assert lines[1:] == [
         "    without shortcuts: 250 of 1000 queries, 500 queries of 1000 pairs",
         "    slots: action 25 % -> 100 %, scene 75 % -> 0 %",
     ]
-    assert composition_told({"further_answers": 7}) == {}
+    assert triplet_composition_counts({"further_answers": 7}) == {}
 
 
 @pytest.fixture
@@ -143,7 +143,9 @@ def test_k_of_the_gallery_stays_with_distractors_of_the_own_folder_and_of_anothe
     rows = open_artifact(folder / "videos").read().to_pylist()
     other = write_artifact(folder / "pool", "import-tiny", [{**row, "split": "test"} for row in rows], VIDEOS)
     asked = []
-    monkeypatch.setattr("cvr_data.triplets.composition.pool_k", lambda count: asked.append(count) or pool_k(count))
+    monkeypatch.setattr(
+        "cvr_data.triplets.composition.similarity_pool_k", lambda count: asked.append(count) or similarity_pool_k(count)
+    )
     made = ("build-triplets", texts, "--embeddings", folder / "embeddings", "--require", "composition")
     for name, pool in (("own", folder / "videos"), ("other", other)):
         mined = mined_of(folder / f"mined-{name}", ["b3", "b4", "b1"], pool)

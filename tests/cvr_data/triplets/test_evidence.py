@@ -10,7 +10,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.core.whole_files import parquet_bytes
 from cvr_data.tables import DISTRACTORS
 from cvr_data.triplets.card import Card, render_card
-from cvr_data.triplets.evidence import evidence_of, evidence_rows
+from cvr_data.triplets.evidence import triplet_evidence, triplet_evidence_rows
 from cvr_data.triplets.statistics import triplet_statistics
 from tests.triplet_tables import triplets
 
@@ -50,7 +50,7 @@ def folders(tmp_path):
 
 
 def test_rows_say_what_the_folders_say_and_what_nobody_looked_at_is_unknown(folders):
-    rows = dict(evidence_rows(evidence_of(folders, TABLE)))
+    rows = dict(triplet_evidence_rows(triplet_evidence(folders, TABLE)))
     assert rows["one input is enough"] == "unknown"
     assert rows["right answers"] == (
         "2 listed for 2 queries; found beside them: 3 by caption; about 4 not found yet (1 to 9)"
@@ -62,20 +62,20 @@ def test_rows_say_what_the_folders_say_and_what_nobody_looked_at_is_unknown(fold
         "other texts of 2 queries (paraphrase 7, vague 2); sum-tiny: R@1 own 50.0, mean 40.0, worst 10.0, spread 5.0; "
         "43 % of texts of something else ignored"
     )
-    assert {told for _, told in evidence_rows({})} == {"unknown"}
+    assert {told for _, told in triplet_evidence_rows({})} == {"unknown"}
 
 
 def test_the_card_has_them(folders):
     about = {"name": "tiny", "triplets": TABLE, "numbers": triplet_statistics(TABLE), "funnel": [], "lineage": [],
              "sources": [], "configs": {"default": {}}}  # fmt: skip
-    card = render_card(Card(**about, evidence=evidence_of(folders, TABLE)))
+    card = render_card(Card(**about, evidence=triplet_evidence(folders, TABLE)))
     assert "| right answers | 2 listed for 2 queries;" in card and "| typed distractors | 3 videos" in card
     assert "| robustness set | unknown |" in render_card(Card(**about))
 
 
 def test_folders_of_other_queries_and_other_stages_are_refused(folders, tmp_path):
     with pytest.raises(CvrError, match="2 of its 2 queries are not among the triplets"):
-        evidence_of(folders[:1], triplets(("x", "make it blue", "y")))
+        triplet_evidence(folders[:1], triplets(("x", "make it blue", "y")))
     other = write(tmp_path / "other", "embed", pa.table({"query_id": QUERIES}))
     with pytest.raises(CvrError, match="is of 'embed'; pass folders of find-positives"):
-        evidence_of([other], TABLE)
+        triplet_evidence([other], TABLE)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.tables import MODIFICATIONS, PAIRS, TRIPLETS, query_id, triplet_id
 from cvr_data.triplets.join import ORDER, Config, SourceFolder, pairs_to_join, texts_to_join, triplet_steps
 from tests.dataset_folders import mined_pair, ruled_text, table_of
@@ -44,7 +44,9 @@ def reasons(rows):
 
 def test_a_triplet_takes_its_columns_from_text_and_pair():
     one = pair("a", "b", split="test", reference_group_id="g1", target_group_id="g2", text_similarity=0.75, clip=0.5)
-    kept, dropped = split_dropped(join([one], [text(one, "make it blue", backend="echo", model="m", style="dense")]))
+    kept, dropped = stage_rows_by_drop_reason(
+        join([one], [text(one, "make it blue", backend="echo", model="m", style="dense")])
+    )
     assert dropped.num_rows == 0
     [row] = check_columns(kept, TRIPLETS, "test").to_pylist()
     assert (row.pop("folder"), row.pop("is_test_source")) == (0, False)
@@ -124,16 +126,16 @@ def test_a_cap_keeps_the_visually_nearest_pairs_of_every_source():
     pairs = [pair("a", "t", visual_similarity=0.5), pair("b", "t", visual_similarity=0.9), pair("c", "t")]
     texts = [text(one, f"{backend} {one['reference_id']}", backend=backend)
              for backend in ("rules", "echo") for one in pairs]  # fmt: skip
-    kept, dropped = split_dropped(join(pairs, texts, max_per_target=1))
+    kept, dropped = stage_rows_by_drop_reason(join(pairs, texts, max_per_target=1))
     assert sorted(kept.column("modification").to_pylist()) == ["echo b", "rules b"]
     assert set(dropped.column("drop_reason").to_pylist()) == {"over_target_cap"}
-    two, _ = split_dropped(join(pairs, texts, max_per_target=2))
+    two, _ = stage_rows_by_drop_reason(join(pairs, texts, max_per_target=2))
     assert sorted(two.column("reference_id").to_pylist()) == ["a", "a", "b", "b"]
 
 
 def test_a_text_is_capped_within_its_split():
     pairs = [pair("a", "b"), pair("c", "d"), pair("e", "f", split="test")]
-    kept, _ = split_dropped(join(pairs, [text(one, "same") for one in pairs], max_per_text=1))
+    kept, _ = stage_rows_by_drop_reason(join(pairs, [text(one, "same") for one in pairs], max_per_text=1))
     assert sorted(kept.column("split").to_pylist()) == ["test", "train"]
 
 
@@ -186,7 +188,7 @@ def test_the_order_of_rows_does_not_matter_and_caps_hold(drawn, shuffler: random
     shuffler.shuffle(pairs)
     shuffler.shuffle(texts)
     assert join(pairs, texts, **options).equals(expected)
-    kept = split_dropped(expected)[0].to_pylist()
+    kept = stage_rows_by_drop_reason(expected)[0].to_pylist()
     for cap, column in ((per_target, "target_id"), (per_text, "modification")):
         counts = [sum(row[column] == value for row in kept) for value in {row[column] for row in kept}]
         assert not cap or max(counts, default=0) <= cap

@@ -8,7 +8,7 @@ import pytest
 from cvr_data.core.artifacts import open_artifact, verify
 from cvr_data.review.items import read_reviewed
 from cvr_data.review.store import Judgment, ReviewStore
-from cvr_data.triplets.judgments import Verdict, read_triplet_verdicts, triplet_verdict
+from cvr_data.triplets.judgments import Verdict, triplet_verdict, triplet_verdicts_of_folder
 from tests.dataset_folders import write_texts
 
 
@@ -105,7 +105,7 @@ def test_a_target_found_to_be_correct_too_becomes_a_triplet_of_the_same_query(ju
 def test_the_pair_of_a_further_target_is_made_where_there_is_none(judge, texts, tmp_path):
     judgments = judge(b2={"decision": "accept", "also_correct": ("g1",)})
     tables = [open_artifact(path).read() for path in (texts, tmp_path / "pairs", tmp_path / "videos")]
-    judged, pairs = read_triplet_verdicts(judgments).apply(*tables)
+    judged, pairs = triplet_verdicts_of_folder(judgments).apply(*tables)
     [added] = pairs.to_pylist()[4:]
     assert (added["reference_id"], added["target_id"], added["strategy"]) == ("r2", "g1", "review")
     assert (added["changes"], added["target_caption"], added["split"]) == ([], "a green ball", "test")
@@ -125,7 +125,7 @@ def test_other_texts_of_a_judged_pair_go(judge, texts, tmp_path):
     judgments = judge(b1={"decision": "accept"})
     (tmp_path / "again").mkdir()
     others = open_artifact(write_texts(tmp_path / "again", verb="turn it")).read()
-    judged, _ = read_triplet_verdicts(judgments).apply(others, open_artifact(tmp_path / "pairs").read(), None)
+    judged, _ = triplet_verdicts_of_folder(judgments).apply(others, open_artifact(tmp_path / "pairs").read(), None)
     assert judged["reasons"].to_pylist() == [["review_not_chosen"], [], [], ["copied"]]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_data.triplets.licences import dataset_hub_licence, dataset_licence_id, may_redistribute
+from cvr_data.triplets.licences import triplet_licence_id, triplet_licence_on_hub, triplet_licence_redistributes
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,7 @@ from cvr_data.triplets.licences import dataset_hub_licence, dataset_licence_id, 
      "BSD-3-Clause", "CDLA-Permissive-2.0", "public domain"],
 )  # fmt: skip
 def test_open_licences_allow_publishing(licence):
-    assert may_redistribute(licence)
+    assert triplet_licence_redistributes(licence)
 
 
 @pytest.mark.parametrize(
@@ -20,18 +20,18 @@ def test_open_licences_allow_publishing(licence):
      "mit-like but not", "all rights reserved", "Shutterstock"],
 )  # fmt: skip
 def test_anything_else_does_not(licence):
-    assert not may_redistribute(licence)
+    assert not triplet_licence_redistributes(licence)
 
 
 def test_a_licence_is_written_one_way():
-    assert dataset_licence_id("CC BY 4.0") == dataset_licence_id("cc-by_4.0") == "cc-by-4.0"
-    assert dataset_licence_id("Apache License 2.0".replace(" License", "")) == "apache-2.0"
-    assert dataset_licence_id(None) == "unknown"
+    assert triplet_licence_id("CC BY 4.0") == triplet_licence_id("cc-by_4.0") == "cc-by-4.0"
+    assert triplet_licence_id("Apache License 2.0".replace(" License", "")) == "apache-2.0"
+    assert triplet_licence_id(None) == "unknown"
 
 
 def test_the_hub_is_told_one_licence_other_or_unknown():
-    assert dataset_hub_licence(["cc-by-4.0", "CC BY 4.0"]) == "cc-by-4.0"
-    assert dataset_hub_licence(["cc-by-4.0", "mit"]) == "other"
-    assert dataset_hub_licence(["cc-by-4.0", "unknown"]) == "unknown"
-    assert dataset_hub_licence(["WebVid TERMS"]) == "other"
-    assert dataset_hub_licence([]) == "unknown"
+    assert triplet_licence_on_hub(["cc-by-4.0", "CC BY 4.0"]) == "cc-by-4.0"
+    assert triplet_licence_on_hub(["cc-by-4.0", "mit"]) == "other"
+    assert triplet_licence_on_hub(["cc-by-4.0", "unknown"]) == "unknown"
+    assert triplet_licence_on_hub(["WebVid TERMS"]) == "other"
+    assert triplet_licence_on_hub([]) == "unknown"

@@ -3,19 +3,28 @@
 import pytest
 
 from cvr_data.language.words import words_of
-from cvr_data.triplets.likeness import LIKENESSES, OTHER, generic_share, human_texts, likeness, likeness_text
+from cvr_data.triplets.likeness import (
+    LIKENESSES,
+    OTHER,
+    generic_triplet_share,
+    human_triplet_texts,
+    triplet_count_likeness,
+    triplet_likeness_line,
+)
 from cvr_data.triplets.statistics import triplet_statistics, triplet_text_report
 from tests.triplet_tables import triplet, triplets
 
 
 def test_likeness_is_one_less_the_divergence_in_bits():
-    assert likeness({"a": 3, "b": 1}, {"a": 6, "b": 2}) == 1
-    assert likeness({"a": 3}, {"b": 1}) == 0
-    assert likeness({"a": 1, "b": 1}, {"a": 1}) == pytest.approx(1 - 0.311278, abs=1e-4)  # mean of two divergences
+    assert triplet_count_likeness({"a": 3, "b": 1}, {"a": 6, "b": 2}) == 1
+    assert triplet_count_likeness({"a": 3}, {"b": 1}) == 0
+    assert triplet_count_likeness({"a": 1, "b": 1}, {"a": 1}) == pytest.approx(
+        1 - 0.311278, abs=1e-4
+    )  # mean of two divergences
 
 
 def test_people_s_counts_hold_no_text_and_two_halves_of_them_are_alike():
-    human = human_texts()
+    human = human_triplet_texts()
     assert human["texts"] == 1278 == sum(human["words_per_text"].values())
     assert all(len(words_of(word)) == 1 for name in ("words", "first_words") for word in human[name] if word != OTHER)
     assert all(0.95 < human["halves"][name] <= 1 for name in LIKENESSES)
@@ -39,6 +48,6 @@ def test_a_dataset_of_one_template_is_less_like_people_than_one_of_several_and_s
     said = triplet_text_report(one)
     assert "Generic texts       85.71 % of triplets have a text that 10 or more share, 14.29 % name nothing" in said
     assert "One input or both   unknown" in said
-    assert "Generic" not in triplet_text_report(one, "pairs") and likeness_text(None) == "unknown"
+    assert "Generic" not in triplet_text_report(one, "pairs") and triplet_likeness_line(None) == "unknown"
     nothing = triplet_statistics(triplets(("a", "x", "b")).slice(0, 0))["all"]
-    assert nothing["generic"] is None is nothing["likeness"] is generic_share({}, 0, 0)
+    assert nothing["generic"] is None is nothing["likeness"] is generic_triplet_share({}, 0, 0)

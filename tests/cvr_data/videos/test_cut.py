@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import av
@@ -11,9 +12,9 @@ import pytest
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.media.clip import Clip
 from cvr_data.media.video import find_shots, probe_medium, read_frames, write_mp4
-from cvr_data.videos.corpora.recordings import clip_spans
+from cvr_data.videos.corpora.recordings import recording_clip_spans
 from cvr_data.videos.cut import cut_videos
-from cvr_data.videos.subtitles import Cue, read_subtitles, said_between, subtitle_file
+from cvr_data.videos.subtitles import Cue, read_video_subtitles, subtitle_file, video_subtitles_between
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +75,7 @@ def test_clips_cover_a_film_once_and_none_is_too_long():
         ([4.0], 4.0, 1.0),
         ([0.0, 9.0], 3.0, 7.0),
     ):
-        spans = clip_spans(cuts, duration_s, longest)
+        spans = recording_clip_spans(cuts, duration_s, longest)
         starts, ends = zip(*spans, strict=True)
         assert starts[0] == 0.0 and ends[-1] is None
         assert starts[1:] == ends[:-1]
@@ -141,6 +142,22 @@ def test_cut_files_show_what_the_clips_show_and_keep_sound(cvr, tmp_path):
     assert [Path("again", row["path"]).read_bytes() for row in after] == first
 
 
+def test_clips_of_names_that_look_alike_have_files_of_their_own(cvr, tmp_path):
+    """`a/b` and `a_b` once shared one, and so the picture of whichever was cut first."""
+    for seed, name in enumerate(("a/talk.mp4", "a_talk.mp4")):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_mp4(path, scene(seed, 20), FPS)
+    cvr("import", "recordings", "in", "-o", "cut=stride", "-o", "longest=1", "-O", "videos")
+    cvr("cut", "videos", "-O", "cut")
+    before, after = (open_artifact(name).read().to_pylist() for name in ("videos", "cut"))
+    assert len({row["path"] for row in after}) == len(after) == 4
+    for clip, file in zip(before, after, strict=True):
+        whole = Clip(Path(clip["path"]), clip["start_s"], clip["end_s"])
+        expected, found = (read_frames(medium, 2).astype(float) for medium in (whole, Path("cut", file["path"])))
+        assert np.abs(expected - found).mean() < 6
+
+
 def with_sound(path):
     """Five seconds of film with a tone."""
     path.parent.mkdir()
@@ -168,17 +185,17 @@ def test_subtitles_lose_tags_sounds_and_lines_that_roll_on(tmp_path):
         "WEBVTT\n\n00:00.000 --> 00:02.000\n<c.yellow>We go</c> up\n\n00:02.000 --> 00:04.000\nWe go up\nand down\n\n"
         "00:04.000 --> 00:05.000\n[Music]\n"
     )
-    assert read_subtitles(path) == [Cue(0.0, 2.0, "We go up"), Cue(2.0, 4.0, "and down")]
+    assert read_video_subtitles(path) == [Cue(0.0, 2.0, "We go up"), Cue(2.0, 4.0, "and down")]
     whisper = tmp_path / "b.json"
     whisper.write_text(json.dumps({"text": "x", "segments": [{"start": 1, "end": 2.5, "text": " Hello there."}]}))
-    assert read_subtitles(whisper) == [Cue(1.0, 2.5, "Hello there.")]
+    assert read_video_subtitles(whisper) == [Cue(1.0, 2.5, "Hello there.")]
 
 
 def test_what_is_said_belongs_to_the_clip_that_most_of_it_lies_in():
     cues = [Cue(0, 2, "one"), Cue(1.8, 3.0, "two"), Cue(0, 60, "all along")]
-    assert said_between(cues, 0, 2) == "one all along"
-    assert said_between(cues, 2, 4) == "two all along"
-    assert said_between(cues, 70, 80) == ""
+    assert video_subtitles_between(cues, 0, 2) == "one all along"
+    assert video_subtitles_between(cues, 2, 4) == "two all along"
+    assert video_subtitles_between(cues, 70, 80) == ""
 
 
 def test_the_subtitles_of_a_file_are_found_by_its_name():
@@ -191,6 +208,26 @@ def test_the_subtitles_of_a_file_are_found_by_its_name():
 def test_a_file_that_is_no_subtitles_is_one_line(tmp_path, one_line_error, recording):
     recording.with_suffix(".srt").write_bytes(b"\x00\xff nothing of the kind")
     assert "long.srt" in one_line_error("import", "recordings", recording.parent, "-o", "cut=none", "-O", "videos")
+
+
+def test_subtitles_are_read_before_anything_is_cut_and_silence_is_none(cvr, recording, one_line_error):
+    recording.with_suffix(".srt").write_bytes(b"\xef\xbb\xbf\r\n")  # what Whisper writes of a film without speech
+    assert read_video_subtitles(recording.with_suffix(".srt")) == []
+    (recording.parent / "broken.mp4").write_bytes(b"no film")
+    (recording.parent / "zz.mp4").write_bytes(b"no film")
+    (recording.parent / "zz.srt").write_bytes(b"1\n00:00")
+    words = ("import", "recordings", recording.parent, "-o", "cut=none", "-O", "videos")
+    assert "zz.srt: cannot be read as subtitles" in one_line_error(*words)
+    (recording.parent / "zz.srt").unlink()
+    cvr(*words)
+    assert [row["captions"] for row in open_artifact("videos").read().to_pylist()] == [[]]
+
+
+def test_a_recording_whose_name_is_not_utf8_is_dropped_and_told(cvr, recording):
+    recording.with_name(os.fsdecode(b"bad\xff.mp4")).write_bytes(recording.read_bytes())
+    cvr("import", "recordings", recording.parent, "-o", "cut=none", "-O", "videos")
+    artifact = open_artifact("videos")
+    assert artifact.manifest["rows"] == 1 and artifact.manifest["dropped"] == {"bad_name": 1}
 
 
 def test_a_recording_instead_of_its_folder_is_refused(recording, one_line_error):

@@ -5,7 +5,7 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.tables import PAIRS, VIDEOS
-from cvr_data.videos.deal import PairGraph, deal_pairs
+from cvr_data.videos.deal import PairGraph, deal_videos_to_splits
 from tests.dataset_folders import mined_pair, write_artifact
 
 
@@ -27,7 +27,7 @@ def straddling(edges, dealt):
 
 def test_whole_components_are_dealt_and_nothing_is_cut():
     edges = [pair for start in range(0, 400, 4) for pair in clique(*range(start, start + 4))]  # 100 of 12 queries each
-    dealt = deal_pairs(graph(edges), {"test": 120.0, "val": 60.0})
+    dealt = deal_videos_to_splits(graph(edges), {"test": 120.0, "val": 60.0})
     assert dealt.queries == {"train": 1020.0, "test": 120.0, "val": 60.0}
     assert (dealt.cut_queries, straddling(edges, dealt)) == (0.0, [])
 
@@ -38,7 +38,7 @@ def test_a_giant_is_cut_between_its_communities_at_the_weakest_pairs(seed):
     inside = [pair for group in groups for pair in clique(*group)]
     bridges = [(group[0], groups[number - 1][1]) for number, group in enumerate(groups)]
     edges, strength = inside + bridges, [0.9] * len(inside) + [0.1] * len(bridges)
-    dealt = deal_pairs(graph(edges, strength), {"test": 270.0, "val": 90.0}, seed=seed)
+    dealt = deal_videos_to_splits(graph(edges, strength), {"test": 270.0, "val": 90.0}, seed=seed)
     assert 270 <= dealt.queries["test"] <= 275
     assert 90 <= dealt.queries["val"] <= 95
     cut = straddling(edges, dealt)
@@ -49,7 +49,7 @@ def test_a_giant_is_cut_between_its_communities_at_the_weakest_pairs(seed):
 
 
 def test_pairs_within_one_kin_are_queries_of_its_split():
-    dealt = deal_pairs(graph([(1, 1), (2, 3), (3, 2)]), {"test": 1.0})
+    dealt = deal_videos_to_splits(graph([(1, 1), (2, 3), (3, 2)]), {"test": 1.0})
     assert dealt.queries == {"train": 2.0, "test": 1.0}
     assert dealt.of(np.array([1, 2, 9], np.uint64)).tolist() == ["test", "train", ""]
 
@@ -58,9 +58,9 @@ def test_the_order_of_the_pairs_does_not_matter():
     at = np.random.default_rng(0)
     edges = at.integers(0, 60, (400, 2))
     strength = at.random(400)
-    dealt = deal_pairs(graph(edges, strength), {"test": 60.0, "val": 30.0})
+    dealt = deal_videos_to_splits(graph(edges, strength), {"test": 60.0, "val": 30.0})
     order = at.permutation(400)
-    again = deal_pairs(graph(edges[order], strength[order]), {"test": 60.0, "val": 30.0})
+    again = deal_videos_to_splits(graph(edges[order], strength[order]), {"test": 60.0, "val": 30.0})
     assert dealt.splits_N.tolist() == again.splits_N.tolist()
     assert dealt.queries["test"] >= 60
     assert sum(dealt.queries.values()) + dealt.cut_queries == 400

@@ -38,3 +38,17 @@ def test_an_id_in_two_tables_and_a_folder_without_videos_are_one_line(folders, o
     assert "videos-one has ids that a table before it has: one.mp4;" in one_line_error("merge", *["videos-one"] * 2)
     assert "one" in one_line_error("merge", "videos-one", "one", "--out", "both")
     assert not (folders / "videos").exists() and not (folders / "both").exists()
+
+
+def test_one_import_of_two_folders_is_their_merge_and_a_third_joins_them(folders, cvr, one_line_error):
+    assert "all: 2 videos" in cvr.done("import", "folder", "one", "two", "--out", "all").out
+    merged = cvr.done("merge", "videos-one", "videos-two") and open_artifact("videos").read()
+    assert open_artifact("all").read().equals(merged)
+    (folders / "three").mkdir()
+    write_mp4(folders / "three" / "three.mp4", scene(2, frames=4, side=32))
+    (folders / "three" / "captions.csv").write_text("file,caption\nthree.mp4,a scene called three\n")
+    arguments = "import", "folder", "one", "two", "three", "--out", "all"
+    assert "--overwrite" in one_line_error(*arguments)
+    assert "all: 3 videos" in cvr.done(*arguments, "--overwrite").out
+    assert open_artifact("all").read().slice(0, 2).equals(merged)
+    assert "one place" in one_line_error("import", "triplets", "one", "two")

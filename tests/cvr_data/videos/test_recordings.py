@@ -5,12 +5,12 @@ import csv
 import pyarrow as pa
 import pytest
 
-from cvr_data.videos.recordings import segments, times_in_video_id
+from cvr_data.videos.recordings import recording_times_in_id, video_recording_segments
 
 
 def found(**columns):
     table = pa.table({name: pa.array([value]) for name, value in columns.items()})
-    return tuple(segments(table).to_pylist()[0].values())
+    return tuple(video_recording_segments(table).to_pylist()[0].values())
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_clip_is_placed_in_its_recording(columns, expected):
 
 def test_an_id_tells_the_same_times_alone():
     uid = "002c3b5c-ed86-4af3-99a1-4b497b7c8a86"
-    assert [times_in_video_id(name) for name in (f"{uid}_971_980", f"{uid}_7-25_9", "scene_1_5")] == [
+    assert [recording_times_in_id(name) for name in (f"{uid}_971_980", f"{uid}_7-25_9", "scene_1_5")] == [
         (971, 980), (7.25, 9), (None, None),
     ]  # fmt: skip
 
@@ -53,5 +53,5 @@ def test_every_clip_of_egocvr_has_times(real_data):
         pytest.skip("EgoCVR's list of clips is not at hand")
     with path.open(encoding="utf-8", newline="") as file:
         names = {row["clip_name"] for row in csv.DictReader(file)}
-    times = [times_in_video_id(name) for name in names]
+    times = [recording_times_in_id(name) for name in names]
     assert len(times) == 10_666 and all(start is not None and 0 < end - start < 20 for start, end in times)

@@ -14,7 +14,7 @@ from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.engine import Engine
 from cvr_data.core.jobs import use_engine
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.media.clip import Clip
 from cvr_data.media.video import VideoInfo, write_mp4
 from cvr_data.tables import VIDEOS
@@ -22,9 +22,9 @@ from cvr_data.videos.filter_videos import DEFAULT_VIDEO_FILTERS, choose_video_fi
 from cvr_data.videos.filters import VIDEO_FILTERS, Compares, Judges, Learns, Measures
 from cvr_data.videos.filters.aesthetic import Config as Aesthetic
 from cvr_data.videos.filters.aesthetic import judge
-from cvr_data.videos.filters.blur import blur_of_picture
-from cvr_data.videos.filters.shaky import shift_of_pictures
-from cvr_data.videos.seen import RUNS, Seen, runs_of_frames, see_clip
+from cvr_data.videos.filters.blur import video_blur
+from cvr_data.videos.filters.shaky import shaky_video_shift
+from cvr_data.videos.seen import RUNS, Seen, see_video, seen_video_frame_runs
 from tests.labelled_clips import (
     FPS,
     blurred,
@@ -67,7 +67,7 @@ def test_a_reason_that_stands_is_left_and_every_drop_can_be_put_into_words(modul
     table, reasons = example_of(module)
     marked = table.append_column("drop_reason", pa.array(["earlier"] * table.num_rows))
     assert module.run(module.Config(), marked)["drop_reason"].to_pylist() == ["earlier"] * len(reasons)
-    _, dropped = split_dropped(module.run(module.Config(), table))
+    _, dropped = stage_rows_by_drop_reason(module.run(module.Config(), table))
     for row in dropped.to_pylist():
         told = module.explain(module.Config(), row)
         assert told and "\n" not in told
@@ -184,18 +184,18 @@ def test_a_recurring_mark_is_the_same_however_many_look_and_however_the_videos_a
 
 
 def test_runs_of_frames_lie_in_the_middle_of_equal_parts_and_a_short_clip_is_one():
-    assert runs_of_frames(16, 12.0) == [range(0, 16)]
-    runs = runs_of_frames(300, 30.0)
+    assert seen_video_frame_runs(16, 12.0) == [range(0, 16)]
+    runs = seen_video_frame_runs(300, 30.0)
     assert [len(run) for run in runs] == [8] * RUNS and {run.step for run in runs} == {2}
     assert [(run.start + run.stop) // 2 for run in runs] == [50, 150, 250]
-    assert runs_of_frames(1, 0.0) == [range(0, 1)]
+    assert seen_video_frame_runs(1, 0.0) == [range(0, 1)]
 
 
 def test_a_clip_of_a_longer_file_is_seen_between_its_times(tmp_path):
     dark, light = np.full((24, 32, 32, 3), 20, np.uint8), np.full((24, 32, 32, 3), 200, np.uint8)
     write_mp4(tmp_path / "both.mp4", np.concatenate([dark, light]), fps=FPS)
-    assert see_clip(Clip(tmp_path / "both.mp4", 2.0, None)).luma.mean() > 190
-    assert see_clip(Clip(tmp_path / "both.mp4", None, 2.0)).luma.mean() < 30
+    assert see_video(Clip(tmp_path / "both.mp4", 2.0, None)).luma.mean() > 190
+    assert see_video(Clip(tmp_path / "both.mp4", None, 2.0)).luma.mean() < 30
 
 
 def value(name: str, frames: np.ndarray):
@@ -219,16 +219,16 @@ def test_the_blur_of_an_edge_is_that_of_the_formula():
     """Of a step of height 1 the mean of nine makes a ramp: one pixel of nine of the difference is left."""
     step = np.zeros((40, 8), np.float32)
     step[20:] = 100.0
-    assert blur_of_picture(step) == pytest.approx(1 / 9)
+    assert video_blur(step) == pytest.approx(1 / 9)
     ramp = np.clip(np.arange(40, dtype=np.float32)[:, None] - 10, 0, 20) * 5 + np.zeros((1, 8), np.float32)
-    assert blur_of_picture(ramp) > 0.8
+    assert video_blur(ramp) > 0.8
 
 
 @pytest.mark.parametrize("moved", [(0, 0), (3, -5), (-7, 2)])
 def test_the_shift_between_two_pictures_is_found(moved):
     picture = scene(5, frames=1, side=128)[0].astype(np.float32).mean(axis=2)
-    assert shift_of_pictures(picture, np.roll(picture, moved, (0, 1))) == pytest.approx(moved, abs=0.3)
-    assert shift_of_pictures(picture, scene(6, frames=1, side=128)[0].astype(np.float32).mean(axis=2)) is None
+    assert shaky_video_shift(picture, np.roll(picture, moved, (0, 1))) == pytest.approx(moved, abs=0.3)
+    assert shaky_video_shift(picture, scene(6, frames=1, side=128)[0].astype(np.float32).mean(axis=2)) is None
 
 
 class TwoWords:

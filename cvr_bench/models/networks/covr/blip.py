@@ -6,7 +6,7 @@ small network over stored features, embeddings.
 Source: Li et al., ICML 2022 (https://arxiv.org/abs/2201.12086); Ventura et al., AAAI 2024
 (https://arxiv.org/abs/2308.14746).
 
-`build_blip` makes it of a published size, with the weights of a checkpoint, or small and untrained.
+`build_blip_network` makes it of a published size, with the weights of a checkpoint, or small and untrained.
 """
 
 # Shapes: B queries, L tokens, P image tokens (both padded), W width of a text state, V width of an image token,
@@ -23,8 +23,8 @@ from transformers import BlipTextConfig
 from transformers.models.blip.modeling_blip_text import BlipTextModel
 
 from cvr_bench.models.networks.covr.config import CovrConfig, NetworkConfig
-from cvr_bench.models.parts.device import seeded
-from cvr_bench.models.parts.weights import read_extra_weights
+from cvr_bench.models.parts.device import model_random_generators
+from cvr_bench.models.parts.weights import read_model_extra_weights
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders.networks.checkpoints import load_encoder_network, load_encoder_tokenizer
 from cvr_data.features.protocol import Encoder
@@ -150,10 +150,10 @@ class BlipNetwork(nn.Module):
 def blip_text_config(**sizes: Any) -> BlipTextConfig:
     """Return the configuration of a text encoder, with cross-attention in every layer."""
     ids: dict[str, Any] = {"bos_token_id": CLS, "pad_token_id": 0, "eos_token_id": CLS, "sep_token_id": CLS}
-    return BlipTextConfig(**transformer_sizes(**sizes), is_decoder=True, **ids)
+    return BlipTextConfig(**blip_model_sizes(**sizes), is_decoder=True, **ids)
 
 
-def transformer_sizes(
+def blip_model_sizes(
     *, width: int, layers: int, heads: int, vision_width: int, vocabulary: int = 3, positions: int = 512,
     hidden: int | None = None, dropout: float = 0.1,
 ) -> dict[str, Any]:  # fmt: skip
@@ -184,7 +184,7 @@ class Built(Generic[Network]):
     """Of the image tokens it looks at; None looks at frames."""
 
 
-def build_blip(config: CovrConfig, encoder: Encoder, *, with_prompt: bool = False) -> Built[BlipNetwork]:
+def build_blip_network(config: CovrConfig, encoder: Encoder, *, with_prompt: bool = False) -> Built[BlipNetwork]:
     """Return the network of a folder or hub id, or a small one whose image tokens are frames of the encoder.
 
     Raises:
@@ -194,7 +194,7 @@ def build_blip(config: CovrConfig, encoder: Encoder, *, with_prompt: bool = Fals
         return Built(_small(config, encoder, with_prompt))
     whole = load_encoder_network("BlipForImageTextRetrieval", config.model)
     check_network_width(encoder, whole.text_proj.out_features, config.model)
-    with seeded(config.seed):
+    with model_random_generators(config.seed):
         network = BlipNetwork(
             whole.text_encoder,
             whole.vision_proj.in_features,
@@ -204,7 +204,7 @@ def build_blip(config: CovrConfig, encoder: Encoder, *, with_prompt: bool = Fals
         )
     network.text_proj.load_state_dict(whole.text_proj.state_dict())
     network.vision_proj.load_state_dict(whole.vision_proj.state_dict())
-    network.load_state_dict(read_extra_weights(Path(config.model)), strict=False)
+    network.load_state_dict(read_model_extra_weights(Path(config.model)), strict=False)
     network.requires_grad_(True)
     return Built(network, load_encoder_tokenizer(config.model), whole.vision_proj.in_features)
 
@@ -220,7 +220,7 @@ def check_network_width(encoder: Encoder, width: int, model: str) -> None:
 
 
 def _small(config: CovrConfig, encoder: Encoder, with_prompt: bool) -> BlipNetwork:
-    with seeded(config.seed):
+    with model_random_generators(config.seed):
         text_encoder = BlipTextModel(blip_text_config(**small_network_sizes(config, encoder)), add_pooling_layer=False)
         return BlipNetwork(text_encoder, encoder.dim, encoder.dim, word_width=encoder.text_dim, with_prompt=with_prompt)
 

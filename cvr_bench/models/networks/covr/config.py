@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from cvr_data.core.ranges import SHARE, SIZE, TEMPERATURE, within
+from cvr_data.core.ranges import SHARE, SIZE, TEMPERATURE, option_range
 
 Mode = Literal["fixed", "faithful"]
 Pooling = Literal["mean", "middle", "query"]
@@ -21,15 +21,15 @@ class NetworkConfig:
     """Folder or hub id of a BLIP retrieval model of transformers, that of the features; None is a small network."""
     reference_tokens: Path | None = None
     """Embeddings folder with all tokens of the references' middle frames; None looks in the scored features."""
-    temperature: float = field(default=0.07, metadata=within(TEMPERATURE))
+    temperature: float = field(default=0.07, metadata=option_range(TEMPERATURE))
     """Of the logits; not learned, as released."""
-    width: int = field(default=128, metadata=within(SIZE))
+    width: int = field(default=128, metadata=option_range(SIZE))
     """Of the small network's states."""
-    layers: int = field(default=2, metadata=within(SIZE))
+    layers: int = field(default=2, metadata=option_range(SIZE))
     """Of the small network; as published 12."""
-    heads: int = field(default=4, metadata=within(SIZE))
+    heads: int = field(default=4, metadata=option_range(SIZE))
     """Of the small network's attention."""
-    dropout: float = field(default=0.1, metadata=within(SHARE))
+    dropout: float = field(default=0.1, metadata=option_range(SHARE))
     """Of the small network."""
     checkpoint: Path | None = None
     """Trained weights; None starts from those of `model`, or from random ones."""
@@ -64,5 +64,5 @@ class QFormerConfig(NetworkConfig):
     """Folder or hub id of a BLIP-2 retrieval model of transformers; None is a small network."""
     reference_tokens: Path | None = None
     """Embeddings folder with all vision tokens of references and targets (`-o tokens=states`); needed with `model`."""
-    queries: int = field(default=8, metadata=within(SIZE))
+    queries: int = field(default=8, metadata=option_range(SIZE))
     """Query tokens of the small network; as published 32."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import Blip2QFormerConfig
 
 from cvr_bench.models.networks.covr.blip import ImageTokens, Words
-from cvr_bench.models.networks.covr.late import best_matches, learned_pool
+from cvr_bench.models.networks.covr.late import learned_pool, model_late_interaction_matches
 from cvr_bench.models.networks.covr.qformer import QFormerNetwork
 from cvr_bench.models.parts.losses import NEGLIGIBLE, info_nce, loss_similarities
 
@@ -87,8 +87,11 @@ class HudNetwork(QFormerNetwork):
         """Return scores_BC, without a temperature."""
         holistic_BHD, tokens_BAD = query_BSD.split([1 + self.samples, query_BSD.shape[1] - 1 - self.samples], dim=1)
         whole_C1D = F.normalize(target_CKD.mean(dim=1, keepdim=True), dim=-1)
-        holistic_BC = learned_pool(best_matches(holistic_BHD, whole_C1D), self.video_logit_weight)
-        return (holistic_BC + learned_pool(best_matches(tokens_BAD, target_CKD), self.compose_token_mat_weight)) / 2
+        holistic_BC = learned_pool(model_late_interaction_matches(holistic_BHD, whole_C1D), self.video_logit_weight)
+        return (
+            holistic_BC
+            + learned_pool(model_late_interaction_matches(tokens_BAD, target_CKD), self.compose_token_mat_weight)
+        ) / 2
 
     def losses(
         self, query_BSD: Tensor, target_BKD: Tensor, temperature: float, ignored_BB: Tensor | None = None

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from cvr_bench.models.networks.covr.blip import Built, ImageTokens, Words
 from cvr_bench.models.networks.covr.config import NetworkConfig
-from cvr_bench.models.parts.device import Features, device_of_module, on_device
+from cvr_bench.models.parts.device import Features, model_inputs_on_device, network_device
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders.networks.checkpoints import Padding, tokenize_for_encoder
 from cvr_data.features.encoders.networks.clean_caption import clean_text_for_encoder
@@ -83,14 +83,14 @@ class Inputs:
             if whole:
                 mask_BP = features.mask_BT.repeat_interleave(features.frames_BTD.shape[2], dim=1)
                 return self._placed(ImageTokens(features.frames_BTD.flatten(1, 2), mask_BP))
-            tokens_BPV = _any_frame(features) if drawn else covr_middle_frame(features)
+            tokens_BPV = _any_frame(features) if drawn else model_input_middle_frame(features)
         return self._placed(ImageTokens(tokens_BPV, torch.ones(tokens_BPV.shape[:2], dtype=torch.bool)))
 
     def _placed(self, given: Features) -> Features:
-        return on_device(given, device_of_module(self.built.network))
+        return model_inputs_on_device(given, network_device(self.built.network))
 
 
-def covr_middle_frame(features: VideoFeatures) -> torch.Tensor:
+def model_input_middle_frame(features: VideoFeatures) -> torch.Tensor:
     """Return the frame in the middle of each video, (B, ...): the later one of two."""
     rows_B = torch.arange(len(features.mask_BT))
     return features.frames_BTD[rows_B, features.mask_BT.sum(dim=1) // 2]

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of_module
-from cvr_bench.models.parts.retriever import BATCH, Losses, evaluating_module, retriever_videos_and_texts
+from cvr_bench.models.parts.device import network_device
+from cvr_bench.models.parts.retriever import BATCH, Losses, network_in_evaluation_mode, retriever_videos_and_texts
 from cvr_bench.tasks.task import Item, Query
 from cvr_data.media.video import Video
 
@@ -22,7 +22,7 @@ SHARPNESS = 0.01
 """What is divided by before each softmax of the weights, as released."""
 
 
-def best_matches(query_BKD: Tensor, target_CLD: Tensor, less_BKL: Tensor | None = None) -> Tensor:
+def model_late_interaction_matches(query_BKD: Tensor, target_CLD: Tensor, less_BKL: Tensor | None = None) -> Tensor:
     """Return best_BCK: for every token of a query its largest product with a token of each candidate.
 
     `less_BKL` is taken off these products first, the same for all candidates.
@@ -72,12 +72,12 @@ class TokenRetriever:
         """Return scores_QG."""
         if self.gallery_GLD is None:
             raise ValueError("index(gallery) comes before score(queries).")
-        tokens_QKD, device = self._in_parts(self.encode_queries, queries), device_of_module(self.module)
+        tokens_QKD, device = self._in_parts(self.encode_queries, queries), network_device(self.module)
         scores_QG = torch.empty(len(queries), len(self.gallery_GLD))
         per_pair = max(1, tokens_QKD.shape[1] * self.gallery_GLD.shape[1])
         columns = max(1, min(len(self.gallery_GLD), BLOCK // per_pair))
         rows = max(1, BLOCK // (per_pair * columns))
-        with evaluating_module(self.module):
+        with network_in_evaluation_mode(self.module):
             for column in range(0, len(self.gallery_GLD), columns):
                 target_CLD = self.gallery_GLD[column : column + columns].to(device)
                 for row in range(0, len(queries), rows):
@@ -86,7 +86,7 @@ class TokenRetriever:
         return scores_QG
 
     def _in_parts(self, encode: Callable[[Sequence], Tensor], things: Sequence) -> Tensor:
-        with evaluating_module(self.module):
+        with network_in_evaluation_mode(self.module):
             parts = [
                 encode(things[start : start + self.at_once]).float().cpu()
                 for start in range(0, len(things), self.at_once)

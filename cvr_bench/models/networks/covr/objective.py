@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cvr_bench.models.networks.covr.config import CovrConfig, Pooling
-from cvr_bench.models.networks.covr.inputs import covr_middle_frame
+from cvr_bench.models.networks.covr.inputs import model_input_middle_frame
 from cvr_bench.models.parts.batches import TripletBatch
 from cvr_bench.models.parts.frame_weights import frame_weighted_mean
 from cvr_bench.models.parts.losses import hn_nce, info_nce, loss_similarities
@@ -35,7 +35,7 @@ def covr_pooled(
         frame_scores: one list per video; where there is none, or not one score per frame, frames weigh the same.
     """
     if pooling == "middle":
-        return covr_middle_frame(features)
+        return model_input_middle_frame(features)
     scores = frame_scores if pooling == "query" and frame_scores else [()] * len(features.mask_BT)
     rows = zip(features.frames_BTD, features.mask_BT, scores, strict=True)
     return torch.cat([frame_weighted_mean(frames_TD[mask_T], given or ()) for frames_TD, mask_T, given in rows])
@@ -68,7 +68,7 @@ def covr_targets(batch: TripletBatch, pooling: Pooling) -> Tensor:
     return F.normalize(covr_pooled(batch.target, pooling, frame_scores), dim=-1)
 
 
-def covr_queries_in_parts(count: int, size: int, encode: Callable[[slice], Tensor]) -> Tensor:
+def covr_model_queries_in_parts(count: int, size: int, encode: Callable[[slice], Tensor]) -> Tensor:
     """Return the rows of `count` queries, `size` of which are encoded at once."""
     parts = [encode(slice(start, start + size)).cpu() for start in range(0, count, size)]
     return torch.cat(parts) if parts else torch.empty(0, 0)

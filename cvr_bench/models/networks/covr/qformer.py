@@ -5,7 +5,7 @@ Weights have the names of `Blip2ForImageTextRetrieval` of transformers.
 Source: Li et al., ICML 2023 (https://arxiv.org/abs/2301.12597); Ventura et al., TPAMI 2024
 (https://arxiv.org/abs/2308.14746v3).
 
-`build_qformer` makes it of the published size, with the weights of a checkpoint, or small and untrained.
+`build_qformer_network` makes it of the published size, with the weights of a checkpoint, or small and untrained.
 """
 
 # Shapes: B queries, L tokens, P image tokens (both padded), K query tokens, W width of a state, V width of an image
@@ -26,13 +26,13 @@ from cvr_bench.models.networks.covr.blip import (
     Built,
     ImageTokens,
     Words,
+    blip_model_sizes,
     check_network_width,
     small_network_sizes,
-    transformer_sizes,
 )
 from cvr_bench.models.networks.covr.config import NetworkConfig
-from cvr_bench.models.parts.device import seeded
-from cvr_bench.models.parts.weights import read_extra_weights
+from cvr_bench.models.parts.device import model_random_generators
+from cvr_bench.models.parts.weights import read_model_extra_weights
 from cvr_data.features.encoders.networks.checkpoints import load_encoder_network, load_encoder_tokenizer
 from cvr_data.features.protocol import Encoder
 
@@ -123,16 +123,16 @@ def _additive(mask_BP: Tensor) -> Tensor:
     return hidden_BP[:, None, None]
 
 
-def qformer_config(*, every: int = 2, **sizes: Any) -> Blip2QFormerConfig:
+def qformer_network_config(*, every: int = 2, **sizes: Any) -> Blip2QFormerConfig:
     """Return the configuration of a Q-Former whose every second layer (`every`) looks at the image."""
     own: dict[str, Any] = {"cross_attention_frequency": every, "use_qformer_text_input": True, "pad_token_id": 0}
-    return Blip2QFormerConfig(**transformer_sizes(**sizes), **own)
+    return Blip2QFormerConfig(**blip_model_sizes(**sizes), **own)
 
 
 Network = TypeVar("Network", bound=QFormerNetwork)
 
 
-def build_qformer(
+def build_qformer_network(
     config: NetworkConfig, encoder: Encoder, queries: int, make: Callable[..., Network]
 ) -> Built[Network]:
     """Return the Q-Former of a folder or hub id, or a small one whose image tokens are frames of the encoder.
@@ -143,15 +143,15 @@ def build_qformer(
         CvrError: the checkpoint cannot be loaded, or the features are of another width.
     """
     if config.model is None:
-        with seeded(config.seed):
-            small = qformer_config(**small_network_sizes(config, encoder))
+        with model_random_generators(config.seed):
+            small = qformer_network_config(**small_network_sizes(config, encoder))
             return Built(make(small, encoder.dim, queries=queries, word_width=encoder.text_dim))
     whole = load_encoder_network("Blip2ForImageTextRetrieval", config.model)
     settings = whole.config
     check_network_width(encoder, settings.image_text_hidden_size, config.model)
-    with seeded(config.seed):
+    with model_random_generators(config.seed):
         network = make(settings.qformer_config, settings.image_text_hidden_size, queries=settings.num_query_tokens)
     found = {name.replace(LAST_NORM, "ln_vision."): weight for name, weight in whole.state_dict().items()}
-    found |= read_extra_weights(Path(config.model))
+    found |= read_model_extra_weights(Path(config.model))
     network.load_state_dict({name: weight for name, weight in found.items() if name in network.state_dict()}, False)
     return Built(network, load_encoder_tokenizer(config.model), settings.vision_config.hidden_size)

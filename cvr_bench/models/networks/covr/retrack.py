@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import Blip2QFormerConfig
 
 from cvr_bench.models.networks.covr.blip import ImageTokens, Words
-from cvr_bench.models.networks.covr.late import best_matches, learned_pool
+from cvr_bench.models.networks.covr.late import learned_pool, model_late_interaction_matches
 from cvr_bench.models.networks.covr.qformer import QFormerNetwork
 from cvr_bench.models.parts.losses import info_nce, wide_loss_values
 
@@ -91,7 +91,7 @@ class RetrackNetwork(QFormerNetwork):
 
     def score(self, query_BKD: Tensor, target_CLD: Tensor) -> Tensor:
         """Return scores_BC, without a temperature."""
-        return learned_pool(best_matches(query_BKD, target_CLD), self.compose_token_mat_weight)
+        return learned_pool(model_late_interaction_matches(query_BKD, target_CLD), self.compose_token_mat_weight)
 
     def encoded(self, words: Words, reference: ImageTokens, target: ImageTokens) -> Encoded:
         """Return a batch; what stands for reference and text alone has no gradient, as released."""
@@ -169,7 +169,7 @@ class Compared:
     """(B, K, B): of each anchor for each target; of reference and text."""
 
 
-def compared(network: RetrackNetwork, batch: Encoded, temperature: float) -> Compared:
+def retrack_loss_inputs(network: RetrackNetwork, batch: Encoded, temperature: float) -> Compared:
     """Return what the losses are made of; as released where the network's `batch` is given.
 
     Then the direction to a candidate starts at the candidate's own query, else at the query itself.
@@ -179,11 +179,11 @@ def compared(network: RetrackNetwork, batch: Encoded, temperature: float) -> Com
     anchors = [network.anchors(alone_BD, query_BKD, decoded_BKD) for alone_BD, decoded_BKD in parts]
     moved_BKD = F.normalize(anchors[0] - query_BKD + anchors[1] - query_BKD, dim=-1)
     if network.batch:
-        along_BBK = best_matches(moved_BKD, target_BKD - query_BKD)
+        along_BBK = model_late_interaction_matches(moved_BKD, target_BKD - query_BKD)
     else:
-        along_BBK = best_matches(moved_BKD, target_BKD, moved_BKD @ query_BKD.transpose(1, 2))
+        along_BBK = model_late_interaction_matches(moved_BKD, target_BKD, moved_BKD @ query_BKD.transpose(1, 2))
     evidence = [
-        1 + (best_matches(anchor_BKD, target_BKD).transpose(1, 2) / EVIDENCE_TEMPERATURE).exp()
+        1 + (model_late_interaction_matches(anchor_BKD, target_BKD).transpose(1, 2) / EVIDENCE_TEMPERATURE).exp()
         for anchor_BKD in anchors
     ]
     return Compared(
@@ -209,7 +209,7 @@ def released_losses(found: Compared) -> dict[str, Tensor]:
     }
 
 
-def fixed_losses(found: Compared, ignored_BB: Tensor) -> dict[str, Tensor]:
+def retrack_fixed_losses(found: Compared, ignored_BB: Tensor) -> dict[str, Tensor]:
     """Return the losses over right targets and negatives alone; beliefs are compared in negatives, where both are."""
     ignored_BB = ignored_BB.to(found.logits_BB.device)
     negative_BB = (~ignored_BB).fill_diagonal_(False)

@@ -13,10 +13,10 @@ from cvr_bench.models.networks.covr.objective import (
     Objective,
     covr_gallery_encoder,
     covr_loss_column,
-    covr_queries_in_parts,
+    covr_model_queries_in_parts,
 )
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_released_frames
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_released_model_frames
 from cvr_bench.models.parts.weights import load_model_weights
 from cvr_bench.tasks.task import Query, task_modifications, task_references
 from cvr_data.features.protocol import Encoder
@@ -36,7 +36,7 @@ def covr_retriever(
         CvrError: the checkpoint does not fit.
     """
     if config.is_faithful and config.model is not None:
-        check_released_frames(encoder, config.model, unit=True)
+        check_released_model_frames(encoder, config.model, unit=True)
     if module is not None:
         load_model_weights(module, config.checkpoint)
 
@@ -59,7 +59,7 @@ def covr_composed(
     videos = task_references(queries) if reads_image else []
     words = task_modifications(queries) if reads_text else []
     described = [query.description for query in queries]
-    return covr_queries_in_parts(
+    return covr_model_queries_in_parts(
         len(queries), AT_ONCE, lambda part: compose(videos[part], words[part], described[part], False)
     )
 

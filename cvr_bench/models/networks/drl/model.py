@@ -16,15 +16,15 @@ from cvr_bench.models.networks.drl.network import Aggregation, Architecture, Drl
 from cvr_bench.models.networks.drl.retriever import LateRetriever, drl_cross_block, drl_vector_retriever
 from cvr_bench.models.networks.drl.transformer import DEPTH, FrameTransformer, TransformerLayer
 from cvr_bench.models.parts.batches import TripletBatch
-from cvr_bench.models.parts.device import device_of_module, on_device, seeded
-from cvr_bench.models.parts.late_interaction import Parts, parts_one_by_one
-from cvr_bench.models.parts.losses import loss_false_negatives
-from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_released_frames
+from cvr_bench.models.parts.device import model_inputs_on_device, model_random_generators, network_device
+from cvr_bench.models.parts.late_interaction import Parts, retriever_parts_singly
+from cvr_bench.models.parts.losses import model_loss_false_negatives
+from cvr_bench.models.parts.retriever import DenseRetriever, Losses, check_released_model_frames
 from cvr_bench.models.parts.weights import Start, load_model_weights
 from cvr_data.core.errors import CvrError
-from cvr_data.core.ranges import NOT_NEGATIVE, SIZE, TEMPERATURE, within
+from cvr_data.core.ranges import NOT_NEGATIVE, SIZE, TEMPERATURE, option_range
 from cvr_data.features.encoders.networks.checkpoints import load_encoder_network
-from cvr_data.features.protocol import Encoder, single_texts, single_videos
+from cvr_data.features.protocol import Encoder, separate_text_features, separate_video_features
 from cvr_data.media.video import Video
 
 HEAD_WIDTH = 64
@@ -40,9 +40,9 @@ class LateOptions(Start):
 
     mode: Literal["fixed", "faithful"] = "fixed"
     """What the paper describes, or what was released."""
-    temperature: float = field(default=0.01, metadata=within(TEMPERATURE))
+    temperature: float = field(default=0.01, metadata=option_range(TEMPERATURE))
     """At the start, as CLIP's; it is learned."""
-    positions: int = field(default=77, metadata=within(SIZE))
+    positions: int = field(default=77, metadata=option_range(SIZE))
     """Most frames of a video, as released."""
     clip: str | None = None
     """A CLIP (folder or hub id) whose first text layers the Transformer over frames, or xti's, starts from."""
@@ -65,16 +65,16 @@ class DrlOptions(LateOptions):
     cdcr: int = 3
     """Regularisation: 0 none, 1 a random token with a random frame, 2 every part with its best match, 3 the same,
     weighted; for dp, 1 to 3 compare the two vectors, and xti has none."""
-    cdcr_alpha1: float = field(default=0.11, metadata=within(NOT_NEGATIVE))
+    cdcr_alpha1: float = field(default=0.11, metadata=option_range(NOT_NEGATIVE))
     """Of matching channels; as in the released recipe."""
-    cdcr_alpha2: float = field(default=0.0, metadata=within(NOT_NEGATIVE))
+    cdcr_alpha2: float = field(default=0.0, metadata=option_range(NOT_NEGATIVE))
     """Of channels that do not match; as in the released recipe."""
-    cdcr_lambda: float = field(default=0.001, metadata=within(NOT_NEGATIVE))
+    cdcr_lambda: float = field(default=0.001, metadata=option_range(NOT_NEGATIVE))
     """Of the regularisation in the loss; as released."""
-    max_words: int = field(default=32, metadata=within(SIZE))
+    max_words: int = field(default=32, metadata=option_range(SIZE))
     """Tokens that `faithful` pads a text to: a shorter one has padding among its best matches; a longer one is whole,
     where the released code cuts it."""
-    max_frames: int = field(default=12, metadata=within(SIZE))
+    max_frames: int = field(default=12, metadata=option_range(SIZE))
     """Frames that `faithful` pads a video to; one with more keeps them."""
 
     def __post_init__(self) -> None:
@@ -100,27 +100,27 @@ class DrlOptions(LateOptions):
 def load_drl(options: DrlOptions, encoder: Encoder) -> LateRetriever | DenseRetriever:
     """Return the model over frozen features. Raises CvrError: a checkpoint does not fit."""
     if options.faithful and (options.interaction != "dp" or options.aggregation != "none"):
-        check_released_frames(encoder, "drl", unit=False)
-    with seeded(options.seed):
+        check_released_model_frames(encoder, "drl", unit=False)
+    with model_random_generators(options.seed):
         network = DrlNetwork(_architecture(options, encoder.dim))
     if options.clip is not None:
         _copy_text_layers(options.clip, network)
     load_model_weights(network, options.checkpoint)
 
     def text_parts(texts: Sequence[str]) -> Parts:
-        device = device_of_module(network)
-        items = single_texts(on_device(encoder.encode_texts(texts), device))
-        parts = parts_one_by_one(network.text_parts, items, device)
+        device = network_device(network)
+        items = separate_text_features(model_inputs_on_device(encoder.encode_texts(texts), device))
+        parts = retriever_parts_singly(network.text_parts, items, device)
         return _with_released_padding(parts, options.max_words) if options.pads_as_released else parts
 
     def video_parts(videos: Sequence[Video]) -> Parts:
-        device = device_of_module(network)
-        items = single_videos(on_device(encoder.encode_videos(videos), device))
-        parts = parts_one_by_one(network.video_parts, items, device)
+        device = network_device(network)
+        items = separate_video_features(model_inputs_on_device(encoder.encode_videos(videos), device))
+        parts = retriever_parts_singly(network.video_parts, items, device)
         return _with_released_padding(parts, options.max_frames) if options.pads_as_released else parts
 
     def training_step(batch: TripletBatch) -> Losses:
-        return _losses(options, network, on_device(batch, device_of_module(network)))
+        return _losses(options, network, model_inputs_on_device(batch, network_device(network)))
 
     if options.interaction == "dp":
         return drl_vector_retriever(network, text_parts, video_parts, training_step)
@@ -216,8 +216,8 @@ def _losses(options: DrlOptions, network: DrlNetwork, batch: TripletBatch) -> Lo
     compared = drl_training_scores(options, network, batch)
     ignored_BB: Tensor | None = None
     if not options.faithful:
-        ignored_BB = batch.ignored() | loss_false_negatives(batch.joined_ids(batch.modifications))
-        ignored_BB = ignored_BB.to(device_of_module(network))
+        ignored_BB = batch.ignored() | model_loss_false_negatives(batch.joined_ids(batch.modifications))
+        ignored_BB = ignored_BB.to(network_device(network))
     parts = {"similarity": drl_contrastive_loss(compared.scores, network.scale, ignored_BB)}
     if options.cdcr and compared.scores.own is not None:
         cdcr = Cdcr(

@@ -19,14 +19,14 @@ from cvr_bench.models.parts.late_interaction import (
     BlockScores,
     Parts,
     Tile,
-    late_interaction_scores,
-    late_interaction_tiles,
+    model_late_interaction_scores,
+    model_late_interaction_tiles,
 )
 from cvr_bench.models.parts.retriever import (
     BATCH,
     DenseRetriever,
     Losses,
-    evaluating_module,
+    network_in_evaluation_mode,
     retriever_videos_and_texts,
 )
 from cvr_bench.tasks.task import Item, Query, task_modifications, task_references
@@ -75,12 +75,12 @@ class LateRetriever:
         """Return scores_QG. Raises CvrError: a query lacks the text or, where texts are ranked, the video."""
         if self.gallery is None:
             raise ValueError("index(gallery) comes before score(queries).")
-        with evaluating_module(self.module):
+        with network_in_evaluation_mode(self.module):
             if self.of_texts:
-                return late_interaction_scores(self.gallery, self._videos(task_references(queries)), self.block).T[
-                    :, self.columns_G
-                ]
-            return late_interaction_scores(self._texts(task_modifications(queries)), self.gallery, self.block)
+                return model_late_interaction_scores(
+                    self.gallery, self._videos(task_references(queries)), self.block
+                ).T[:, self.columns_G]
+            return model_late_interaction_scores(self._texts(task_modifications(queries)), self.gallery, self.block)
 
     def _texts(self, texts: Sequence[str]) -> list[Tile]:
         return self._tiles(self.text_parts, texts, TEXT_ROWS)
@@ -93,8 +93,8 @@ class LateRetriever:
             for start in range(0, len(things), BATCH):
                 yield encode(things[start : start + BATCH])
 
-        with evaluating_module(self.module):
-            return late_interaction_tiles(batches(), rows)
+        with network_in_evaluation_mode(self.module):
+            return model_late_interaction_tiles(batches(), rows)
 
 
 def drl_vector_retriever(

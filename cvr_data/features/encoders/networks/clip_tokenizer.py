@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.model_packages import model_path
+from cvr_data.core.model_packages import packaged_file_path
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -64,7 +64,7 @@ def load_clip_tokenizer(place: str | None, length: int) -> ClipTokenizer:
     Raises:
         CvrError: nothing of the kind is there.
     """
-    path = model_path("clip-bpe") if place is None else Path(place)
+    path = packaged_file_path("clip-bpe") if place is None else Path(place)
     if path.is_file():
         return ClipTokenizer(_of_merges(_read_merges(path)), length)
     from tokenizers import Tokenizer

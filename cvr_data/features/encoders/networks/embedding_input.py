@@ -49,6 +49,8 @@ class EmbeddingModel(Protocol):
     """A model of one of the contracts: `encode` of sentence-transformers, of MTEB 2, or of a server."""
 
     dim: int
+    takes_texts: bool
+    """Whether it embeds texts too, and videos with a text."""
     takes_frames: bool
     """Whether it chooses the frames of a clip itself."""
 
@@ -56,7 +58,7 @@ class EmbeddingModel(Protocol):
         """Return (items, D) float32; `prompt` is the instruction, None the model's own for that side."""
 
 
-def shown_in_order(item: EmbeddingInput, order: Sequence[int], takes_frames: bool) -> EmbeddingInput:
+def embedder_item_in_order(item: EmbeddingInput, order: Sequence[int], takes_frames: bool) -> EmbeddingInput:
     """Return an item whose frames are those of `order`; times stay with the places, so that a film runs backwards."""
     if takes_frames:
         return replace(item, order=tuple(order))
@@ -66,8 +68,8 @@ def shown_in_order(item: EmbeddingInput, order: Sequence[int], takes_frames: boo
     return replace(item, frames=replace(frames, pixels=frames.pixels[list(order)], places=places))
 
 
-def frames_to_order(item: EmbeddingInput, takes_frames: bool) -> int:
-    """Return how many frames `shown_in_order` may put in another order."""
+def embedder_frames_to_order(item: EmbeddingInput, takes_frames: bool) -> int:
+    """Return how many frames `embedder_item_in_order` may put in another order."""
     if item.frames is None:
         return 0
     return item.frames.total if takes_frames else len(item.frames.places)

@@ -9,17 +9,24 @@ Source: `EncoderProtocol` of mteb (https://github.com/embeddings-benchmark/mteb,
 # Shapes: N frames, C colours, H height, W width, D embedding.
 
 import importlib.util
+import logging
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError, first_line
 from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput, Side
+from cvr_data.media.clip import Clip
 from cvr_data.media.timeline import AT
-from cvr_data.media.video import read_frames
+from cvr_data.media.video import read_frames, read_frames_and_note, write_mp4
+
+logger = logging.getLogger(__name__)
 
 
 class LoaderModel:
@@ -37,7 +44,8 @@ class LoaderModel:
 
     def __init__(self, model: Any, where: str, *, dim: int | None, batch_size: int, hz: int):
         self.model, self.where, self.width, self.batch_size, self.hz = model, where, dim, batch_size, hz
-        self.dim = self.encode([EmbeddingInput("a video")], "query", None).shape[1]
+        self.takes_texts = True
+        self.dim = self._probed_width()
 
     def encode(self, items: Sequence[EmbeddingInput], side: Side, prompt: str | None) -> Tensor:
         """Return (items, D) float32.
@@ -45,6 +53,8 @@ class LoaderModel:
         Raises:
             CvrError: the model does not take such items, or gives something else than a row for each.
         """
+        if not self.takes_texts and any(item.text is not None for item in items):
+            raise CvrError(f"{self.where} embeds videos only, no texts.")
         rows = [self._row(item) for item in items]
         found: dict[int, Tensor] = {}
         for names in dict.fromkeys(tuple(row) for row in rows):  # a batch has a column in each row or in none
@@ -56,7 +66,7 @@ class LoaderModel:
         from torch.utils.data import DataLoader
 
         loader: Any = DataLoader(_Rows(rows), batch_size=self.batch_size, collate_fn=_columns)
-        metadata = loader_task_metadata(list(rows[0]), {side: prompt} if prompt else None)
+        metadata = encoder_task_metadata(list(rows[0]), {side: prompt} if prompt else None)
         asked = {"hf_split": "test", "hf_subset": "default", "prompt_type": _prompt_type(side)}
         try:
             with torch.no_grad():
@@ -65,10 +75,36 @@ class LoaderModel:
                 )
         except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError, ImportError) as error:
             raise CvrError(f"{self.where} does not embed such items ({first_line(error)}).") from None
-        features = torch.as_tensor(found).float().cpu()
+        try:
+            features = torch.as_tensor(found).to_dense().float().cpu()
+        except (TypeError, ValueError, RuntimeError):  # as of a list with a matrix for each item
+            features = torch.empty(0)
         if features.ndim != 2 or len(features) != len(rows):
-            raise CvrError(f"{self.where} gave {tuple(features.shape)} for {len(rows)} items, (items, D) was expected.")
+            raise CvrError(
+                f"{self.where} gave no single vector for each of {len(rows)} items, but perhaps one per token."
+            )
         return features
+
+    def _probed_width(self) -> int:
+        """The width of an embedding; whether the model takes texts comes out, too.
+
+        Raises:
+            CvrError: it embeds neither a text nor a film.
+        """
+        try:
+            return self.encode([EmbeddingInput("a video")], "query", None).shape[1]
+        except CvrError as error:
+            self.takes_texts, said = False, error
+        with tempfile.TemporaryDirectory() as folder:
+            write_mp4(Path(folder) / "grey.mp4", np.full((16, 64, 64, 3), 128, np.uint8))
+            clip = Clip(Path(folder) / "grey.mp4")
+            item = EmbeddingInput(None, read_frames_and_note(clip, 1), clip)
+            try:
+                width = self.encode([item], "document", None).shape[1]
+            except CvrError:
+                raise said from None
+        logger.info("It embeds videos only: %s", said)
+        return width
 
     def _row(self, item: EmbeddingInput) -> dict[str, Any]:
         row: dict[str, Any] = {} if item.text is None else {"text": item.text}
@@ -142,7 +178,7 @@ def _prompt_type(side: Side) -> Any:
     return PromptType(side)
 
 
-def loader_task_metadata(modalities: list[str], prompt: dict[str, str] | None) -> Any:
+def encoder_task_metadata(modalities: list[str], prompt: dict[str, str] | None) -> Any:
     """Return what a model is told of the task: mteb's `TaskMetadata`, or without mteb those fields that models read."""
     fields: dict[str, Any] = {
         "name": "ComposedVideoRetrieval",

@@ -8,7 +8,7 @@ from cvr_data.core.trust import import_named, require_named
 from cvr_data.features.encoders.networks.checkpoints import loading_encoder
 
 
-def mteb_encoder_model(place: str, argument: str | None) -> Any:
+def load_named_encoder(place: str, argument: str | None) -> Any:
     """Return the model that MODULE:NAME names, or that it gives when called with the argument.
 
     Raises:
@@ -35,7 +35,7 @@ def mteb_encoder_model(place: str, argument: str | None) -> Any:
     return model
 
 
-def takes_loader(model: Any) -> bool:
+def encoder_takes_loader(model: Any) -> bool:
     """Return whether a model's `encode` is that of MTEB 2, which is given a DataLoader and the task's metadata."""
     encode = getattr(model, "encode", None)
     return encode is not None and "task_metadata" in inspect.signature(encode).parameters

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.core.torch_files import check_zip, load_torch_file, read_safetensors, within
+from cvr_data.core.torch_files import check_torch_file_zip, find_in_nested_dict, load_torch_file, read_safetensors
 
 NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 """Numbers that OpenAI's archives keep among the weights."""
@@ -46,7 +46,7 @@ UNREADABLE = (
 """What readers raise on files that are cut, made by hand or of another kind."""
 
 
-def read_openai_weights(path: Path) -> dict[str, Tensor]:
+def read_openai_encoder_weights(path: Path) -> dict[str, Tensor]:
     """Return name -> float32 tensor of an archive, a state dict or a safetensors file.
 
     Raises:
@@ -66,12 +66,12 @@ def read_openai_weights(path: Path) -> dict[str, Tensor]:
 def _read(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         return read_safetensors(path)
-    check_zip(path)
+    check_torch_file_zip(path)
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if any(name.endswith("/constants.pkl") for name in archive.namelist()):
                 return _script_tensors(archive)
-    state = within(load_torch_file(path), ("state_dict",))
+    state = find_in_nested_dict(load_torch_file(path), ("state_dict",))
     if not isinstance(state, Mapping):
         raise CvrError(f"{path}: it holds no tensors by name.")
     return {name: value for name, value in state.items() if isinstance(value, Tensor)}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from cvr_data.features.device import DeviceName, DtypeName, device_of, dtype_of, runs_on
+from cvr_data.core.device import DeviceName, DtypeName, torch_device_in_words, torch_device_of, torch_dtype_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +48,9 @@ class OnDevice:
     """What runs where its options say, as precisely as they say."""
 
     def __init__(self, config: Products):
-        self.device = device_of(config.device)
-        self.dtype = dtype_of(config.dtype, self.device)
-        self.runs_on = runs_on(self.device, self.dtype)
+        self.device = torch_device_of(config.device)
+        self.dtype = torch_dtype_of(config.dtype, self.device)
+        self.runs_on = torch_device_in_words(self.device, self.dtype)
 
     def autocast(self) -> torch.autocast:
         """Return a block whose products are of the type asked for."""

@@ -35,9 +35,9 @@ from cvr_data.core.asked_server import (
     Server,
     ServerGone,
     ServerLimits,
-    asked_at_once,
     check_server_address,
-    told_count,
+    http_answers_at_once,
+    http_usage_count,
 )
 from cvr_data.core.errors import CvrError
 from cvr_data.core.model_packages import cache_folder
@@ -101,7 +101,7 @@ class RemoteModel:
         dim: Matryoshka width; None is the model's own.
     """
 
-    takes_frames = False
+    takes_texts, takes_frames = True, False
 
     def __init__(self, remote: Remote, name: str, *, dim: int | None):
         self.remote, self.name, self.width = remote, name, dim
@@ -129,7 +129,7 @@ class RemoteModel:
         Raises:
             CvrError: there is no server, it refuses the key, or it stops answering; what it answered is kept.
         """
-        bodies = [remote_body(self.remote, self.name, item, side, prompt, self.width) for item in items]
+        bodies = [remote_embedding_body(self.remote, self.name, item, side, prompt, self.width) for item in items]
         keys = [_key(self.remote.api, body) for body in bodies]
         films = {key for key, item in zip(keys, items, strict=True) if item.frames is not None}
         with StoredAnswers(self.remote.answers) as cache:
@@ -169,9 +169,9 @@ class RemoteModel:
                 return str(error)
             except ServerGone:
                 return GONE
-            return _embedding(told), told_count(told, "total_tokens", "prompt_tokens") or 0
+            return _embedding(told), http_usage_count(told, "total_tokens", "prompt_tokens") or 0
 
-        for number, answered in asked_at_once(self._limits(), len(bodies), answer, check):
+        for number, answered in http_answers_at_once(self._limits(), len(bodies), answer, check):
             self._is_checked = True
             key = keys[number]
             if isinstance(answered, str):
@@ -188,7 +188,7 @@ class RemoteModel:
 
     def _embeds_a_text(self) -> bool:
         """Whether the server answers now: then it failed at its items alone, though nothing else was answered then."""
-        body = remote_body(self.remote, self.name, EmbeddingInput("a video"), "query", None, self.width)
+        body = remote_embedding_body(self.remote, self.name, EmbeddingInput("a video"), "query", None, self.width)
 
         async def answer(server: Server, number: int) -> bool:
             try:
@@ -197,7 +197,7 @@ class RemoteModel:
                 return False
             return True
 
-        return all(is_answered for _, is_answered in asked_at_once(self._limits(), 1, answer, None))
+        return all(is_answered for _, is_answered in http_answers_at_once(self._limits(), 1, answer, None))
 
     def _width(self, found: dict[str, np.ndarray]) -> int:
         """How many numbers the model's embeddings have, once one is known."""
@@ -215,10 +215,12 @@ class RemoteModel:
         return (self.remote.url or os.environ.get(URL_VARIABLES[api]) or URLS[api]).rstrip("/")
 
     def _limits(self) -> ServerLimits:
-        return self.remote.limits_of(self._url(), self.remote.key_variable or KEYS[self.remote.api])
+        api, key_variable = self.remote.api, self.remote.key_variable
+        said_by = f"${URL_VARIABLES[api]}, or -o url= of cvr embed,"
+        return self.remote.limits_of(self._url(), key_variable or KEYS[api], said_by)
 
 
-def remote_body(
+def remote_embedding_body(
     remote: Remote, name: str, item: EmbeddingInput, side: Side, prompt: str | None, width: int | None
 ) -> dict[str, Any]:
     """Return what a server is asked for one item: the frames stand before the text, as in chats."""

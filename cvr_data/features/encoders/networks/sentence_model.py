@@ -28,11 +28,11 @@ class SentenceModel:
         hz: samples of sound a second.
     """
 
-    takes_frames = False
+    takes_texts, takes_frames = True, False
 
     def __init__(self, model: Any, where: str, *, dim: int | None, batch_size: int, hz: int):
         self.model, self.where, self.width, self.batch_size, self.hz = model, where, dim, batch_size, hz
-        check_sentence_modalities(model, where)
+        check_embedder_modalities(model, where)
         own = int(model.get_embedding_dimension())
         if dim is not None and dim > own:
             raise CvrError(f"{where} gives embeddings of {own}; dim={dim} is more.")
@@ -90,7 +90,7 @@ def sentence_input(model: Any, item: EmbeddingInput, hz: int) -> str | dict[str,
     return item.text or "" if set(found) <= {"text"} else found
 
 
-def check_sentence_modalities(model: Any, where: str) -> None:
+def check_embedder_modalities(model: Any, where: str) -> None:
     """Refuse a model that can look at no video. Raises CvrError: it takes neither films nor pictures with a text."""
     if not model.supports("video") and not (model.supports("image") and model.supports("message")):
         raise CvrError(

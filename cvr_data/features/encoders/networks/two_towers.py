@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cvr_data.features.device import map_batches
+from cvr_data.core.device import map_torch_batches
 from cvr_data.features.encoders.networks.checkpoints import (
     Padding,
     encoder_preprocessing,
@@ -22,7 +22,7 @@ from cvr_data.features.encoders.networks.checkpoints import (
 from cvr_data.features.encoders.networks.clean_caption import clean_text_for_encoder
 from cvr_data.features.encoders.networks.images import Preprocessing, image_preprocessing
 from cvr_data.features.encoders.networks.options import OnDevice, TwoTowers
-from cvr_data.features.protocol import TextFeatures, VideoFeatures, encode_by_frames, no_text_features, pad_features
+from cvr_data.features.protocol import TextFeatures, VideoFeatures, empty_text_features, encode_by_frames, pad_features
 from cvr_data.media.video import Video
 
 
@@ -133,11 +133,11 @@ class TwoTowerEncoder(OnDevice):
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token, as projected, and one unit-length embedding per text."""
         if not texts:
-            return no_text_features(self.dim)
+            return empty_text_features(self.dim)
         size = self.config.batch_size
         # a tokenizer keeps how it pads and cuts in itself, so threads must not share it
         batches = [self.towers.tokenize(texts[start : start + size]) for start in range(0, len(texts), size)]
-        encoded = map_batches(self._encode_texts, batches, self.device)
+        encoded = map_torch_batches(self._encode_texts, batches, self.device)
         tokens_BLD, mask_BL = pad_features([row_LD for rows, _ in encoded for row_LD in rows])
         return TextFeatures.of(tokens_BLD, mask_BL, torch.cat([pooled for _, pooled in encoded]))
 
@@ -147,7 +147,7 @@ class TwoTowerEncoder(OnDevice):
                 return run(self.towers.preprocessing.pixels(batch_NHWC, self.device)).float().cpu()
 
         batches = torch.from_numpy(frames).split(self.config.batch_size)
-        return torch.cat(map_batches(encode, batches, self.device))
+        return torch.cat(map_torch_batches(encode, batches, self.device))
 
     def _encode_texts(self, tokenized: tuple[Tensor, Tensor]) -> tuple[list[Tensor], Tensor]:
         ids_BL, mask_BL = tokenized

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from cvr_bench.audit.positives.captions import GalleryCaptions
-from cvr_bench.audit.positives.estimate import estimate_of
+from cvr_bench.audit.positives.estimate import audit_estimate_of_unfound
 from cvr_bench.audit.positives.find import Config, find_positives
 from cvr_bench.results.result import write_result
 from cvr_bench.scoring.evaluate import Ranks
@@ -158,7 +158,7 @@ def _ranked(folder, out, concepts):
 
 @pytest.mark.parametrize(("verdict", "grade"), [("accept", 1), ("reject", 0)])
 def test_what_people_say_counts_before_captions(world, tmp_path, verdict, grade):
-    from cvr_bench.audit.positives.cells import Cell, QueryTexts, take_verdicts
+    from cvr_bench.audit.positives.cells import Cell, QueryTexts, grade_audit_cells
     from cvr_bench.tasks.task import Item, Query
     from cvr_data.media.video import Video
     from cvr_data.triplets.judgments import Verdict
@@ -168,7 +168,7 @@ def test_what_people_say_counts_before_captions(world, tmp_path, verdict, grade)
     kept = Verdict(chosen="make it red", modification="make it red")
     said = {("r", "v", "short"): kept if verdict == "accept" else Verdict(reason="review_other")}
     cells = {"q": {"v": Cell(grade=0, judged_by="caption"), "w": Cell()}}
-    take_verdicts(cells, texts, said)
+    grade_audit_cells(cells, texts, said)
     assert (cells["q"]["v"].grade, cells["q"]["v"].judged_by) == (grade, "review")
     assert cells["q"]["w"].grade is None
 
@@ -177,7 +177,7 @@ def test_answers_that_the_sample_finds_are_found_and_no_longer_estimated():
     from cvr_bench.audit.positives.cells import Cell
 
     cells = {"q": {f"v{n}": Cell(grade=n == 0, judged_by="review", stratum="far") for n in range(10)}}
-    estimate = estimate_of(cells, {"near": 0, "far": 100}, 0)
+    estimate = audit_estimate_of_unfound(cells, {"near": 0, "far": 100}, 0)
     assert estimate.value == pytest.approx(9.0)  # one in ten of a hundred, and that one is known
     assert 0 <= estimate.low < 9 < estimate.high < 60
 

@@ -10,7 +10,7 @@ from cvr_bench.audit.positives.odds import OddsConfig, OddsJudge, Question
 from cvr_data.core.annotation_files import read_json
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.media.places import read_files
+from cvr_data.media.places import read_media_clips
 from cvr_data.media.video import read_frames
 from cvr_data.modifications.checking.judge import JudgeConfig
 from tests.llm_server import LLMServer
@@ -78,7 +78,7 @@ def test_a_vision_language_model_s_log_odds_are_the_logits_of_its_forward_pass(f
 
     model = save_vision_language_model(tmp_path / "vlm", "yes", "no")
     options = (f"model={model}", "dtype=float32", "device=cpu")
-    judge = OddsJudge(OddsConfig(backend="transformers", options=options, frames=2), read_files(films / "videos"))
+    judge = OddsJudge(OddsConfig(backend="transformers", options=options, frames=2), read_media_clips(films / "videos"))
     asked = [Question("grey", "darker", (name,), "grey", name) for name in FILMS]
     found = judge.log_odds(asked)
     assert len(set(found)) == len(FILMS)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from cvr_bench.audit.altered import Alteration, AlteredFeatures, blank_videos, only_middle_frame
+from cvr_bench.audit.altered import Alteration, AlteredFeatures, audit_middle_frame_alone, blank_videos
 from cvr_bench.data.remembering import RememberingEncoder
 from cvr_bench.models.parts.frame_weights import FrameWeights, frame_weighted_items, frame_weighted_mean
 from cvr_bench.tasks.task import Item, Query, Task
@@ -45,7 +45,7 @@ def test_stored_tokens_come_through_all_wrappers(encoder, tokens, tmp_path):
 def test_audits_alter_tokens_as_they_do_frames(encoder, tokens):
     with encoder.altered_by(Alteration(videos=blank_videos)):
         assert not video_token_features(encoder, VIDEOS).frames_BTD.any()
-    with encoder.altered_by(Alteration(videos=only_middle_frame)):
+    with encoder.altered_by(Alteration(videos=audit_middle_frame_alone)):
         assert_close(
             video_token_features(encoder, VIDEOS).frames_BTD[:, 0], torch.stack([tokens["a"][1], tokens["b"][1]])
         )

@@ -6,7 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from cvr_bench.models.parts.late_interaction import BestMatches, Parts, late_interaction_scores, late_interaction_tiles
+from cvr_bench.models.parts.late_interaction import (
+    BestMatches,
+    Parts,
+    model_late_interaction_scores,
+    model_late_interaction_tiles,
+)
 
 DIM = 6
 
@@ -40,8 +45,8 @@ LENGTHS = st.lists(st.integers(1, 5), min_size=1, max_size=7)
 @given(LENGTHS, LENGTHS, st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
 def test_blocks_give_the_formula_whatever_the_tiles(text_lengths, video_lengths, text_rows, video_rows, seed):
     texts, videos = parts(text_lengths, seed), parts(video_lengths, seed + 1)
-    found = late_interaction_scores(
-        late_interaction_tiles([texts], text_rows), late_interaction_tiles([videos], video_rows)
+    found = model_late_interaction_scores(
+        model_late_interaction_tiles([texts], text_rows), model_late_interaction_tiles([videos], video_rows)
     )
     assert_close(found, by_pairs(texts, videos), atol=1e-6, rtol=0)
 
@@ -55,12 +60,14 @@ def test_scores_are_the_same_to_the_last_bit_whatever_the_tiles_and_threads(
     count = len(video_lengths)
     for values in (videos.vectors_BND, videos.weights_BN):
         values[count:] = values[:count]  # copies
-    whole = late_interaction_scores(late_interaction_tiles([texts], 999), late_interaction_tiles([videos], 999))
+    whole = model_late_interaction_scores(
+        model_late_interaction_tiles([texts], 999), model_late_interaction_tiles([videos], 999)
+    )
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        found = late_interaction_scores(
-            late_interaction_tiles([texts], text_rows), late_interaction_tiles([videos], video_rows)
+        found = model_late_interaction_scores(
+            model_late_interaction_tiles([texts], text_rows), model_late_interaction_tiles([videos], video_rows)
         )
     finally:
         torch.set_num_threads(before)
@@ -75,7 +82,9 @@ def test_items_may_come_in_batches_of_any_padding():
         Parts(texts.vectors_BND[2:, :4], texts.mask_BN[2:, :4], texts.weights_BN[2:, :4]),
     ]
     assert_close(
-        late_interaction_scores(late_interaction_tiles(halves, 8), late_interaction_tiles([videos], 8)),
+        model_late_interaction_scores(
+            model_late_interaction_tiles(halves, 8), model_late_interaction_tiles([videos], 8)
+        ),
         by_pairs(texts, videos),
     )
 
@@ -84,12 +93,12 @@ def test_one_block_is_held_however_many_items_there_are():
     block = BestMatches()
     for count in (10, 80):
         texts, videos = (
-            late_interaction_tiles([parts([4] * count, 0)], 16),
-            late_interaction_tiles([parts([3] * count, 1)], 12),
+            model_late_interaction_tiles([parts([4] * count, 0)], 16),
+            model_late_interaction_tiles([parts([3] * count, 1)], 12),
         )
-        late_interaction_scores(texts, videos, block)
+        model_late_interaction_scores(texts, videos, block)
         assert len(block.room) == 16 * 12
 
 
 def test_no_items_are_no_scores():
-    assert late_interaction_scores([], late_interaction_tiles([parts([2], 0)], 8)).shape == (0, 1)
+    assert model_late_interaction_scores([], model_late_interaction_tiles([parts([2], 0)], 8)).shape == (0, 1)

@@ -14,7 +14,7 @@ from cvr_bench.models.parts.losses import (
     _hn_nce_one_way,
     hn_nce,
     info_nce,
-    loss_false_negatives,
+    model_loss_false_negatives,
     triplet_margin,
 )
 
@@ -64,14 +64,14 @@ def test_info_nce_has_the_reference_value(size, dim, expected):
 
 
 def test_without_sharpness_hn_nce_is_twice_info_nce():
-    ignored = loss_false_negatives(["a", "b", "a", "c", "d", "d"])
+    ignored = model_loss_false_negatives(["a", "b", "a", "c", "d", "d"])
     assert_close(hn_nce(random_logits(), ignored, beta=0.0), 2 * info_nce(random_logits(), ignored))
 
 
 def test_a_single_negative_weighs_one_however_sharp():
     logits = random_logits(2)
     assert_close(hn_nce(logits, beta=3.0), 2 * info_nce(logits))
-    ignored = loss_false_negatives(["a", "a", "b"])
+    ignored = model_loss_false_negatives(["a", "a", "b"])
     both = hn_nce(random_logits(3), ignored, beta=3.0)
     assert both > 0
     rows = random_logits(3).masked_fill(ignored, -torch.inf)
@@ -91,7 +91,7 @@ def _hn_nce_row(row, own, beta):
 @pytest.mark.parametrize("loss", [info_nce, hn_nce])
 def test_the_order_of_a_batch_and_of_its_sides_does_not_matter(loss):
     logits, order = random_logits(), torch.tensor([3, 1, 0, 5, 4, 2])
-    ignored = loss_false_negatives(["a", "b", "a", "c", "d", "d"])
+    ignored = model_loss_false_negatives(["a", "b", "a", "c", "d", "d"])
     expected = loss(logits, ignored)
     assert_close(loss(logits[order][:, order], ignored[order][:, order]), expected)
     assert_close(loss(logits.T, ignored), expected)
@@ -99,7 +99,7 @@ def test_the_order_of_a_batch_and_of_its_sides_does_not_matter(loss):
 
 @pytest.mark.parametrize("loss", [info_nce, hn_nce])
 def test_a_false_negative_has_no_part_in_the_loss_of_its_row(loss):
-    logits, ignored = random_logits(), loss_false_negatives(["a", "b", "a", "c", "d", "e"])
+    logits, ignored = random_logits(), model_loss_false_negatives(["a", "b", "a", "c", "d", "e"])
     higher = logits.clone()
     higher[0, 2] += 9
     higher[2, 0] -= 9
@@ -110,7 +110,7 @@ def test_a_false_negative_has_no_part_in_the_loss_of_its_row(loss):
 @pytest.mark.parametrize("loss", [info_nce, hn_nce])
 def test_a_batch_of_false_negatives_only_teaches_nothing(loss):
     logits = random_logits(4).requires_grad_()
-    value = loss(logits, loss_false_negatives(["a"] * 4))
+    value = loss(logits, model_loss_false_negatives(["a"] * 4))
     value.backward()
     assert value.item() == pytest.approx(0.0)
     assert_close(logits.grad, torch.zeros_like(logits))
@@ -159,7 +159,7 @@ def drawn_logits(size, seed, temperature):
 @given(groups=GROUPS, temperature=st.floats(0.005, 1.0), seed=st.integers(0, 99))
 def test_losses_are_finite_at_any_temperature_and_masking(loss, groups, temperature, seed):
     logits = drawn_logits(len(groups), seed, temperature).requires_grad_()
-    value = loss(logits, loss_false_negatives(groups))
+    value = loss(logits, model_loss_false_negatives(groups))
     value.backward()
     assert math.isfinite(value.item())
     assert torch.isfinite(logits.grad).all()
@@ -167,7 +167,7 @@ def test_losses_are_finite_at_any_temperature_and_masking(loss, groups, temperat
 
 @given(groups=GROUPS, seed=st.integers(0, 99), temperature=st.floats(0.02, 1.0))
 def test_any_batch_without_sharpness_is_twice_info_nce(groups, seed, temperature):
-    logits, ignored = drawn_logits(len(groups), seed, temperature).double(), loss_false_negatives(groups)
+    logits, ignored = drawn_logits(len(groups), seed, temperature).double(), model_loss_false_negatives(groups)
     assert_close(hn_nce(logits, ignored, beta=0.0), 2 * info_nce(logits, ignored))
     assert_close(hn_nce(logits, beta=0.0, reference_axis=True), 2 * info_nce(logits))
 
@@ -176,13 +176,13 @@ def test_any_batch_without_sharpness_is_twice_info_nce(groups, seed, temperature
 @given(groups=GROUPS, seed=st.integers(0, 99), temperature=st.floats(0.02, 1.0), data=st.data())
 def test_no_batch_depends_on_its_order(loss, groups, seed, temperature, data):
     order = torch.tensor(data.draw(st.permutations(range(len(groups)))))
-    logits, ignored = drawn_logits(len(groups), seed, temperature).double(), loss_false_negatives(groups)
+    logits, ignored = drawn_logits(len(groups), seed, temperature).double(), model_loss_false_negatives(groups)
     assert_close(loss(logits[order][:, order], ignored[order][:, order]), loss(logits, ignored))
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_gradients_with_masks_are_those_of_finite_differences(loss):
-    ignored = loss_false_negatives(["a", "b", "a", "c", "d"])
+    ignored = model_loss_false_negatives(["a", "b", "a", "c", "d"])
     assert torch.autograd.gradcheck(lambda logits: loss(logits, ignored), (random_logits(5).requires_grad_(),))
 
 
@@ -214,9 +214,9 @@ def test_hn_nce_of_one_triplet_is_refused():
 
 
 def test_false_negatives_agree_in_one_list_and_are_off_the_diagonal():
-    ignored = loss_false_negatives(["a", "b", "a"], ["x", "y", "z"])
+    ignored = model_loss_false_negatives(["a", "b", "a"], ["x", "y", "z"])
     assert ignored.tolist() == [[False, False, True], [False, False, False], [True, False, False]]
-    assert loss_false_negatives(["a", "b", "a"], ["x", "x", "z"])[0].tolist() == [False, True, True]
+    assert model_loss_false_negatives(["a", "b", "a"], ["x", "x", "z"])[0].tolist() == [False, True, True]
 
 
 def test_the_triplet_margin_counts_rows():

@@ -14,7 +14,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.encoders.networks.clip_tokenizer import load_clip_tokenizer
 from cvr_data.features.encoders.networks.openai_clip import OpenAIClip
-from cvr_data.features.encoders.networks.openai_weights import read_openai_weights
+from cvr_data.features.encoders.networks.openai_weights import read_openai_encoder_weights
 
 pytestmark = pytest.mark.slow
 
@@ -195,7 +195,7 @@ def test_a_torchscript_archive_is_read_without_running_it(vit_state, merges, fra
     extra = {"input_resolution": torch.tensor(32), "context_length": torch.tensor(16), "vocab_size": torch.tensor(5)}
     torch.jit.save(torch.jit.script(Node({**halves, **extra})), str(tmp_path / "archive.pt"))
     assert any(name.endswith("/constants.pkl") for name in zipfile.ZipFile(tmp_path / "archive.pt").namelist())
-    weights = read_openai_weights(tmp_path / "archive.pt")
+    weights = read_openai_encoder_weights(tmp_path / "archive.pt")
     assert weights.keys() == vit_state.keys()
     for name, tensor in halves.items():
         assert torch.equal(weights[name], tensor.float()), name
@@ -228,7 +228,7 @@ def test_a_file_that_would_run_something_is_refused(tmp_path):
         archive.writestr("number/data.pkl", pickle.dumps(7))
     for name in ("script.pt", "plain.pt", "number.pt"):
         with pytest.raises(CvrError, match=f"{name}: not a file of weights that can be read safely") as told:
-            read_openai_weights(tmp_path / name)
+            read_openai_encoder_weights(tmp_path / name)
         assert "\n" not in str(told.value)
     assert not marker.exists()
 
@@ -237,15 +237,15 @@ def test_safetensors_give_the_same_and_broken_files_are_told(vit_state, openai_f
     from safetensors.torch import save_file
 
     save_file(vit_state, tmp_path / "model.safetensors")
-    weights = read_openai_weights(tmp_path / "model.safetensors")
-    assert all(torch.equal(tensor, weights[name]) for name, tensor in read_openai_weights(openai_file).items())
+    weights = read_openai_encoder_weights(tmp_path / "model.safetensors")
+    assert all(torch.equal(tensor, weights[name]) for name, tensor in read_openai_encoder_weights(openai_file).items())
     for name in ("half.safetensors", "half.pt"):
         whole = (tmp_path / "model.safetensors" if name.endswith("s") else openai_file).read_bytes()
         (tmp_path / name).write_bytes(whole[: len(whole) // 2])
         with pytest.raises(CvrError, match=r"not a file of weights|cannot be read as safetensors"):
-            read_openai_weights(tmp_path / name)
+            read_openai_encoder_weights(tmp_path / name)
     with pytest.raises(CvrError, match="no such file"):
-        read_openai_weights(tmp_path / "absent.pt")
+        read_openai_encoder_weights(tmp_path / "absent.pt")
 
 
 def test_other_weights_are_named(vit_state, merges, tmp_path):

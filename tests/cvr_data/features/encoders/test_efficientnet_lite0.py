@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.model_packages import model_path
+from cvr_data.core.model_packages import packaged_file_path
 from cvr_data.features.encoders import efficientnet_lite0
 from cvr_data.features.encoders.efficientnet_lite0 import (
     EfficientNetLite0,
     SameConv2d,
     fold_encoder_norms,
-    load_released_efficientnet,
+    load_efficientnet_encoder,
 )
 from cvr_data.media.video import UnreadableVideo, Video, write_mp4
 
@@ -35,7 +35,7 @@ def images_NCHW():
 @pytest.mark.engine
 @torch.no_grad()
 def test_features_are_those_of_the_reference_implementation(images_NCHW):
-    network = load_released_efficientnet(str(model_path("efficientnet-lite0")))
+    network = load_efficientnet_encoder(str(packaged_file_path("efficientnet-lite0")))
     features_ND = network(images_NCHW)
     for features_D, largest, mean in zip(features_ND, LARGEST, MEANS, strict=True):
         assert set(features_D.topk(6).indices.tolist()) == set(largest)

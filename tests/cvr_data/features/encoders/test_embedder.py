@@ -14,7 +14,7 @@ from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.encoders.networks.embedding_input import EmbeddingInput
 from cvr_data.features.store import FeatureStore
 from cvr_data.media.video import UnreadableVideo, Video, read_frames, write_mp4
-from tests.native_embedders import FILMS, grey_embedding, write_films
+from tests.native_embedders import FILMS, grey_embedding, write_film_triplets, write_films
 from tests.sounding_film import write_sounding_film
 from tests.tiny_language_models import save_vision_language_model
 
@@ -180,6 +180,53 @@ def test_a_video_without_a_file_is_no_video(tmp_path):
     write_mp4(tmp_path / "a.mp4", np.zeros((2, 16, 16, 3), np.uint8))
     with pytest.raises(UnreadableVideo, match="has no file"):
         load(model=MODEL).encode_videos([Video("b")])
+
+
+class Watcher:
+    """A model with MTEB's signature that reads no column but that of videos: how bright the last frame is."""
+
+    def encode(self, inputs, *, task_metadata, **kwargs):
+        last = [video[-1].float().mean() for batch in inputs for video in batch["video"]]
+        return torch.stack([torch.stack(last), torch.full((len(last),), 100.0)], dim=1)
+
+
+class TokenByToken:
+    """A model that gives a vector per token of a text."""
+
+    def encode(self, inputs, *, task_metadata, **kwargs):
+        return [torch.ones(len(text), 4) for batch in inputs for text in batch["text"]]
+
+
+def test_a_model_of_videos_alone_gives_features_and_says_so_where_texts_are_asked(videos, film_of, cvr, tmp_path):
+    model = f"{__name__}:Watcher"
+    encoder = load(model=model)
+    assert (encoder.dim, encoder.text_dim) == (2, 0)
+    expected = F.normalize(torch.tensor([25.0, 100.0]), dim=0)
+    assert_close(encoder.encode_videos([film_of("dark")]).frames_BTD[0, 0], expected, atol=0.01, rtol=0)
+    item = encoder.read_clip(film_of("dark"))
+    with pytest.raises(CvrError, match="embeds videos only, no texts"):
+        encoder.encode_items([EmbeddingInput("a text", item.frames, item.clip)], "query", None)
+    words = ("--trust", model, "embed", videos, "--encoder", "embedder", "-o", f"model={model}", "-O", tmp_path / "out")
+    assert cvr(*words).code == 0
+    assert FeatureStore.open(tmp_path / "out").text_dim == 0
+    words = (
+        "--trust",
+        model,
+        "bench",
+        "-e",
+        tmp_path / "out",
+        "--data",
+        write_film_triplets(videos.parent),
+        "--no-audit",
+    )
+    assert cvr(*words, "--model", "visual-only", "-O", tmp_path).code == 0
+    done = cvr(*words, "--model", "embedder", "-O", tmp_path)
+    assert done.code == 2 and "embeds videos only, no texts" in done.err
+
+
+def test_a_model_with_a_vector_per_token_is_one_line():
+    with pytest.raises(CvrError, match="no single vector for each of 1 items, but perhaps one per token"):
+        load(model=f"{__name__}:TokenByToken")
 
 
 class Listener:

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from cvr_data.core.errors import CvrError
-from cvr_data.core.model_packages import model_path
+from cvr_data.core.model_packages import packaged_file_path
 from cvr_data.features.encoders import minilm
 from cvr_data.media.video import Video
 
@@ -29,7 +29,7 @@ def encoder():
 def test_equals_sentence_transformers(encoder):
     from sentence_transformers import SentenceTransformer
 
-    reference = SentenceTransformer(str(model_path("minilm")), device="cpu", local_files_only=True)
+    reference = SentenceTransformer(str(packaged_file_path("minilm")), device="cpu", local_files_only=True)
     features = encoder.encode_texts(TEXTS)
     assert_close(features.pooled_BD, reference.encode(TEXTS, convert_to_tensor=True), atol=1e-5, rtol=0)
     tokens = reference.encode(TEXTS, output_value="token_embeddings")

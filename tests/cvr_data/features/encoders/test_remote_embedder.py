@@ -169,7 +169,7 @@ def test_one_bad_item_is_a_row_and_not_the_run(cvr, server, words, tmp_path):
     server.refuses = lambda greys, text: text == "grey" or (greys and greys[0] < 40 and greys[-1] < 40)
     out = tmp_path / "features"
     made = cvr("embed", write_films(tmp_path), "--encoder", "embedder", *words, "--out", out)
-    assert made.code == 0 and "dropped 2: refused" in made.out, made
+    assert made.code == 0 and "dropped 2: refused: 400 this item is not allowed" in made.out, made
     dropped = {row["video_id"]: row["detail"] for row in open_artifact(out).dropped().to_pylist()}
     assert dropped.pop("dark") == "400 this item is not allowed" and list(dropped.values()) == [
         "400 this item is not allowed: grey"
@@ -261,3 +261,8 @@ def test_what_a_cache_holds_of_texts_is_no_vector(server, words, tmp_path):
         connection.execute("UPDATE answers SET text = 'a lake'")
     with pytest.raises(CvrError, match="holds a text where an embedding"):
         encoder(words, "retries=1")
+
+
+def test_where_no_server_is_the_variable_that_names_it_is_told(words):
+    with pytest.raises(CvrError, match=r"No server answers at .*; \$OPENAI_BASE_URL, or -o url= of cvr embed, says"):
+        encoder(words, "url=http://127.0.0.1:9/v1", "first_wait_s=0.01")

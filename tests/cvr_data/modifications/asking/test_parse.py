@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvr_data.modifications.asking.parse import parse_answer, parse_object, read_answer, schema_problem
+from cvr_data.modifications.asking.parse import answer_schema_problem, parse_answer, parse_answer_object, read_answer
 
 SCHEMA = {
     "type": "object",
@@ -53,13 +53,16 @@ def test_the_answer_of_another_task_stands_under_its_own_key():
 
 def test_an_object_is_returned_whole_if_the_schema_allows_every_key():
     closed = {**SCHEMA, "additionalProperties": False}
-    assert parse_object('{"modification": "x", "kind": "static"}', closed) == {"modification": "x", "kind": "static"}
-    assert parse_object('{"modification": "x", "why": "y"}', closed) is None
+    assert parse_answer_object('{"modification": "x", "kind": "static"}', closed) == {
+        "modification": "x",
+        "kind": "static",
+    }
+    assert parse_answer_object('{"modification": "x", "why": "y"}', closed) is None
 
 
 def test_what_is_no_schema_is_told_in_words():
-    assert schema_problem(SCHEMA) == ""
-    assert "'text' is not valid" in schema_problem({"type": "text"})
+    assert answer_schema_problem(SCHEMA) == ""
+    assert "'text' is not valid" in answer_schema_problem({"type": "text"})
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from cvr_data.modifications.asking.request import (
     Message,
     Parameters,
     Request,
-    with_more_room,
+    request_with_more_tokens,
 )
 from cvr_data.modifications.backends import openai, transformers, vllm
-from cvr_data.modifications.backends.openai import _read, body_of
+from cvr_data.modifications.backends.openai import _read, chat_request_body
 from cvr_data.modifications.generator import Config, Generator
 from tests.ball_pairs import write_ball_pairs
 
@@ -108,7 +108,7 @@ def test_a_model_told_how_to_think_is_another_writer_and_must_chat(module):
 
 
 def test_a_server_is_told_how_to_think():
-    bodies = [body_of(openai.Config(model="m", thinking=how), ASKED) for how in ("model", "off", "on")]
+    bodies = [chat_request_body(openai.Config(model="m", thinking=how), ASKED) for how in ("model", "off", "on")]
     assert "chat_template_kwargs" not in bodies[0]
     assert [body["chat_template_kwargs"]["enable_thinking"] for body in bodies[1:]] == [False, True]
     assert [body["max_tokens"] for body in bodies] == [20, 20, 20 + THINKING_TOKENS]
@@ -131,6 +131,6 @@ def test_an_answer_without_content_is_cut_refused_or_says_what_to_do(message, fi
 
 
 def test_room_for_thoughts_is_not_for_one_line():
-    asked = with_more_room(ASKED, "thoughts")
+    asked = request_with_more_tokens(ASKED, "thoughts")
     assert asked.parameters.max_tokens == 20 + THINKING_TOKENS and not asked.one_line
-    assert with_more_room(ASKED, "text").one_line and with_more_room(ASKED, "") is ASKED
+    assert request_with_more_tokens(ASKED, "text").one_line and request_with_more_tokens(ASKED, "") is ASKED

@@ -7,7 +7,7 @@ from cvr_data.core.engine import Engine
 from cvr_data.core.errors import CvrError
 from cvr_data.core.jobs import use_engine
 from cvr_data.modifications.asking.request import Change, Message, Request
-from cvr_data.modifications.asking.spread import SpreadBackend, _batches_of_requests, spread
+from cvr_data.modifications.asking.spread import SpreadBackend, _batches_of_requests, spread_backend
 from cvr_data.modifications.backends import BACKENDS
 from tests.ball_pairs import write_ball_pairs
 from tests.llm_server import LLMServer
@@ -48,7 +48,7 @@ def test_an_engine_that_is_killed_is_replaced_and_its_batch_asked_again(ray_of_t
     with LLMServer(pause_s=0.05) as server:
         options = ("model=tiny", f"base_url={server.url}", "concurrency=1")
         backend = BACKENDS.get("openai").load(BACKENDS.config("openai", options))
-        several = spread(backend, "openai", options)
+        several = spread_backend(backend, "openai", options)
         assert isinstance(several, SpreadBackend) and several.model == "tiny"
         stream = several.write(asked(24))
         answers = dict([next(stream)])
@@ -63,13 +63,13 @@ def test_an_engine_that_cannot_start_ends_the_run_in_one_line(ray_of_two):
         options = ("model=tiny", f"base_url={server.url}", "first_wait_s=0.01")
     backend = BACKENDS.get("openai").load(BACKENDS.config("openai", options))
     with pytest.raises(CvrError, match="No server answers at") as told:
-        list(spread(backend, "openai", options).write(asked(1)))
+        list(spread_backend(backend, "openai", options).write(asked(1)))
     assert "\n" not in str(told.value)
 
 
 def test_rules_and_runs_without_ray_are_not_spread():
     rules = BACKENDS.get("rules").load(BACKENDS.config("rules"))
-    assert spread(rules, "rules", ()) is rules
+    assert spread_backend(rules, "rules", ()) is rules
 
 
 def test_batches_cover_every_request_once():

@@ -129,7 +129,7 @@ def test_a_server_that_stops_for_good_costs_one_round_of_tries():
         answers = dict(backend.write(requests(300)))
         assert len(answers) == 300 and all(answer.text is None for answer in answers.values())
         assert Counter(answer.error for answer in answers.values())["the server stopped answering"] >= 290
-        with pytest.raises(CvrError, match="No server answers at"):
+        with pytest.raises(CvrError, match=r"No server answers at .*; -o base_url= says where it is"):
             list(backend.write(requests(1)))
         server.start()
         assert len(list(backend.write(requests(2)))) == 2
@@ -251,14 +251,14 @@ def test_a_run_with_failures_and_a_restart_accounts_for_every_row(cvr, tmp_path,
 
 @pytest.mark.parametrize("form", ["chat", "completion"])
 def test_log_probabilities_of_choices_are_asked_for_and_added_up(form):
-    from cvr_data.modifications.asking.choices import log_odds
+    from cvr_data.modifications.asking.choices import answer_log_odds
 
     asked = requests(3, choices=("yes", "no"))
     likely = {"Yes": -0.5, " yes": -1.5, "No": -2.0, "Perhaps": -4.0}
     with LLMServer(logprobs=lambda prompt: likely if "number 2" not in prompt else {"<think>": -0.01}) as server:
         answers = write(server, asked, form=form)
     expected = math.log(math.exp(-0.5) + math.exp(-1.5)) + 2.0
-    assert [log_odds(answer.text, ("yes", "no")) for answer in answers] == [
+    assert [answer_log_odds(answer.text, ("yes", "no")) for answer in answers] == [
         pytest.approx(expected, abs=1e-5), pytest.approx(expected, abs=1e-5), None
     ]  # fmt: skip
     assert "none of the words" in answers[2].error

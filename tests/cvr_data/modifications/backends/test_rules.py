@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from cvr_data.language.execution import Change as Asked
-from cvr_data.language.execution import outcome_of
+from cvr_data.language.execution import phrase_change_outcome
 from cvr_data.language.words import mentions
 from cvr_data.modifications.asking.request import Change, Parameters, Request
 from cvr_data.modifications.backends.rules import SEEDS, SHORT, Config, load
-from cvr_data.modifications.engines.dense_rules import new_sentences
+from cvr_data.modifications.engines.dense_rules import modification_new_sentences
 
 # The list of webvid_covr_rulebased.py as covr.md quotes it, by hand for ball -> cube.
 NINE = Counter(
@@ -165,7 +165,7 @@ def test_pairs_of_the_same_two_captions_get_the_same_text():
 def test_a_change_is_said_as_people_say_it(reference, target, change, expected):
     found = said(reference, target, change)
     assert expected <= found
-    outcomes = {text: outcome_of(text, (Asked(*change),), reference, target) for text in found}
+    outcomes = {text: phrase_change_outcome(text, (Asked(*change),), reference, target) for text in found}
     changes = {text: executed.missed or executed.reason for text, executed in outcomes.items()}
     assert not any(changes.values()), changes
 
@@ -308,7 +308,7 @@ def test_static_and_action_texts_take_back_what_goes(slot):
     *captions, before, after = CAPTIONS[slot]
     style = "action" if slot == "action" else "static"
     for text in set(texts([request(n, style=style, slot=slot) for n in range(100)])):
-        executed = outcome_of(text, (Asked(slot, before, after),), *captions)
+        executed = phrase_change_outcome(text, (Asked(slot, before, after),), *captions)
         assert executed.reason is None and not executed.missed and mentions(executed.excluded, before), text
 
 
@@ -328,7 +328,7 @@ def test_what_cannot_be_taken_back_for_what_comes_gets_no_such_text(reference, t
 def test_a_dense_text_says_what_only_one_description_says_and_is_none_without():
     reference = "A red ball rolls over a beach. The sky is grey. A crab sits there by a broken shell."
     target = "A red cube rolls over a beach. Two gulls fly past; the sky is grey. A boat with a white sail waits."
-    assert new_sentences(reference, target) == ["two gulls fly past", "a boat with a white sail waits"]
+    assert modification_new_sentences(reference, target) == ["two gulls fly past", "a boat with a white sail waits"]
     (text,) = texts([request(style="dense", reference=reference, target=target)])
     assert (
         "Now: two gulls fly past." in text

@@ -8,7 +8,7 @@ import torch
 from cvr_data.core.errors import CvrError
 from cvr_data.modifications.asking.request import Change, Message, Parameters, Request
 from cvr_data.modifications.backends.transformers import Config, load, model_name
-from cvr_data.modifications.engines.causal_lm import CausalLM, fingerprint
+from cvr_data.modifications.engines.causal_lm import CausalLM, language_model_fingerprint
 
 WORDS = "video not but edit make the ball red blue green cube spins runs on a beach of in".split()
 CHANGE = Change(kind="static", slot="object", before="ball", after="cube")
@@ -164,12 +164,12 @@ def test_a_model_without_a_chat_template_is_told_in_one_line(model):
 
 def test_a_folder_is_named_by_its_content(model, tmp_path):
     name = model_name(Config(model=str(model), dtype="bfloat16"))
-    assert name == f"{model.name}@{fingerprint(model)}"
+    assert name == f"{model.name}@{language_model_fingerprint(model)}"
     assert model_name(Config(model=str(model), form="chat", dtype="float32")) == f"{name} chat float32"
     (tmp_path / "weights").write_bytes(b"1")
-    before = fingerprint(tmp_path)
+    before = language_model_fingerprint(tmp_path)
     (tmp_path / "weights").write_bytes(b"2")
-    assert fingerprint(tmp_path) != before
+    assert language_model_fingerprint(tmp_path) != before
 
 
 @pytest.mark.engine
@@ -210,7 +210,7 @@ def test_a_chat_template_is_told_how_to_think(model):
 def test_choices_are_weighed_as_a_forward_pass_of_each_prompt_alone_has_them(model):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from cvr_data.modifications.asking.choices import log_odds
+    from cvr_data.modifications.asking.choices import answer_log_odds
     from cvr_data.modifications.asking.request import completion_text
 
     words = ("red", "blue")
@@ -221,7 +221,7 @@ def test_choices_are_weighed_as_a_forward_pass_of_each_prompt_alone_has_them(mod
     for request, answer in zip(asked, answers, strict=True):
         with torch.no_grad():
             logits = reference(tokenizer(completion_text(request), return_tensors="pt")["input_ids"]).logits[0, -1]
-        assert log_odds(answer.text, words) == pytest.approx(float(logits[red] - logits[blue]), abs=1e-4)
+        assert answer_log_odds(answer.text, words) == pytest.approx(float(logits[red] - logits[blue]), abs=1e-4)
         assert answer.tokens_out == 0 and not answer.is_cut
     assert len({answer.text for answer in answers}) == len(answers)
     mixed = [request for pair in zip(asked, requests(), strict=True) for request in pair]

@@ -35,7 +35,7 @@ def test_a_missing_vllm_tells_the_command_that_installs_it(one_line_error, tmp_p
         "--cache",
         tmp_path / "c.sqlite",
     )
-    assert "--llm vllm needs vLLM: pip install 'cvr[vllm" in one_line_error(*words)
+    assert "This needs vLLM: pip install 'cvr[vllm" in one_line_error(*words)
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,12 @@ def test_the_name_tells_the_weights_and_what_else_changes_the_answers(adapter, t
 
 def test_options_reach_the_engine_and_zeros_leave_its_own_choice(adapter):
     config = Config(model="org/model", lora=str(adapter), tensor_parallel=2, pipeline_parallel=3, max_model_len=512)
-    given = _engine_arguments(config, on_gpu=True)
+    given = _engine_arguments(config)
     expected = {"tensor_parallel_size": 2, "pipeline_parallel_size": 3, "max_model_len": 512, "enable_lora": True}
     assert expected.items() <= given.items()
-    assert given["max_lora_rank"] == 16 and given["enforce_eager"] is False
-    assert not {"quantization", "max_num_seqs", "enable_chunked_prefill"} & given.keys()
-    on_cpu = _engine_arguments(Config(model="org/model"), on_gpu=False)
-    assert on_cpu["enable_chunked_prefill"] is False and on_cpu["enforce_eager"] is True
+    assert given["max_lora_rank"] == 16
+    assert not {"quantization", "max_num_seqs", "enforce_eager"} & given.keys()
+    assert _engine_arguments(Config(model="org/model", eager="off"))["enforce_eager"] is False
     assert load(config).gpus == 6
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.modifications.checking.cycle import cycle_scores, rewritten
+from cvr_data.modifications.checking.cycle import modification_cycle_scores, rewritten
 from cvr_data.modifications.checking.judge import Judge, JudgeConfig
 from cvr_data.modifications.checking.score import Config, score_modifications
 from cvr_data.modifications.generate import generate_modifications
@@ -127,7 +127,9 @@ def test_the_gain_tells_people_s_texts_from_shuffled_ones(real_data):
     references, texts, targets = (list(column) for column in zip(*rows, strict=True))
     shuffled = texts[:]
     random.Random(0).shuffle(shuffled)
-    own, other = (cycle_scores(references, each, targets)["cycle_gain"].to_numpy() for each in (texts, shuffled))
+    own, other = (
+        modification_cycle_scores(references, each, targets)["cycle_gain"].to_numpy() for each in (texts, shuffled)
+    )
     # The area under the curve by its definition: a text's own gain beats another's, ties count half.
     wins = (own[:, None] > other).mean() + (own[:, None] == other).mean() / 2
     assert wins > 0.93

@@ -14,8 +14,8 @@ from cvr_data.core.errors import CvrError
 from cvr_data.modifications.generator import Config as GeneratorConfig
 from cvr_data.modifications.generator import Generator
 from cvr_data.modifications.prompts import load_prompt
-from cvr_data.modifications.training.examples import hold_out, read_examples
-from cvr_data.modifications.training.loop import Learner, Sample, Schedule, batches
+from cvr_data.modifications.training.examples import hold_out_generator_examples, read_examples
+from cvr_data.modifications.training.loop import Learner, Sample, Schedule, generator_batches
 from cvr_data.modifications.training.train import Config, request_of, train_generator
 from cvr_data.tables import PAIRS
 from tests.tiny_language_models import save_language_model
@@ -139,7 +139,7 @@ def test_the_loss_is_of_the_answers_tokens_alone(tiny):
 
 def test_batches_hold_every_sample_once_and_like_lengths_together():
     samples = [Sample([0] * (1 + number % 7), [number]) for number in range(30)]
-    drawn = list(batches(samples, 4, torch.Generator().manual_seed(0)))
+    drawn = list(generator_batches(samples, 4, torch.Generator().manual_seed(0)))
     assert sorted(sample.answer[0] for batch in drawn for sample in batch) == list(range(30))
     spans = sorted((min(map(len, batch)), max(map(len, batch))) for batch in drawn)
     assert all(first[1] <= second[0] for first, second in pairwise(spans))
@@ -155,12 +155,12 @@ def test_training_and_writing_see_the_same_text(examples):
 
 def test_no_video_that_is_drawn_is_trained_on(examples):
     found = read_examples(examples, ())
-    training, held_out = hold_out(found, 0.5, seed=1)
+    training, held_out = hold_out_generator_examples(found, 0.5, seed=1)
     assert len(training) + len(held_out) == len(found) and 0 < len(held_out) <= 6
     seen = {one.pair[name] for one in training for name in ("reference_id", "target_id")}
     drawn = {one.pair[name] for one in held_out for name in ("reference_id", "target_id")} - seen
     assert all({one.pair["reference_id"], one.pair["target_id"]} & drawn for one in held_out)
-    assert hold_out(found[::-1], 0.5, seed=1)[0][::-1] == training
+    assert hold_out_generator_examples(found[::-1], 0.5, seed=1)[0][::-1] == training
 
 
 def test_published_columns_and_modifications_are_read_alike(tmp_path):

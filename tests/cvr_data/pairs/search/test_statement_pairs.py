@@ -11,9 +11,15 @@ from hypothesis import strategies as st
 from cvr_data.language.exclusion import CLASH, EXCLUDES, FITS, UNRELATED, relation_of
 from cvr_data.language.statements import SLOTS
 from cvr_data.pairs.search import statement_pairs, statement_search
-from cvr_data.pairs.search.statement_pairs import NOTHING, Limits, Statements, blocks_of, compared
+from cvr_data.pairs.search.statement_pairs import (
+    NOTHING,
+    Limits,
+    Statements,
+    compare_statement_pairs,
+    statement_pair_blocks,
+)
 from cvr_data.pairs.search.statement_search import Search, _paired, _sent
-from cvr_data.pairs.search.statement_tables import numbered_words
+from cvr_data.pairs.search.statement_tables import mining_word_rarities
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +34,7 @@ FILLINGS = {
     "object colour": ["adj red", "adj blue", "adj colorful"],
 }
 VOCABULARY = sorted({word for words in FILLINGS.values() for word in words})
-NAMES, WORDS = numbered_words(pa.array(VOCABULARY), np.arange(len(VOCABULARY)) % 7 * 9, 60)
+NAMES, WORDS = mining_word_rarities(pa.array(VOCABULARY), np.arange(len(VOCABULARY)) % 7 * 9, 60)
 STATEMENT = st.fixed_dictionaries({}, optional={slot: st.sampled_from(words) for slot, words in FILLINGS.items()})
 LIMITS = st.builds(Limits, st.sampled_from([0.0, 1.0, 2.5]), st.floats(0, 1), st.integers(1, 2))
 
@@ -110,7 +116,7 @@ def test_pairs_are_those_of_the_slow_definition_in_either_order(statements, limi
         if (found := slow(statements[one], statements[other], told.mass_N[[one, other]], limits))
     }
     for first, second in ((ones, others), (others, ones)):
-        found = compared(told.take(first), told.take(second), WORDS, limits)
+        found = compare_statement_pairs(told.take(first), told.take(second), WORDS, limits)
         changes = [(sorted(SLOTS[slot] for slot in np.flatnonzero(row)), round(float(common), 4))
                    for row, common in zip(found.changes_PS, found.ground_P, strict=True)]  # fmt: skip
         places = zip(ones[found.rows].tolist(), others[found.rows].tolist(), strict=True)
@@ -130,7 +136,9 @@ def test_every_two_rows_of_a_piece_of_a_group_meet_once(sizes, most, block):
     statement_pairs.BLOCK = block
     try:
         found = [
-            pair for one, other in blocks_of(starts, most) for pair in zip(one.tolist(), other.tolist(), strict=True)
+            pair
+            for one, other in statement_pair_blocks(starts, most)
+            for pair in zip(one.tolist(), other.tolist(), strict=True)
         ]
     finally:
         statement_pairs.BLOCK = whole
@@ -160,7 +168,7 @@ def test_the_inverted_index_finds_what_comparing_all_would(statements, limits):
     pairs = _paired(about.search, sent, (NAMES, WORDS))
     found = {*zip(pairs.column("reference").to_pylist(), pairs.column("target").to_pylist(), strict=True)}
     ones, others = np.array([(a, b) for a in range(len(statements)) for b in range(len(statements)) if a != b]).T
-    every = compared(told.take(ones), told.take(others), WORDS, limits)
+    every = compare_statement_pairs(told.take(ones), told.take(others), WORDS, limits)
     assert found == {*zip(ones[every.rows].tolist(), others[every.rows].tolist(), strict=True)}
 
 
@@ -178,5 +186,5 @@ def test_a_guitar_gives_way_to_a_piano_and_an_idea_to_nothing(limits):
         {"agent": "noun man", "verb": "verb hold", "object": f"noun {word}"} for word in ("guitar", "piano", "idea")
     ]
     told = rows(said)
-    found = compared(told.take(np.array([0, 0])), told.take(np.array([1, 2])), WORDS, limits)
+    found = compare_statement_pairs(told.take(np.array([0, 0])), told.take(np.array([1, 2])), WORDS, limits)
     assert found.rows.tolist() == [0] and [SLOTS[slot] for slot in np.flatnonzero(found.changes_PS[0])] == ["object"]

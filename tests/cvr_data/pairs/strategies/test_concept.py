@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.pairs.changes import type_changes
 from cvr_data.pairs.search import statement_search
 from cvr_data.pairs.strategies import concept
-from cvr_data.pairs.strategies.concept import Config, explain, read_synonyms
+from cvr_data.pairs.strategies.concept import Config, explain, read_strategy_synonyms
 from cvr_data.tables import PAIRS
 from tests.mined_pairs import captioned
 from tests.mined_pairs import mined as mined_pairs
@@ -34,7 +34,7 @@ def mined(corpus, config=None, **options):
 
 def changes_of(corpus, config=None):
     """(reference, target) -> changes, of the pairs that are kept."""
-    kept, _ = split_dropped(mined(corpus, config))
+    kept, _ = stage_rows_by_drop_reason(mined(corpus, config))
     return {
         (row["reference_id"], row["target_id"]): [
             (each["slot"], each["before"], each["after"]) for each in row["changes"]
@@ -86,7 +86,7 @@ def test_what_may_both_be_so_is_no_change(one, other):
 def test_no_caption_of_the_reference_tells_what_comes_in_nor_of_the_target_what_goes_out():
     corpus = {"a": ["a man plays the guitar", "a woman plays the guitar"], "b": ["a woman plays the guitar"],
               "c": ["a man plays the guitar"], "d": ["a man plays the guitar", "a band with a pianist"]}  # fmt: skip
-    kept, dropped = split_dropped(mined(corpus))
+    kept, dropped = stage_rows_by_drop_reason(mined(corpus))
     pairs = {(row["reference_id"], row["target_id"]) for row in kept.to_pylist()}
     assert pairs == {("b", "c"), ("c", "b"), ("b", "d"), ("d", "b")}
     entailed = {(row["reference_id"], row["target_id"]) for row in dropped.to_pylist()}
@@ -98,7 +98,7 @@ def test_no_caption_of_the_reference_tells_what_comes_in_nor_of_the_target_what_
 def test_the_captions_of_a_pair_are_those_that_state_its_changes_and_spans_stand_in_them():
     corpus = {"a": ["someone in a room", "A man plays the guitar on a stage"],
               "b": ["music", "a man is playing a piano on a stage"]}  # fmt: skip
-    kept, _ = split_dropped(mined(corpus))
+    kept, _ = stage_rows_by_drop_reason(mined(corpus))
     assert kept.num_rows == 2
     for row in kept.to_pylist():
         for change, (side, phrase) in itertools.product(row["changes"], (("reference", "before"), ("target", "after"))):
@@ -129,8 +129,8 @@ def test_synonyms_of_a_file_are_one_word(tmp_path):
 @pytest.mark.engine
 def test_a_reference_has_its_best_targets_and_the_others_are_dropped_with_the_reason():
     corpus = {f"v{number}": [text] for number, text in enumerate(ALIKE)}
-    kept, dropped = split_dropped(mined(corpus, Config(targets=2)))
-    every, _ = split_dropped(mined(corpus, Config(targets=1000)))
+    kept, dropped = stage_rows_by_drop_reason(mined(corpus, Config(targets=2)))
+    every, _ = stage_rows_by_drop_reason(mined(corpus, Config(targets=1000)))
     counts = kept.column("reference_id").value_counts().field("counts").to_pylist()
     assert max(counts) == 2 and every.num_rows > kept.num_rows
     reasons = [row for row in dropped.to_pylist() if row["drop_reason"] == "more_targets"]
@@ -157,13 +157,15 @@ def test_neither_order_nor_cut_nor_size_of_jobs_matters(order, rows, size):
         for (module, name), value in zip(sizes, before, strict=True):
             setattr(module, name, value)
     names = [*PAIRS.names[:7], "common"]
-    assert split_dropped(found)[0].select(names).equals(split_dropped(expected)[0].select(names))
+    assert (
+        stage_rows_by_drop_reason(found)[0].select(names).equals(stage_rows_by_drop_reason(expected)[0].select(names))
+    )
     assert found.num_rows == expected.num_rows > 20
 
 
 @pytest.mark.engine
 def test_a_video_that_names_nothing_is_dropped_with_the_reason_and_an_empty_corpus_is_no_error(tmp_path):
-    _, dropped = split_dropped(mined({"v1": ["of the"], "v2": ["a red ball"], "v3": []}))
+    _, dropped = stage_rows_by_drop_reason(mined({"v1": ["of the"], "v2": ["a red ball"], "v3": []}))
     assert {row["reference_id"]: row["drop_reason"] for row in dropped.to_pylist()} == {
         "v1": "no_concepts", "v3": "no_concepts",
     }  # fmt: skip
@@ -182,12 +184,12 @@ def test_explain_tells_what_changes_or_why_nothing_does():
 def test_a_file_of_synonyms_is_checked(tmp_path):
     path = tmp_path / "synonyms.txt"
     path.write_text("big, large\n\nhoop, ring\n")
-    assert read_synonyms(path) == {"big": "big", "large": "big", "hoop": "hoop", "ring": "hoop"}
+    assert read_strategy_synonyms(path) == {"big": "big", "large": "big", "hoop": "hoop", "ring": "hoop"}
     path.write_text("big, large\nhuge, large\n")
     with pytest.raises(CvrError, match=r"line 2: 'large' is in two groups"):
-        read_synonyms(path)
+        read_strategy_synonyms(path)
     with pytest.raises(CvrError, match="No file of synonyms"):
-        read_synonyms(tmp_path / "none.txt")
+        read_strategy_synonyms(tmp_path / "none.txt")
 
 
 ADDING = Config(min_rarity=0, additions="take")
@@ -247,7 +249,7 @@ def test_what_a_caption_and_a_description_tell_and_a_long_description_does_not_i
     table = captioned(captions)
     place = table.column_names.index("description")
     described = table.set_column(place, "description", pa.array(descriptions, pa.string()))
-    kept, _ = split_dropped(mined_pairs(concept, ADDING, described))
+    kept, _ = stage_rows_by_drop_reason(mined_pairs(concept, ADDING, described))
     found = {row["reference_id"]: [(c["slot"], c["before"], c["after"]) for c in row["changes"]]
              for row in kept.to_pylist()}  # fmt: skip
     assert found == ({"v0": [("object", "", "dog")], "v1": [("object", "dog", "")]} if expected else {})

@@ -9,7 +9,7 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.pairs.strategies import given
 from cvr_data.pairs.strategies.given import Config
 from cvr_data.tables import PAIRS, pair_id
@@ -56,7 +56,9 @@ def write(path, rows, names=NAMES):
 
 
 def test_rows_are_checked_against_the_videos(file, videos):
-    kept, dropped = split_dropped(mined(given, Config(path=file, reference_caption="reference_caption"), videos))
+    kept, dropped = stage_rows_by_drop_reason(
+        mined(given, Config(path=file, reference_caption="reference_caption"), videos)
+    )
     found = [
         (row["reference_id"], row["target_id"], row["reference_caption"], row["target_caption"])
         for row in kept.to_pylist()
@@ -93,7 +95,7 @@ def test_changes_are_the_words_that_differ_unless_the_file_tells_them(tmp_path, 
         {"reference_id": "v3", "target_id": "v1", "changes": "[{}]"},
     ]
     file = write(tmp_path / "pairs.csv", rows, (*NAMES[:2], "changes"))
-    kept, dropped = split_dropped(mined(given, Config(path=file, changes="changes"), videos))
+    kept, dropped = stage_rows_by_drop_reason(mined(given, Config(path=file, changes="changes"), videos))
     empty = {"kind": None, "slot": None}
     assert [row["changes"] for row in kept.to_pylist()] == [
         [{**empty, "before": "red", "after": "blue"}],
@@ -152,7 +154,7 @@ def test_phrases_of_changes_are_kept_and_what_is_none_is_dropped(tmp_path, video
     lines = [{"reference_id": "v1", "target_id": f"v{2 + number % 2}", "c": row} for number, row in enumerate(rows)]
     path = tmp_path / "pairs.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    kept, dropped = split_dropped(mined(given, Config(path=path, changes="c"), videos))
+    kept, dropped = stage_rows_by_drop_reason(mined(given, Config(path=path, changes="c"), videos))
     [found] = kept["changes"].to_pylist()
     assert found == [{"kind": None, "slot": None, "before": "red", "after": "blue", "before_phrase": phrase,
                       "after_phrase": None}]  # fmt: skip

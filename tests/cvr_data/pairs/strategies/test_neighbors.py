@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.mapped_rows import vectors_of
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.mapped_rows import mapped_rows_array
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search import floors as _floors
 from cvr_data.pairs.search import inverted_file, neighbour_jobs
 from cvr_data.pairs.search import nearest as _nearest
-from cvr_data.pairs.search.differences import differences
+from cvr_data.pairs.search.differences import pair_differences
 from cvr_data.pairs.search.inverted_file import InvertedFile
-from cvr_data.pairs.search.nearest import Band, nearest
+from cvr_data.pairs.search.nearest import Band, mined_nearest_neighbours
 from cvr_data.pairs.strategies import neighbors
 from cvr_data.pairs.strategies.neighbors import Config, explain
 from cvr_data.tables import PAIRS
@@ -46,7 +46,7 @@ HASH = ENCODERS.get("hash").load(ENCODERS.config("hash"))
 
 
 def mined(corpus, config):
-    return split_dropped(run(config, mined_pairs.captioned(corpus)))
+    return stage_rows_by_drop_reason(run(config, mined_pairs.captioned(corpus)))
 
 
 def run(config, videos, embeddings=None):
@@ -136,7 +136,7 @@ def test_blocks_and_the_type_of_the_products_do_not_matter(seed, k, limits):
             patch.setattr(_nearest, "KEYS", keys)
             patch.setattr(_nearest, "GATHERED", gathered)
             patch.setattr(_floors, "FEWEST_GROUPS", groups)
-            found = nearest(vectors_ND, band, dtype)
+            found = mined_nearest_neighbours(vectors_ND, band, dtype)
             assert list(zip(found.query.tolist(), found.neighbour.tolist(), strict=True)) == expected
 
 
@@ -146,7 +146,7 @@ def test_a_vector_that_is_not_finite_is_refused_as_others_would_lose_neighbours(
     vectors_ND = np.eye(6, dtype=np.float32)
     vectors_ND[3, 1] = value
     with pytest.raises(CvrError, match="no finite number"):
-        nearest(vectors_ND, Band(k=2, low=-1, high=1.1), dtype)
+        mined_nearest_neighbours(vectors_ND, Band(k=2, low=-1, high=1.1), dtype)
 
 
 def slow(vectors_ND, band):
@@ -160,7 +160,7 @@ def slow(vectors_ND, band):
 
 def test_a_near_duplicate_above_the_band_takes_no_place():
     vectors_ND = np.array([[1, 0], [1, 0], [0.8, 0.6], [0.6, 0.8]], np.float32)
-    found = nearest(vectors_ND, Band(k=1, low=0.0, high=0.99))
+    found = mined_nearest_neighbours(vectors_ND, Band(k=1, low=0.0, high=0.99))
     assert found.neighbour.tolist() == [2, 2, 3, 2]
 
 
@@ -180,7 +180,7 @@ def test_the_similarity_searched_by_is_in_the_table():
     ],
 )
 def test_every_span_that_differs_is_a_change(before, after, expected):
-    found = differences(before.split(), after.split())
+    found = pair_differences(before.split(), after.split())
     assert [(change["before"], change["after"]) for change in found] == expected
 
 
@@ -225,13 +225,15 @@ def vectors(seed, count):
 def by_faiss(vectors_ND, band, probes, shard, block):
     inverted = InvertedFile(probes)
     sample_ND = vectors_ND[inverted.sample(len(vectors_ND))]
-    centroids_CD = vectors_of(inverted_file.centroids_of(inverted, sample_ND, len(vectors_ND)).column("centroid"))
-    cells = inverted_file.cells_of(inverted, vectors_ND, centroids_CD).column("cells")
+    centroids_CD = mapped_rows_array(
+        inverted_file.mining_cell_centroids(inverted, sample_ND, len(vectors_ND)).column("centroid")
+    )
+    cells = inverted_file.mining_cells(inverted, vectors_ND, centroids_CD).column("cells")
     rows = range(0, len(vectors_ND), shard)
     shards = [_nearest.Rows(start, vectors_ND[start : start + shard]) for start in rows]
     blocks = [_nearest.Rows(start, vectors_ND[start : start + block]) for start in range(0, len(vectors_ND), block)]
-    found = [inverted_file.probed(each, shards, band, centroids_CD, cells) for each in blocks]
-    return _nearest.joined(found)
+    found = [inverted_file.mined_neighbours_in_cells(each, shards, band, centroids_CD, cells) for each in blocks]
+    return _nearest.join_neighbours(found)
 
 
 def pairs_of(found):
@@ -243,7 +245,7 @@ def test_faiss_finds_all_in_all_cells_and_most_in_few_whatever_the_shards(limits
     pytest.importorskip("faiss", reason="the extra `faiss` is not installed")
     vectors_ND = vectors(0, 600)
     band = Band(k=4, low=limits[0], high=limits[1])
-    exact = pairs_of(nearest(vectors_ND, band))
+    exact = pairs_of(mined_nearest_neighbours(vectors_ND, band))
     assert pairs_of(by_faiss(vectors_ND, band, 600, 250, 170)) == exact
     some = pairs_of(by_faiss(vectors_ND, band, 12, 600, 600))
     assert pairs_of(by_faiss(vectors_ND, band, 12, 130, 90)) == some

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.language.words import words_of
 from cvr_data.pairs.search import spans as _spans
 from cvr_data.pairs.strategies import one_phrase, one_word
@@ -36,14 +36,14 @@ CONFIGS = st.builds(
 def search(request, monkeypatch):
     """The search as it is, one hash for every frame, and passes of a few entries."""
     if request.param == "colliding":
-        monkeypatch.setattr(_spans, "mixed", lambda values: np.zeros(values.shape, np.uint64))
+        monkeypatch.setattr(_spans, "mix_hash_bits", lambda values: np.zeros(values.shape, np.uint64))
     if request.param == "small passes":
         monkeypatch.setattr(_spans, "PASS_ENTRIES", 5)
         monkeypatch.setattr(_spans, "CHECKED", 2)
 
 
 def mined(corpus, config):
-    return split_dropped(one_phrase.run(config, captioned(corpus)))
+    return stage_rows_by_drop_reason(one_phrase.run(config, captioned(corpus)))
 
 
 def rows_of(pairs):
@@ -101,7 +101,7 @@ def test_pairs_are_those_of_the_quadratic_reading(search):
 @given(CORPORA)
 def test_spans_of_one_word_are_the_pairs_of_one_word(corpus):
     kept, _ = mined(corpus, Config(max_span=1, **NO_CAP))
-    other, _ = split_dropped(
+    other, _ = stage_rows_by_drop_reason(
         one_word.run(one_word.Config(max_group=1000, max_videos_per_caption=1000), captioned(corpus))
     )
     assert kept.drop_columns("strategy").equals(other.drop_columns("strategy"))

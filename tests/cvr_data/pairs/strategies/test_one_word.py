@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.language.words import words_of
 from cvr_data.pairs.strategies import one_word
 from cvr_data.pairs.strategies.one_word import Config, explain
@@ -27,7 +27,7 @@ CORPORA = st.lists(st.lists(CAPTIONS, min_size=1, max_size=3), max_size=9).map(
 
 
 def mined(corpus, config=NO_CAP):
-    return split_dropped(one_word.run(config, captioned(corpus)))
+    return stage_rows_by_drop_reason(one_word.run(config, captioned(corpus)))
 
 
 def rows_of(pairs):

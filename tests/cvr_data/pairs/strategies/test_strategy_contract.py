@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from cvr_data.core.columns import check_columns
-from cvr_data.core.stages import split_dropped
+from cvr_data.core.stages import stage_rows_by_drop_reason
 from cvr_data.pairs.strategies import STRATEGIES, DropsGroups
 from cvr_data.tables import PAIRS, VIDEOS
 from tests.dataset_folders import table_of
@@ -56,7 +56,7 @@ def test_the_captions_of_the_example_are_paired_whatever_the_order_of_their_vide
     videos, expected = example_of(module)
     config = config_of(module, expected, tmp_path)
     for table in (videos, videos.take(pa.array(range(videos.num_rows))[::-1])):
-        kept, _ = split_dropped(mined(module, config, table))
+        kept, _ = stage_rows_by_drop_reason(mined(module, config, table))
         found = check_columns(kept, PAIRS, module.NAME).to_pylist()
         assert sorted((row["reference_caption"], row["target_caption"]) for row in found) == expected
         assert {row["strategy"] for row in found} == {module.NAME}
@@ -82,7 +82,7 @@ def test_a_strategy_says_what_it_is_and_what_it_can_do(module):
 
 def test_no_videos_are_no_pairs(module, tmp_path):
     videos, pairs = example_of(module)
-    kept, _ = split_dropped(mined(module, config_of(module, pairs, tmp_path), videos.slice(0, 0)))
+    kept, _ = stage_rows_by_drop_reason(mined(module, config_of(module, pairs, tmp_path), videos.slice(0, 0)))
     assert kept.num_rows == 0
     check_columns(kept, PAIRS, module.NAME)
 

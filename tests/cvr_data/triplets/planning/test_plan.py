@@ -11,12 +11,12 @@ from cvr_data.modifications.generator import Config as TextsConfig
 from cvr_data.tables import JUDGMENTS
 from cvr_data.triplets.build import build_triplets, find_triplet_parts
 from cvr_data.triplets.join import Config as BuildConfig
-from cvr_data.triplets.planning.costs import Rates, per_unit_and_start
-from cvr_data.triplets.planning.draw import Draw, draw_keys, draw_pairs
-from cvr_data.triplets.planning.pilot import Stages, run_pilot
-from cvr_data.triplets.planning.plan import Config, plan_build
+from cvr_data.triplets.planning.costs import Rates, triplet_cost_rates
+from cvr_data.triplets.planning.draw import Draw, draw_triplet_pilot_pairs, triplet_pilot_draw_keys
+from cvr_data.triplets.planning.pilot import Stages, run_triplet_pilot
+from cvr_data.triplets.planning.plan import Config, plan_triplet_build
 from cvr_data.triplets.planning.shares import share_of
-from cvr_data.videos.synthetic.truth import read_truth
+from cvr_data.videos.synthetic.truth import read_synthetic_truth
 from tests.dataset_folders import write_artifact
 from tests.truth_measures import text_is_correct
 
@@ -41,12 +41,12 @@ def world(tmp_path_factory):
 
 def planned(world, out, *, judgments=None):
     about = Config(pairs=60)
-    return plan_build(world / "pairs", out, about, Stages(texts=TEXTS), rates=Rates(), judgments=judgments,
+    return plan_triplet_build(world / "pairs", out, about, Stages(texts=TEXTS), rates=Rates(), judgments=judgments,
                       cache=world / "requests.sqlite")  # fmt: skip
 
 
 def write_truth_judgments(triplets, videos, out):
-    truth, rows = read_truth(videos), []
+    truth, rows = read_synthetic_truth(videos), []
     for number, row in enumerate(open_artifact(triplets).read().to_pylist()):
         ends = [truth.concept(row[f"{end}_id"]) for end in ("reference", "target")]
         text, is_right = row["modification"], text_is_correct(row["modification"], *ends)
@@ -86,11 +86,11 @@ def test_a_pilot_says_what_the_whole_then_gives_and_is_worth(world, tmp_path):
 
 def test_intervals_of_pilots_cover_what_the_whole_gives(world, tmp_path):
     stages, cache = Stages(texts=TEXTS), world / "requests.sqlite"
-    whole = run_pilot(world / "pairs", tmp_path / "whole", Draw(pairs=10**6), stages, cache=cache)
+    whole = run_triplet_pilot(world / "pairs", tmp_path / "whole", Draw(pairs=10**6), stages, cache=cache)
     is_kept_N, covered = whole.is_kept_N, 0
     assert whole.rows.num_rows == open_artifact(world / "pairs").manifest["rows"] and 0.2 < is_kept_N.mean() < 0.9
     for seed in range(200):
-        groups_N = draw_keys(whole.rows, seed)
+        groups_N = triplet_pilot_draw_keys(whole.rows, seed)
         drawn = np.argsort(groups_N)[:80]
         found = share_of(is_kept_N[drawn], groups_N[drawn], population=len(is_kept_N))
         covered += found.low <= is_kept_N.mean() <= found.high
@@ -99,7 +99,7 @@ def test_intervals_of_pilots_cover_what_the_whole_gives(world, tmp_path):
 
 def test_a_larger_pilot_begins_with_the_smaller_and_one_from_the_end_shares_nothing_with_it(world, tmp_path):
     def drawn(name, **about):
-        rows = draw_pairs(world / "pairs", tmp_path / name, Draw(**about)).read().to_pylist()
+        rows = draw_triplet_pilot_pairs(world / "pairs", tmp_path / name, Draw(**about)).read().to_pylist()
         return {row["pair_id"] for row in rows}, {(row["reference_id"], row["target_id"]) for row in rows}
 
     (small, ends), (large, _), (last, others) = (
@@ -128,6 +128,6 @@ def test_judgments_of_other_texts_and_bad_numbers_are_one_line(world, tmp_path, 
 
 
 def test_starting_is_told_apart_from_what_a_pair_takes():
-    assert per_unit_and_start([12.0, 30.0], [20, 200]) == pytest.approx((0.1, 10.0))
-    assert per_unit_and_start([12.0, 4.0], [20, 200]) == (0.02, 12.0)  # the first started what the second found running
-    assert per_unit_and_start([0.0, 30.0], [0, 200]) == (0.15, 0.0)
+    assert triplet_cost_rates([12.0, 30.0], [20, 200]) == pytest.approx((0.1, 10.0))
+    assert triplet_cost_rates([12.0, 4.0], [20, 200]) == (0.02, 12.0)  # the first started what the second found running
+    assert triplet_cost_rates([0.0, 30.0], [0, 200]) == (0.15, 0.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from cvr_data.triplets.planning.shares import choose_cut, cuts_of, share_of
+from cvr_data.triplets.planning.shares import choose_triplet_score_cut, share_of, triplet_score_cuts
 
 pytestmark = pytest.mark.slow
 
@@ -54,8 +54,8 @@ def test_a_cut_that_was_shown_to_reach_the_wanted_purity_does_and_keeps_much():
     shown = 0
     for seed in range(60):
         scores, is_right, at = world(seed, 800)
-        chosen = choose_cut(scores, {"gain": "least", "none": "most"}, is_right, at.permutation(800), wanted=0.93,
-                            alpha=0.05)  # fmt: skip
+        sides = {"gain": "least", "none": "most"}
+        chosen = choose_triplet_score_cut(scores, sides, is_right, at.permutation(800), wanted=0.93, alpha=0.05)
         if chosen.purity.low >= 0.93:
             shown += 1
             keeps_N = chosen.cut.keeps(everything)
@@ -66,8 +66,8 @@ def test_a_cut_that_was_shown_to_reach_the_wanted_purity_does_and_keeps_much():
 
 def test_cuts_can_be_typed_and_leave_out_tenths_at_the_bad_end():
     scores = {"gain": np.arange(11) / 10, "flat": np.ones(11), "text": np.arange(11) / 10}
-    cuts = list(cuts_of(scores, {"gain": "least", "flat": "least", "text": "most"}))
+    cuts = list(triplet_score_cuts(scores, {"gain": "least", "flat": "least", "text": "most"}))
     assert [cut.bound for cut in cuts if cut.score == "gain"] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
     assert [int(cut.keeps(scores).sum()) for cut in cuts if cut.score == "text"] == [10, 9, 8, 7, 6, 5, 4, 3]
     assert not [cut for cut in cuts if cut.score == "flat"]
-    assert choose_cut({}, {}, np.ones(3, bool), np.arange(3), wanted=0.9, alpha=0.05) is None
+    assert choose_triplet_score_cut({}, {}, np.ones(3, bool), np.arange(3), wanted=0.9, alpha=0.05) is None

@@ -16,14 +16,14 @@ from cvr_data.features.embed import embed
 from cvr_data.features.encoders import hash
 from cvr_data.features.store import FeatureStore
 from cvr_data.formats import huggingface, mteb_vt2v
-from cvr_data.media.places import read_files
+from cvr_data.media.places import read_media_clips
 from cvr_data.media.video import Video, probe_medium, read_frames, write_mp4
 from cvr_data.pages.cards import media_on_page
 from cvr_data.pages.clips import ClipShelf
 from cvr_data.publish.lay_out import Wanted, stage_publication
 from cvr_data.review.media import media_to_review
 from cvr_data.tables import TRIPLETS
-from cvr_data.triplets.dataset import Dataset, open_dataset_videos
+from cvr_data.triplets.dataset import Dataset, open_videos_of_triplets
 from tests.dataset_folders import write_artifact
 from tests.triplet_tables import triplet
 
@@ -88,7 +88,7 @@ def test_a_clip_has_the_features_and_hash_of_its_frames_alone(videos, film, tmp_
     encoder = hash.load(hash.Config(dim=8, frames=4))
     frames = read_frames(film, 200, size=4)
     for name, first, last in (("a", 6, 24), ("b", 24, 48)):
-        shown = read_files(videos)[name]
+        shown = read_media_clips(videos)[name]
         assert np.array_equal(read_frames(shown.clip, 200, size=4), frames[first:last])
         raw = encoder.encode_videos([shown]).frames_BTD[0]
         assert np.allclose(store.frames([name]).frames_BTD[0], raw, atol=2e-3)
@@ -106,7 +106,7 @@ def test_check_media_looks_at_each_clip(videos, cvr):
 
 
 def test_a_page_shows_the_clip_alone(videos):
-    shelf = ClipShelf(media_on_page(open_dataset_videos(videos).videos))
+    shelf = ClipShelf(media_on_page(open_videos_of_triplets(videos).videos))
     assert shelf.has("a") and shelf.has("b")
     assert shelf.uris["a"] != shelf.uris["b"]
 
@@ -123,7 +123,7 @@ def dataset(videos):
     rows = [triplet("a", "make it blue", "b", split="test")]
     folder = write_artifact(videos.parent / "triplets", "build-triplets", rows, TRIPLETS)
     artifact = open_artifact(folder)
-    return Dataset(artifact, artifact.read(), open_dataset_videos(videos).videos)
+    return Dataset(artifact, artifact.read(), open_videos_of_triplets(videos).videos)
 
 
 def test_a_recording_is_published_once_and_rows_say_which_seconds(videos):
@@ -204,7 +204,7 @@ def test_clips_are_read_from_their_recordings_unless_they_were_cut(name, files, 
     expected = {"none": None, "recording": corpus.recording, "cut": corpus.clip, "both": corpus.clip}[files]
     assert (row["path"] and Path(row["path"]).stem) == expected
     if files == "recording":
-        assert probe_medium(read_files(Path("videos"))[corpus.clip].clip).duration_s == times[1] - times[0]
+        assert probe_medium(read_media_clips(Path("videos"))[corpus.clip].clip).duration_s == times[1] - times[0]
 
 
 def test_a_table_written_before_there_were_times_is_read_as_it_is(videos):
@@ -217,4 +217,4 @@ def test_a_table_written_before_there_were_times_is_read_as_it_is(videos):
     manifest = json.loads((videos / "manifest.json").read_text())
     del manifest["bytes"]  # which such a table has not either
     (videos / "manifest.json").write_text(json.dumps(manifest))
-    assert read_files(videos)["a"] == Video("a", Path("media/film.mp4").resolve())
+    assert read_media_clips(videos)["a"] == Video("a", Path("media/film.mp4").resolve())

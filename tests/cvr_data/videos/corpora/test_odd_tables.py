@@ -9,7 +9,7 @@ import pytest
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.errors import CvrError
-from cvr_data.core.split_names import split_in_name
+from cvr_data.core.split_names import split_named_by_file
 from cvr_data.formats import FORMATS
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
@@ -165,7 +165,7 @@ def test_where_no_row_can_be_used_it_says_why_and_what_to_try(tmp_path, cvr):
     ],
 )
 def test_whole_words_of_a_name_tell_its_split(name, split):
-    assert split_in_name(name) == split
+    assert split_named_by_file(name) == split
 
 
 @pytest.mark.parametrize("policy", ["captions", "drop"])

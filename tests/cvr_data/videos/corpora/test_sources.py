@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cvr_data.core.artifacts import open_artifact
-from cvr_data.core.places import place_of
+from cvr_data.core.places import path_or_address
 from cvr_data.media.video import write_mp4
 from cvr_data.videos.corpora import CORPORA
 from cvr_data.videos.import_videos import import_videos
@@ -55,7 +55,7 @@ def test_every_corpus_reads_its_sample(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", [name for name in CORPORA.names() if name not in ("huggingface", "vt2v")])
 def test_every_corpus_reads_its_sample_at_an_address(name, tmp_path, monkeypatch):
     monkeypatch.chdir(SAMPLES)
-    there, out = place_of(f"memory://samples-of-{name}"), place_of(f"memory://samples-of-{name}/out")
+    there, out = path_or_address(f"memory://samples-of-{name}"), path_or_address(f"memory://samples-of-{name}/out")
     for file in (file for file in SAMPLES.rglob("*") if file.is_file()):
         (there / file.relative_to(SAMPLES).as_posix()).write_bytes(file.read_bytes())
     module = CORPORA.get(name)

@@ -8,7 +8,7 @@ from cvr_data.core.errors import CvrError
 from cvr_data.modifications.truth_texts import TEST_PATTERNS, TRAIN_PATTERNS, true_text, truth_modifications
 from cvr_data.tables import MODIFICATIONS, PAIRS
 from cvr_data.videos.synthetic.concepts import Concept
-from cvr_data.videos.synthetic.truth import Truth, read_truth
+from cvr_data.videos.synthetic.truth import Truth, read_synthetic_truth
 from cvr_data.videos.synthetic.world import sample_synthetic_world
 from tests.dataset_folders import mined_pair, write_artifact
 from tests.truth_measures import described_slots, mining_quality, text_is_correct, true_changes, valid_targets
@@ -176,7 +176,7 @@ def test_the_command_writes_modifications_beside_those_of_the_backends(cvr, tmp_
     cvr.done("truth-modifications", "pairs")
     table = open_artifact("modifications/truth").read()
     assert table.schema.names == MODIFICATIONS.names
-    truth = read_truth(tmp_path / "videos")
+    truth = read_synthetic_truth(tmp_path / "videos")
     text = table.to_pylist()[0]["modification"]
     assert text_is_correct(text, truth.concept(clips[0].video_id), truth.concept(clips[1].video_id))
 
@@ -185,7 +185,7 @@ def test_videos_of_another_world_have_no_truth(tmp_path, one_line_error, cvr):
     (tmp_path / "t.csv").write_text("video_id,caption\nv1,a dog runs\n")
     cvr("import", "table", tmp_path / "t.csv", "-O", tmp_path / "videos")
     with pytest.raises(CvrError, match="has no truth"):
-        read_truth(tmp_path / "videos")
+        read_synthetic_truth(tmp_path / "videos")
 
 
 def test_a_description_is_measured_by_the_slots_it_names():

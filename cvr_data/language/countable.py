@@ -32,7 +32,7 @@ SINGULAR_ENDS = ("ss", "us", "is", "as", "os", "ens")
 
 
 @lru_cache(maxsize=16_384)
-def counted(lemma: str) -> bool | None:
+def noun_is_counted(lemma: str) -> bool | None:
     """Return whether a noun is only counted (lily) or never (furniture); None if it may be both, or is unknown."""
     from lemminflect import getAllInflections
 
@@ -53,8 +53,11 @@ def is_uncounted(word: str, lemma: str) -> bool:
     if lemma in UNCOUNTED or not lexicon.has(head_of(lemma), "noun"):
         return True
     if word.endswith("s") and not word.endswith(SINGULAR_ENDS) and word == lemma:
-        return lexicon.singular_of(word) is not None or counted(lemma) is False
-    if not lexicon.classes(lemma).isdisjoint(("animal", "vehicle", "carrier")) or (known := counted(lemma)) is True:
+        return lexicon.singular_of(word) is not None or noun_is_counted(lemma) is False
+    if (
+        not lexicon.classes(lemma).isdisjoint(("animal", "vehicle", "carrier"))
+        or (known := noun_is_counted(lemma)) is True
+    ):
         return False
     if known is False or lexicon.is_a(lemma, "sport"):
         return True

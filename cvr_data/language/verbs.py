@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from cvr_data.language.changes import Phrase
 from cvr_data.language.closed_words import DIRECTIONS, LIGHT_VERBS
+from cvr_data.language.countable import is_uncounted
 from cvr_data.language.exclusion import DONE
+from cvr_data.language.forms import article, inflected
 from cvr_data.language.frames import Event, Frame, Thing
 from cvr_data.language.lexicon import ALONE, read_lexicon
+from cvr_data.language.needs import verb_needs
 from cvr_data.language.nouns import NOUN_TAGS
 from cvr_data.language.tree import FINITE
-from cvr_data.modifications.realising.countable import is_uncounted
-from cvr_data.modifications.realising.forms import article, inflected
-from cvr_data.modifications.realising.needs import needs
 
 AUXILIARY = ("aux", "auxpass", "punct", "mark", "nsubj", "nsubjpass", "expl")
 HANDLED = (30, 34, 35, 36, 40)
@@ -159,7 +159,7 @@ def verb_forms(frame: Frame, phrase: Phrase, head: int, other: Frame | None, *, 
         return NOTHING
     if event is not None and event.object is not None and not end and not rest and _is_told_by(frame, event, other):
         return Forms(ing=_told_of(frame, verb, frame.things[event.object]))
-    needed = needs(frame, verb, lemma, rest, [*particles, *end], other)
+    needed = verb_needs(frame, verb, lemma, rest, [*particles, *end], other)
     if needed is None and not is_gone:
         return NOTHING
     end += needed or []
@@ -264,7 +264,7 @@ def _object(
     thing, words = frame.things[event.object], frame.sentence.words
     if thing.head in said or thing.head < event.head:
         return [], None
-    if thing.first == event.head + 1 and not takes(frame, event, other):
+    if thing.first == event.head + 1 and not verb_takes(frame, event, other):
         return [], None  # "twinkling stars": they are not twinkled
     last = _with_of(frame, thing)
     is_part = any(event.head < word < thing.head and frame.sentence.tags[word] in NOUN_TAGS for word in said)
@@ -275,7 +275,7 @@ def _object(
     is_mass = other is None and is_uncounted(words[thing.head], frame.sentence.lemmas[thing.head])
     if last > thing.last or ((thing.determiner or thing.number == "plural" or is_mass) and not is_shared):
         return list(words[thing.first : last + 1]), event.object
-    name = name_in(frame, thing).split()
+    name = noun_name_in(frame, thing).split()
     return (["the", *name] if read_lexicon().has(name[-1], "noun") or is_shared else name), event.object
 
 
@@ -299,7 +299,9 @@ def _with_of(frame: Frame, thing: Thing) -> int:
 def _is_told_by(frame: Frame, event: Event, other: Frame | None) -> bool:
     """Whether a participle may tell what the noun after it does: "twinkling stars"."""
     is_before = event.object is not None and frame.things[event.object].first == event.head + 1
-    return is_before and event.agent is None and not takes(frame, event, other) and attributed(frame, event) is None
+    return (
+        is_before and event.agent is None and not verb_takes(frame, event, other) and attributed(frame, event) is None
+    )
 
 
 def _turned(frame: Frame, event: Event, other: Frame | None) -> Event:
@@ -310,7 +312,7 @@ def _turned(frame: Frame, event: Event, other: Frame | None) -> Event:
         return event
     turned = replace(event, agent=None, object=agent)
     is_alive = not read_lexicon().classes(frame.things[agent or 0].name).isdisjoint(("person", "animal"))
-    return turned if not is_alive and takes(frame, turned, other) else event
+    return turned if not is_alive and verb_takes(frame, turned, other) else event
 
 
 def _told_of(frame: Frame, verb: int, thing: Thing) -> str:
@@ -321,7 +323,7 @@ def _told_of(frame: Frame, verb: int, thing: Thing) -> str:
     return said if is_bare else f"{article(said)} {said}"
 
 
-def takes(frame: Frame, event: Event, other: Frame | None = None) -> bool:
+def verb_takes(frame: Frame, event: Event, other: Frame | None = None) -> bool:
     """Whether a verb is done to the noun right after it: "slicing apple", "closing a door"; not "twinkling stars".
 
     So it is where the other caption tells of the same noun in the same place what is surely done to it.
@@ -337,7 +339,7 @@ def takes(frame: Frame, event: Event, other: Frame | None = None) -> bool:
     if other is None:
         return False
     alike = (one for one in other.events if one.head == event.head)
-    return any(_named(other, one) == thing.name and takes(other, one) for one in alike)
+    return any(_named(other, one) == thing.name and verb_takes(other, one) for one in alike)
 
 
 def _named(frame: Frame, event: Event) -> str:
@@ -345,7 +347,7 @@ def _named(frame: Frame, event: Event) -> str:
     return "" if event.object is None else frame.things[event.object].name
 
 
-def name_in(frame: Frame, thing: Thing) -> str:
+def noun_name_in(frame: Frame, thing: Thing) -> str:
     """Return the head of a thing as its caption has it, with what makes one thing with it."""
     if len(frame.sentence.words[thing.head]) == 1:
         return " ".join(frame.sentence.words[thing.first : thing.head + 1])  # "person h"

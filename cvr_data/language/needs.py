@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from cvr_data.language.closed_words import DIRECTIONS, PLACE_ADVERBS
+from cvr_data.language.countable import is_uncounted
+from cvr_data.language.forms import article
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import ALONE, WITH_PLACE, WITH_THING, read_lexicon
 from cvr_data.language.nouns import NOUN_TAGS
-from cvr_data.modifications.realising.countable import is_uncounted
-from cvr_data.modifications.realising.forms import article
 
 UNFINISHED = frozenset("belong come deal get go head lead lean look turn work".split())
 """Verbs that the lexicon lets stand alone, and that then tell nothing that is seen."""
@@ -18,7 +18,7 @@ LONGEST = 6
 """Words of a phrase with a preposition."""
 
 
-def needs(
+def verb_needs(
     frame: Frame, verb: int, lemma: str, said: Sequence[int], end: Sequence[str], other: Frame | None
 ) -> list[str] | None:
     """Return the words that a verb needs beside those `said` of the caption and those at its `end`; None if it has not.

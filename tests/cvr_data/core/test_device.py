@@ -6,19 +6,19 @@ import threading
 import pytest
 import torch
 
-from cvr_data.core.errors import CvrError
-from cvr_data.features import device
-from cvr_data.features.device import (
+from cvr_data.core import device
+from cvr_data.core.device import (
     Hardware,
     device_hardware,
-    device_of,
-    dtype_of,
-    each_batch,
-    map_batches,
-    precision_of,
+    each_torch_batch,
+    map_torch_batches,
     slow_device_type,
-    type_name,
+    torch_device_of,
+    torch_dtype_of,
+    torch_precision_of,
+    torch_type_name,
 )
+from cvr_data.core.errors import CvrError
 
 CPU = torch.device("cpu")
 OLD_CPU = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
@@ -32,14 +32,14 @@ AMPERE = Hardware(kind="GPU", fast=frozenset({"bfloat16", "float16"}))
     ("hardware", "expected"), [(PLAIN, "float32"), (AMX, "bfloat16"), (TURING, "float32"), (AMPERE, "bfloat16")]
 )
 def test_auto_is_bfloat16_where_the_hardware_multiplies_it(hardware, expected):
-    assert type_name("auto", hardware) == expected
+    assert torch_type_name("auto", hardware) == expected
     assert slow_device_type(expected, hardware) is None
 
 
 @pytest.mark.parametrize("hardware", [PLAIN, AMX, TURING, AMPERE])
 @pytest.mark.parametrize("name", ["bfloat16", "float16", "float32"])
 def test_a_type_that_is_asked_for_is_taken_and_a_slow_one_told_in_one_line(hardware, name):
-    assert type_name(name, hardware) == name
+    assert torch_type_name(name, hardware) == name
     line = slow_device_type(name, hardware)
     assert (line is None) == (name == "float32" or name in hardware.fast)
     assert line is None or (line.startswith(f"{name} is slow on this {hardware.kind}") and "\n" not in line)
@@ -57,10 +57,10 @@ def test_a_slow_type_is_taken_with_one_warning(monkeypatch, caplog):
     monkeypatch.setattr(device, "_told", set())
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "avx2")
     with caplog.at_level(logging.WARNING):
-        assert dtype_of("auto", CPU) == torch.float32 and dtype_of("float32", CPU) == torch.float32
+        assert torch_dtype_of("auto", CPU) == torch.float32 and torch_dtype_of("float32", CPU) == torch.float32
         assert not caplog.records
         for _ in ("frames", "texts"):
-            assert dtype_of("bfloat16", CPU) == torch.bfloat16
+            assert torch_dtype_of("bfloat16", CPU) == torch.bfloat16
     assert [record.getMessage() for record in caplog.records] == [slow_device_type("bfloat16", PLAIN)]
 
 
@@ -70,29 +70,29 @@ def test_a_slow_type_is_taken_with_one_warning(monkeypatch, caplog):
 )
 def test_trainers_are_told_in_the_words_of_accelerate(monkeypatch, name, expected):
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
-    assert precision_of(name, CPU) == expected
+    assert torch_precision_of(name, CPU) == expected
 
 
 @pytest.mark.parametrize("name", ["fp16", "float16"])
 def test_a_cpu_does_not_train_in_float16(name):
     with pytest.raises(CvrError, match="A CPU cannot train in float16"):
-        precision_of(name, CPU)
+        torch_precision_of(name, CPU)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 @pytest.mark.parametrize("name", ["cuda", "cuda:1"])
 def test_a_gpu_that_is_not_there_is_told_in_one_line(name):
-    assert device_of("auto") == CPU
+    assert torch_device_of("auto") == CPU
     with pytest.raises(CvrError, match=f"device={name}: this PyTorch sees no GPU"):
-        device_of(name)
+        torch_device_of(name)
 
 
 @pytest.mark.parametrize("at_once", [None, 1, 2, 50])
 def test_batches_give_their_results_and_threads_come_back(at_once):
     threads = torch.get_num_threads()
-    found = dict(each_batch(lambda batch: batch * 2, range(9), CPU, at_once=at_once))
+    found = dict(each_torch_batch(lambda batch: batch * 2, range(9), CPU, at_once=at_once))
     assert found == {number: number * 2 for number in range(9)}
-    assert map_batches(str, range(9), CPU) == list("012345678") and map_batches(str, [], CPU) == []
+    assert map_torch_batches(str, range(9), CPU) == list("012345678") and map_torch_batches(str, [], CPU) == []
     assert torch.get_num_threads() == threads
 
 
@@ -112,7 +112,7 @@ def test_a_slow_batch_holds_up_no_other(two_threads):
         return batch
 
     found = []
-    for number, _ in each_batch(run, range(5), CPU, at_once=2):
+    for number, _ in each_torch_batch(run, range(5), CPU, at_once=2):
         found.append(number)
         if len(found) == 4:
             others.set()
@@ -131,6 +131,6 @@ def test_what_ran_beside_a_batch_that_failed_is_yielded_before_its_error(two_thr
         return batch
 
     with pytest.raises(ValueError, match="zero"):
-        for number, _ in each_batch(run, range(9), CPU, at_once=2):
+        for number, _ in each_torch_batch(run, range(9), CPU, at_once=2):
             found.append(number)
     assert set(found) == set(begun) - {0} and 1 in found

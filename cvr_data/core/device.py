@@ -24,7 +24,7 @@ _told: set[str] = set()
 """Warnings of this process, each given once: an encoder has two networks, a run several models."""
 
 
-def device_of(name: str) -> torch.device:
+def torch_device_of(name: str) -> torch.device:
     """Return the device; auto is the GPU where there is one.
 
     Raises:
@@ -65,7 +65,7 @@ def device_hardware(device: torch.device, environment: Mapping[str, str] = os.en
     return Hardware(kind="CPU", fast=frozenset(fast), lacks=lacks)
 
 
-def type_name(name: DtypeName, hardware: Hardware) -> str:
+def torch_type_name(name: DtypeName, hardware: Hardware) -> str:
     """Return the type of products; auto is bfloat16 where the hardware multiplies it, several times faster."""
     if name != "auto":
         return name
@@ -78,14 +78,14 @@ def slow_device_type(name: str, hardware: Hardware) -> str | None:
         return None
     return (
         f"{name} is slow on this {hardware.kind}, which lacks {hardware.lacks} "
-        f"(up to seven times the time of float32); auto takes {type_name('auto', hardware)}."
+        f"(up to seven times the time of float32); auto takes {torch_type_name('auto', hardware)}."
     )
 
 
-def dtype_of(name: DtypeName, device: torch.device) -> torch.dtype:
+def torch_dtype_of(name: DtypeName, device: torch.device) -> torch.dtype:
     """Return the type of the products of encoders, language models and trainers; a slow one is taken, and told once."""
     hardware = device_hardware(device)
-    chosen = type_name(name, hardware)
+    chosen = torch_type_name(name, hardware)
     line = slow_device_type(chosen, hardware)
     if line is not None and line not in _told:
         _told.add(line)
@@ -93,7 +93,7 @@ def dtype_of(name: DtypeName, device: torch.device) -> torch.dtype:
     return getattr(torch, chosen)
 
 
-def precision_of(name: str, device: torch.device) -> str:
+def torch_precision_of(name: str, device: torch.device) -> str:
     """Return accelerate's word (no, bf16 or fp16) for the type of a trainer's products, which may be one already.
 
     Raises:
@@ -103,22 +103,22 @@ def precision_of(name: str, device: torch.device) -> str:
     wanted: Any = known.get(name, name)
     if wanted == "float16" and device.type == "cpu":
         raise CvrError("A CPU cannot train in float16; use bfloat16 or float32.")
-    dtype = dtype_of(wanted, device)
+    dtype = torch_dtype_of(wanted, device)
     return {torch.float32: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype]
 
 
-def runs_on(device: torch.device, dtype: torch.dtype) -> str:
+def torch_device_in_words(device: torch.device, dtype: torch.dtype) -> str:
     """Return what a manifest records: `cpu bfloat16`."""
     return f"{device.type} {str(dtype).removeprefix('torch.')}"
 
 
-def map_batches(run: Callable[[Batch], Result], batches: Sequence[Batch], device: torch.device) -> list[Result]:
-    """Return the result of each batch, in order; they are worked on as by `each_batch`."""
-    found = dict(each_batch(run, batches, device))
+def map_torch_batches(run: Callable[[Batch], Result], batches: Sequence[Batch], device: torch.device) -> list[Result]:
+    """Return the result of each batch, in order; they are worked on as by `each_torch_batch`."""
+    found = dict(each_torch_batch(run, batches, device))
     return [found[number] for number in range(len(batches))]
 
 
-def each_batch(
+def each_torch_batch(
     run: Callable[[Batch], Result], batches: Sequence[Batch], device: torch.device, at_once: int | None = None
 ) -> Iterator[tuple[int, Result]]:
     """Yield (number, result) of each batch when it has ended; on a CPU every core runs batches, each in one thread.

@@ -2,14 +2,14 @@
 
 from cvr_data.language.changes import Phrase
 from cvr_data.language.closed_words import DIRECTIONS, FILM
+from cvr_data.language.countable import is_eaten, is_place_name, is_uncounted, noun_is_counted
+from cvr_data.language.forms import article
 from cvr_data.language.frames import Frame
 from cvr_data.language.lexicon import read_lexicon
 from cvr_data.language.naming import head_of
-from cvr_data.language.nouns import BEFORE_NOUN, NOUN_TAGS, is_film, is_seen, key_of, preposition
-from cvr_data.language.roles import ACT, UNSEEN_FILES, is_shown
+from cvr_data.language.nouns import BEFORE_NOUN, NOUN_TAGS, is_film_noun, is_visible_noun, noun_lexicon_key, preposition
+from cvr_data.language.roles import ACT, UNSEEN_FILES, is_showing_verb
 from cvr_data.language.tree import FINITE
-from cvr_data.modifications.realising.countable import counted, is_eaten, is_place_name, is_uncounted
-from cvr_data.modifications.realising.forms import article
 
 BODY = 8
 """WordNet's file of parts of the body."""
@@ -132,7 +132,7 @@ def with_article(frame: Frame, said: str, head: int) -> str:
         return f"the {said}"
     if told not in COUNTED and (is_uncounted(sentence.words[head], sentence.lemmas[head]) or _is_bare(frame, head)):
         return said
-    return said if time_axis(sentence.lemmas[head]) and told not in COUNTED else f"{article(said)} {said}"
+    return said if noun_time_axis(sentence.lemmas[head]) and told not in COUNTED else f"{article(said)} {said}"
 
 
 def _is_bare(frame: Frame, noun: int) -> bool:
@@ -141,7 +141,7 @@ def _is_bare(frame: Frame, noun: int) -> bool:
     "A man is cutting shrimp", and anything but a living shrimp that does something.
     """
     sentence, lemma = frame.sentence, frame.sentence.lemmas[noun]
-    if counted(lemma) is not None or sentence.child(noun, "det", "poss", "nummod") is not None:
+    if noun_is_counted(lemma) is not None or sentence.child(noun, "det", "poss", "nummod") is not None:
         return False
     is_stuff = not {*read_lexicon().files(lemma)}.isdisjoint(STUFF)
     if any(event.agent is not None and frame.things[event.agent].head == noun for event in frame.events):
@@ -152,14 +152,14 @@ def _is_bare(frame: Frame, noun: int) -> bool:
     return (is_stuff and is_told) or is_eaten(lemma)
 
 
-def time_axis(lemma: str) -> str:
+def noun_time_axis(lemma: str) -> str:
     """Return whether a noun is one of season, weather or time; empty if of none. A sunset is a time."""
     lexicon = read_lexicon()
     found = next((name for name in TIMES if lexicon.is_a(lemma, name)), "")
     return "time" if found == "weather" and lexicon.may_be(lemma, "time") else found
 
 
-def wholes(frame: Frame, phrase: Phrase, head: int | None, before: str) -> tuple[str, str]:
+def qualifier_with_noun(frame: Frame, phrase: Phrase, head: int | None, before: str) -> tuple[str, str]:
     """Return what goes and comes with the noun that it qualifies in the target: "a maple leaf", "an oak leaf".
 
     `before` is what goes, bare of articles; empty where it is no quality.
@@ -197,7 +197,7 @@ def is_fragment(frame: Frame, phrase: Phrase, slot: str) -> bool:
     is_whole = sentence.tags[words[-1]] not in TRAILING
     if any(sentence.words[word] in CLAUSE for word in words) or len(words) > MOST_SAID[slot == "action"]:
         return True
-    if any(is_shown(sentence, word) for word in finite) or any(
+    if any(is_showing_verb(sentence, word) for word in finite) or any(
         word > words[0] and sentence.deps[word] == "nsubj" for word in words
     ):
         return True
@@ -226,14 +226,14 @@ def is_other_deed(frame: Frame, at: int, noun: int) -> bool:
     )
 
 
-def kind_of(frame: Frame, noun: int) -> str:
+def noun_kind(frame: Frame, noun: int) -> str:
     """Return what a noun broadly names: what lives, a place, what is done, what cannot be seen, or another thing."""
     sentence, lexicon = frame.sentence, read_lexicon()
     if sentence.tags[noun] not in NOUN_TAGS:
         return "verb" if sentence.tags[noun].startswith("VB") else ""
-    if is_film(sentence, noun) and not is_seen(sentence, noun):
+    if is_film_noun(sentence, noun) and not is_visible_noun(sentence, noun):
         return "film"
-    name = key_of(sentence, noun, lexicon)
+    name = noun_lexicon_key(sentence, noun, lexicon)
     classes, file = lexicon.classes(name), lexicon.file_of_noun(name)
     if not classes.isdisjoint(("person", "animal")):
         return "alive"
@@ -274,6 +274,6 @@ def is_doing(frame: Frame, noun: int) -> bool:
     if not word.endswith("ing") or sentence.tags[noun] not in NOUN_TAGS:
         return False
     verb = lexicon.verb_of(word)
-    if counted(word) and not lexicon.is_abstract(word):
+    if noun_is_counted(word) and not lexicon.is_abstract(word):
         return False  # "building"
     return verb is not None and lexicon.frequency(verb, "verb") >= lexicon.frequency(word, "noun")
