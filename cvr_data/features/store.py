@@ -198,9 +198,13 @@ class FeatureStore:
         if "frame_token_dim" not in self.artifact.manifest:
             raise CvrError(f"{self.artifact.path} has no frame tokens; make it with: cvr embed --all-tokens")
         tokens_BTPD, mask_BT = pad_features(self._rows(self._places("video", video_ids), "tokens"))
-        if self.heads is None or self.artifact.manifest["frame_token_dim"] != self.artifact.manifest["dim"]:
-            return tokens_BTPD, mask_BT
-        return self.heads.frames(tokens_BTPD) * mask_BT[..., None, None], mask_BT
+        return self.project_frame_tokens(tokens_BTPD) * mask_BT[..., None, None], mask_BT
+
+    def project_frame_tokens(self, raw_BTPD: Tensor) -> Tensor:
+        """Return raw tokens of frames as this store gives its own."""
+        if self.heads is None or raw_BTPD.shape[-1] != self.heads.frame_head.linear.in_features:
+            return raw_BTPD
+        return self.heads.frames(raw_BTPD)
 
     def pooled(self, video_ids: Sequence[str]) -> Tensor:
         """Return (B, D) float32, the mean over frames of each video, unit length.
