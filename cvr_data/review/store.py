@@ -110,6 +110,7 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.executescript(_SCHEMA)
+            self._identity = path.stat().st_dev, path.stat().st_ino
         except (sqlite3.DatabaseError, OSError) as error:
             raise CvrError(f"{path}: cannot be used as a file of judgments ({error}).") from None
         self._lock = threading.Lock()
@@ -177,7 +178,9 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
 
         Raises:
             AlreadyJudged: another stands in its place.
+            CvrError: the file was removed or replaced, so that what is written would go where nobody finds it.
         """
+        self._check_still_there()
         values = [getattr(judgment, name) for name in _COLUMNS]
         values[_COLUMNS.index("also_correct")] = json.dumps(judgment.also_correct)
         marks = ",".join("?" * len(values))
@@ -190,6 +193,16 @@ class ReviewStore(AbstractContextManager["ReviewStore"]):
                 self._connection.execute(f"INSERT INTO judgments ({','.join(_COLUMNS)}) VALUES ({marks})", values)
             except sqlite3.IntegrityError:
                 raise AlreadyJudged(judgment.item_id) from None
+
+    def _check_still_there(self) -> None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._identity:
+            raise CvrError(
+                f"{self.path} was removed or replaced while it was in use; nothing is kept until a new start."
+            )
 
     def undo(self, annotator: str, request_id: str) -> Judgment | None:
         """Take back that judgment of the annotator and return it; twice is the same as once. None if unknown."""

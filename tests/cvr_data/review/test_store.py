@@ -100,3 +100,13 @@ def test_the_file_is_in_wal_mode_and_another_file_is_refused(store, tmp_path):
         ReviewStore(tmp_path / "words.txt")
     with pytest.raises(CvrError, match="does not exist"):
         ReviewStore(tmp_path / "gone.sqlite", must_exist=True)
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_file_that_is_gone_takes_no_judgment(store, is_replaced):
+    store.add(ONE)
+    store.path.rename(store.path.with_suffix(".moved"))
+    if is_replaced:
+        store.path.write_bytes(b"")
+    with pytest.raises(CvrError, match="removed or replaced"):
+        store.add(replace(ONE, request_id="2", item_id="i2"))
