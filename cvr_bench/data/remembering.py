@@ -13,7 +13,7 @@ from cvr_data.features.protocol import Encoder, TextFeatures, VideoFeatures, uni
 from cvr_data.media.video import Video
 
 BUDGET_BYTES = 1 << 30
-"""Of videos and of texts each; what comes after is encoded every time it is asked for."""
+"""Of videos, of tokens of their frames and of texts each; what comes after is encoded every time it is asked for."""
 
 
 class RememberingEncoder:
@@ -23,7 +23,7 @@ class RememberingEncoder:
         self.encoder = encoder
         self.name, self.runs_on = encoder.name, encoder.runs_on
         self.dim, self.text_dim, self.unit_frames = encoder.dim, encoder.text_dim, unit_frames_of(encoder)
-        self._videos, self._texts = _Rows(budget_bytes), _Rows(budget_bytes)
+        self._videos, self._tokens, self._texts = (_Rows(budget_bytes) for _ in range(3))
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per sampled frame."""
@@ -38,8 +38,17 @@ class RememberingEncoder:
         return VideoFeatures(frames_BTD, mask_BT)
 
     def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
-        """Return every token of each frame, read anew: they are too large to keep."""
-        return video_token_features(self.encoder, videos, folder)
+        """Return every token of each frame: those of the frame features from memory, of another folder read anew."""
+
+        def encode(missing: Sequence[Video]) -> tuple[Tensor, Tensor, Tensor]:
+            features = video_token_features(self.encoder, missing)
+            places_B1 = torch.full((len(missing), 1), float(features.frames_BTD.shape[2]))
+            return features.frames_BTD.flatten(2), features.mask_BT, places_B1
+
+        if folder is not None or not self._tokens.remember(videos, encode):
+            return video_token_features(self.encoder, videos, folder)
+        tokens_BTE, mask_BT, places_B1 = self._tokens.get(videos)
+        return VideoFeatures(tokens_BTE.unflatten(2, (int(places_B1[0]), -1)), mask_BT)
 
     def encode_texts(self, texts: Sequence[str]) -> TextFeatures:
         """Return one embedding per token and one per text."""

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import torch
 
 from cvr_data.core.artifacts import open_artifact
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError
 from cvr_data.features.encoders.stored import StoredEncoder
-from cvr_data.features.protocol import TextFeatures, VideoFeatures
+from cvr_data.features.protocol import FrameTokenEncoder, TextFeatures, VideoFeatures
 from cvr_data.features.store import FeatureStore, two_spaces
 from cvr_data.media.video import Video
 from cvr_data.tables import VIDEOS
@@ -66,6 +67,20 @@ class SeesFiles:
             if len(self._seen) > KEPT_FILES:
                 self._seen.popitem(last=False)
         return self._seen[videos[0]]
+
+    def encode_video_tokens(self, videos: Sequence[Video], folder: Path | None) -> VideoFeatures:
+        """Return stored tokens of frames, or those of the one file that is asked for.
+
+        Raises:
+            CvrError: tokens are not stored, the file cannot be read, or what made the features encodes no files.
+        """
+        is_stored = folder is not None or len(videos) != 1 or self.store.has_videos([videos[0].video_id])[0]
+        source = self.stored if is_stored else self.stored.source_encoder
+        if not isinstance(source, FrameTokenEncoder):
+            return self.stored.encode_video_tokens(videos, folder)
+        tokens_TPD = source.encode_frame_tokens(source.read_video(videos[0]))
+        mask_BT = torch.ones(1, len(tokens_TPD), dtype=torch.bool)
+        return VideoFeatures(self.store.project_frame_tokens(tokens_TPD[None]), mask_BT)
 
 
 @dataclass(frozen=True)

@@ -190,12 +190,21 @@ class FeatureStore:
     def frame_tokens(self, video_ids: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return every token of each frame, (B, T, P, D) float32 padded with zeros, and the (B, T) mask of frames.
 
+        Tokens as wide as what the head of frames reads go through it: averages over parts of a frame are like frames.
+
         Raises:
             CvrError: an id is not stored, or the folder was made without --all-tokens.
         """
         if "frame_token_dim" not in self.artifact.manifest:
             raise CvrError(f"{self.artifact.path} has no frame tokens; make it with: cvr embed --all-tokens")
-        return pad_features(self._rows(self._places("video", video_ids), "tokens"))
+        tokens_BTPD, mask_BT = pad_features(self._rows(self._places("video", video_ids), "tokens"))
+        return self.project_frame_tokens(tokens_BTPD) * mask_BT[..., None, None], mask_BT
+
+    def project_frame_tokens(self, raw_BTPD: Tensor) -> Tensor:
+        """Return raw tokens of frames as this store gives its own."""
+        if self.heads is None or raw_BTPD.shape[-1] != self.heads.frame_head.linear.in_features:
+            return raw_BTPD
+        return self.heads.frames(raw_BTPD)
 
     def pooled(self, video_ids: Sequence[str]) -> Tensor:
         """Return (B, D) float32, the mean over frames of each video, unit length.

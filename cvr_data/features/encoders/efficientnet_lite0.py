@@ -1,12 +1,13 @@
 """Video frames by EfficientNet-Lite0, an ImageNet network whose weights come as a package; no texts.
 
 Each sampled frame is squeezed to a square, so that nothing at its sides is lost, and becomes 1280 numbers (the last
-feature map averaged over its places). The network runs in batches of 16 frames, channels last.
+feature map averaged over its places). `--all-tokens` gives four of these beside it, averages over its quarters, which
+tell where something is, and so which way it moves. The network runs in batches of 16 frames, channels last.
 """
 
-# Shapes: N frames or images, C channels, H height, W width, B videos, T frames, D embedding.
+# Shapes: N frames or images, C channels, H height, W width, B videos, T frames, P places, D embedding.
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,6 +27,8 @@ from cvr_data.media.video import Video, read_frames
 
 BATCH_NORM_EPS = 1e-3
 FEATURES = 1280
+GRID = 2
+"""A frame has so many tokens across, and down."""
 STAGES = (
     # repeats, kernel, stride, expansion, channels
     (1, 3, 1, 1, 16),
@@ -64,7 +67,7 @@ class EfficientNetLite0Encoder(OnDevice):
     """Videos -> one 1280-d embedding per sampled frame."""
 
     name = "efficientnet-lite0"
-    dim = frame_dim = FEATURES
+    dim = frame_dim = frame_token_dim = FEATURES
     text_dim = 0
 
     def __init__(self, config: Config):
@@ -81,13 +84,11 @@ class EfficientNetLite0Encoder(OnDevice):
 
     def encode_frames(self, frames: np.ndarray) -> Tensor:
         """Return (frames, 1280) float32 of uint8 frames (N, H, W, 3)."""
-        images_NHWC = torch.from_numpy(frames)
-        if not len(frames):
-            return torch.empty(0, FEATURES)
-        network = self._network  # read before threads ask for it at once
-        return torch.cat(
-            map_torch_batches(lambda batch: self._encode_batch(network, batch), images_NHWC.split(BATCH), self.device)
-        )
+        return self._encode(frames, lambda network, pixels_NCHW: network(pixels_NCHW), (FEATURES,))
+
+    def encode_frame_tokens(self, frames: np.ndarray) -> Tensor:
+        """Return (frames, 4, 1280) float32: the quarters of each frame, from left to right, the upper two first."""
+        return self._encode(frames, _quarters, (GRID * GRID, FEATURES))
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per sampled frame."""
@@ -97,13 +98,22 @@ class EfficientNetLite0Encoder(OnDevice):
         """Refuse: this network knows no text."""
         raise CvrError("efficientnet-lite0 encodes videos only; the encoder 'embedded' takes texts too.")
 
-    @torch.no_grad()
-    def _encode_batch(self, network: "EfficientNetLite0", images_NHWC: Tensor) -> Tensor:
-        # This view of NHWC pixels is what torch calls channels_last, so nothing is copied.
-        pixels_NCHW = images_NHWC.permute(0, 3, 1, 2).to(self.device, torch.float32)
+    def _encode(
+        self, frames: np.ndarray, apply: Callable[["EfficientNetLite0", Tensor], Tensor], shape: tuple[int, ...]
+    ) -> Tensor:
+        if not len(frames):
+            return torch.empty(0, *shape)
+        network = self._network  # read before threads ask for it at once
         mean, scale = (torch.tensor(values, device=self.device).view(3, 1, 1) for values in (MEAN, SCALE))
-        with self.autocast():
-            return network((pixels_NCHW - mean) / scale).float().cpu()
+
+        @torch.no_grad()  # of each thread
+        def encode(images_NHWC: Tensor) -> Tensor:
+            # This view of NHWC pixels is what torch calls channels_last, so nothing is copied.
+            pixels_NCHW = images_NHWC.permute(0, 3, 1, 2).to(self.device, torch.float32)
+            with self.autocast():
+                return apply(network, (pixels_NCHW - mean) / scale).float().cpu()
+
+        return torch.cat(map_torch_batches(encode, torch.from_numpy(frames).split(BATCH), self.device))
 
     @cached_property
     def _network(self) -> "EfficientNetLite0":
@@ -130,11 +140,19 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, images_NCHW: Tensor) -> Tensor:
         """Return features_ND: the last feature map averaged over its places."""
+        return self.feature_map(images_NCHW).mean(dim=(2, 3))
+
+    def feature_map(self, images_NCHW: Tensor) -> Tensor:
+        """Return the last feature map, a place for each 32 x 32 pixels."""
         map_NCHW = F.relu6(self._bn0(self._conv_stem(images_NCHW)), inplace=True)
         for block in self._blocks:
             map_NCHW = block(map_NCHW)
-        map_NCHW = F.relu6(self._bn1(self._conv_head(map_NCHW)), inplace=True)
-        return map_NCHW.mean(dim=(2, 3))
+        return F.relu6(self._bn1(self._conv_head(map_NCHW)), inplace=True)
+
+
+def _quarters(network: EfficientNetLite0, pixels_NCHW: Tensor) -> Tensor:
+    """Quarters of a map with an odd side share its middle row, and its middle column."""
+    return F.adaptive_avg_pool2d(network.feature_map(pixels_NCHW), GRID).flatten(2).transpose(1, 2)
 
 
 class Block(nn.Module):

@@ -18,7 +18,7 @@ from cvr_data.core.ranges import SIZE, option_range
 from cvr_data.features.encoders import ENCODERS
 from cvr_data.features.encoders.networks.options import Frames, Products
 from cvr_data.features.heads import Heads, load_heads
-from cvr_data.features.protocol import FrameEncoder, TextFeatures, VideoFeatures
+from cvr_data.features.protocol import FrameTokenEncoder, TextFeatures, VideoFeatures
 from cvr_data.media.video import Video
 
 
@@ -46,11 +46,12 @@ class EmbeddedEncoder:
         device = {"dtype": config.dtype, "device": config.device}
         frames = {"frames": str(config.frames), "sampler": config.sampler, "size": str(config.size)}
         videos, texts = ENCODERS.get("efficientnet-lite0"), ENCODERS.get("minilm")
-        self.videos = cast(FrameEncoder, videos.load(ENCODERS.config("efficientnet-lite0", {**frames, **device})))
+        self.videos = cast(FrameTokenEncoder, videos.load(ENCODERS.config("efficientnet-lite0", {**frames, **device})))
         self.texts = texts.load(ENCODERS.config("minilm", device))
         self.config = config
         self.runs_on = self.videos.runs_on
         self.dim = self.frame_dim = self.heads.dim if self.heads else self.videos.dim
+        self.frame_token_dim = self.dim
         self.text_dim = self.heads.dim if self.heads else self.texts.text_dim
 
     @cached_property
@@ -66,6 +67,11 @@ class EmbeddedEncoder:
         """Return (frames, D) float32."""
         rows_ND = self.videos.encode_frames(frames)
         return self.heads.frames(rows_ND) if self.heads else rows_ND
+
+    def encode_frame_tokens(self, frames: np.ndarray) -> Tensor:
+        """Return (frames, 4, D) float32: the quarters of each frame."""
+        tokens_NPD = self.videos.encode_frame_tokens(frames)
+        return self.heads.frames(tokens_NPD) if self.heads else tokens_NPD
 
     def encode_videos(self, videos: Sequence[Video]) -> VideoFeatures:
         """Return one embedding per sampled frame."""

@@ -1,10 +1,12 @@
 """remembering: the same features as the encoder's own, asked for once, within a budget."""
 
 import pytest
+import torch
 from torch.testing import assert_close
 
 from cvr_bench.data.remembering import RememberingEncoder
 from cvr_data.features.encoders import ENCODERS
+from cvr_data.features.protocol import VideoFeatures, video_token_features
 from cvr_data.media.video import Video
 
 VIDEOS = [Video(f"v{number}") for number in range(7)]
@@ -24,6 +26,11 @@ class Counting:
     def encode_videos(self, videos):
         self.asked += [video.video_id for video in videos]
         return self.inner.encode_videos(videos)
+
+    def encode_video_tokens(self, videos, folder):
+        self.asked += [f"{video.video_id} of {folder}" for video in videos]
+        frames = self.inner.encode_videos(videos)
+        return VideoFeatures(torch.stack([frames.frames_BTD, -frames.frames_BTD], dim=2), frames.mask_BT)
 
     def encode_texts(self, texts):
         self.asked += texts
@@ -59,3 +66,16 @@ def test_a_caller_that_changes_features_does_not_change_what_is_remembered():
     expected = remembering.encode_videos(VIDEOS).frames_BTD.clone()
     remembering.encode_videos(VIDEOS).frames_BTD.zero_()
     assert_close(remembering.encode_videos(VIDEOS).frames_BTD, expected)
+
+
+def test_tokens_are_asked_for_once_and_those_of_another_folder_each_time(tmp_path):
+    encoder = Counting()
+    remembering = RememberingEncoder(encoder)
+    for videos in (VIDEOS[:3] * 2, VIDEOS[::-1]):
+        found, expected = video_token_features(remembering, videos), encoder.inner.encode_videos(videos)
+        assert_close(found.frames_BTD, torch.stack([expected.frames_BTD, -expected.frames_BTD], dim=2))
+        assert_close(found.mask_BT, expected.mask_BT)
+    assert sorted(encoder.asked) == [f"{video.video_id} of None" for video in VIDEOS]
+    for _ in range(2):
+        video_token_features(remembering, VIDEOS[:1], tmp_path)
+    assert encoder.asked[len(VIDEOS) :] == [f"v0 of {tmp_path}"] * 2

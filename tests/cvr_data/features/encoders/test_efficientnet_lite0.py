@@ -87,6 +87,21 @@ def test_a_frame_does_not_depend_on_its_batch():
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize(("size", "halves"), [(64, ((0, 1), (1, 2))), (96, ((0, 2), (1, 3)))])
+@torch.no_grad()
+def test_tokens_are_the_quarters_of_the_last_map_and_share_the_middle_of_an_odd_one(size, halves):
+    encoder = efficientnet_lite0.load(efficientnet_lite0.Config(size=size, dtype="float32"))
+    frames = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
+    tokens_NPD = encoder.encode_frame_tokens(frames)
+    normal = (frames - np.array(efficientnet_lite0.MEAN)) / np.array(efficientnet_lite0.SCALE)
+    map_NCHW = encoder._network.feature_map(torch.from_numpy(normal.transpose(0, 3, 1, 2)).float())
+    quarters = [map_NCHW[:, :, top:down, left:right] for top, down in halves for left, right in halves]
+    assert tokens_NPD.shape == (3, 4, encoder.frame_token_dim)
+    assert_close(tokens_NPD, torch.stack([each.mean(dim=(2, 3)) for each in quarters], dim=1), atol=1e-4, rtol=1e-4)
+    assert encoder.encode_frame_tokens(frames[:0]).shape == (0, 4, 1280)
+
+
+@pytest.mark.engine
 def test_bfloat16_points_where_float32_does():
     frames = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
     both = [
