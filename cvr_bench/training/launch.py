@@ -157,7 +157,8 @@ def _start_process(
     place: Place, arguments: Sequence[str], more: Mapping[str, str], said: IO[str] | None
 ) -> subprocess.Popen[bytes]:
     # Its standard input is a pipe that this process holds, and that closes when it ends, however that happens.
-    program = f"from {end_worker_process_with_pipe.__module__} import end_with; end_with(0); import cli; cli.main()"
+    end = end_worker_process_with_pipe
+    program = f"from {end.__module__} import {end.__name__} as end; end(0); import cli; cli.main()"
     with starting_children():
         return subprocess.Popen(
             [sys.executable, "-c", program, *arguments],

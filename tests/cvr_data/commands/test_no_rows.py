@@ -28,7 +28,7 @@ def empty(tmp_path, cvr):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("sample", "texts"), "has no text at all"),
+        (("sample", "texts"), "has no row"),
         (("stats", "triplets"), "Triplets"),
         (("why-not", "a", "b", "--in", "pairs"), "not a pair: 5 words against 7"),
         (("export", "triplets", "-f", "webvid-covr", "-O", "out"), "has no triplet, so the layout holds none"),
