@@ -1,6 +1,6 @@
 """What people say now and then.
 
-Every other of the texts that the counts of `constructions` come of is said in no way that comes twice, and a quarter
+Every other of the texts that the counts of `constructions` come of is said in no way that comes twice, and a third
 has no article at all. Each form here stands for a few of those; together they are about as frequent as the common ones.
 """
 
