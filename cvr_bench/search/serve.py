@@ -36,10 +36,10 @@ def serve_search(
     for folder in (sources.videos, sources.embeddings):
         open_artifact(folder)  # what is no artifact is told before a page stands
     with ExitStack() as stack:
+        listening = stack.enter_context(listen_for_reviewers(address))
         desk = Desk(sources, stack.enter_context(ReviewStore(out)), annotator)
         stack.callback(desk.close)
         tokens = {annotator: desk.token()} if address.asks_for_token() else None
-        listening = stack.enter_context(listen_for_reviewers(address))
         server = review_page_server(make_search_app(desk, tokens=tokens))
         announce(
             f"{sources.videos}: {review_link(listening, address.host, {'token': tokens[annotator]} if tokens else {})}"

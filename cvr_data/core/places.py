@@ -140,7 +140,10 @@ def local_file_of_address(place: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="cvr-") as folder:
         copy = Path(folder) / place.name
-        place.fs.get_file(place.path, str(copy))  # type: ignore[attr-defined]
+        if address_scheme(place) == "memory":  # there all who read a file move one position
+            copy.write_bytes(place.fs.cat_file(place.path))  # type: ignore[attr-defined]
+        else:
+            place.fs.get_file(place.path, str(copy))  # type: ignore[attr-defined]
         yield copy
 
 
