@@ -145,6 +145,7 @@ def test_the_middle_of_a_long_line_is_left_out():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "code", "place"), [("split", 2, "a: the split '1.x"), ("start", 0, "line 2: start '")]
 )

@@ -178,6 +178,7 @@ drawn_pairs = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(drawn_pairs, st.randoms(use_true_random=False), st.integers(0, 2), st.integers(0, 2))
 def test_the_order_of_rows_does_not_matter_and_caps_hold(drawn, shuffler: random.Random, per_target, per_text):

@@ -170,6 +170,7 @@ def write_measured(folder: Path, cuts: list[int]) -> None:
         writer.finish()
 
 
+@pytest.mark.slow
 def test_a_recurring_mark_is_the_same_however_many_look_and_however_the_videos_are_cut(tmp_path):
     filters = choose_video_filters(["watermark"])
     found = []

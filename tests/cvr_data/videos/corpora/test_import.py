@@ -49,6 +49,7 @@ def test_a_csv_becomes_a_videos_table(cvr, folder):
     assert verify(Path("videos")) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["tsv", "jsonl", "parquet", "csv"])
 def test_every_kind_of_table_gives_the_same_videos(cvr, folder, suffix):
     rows = [{"clip": "v1", "text": 'says "hi",\nthen goes'}, {"clip": "v2", "text": "un café"}]

@@ -39,6 +39,7 @@ def expected_rows(name):
     return [json.loads(line) for line in lines]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CORPORA.names())
 def test_every_corpus_reads_its_sample(name, tmp_path, monkeypatch):
     expected, module = expected_rows(name), CORPORA.get(name)
