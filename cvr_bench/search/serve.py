@@ -48,20 +48,22 @@ def serve_search(
 
         def load() -> None:
             try:
-                desk.load()
-                announce(
-                    f"{desk.status()['videos']:,} videos loaded in {desk.status()['seconds']:.1f} s; Ctrl-C ends it."
-                )
+                _load(desk, announce)
             except BaseException as error:
                 failed.append(error)
                 server.should_exit = True
-                return
-            try:
-                desk.index()
-            except Exception:
-                log.exception("No index could be made; all videos are looked at, as before.")
 
         threading.Thread(target=load, daemon=True, name="load").start()
         server.run(sockets=[listening])
         if failed:
             raise failed[0]
+
+
+def _load(desk: Desk, announce: Callable[[str], None]) -> None:
+    """Load the library and the model, and say so; then index the library, without which all videos are looked at."""
+    desk.load()
+    announce(f"{desk.status()['videos']:,} videos loaded in {desk.status()['seconds']:.1f} s; Ctrl-C ends it.")
+    try:
+        desk.index()
+    except Exception:
+        log.exception("No index could be made; all videos are looked at, as before.")

@@ -6,6 +6,7 @@ extra `recordings`.
 
 import math
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from cvr_data.media.clip import Clip
 from cvr_data.media.frame_decoding import frames_from
 from cvr_data.media.limits import Work
 from cvr_data.media.opening import open_video
+
+if TYPE_CHECKING:
+    import av
 
 PIECE_S = 300.0
 """Of film that is looked through at once."""
@@ -65,9 +69,7 @@ def shot_cuts(clip: Clip, threshold: float, work: Work) -> list[float]:
             latest = frame.pts
             if latest * tick - origin > end + Fraction(BESIDE_S):
                 break
-            share = min(1.0, SIDE / max(frame.width, frame.height))
-            width, height = (max(2, round(side * share)) for side in (frame.width, frame.height))
-            picture = frame.reformat(width, height, "bgr24").to_ndarray()
+            picture = _small_picture(frame)
             if seen is not None and (latest - seen[0]) * tick < REPEAT_S and _repeats(picture, seen[1]):
                 continue
             seen = latest, picture
@@ -75,6 +77,12 @@ def shot_cuts(clip: Clip, threshold: float, work: Work) -> list[float]:
             cuts = detector.process_frame(at, picture)
             found += [cut.pts * tick - origin for cut in cuts if cut.pts is not None]
     return [math.floor(time * 1_000_000) / 1_000_000 for time in found if max(start, tick) <= time < end]
+
+
+def _small_picture(frame: "av.VideoFrame") -> np.ndarray:
+    share = min(1.0, SIDE / max(frame.width, frame.height))
+    width, height = (max(2, round(side * share)) for side in (frame.width, frame.height))
+    return frame.reformat(width, height, "bgr24").to_ndarray()
 
 
 def _repeats(picture: np.ndarray, seen: np.ndarray) -> bool:

@@ -241,14 +241,10 @@ def write_dataset(
     names = {split: f"webvid_covr_{split}.csv" for split in SPLITS if split in numbers["splits"]}
     write_triplet_csv_splits(run, rows, names)
     run.writer.write_file("statistics.json", json_bytes(numbers))
-    examples = run.side(
-        rows.then(Step(name="examples", run=card_example_rows, makes_rows=True, is_counted=False)),
-        artifact_bucket_table,
-    )
     paths = [path for path in sorted(run.out.iterdir()) if path.suffix in (".parquet", ".csv", ".json")]
     card = Card(
         name=name,
-        triplets=artifact_bucket_table(*examples.arguments),
+        triplets=_examples(run, rows),
         numbers=numbers,
         funnel=made_of.funnel,
         lineage=made_of.lineage,
@@ -263,6 +259,11 @@ def write_dataset(
     )
     run.writer.write_file("README.md", render_card(card).encode())
     return run.finish(name=name, funnel=[step.as_json() for step in made_of.funnel], **extra)
+
+
+def _examples(run: StageRun, rows: Flow) -> pa.Table:
+    drawn = rows.then(Step(name="examples", run=card_example_rows, makes_rows=True, is_counted=False))
+    return artifact_bucket_table(*run.side(drawn, artifact_bucket_table).arguments)
 
 
 def _distinct(folders: Iterable[Path]) -> tuple[Path, ...]:

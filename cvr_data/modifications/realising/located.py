@@ -152,8 +152,7 @@ def change_for_modification(change: Mapping[str, str | None], reference: str, ta
     is_colours = slot in ("object", "attribute") and _are_colours(ours, theirs, heads)
     slot = "attribute" if is_colours else slot  # "a pepper red"
     noun = _noun(theirs, heads[1]) if after else None
-    is_quality = heads[0] is None or ours.sentence.tags[heads[0]] not in ("RP", "IN", "RB", "DT")
-    gone = bare(ours, found.before_phrase, before) if before and is_quality else ""
+    gone = bare(ours, found.before_phrase, before) if before else ""
     old, new = _wholes(ours, theirs, found.after_phrase, heads, gone)
     if slot == "attribute" and not new and _are_things(ours, theirs, heads):
         slot = "object"  # "flower" of "flower blooming"
@@ -182,7 +181,9 @@ def change_for_modification(change: Mapping[str, str | None], reference: str, ta
 def _wholes(
     ours: Frame, theirs: Frame, comes: Phrase, heads: tuple[int | None, int | None], gone: str
 ) -> tuple[str, str]:
-    """Return what goes and what comes with its noun."""
+    """Return what goes and what comes with its noun; a particle that goes has none."""
+    if heads[0] is not None and ours.sentence.tags[heads[0]] in ("RP", "IN", "RB", "DT"):
+        gone = ""
     old, new = qualifier_with_noun(theirs, comes, heads[1], gone)
     return _old_whole(ours, heads[0], gone, old), new
 

@@ -85,7 +85,10 @@ def test_cc_coir_trains_a_model_that_circo_scores(cvr, in_folder):
 def test_a_file_of_triplets_is_trained_on(cvr, in_folder):
     words = ["--train-data", root("cc-coir") / "cc-coir_train.csv", "--data", "circo", "-D", "counts=any"]
     model = ["--model", "combiner", "-o", "projection=4", "-o", "hidden=4", "-t", "epochs=1"]
-    cvr.done("bench", *model, *words, "-e", "embeddings")
+    cvr.done("bench", *model, *words, "-e", "embeddings", "--out", "results")
+    (result,) = Path("results").iterdir()
+    record = read_result(result).record
+    assert record["training"]["triplets"] == 4  # as by the name of the data set that the file is of
 
 
 def test_webvid_covr_is_trained_on_with_its_own_val_split(tmp_path):
