@@ -4,7 +4,7 @@
 
 The same captions, distinct ones, in one run and process; model loading is not timed. The statements that are compared
 are those of the captions, each once and then again with its words shuffled among those of its slot, so that words stay
-as frequent as they are: what is timed is one job (`statement_search._paired_statements`), whose pairs are those of
+as frequent as they are: what is timed is one job (`statement_search.mine_paired_statements`), whose pairs are those of
 equal words.
 """
 

@@ -222,3 +222,18 @@ def test_results_are_printed_by_commands_only():
         for path, node in calls
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
+
+
+def test_examples_at_the_head_of_a_file_call_what_there_is():
+    texts = {path: path.read_text(encoding="utf-8") for path in SOURCES}
+    code = "\n".join(re.sub(r'"""[\s\S]*?"""', "", text) for text in texts.values())
+    known = {
+        *re.findall(r"\w+", code),
+        "one_each",
+        "drop_silent",
+        "drop_repeated",
+    }  # the last three are the reader's own
+    heads = {path: ast.get_docstring(tree_of(path)) or "" for path in texts}
+    called = {path: re.findall(r"(?<![\w.`/])([a-z]+_\w+)\(", head) for path, head in heads.items()}
+    assert sum(map(len, called.values())) > 100
+    assert {str(path): lost for path, names in called.items() if (lost := {*names} - known)} == {}

@@ -2,7 +2,7 @@
 
 encoder = AlteredFeatures(stored)
 retriever = load(config, encoder)                                     # any model
-blind = with_altered_features(retriever, encoder, Alteration(videos=blank_videos))  # the same without its reference
+blind = audit_with_altered_features(retriever, encoder, Alteration(videos=blank_videos))  # without its reference
 """
 
 # Shapes: B videos or texts, T frames, L tokens, D embedding.

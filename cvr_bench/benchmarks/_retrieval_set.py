@@ -15,7 +15,7 @@ from cvr_data.media.retrieval_set import SLICES, RetrievalSet
 from cvr_data.media.set_queries import listed_queries
 
 
-def published_or_copy(annotations: Path, *published: Sequence[str], origin: str) -> list[Path]:
+def benchmark_files_or_copy(annotations: Path, *published: Sequence[str], origin: str) -> list[Path]:
     """Return the published files, each under the first of its names that is there, or else the parts of MTEB's copy.
 
     Raises:
@@ -30,8 +30,8 @@ def published_or_copy(annotations: Path, *published: Sequence[str], origin: str)
         raise
 
 
-def is_copy(paths: Sequence[Path]) -> bool:
-    """Return whether files of `published_or_copy` are the parts of MTEB's copy."""
+def is_benchmark_copy(paths: Sequence[Path]) -> bool:
+    """Return whether files of `benchmark_files_or_copy` are the parts of MTEB's copy."""
     return paths[0].suffix == ".parquet"
 
 

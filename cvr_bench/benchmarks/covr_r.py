@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, is_copy, published_or_copy
+from cvr_bench.benchmarks._retrieval_set import benchmark_files_or_copy, benchmark_task_of_set, is_benchmark_copy
 from cvr_bench.tasks.composed import QueryRow, composed_task, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import KS, Mean, Task
@@ -57,14 +57,14 @@ def files(config: Config) -> list[Path]:
     """Return the file of the split, or the parts of MTEB's copy."""
     if config.split == "challenge-test":
         return [find_annotation_file(config.annotations, *BLIND_FILES, origin=CHALLENGE)]
-    return published_or_copy(config.annotations, FILES, origin=ORIGIN)
+    return benchmark_files_or_copy(config.annotations, FILES, origin=ORIGIN)
 
 
 def load(config: Config) -> Task:
     if config.split == "challenge-test":
         raise CvrError("covr-r: the targets of challenge-test are not published; its server scores it.")
     path, *_ = paths = files(config)
-    if is_copy(paths):
+    if is_benchmark_copy(paths):
         task = benchmark_task_of_set("covr-r-test", RetrievalSet(folder=config.annotations), config.reference, ks=KS)
     else:
         rows = _rows(path, has_targets=True)

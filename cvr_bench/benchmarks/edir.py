@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Composed
-from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, is_copy, published_or_copy
+from cvr_bench.benchmarks._retrieval_set import benchmark_files_or_copy, benchmark_task_of_set, is_benchmark_copy
 from cvr_bench.tasks.composed import QueryRow, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
@@ -47,12 +47,12 @@ def files(config: Config) -> list[Path]:
     """Return the three files, or the parts of MTEB's copy."""
     if config.gallery == "instance":
         return [find_annotation_file(config.annotations, name, origin=ORIGIN) for name in FILES]
-    return published_or_copy(config.annotations, *([name] for name in FILES), origin=ORIGIN)
+    return benchmark_files_or_copy(config.annotations, *([name] for name in FILES), origin=ORIGIN)
 
 
 def load(config: Config) -> Task:
     paths = files(config)
-    if is_copy(paths):
+    if is_benchmark_copy(paths):
         return benchmark_task_of_set("edir-corpus", RetrievalSet(folder=config.annotations), config.reference, ks=KS)
     queries, corpus, instances = paths
     images = [_id(row, "id", corpus) for row in read_table(corpus, ("id",), ("id",)).to_pylist()]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, is_copy, published_or_copy
+from cvr_bench.benchmarks._retrieval_set import benchmark_files_or_copy, benchmark_task_of_set, is_benchmark_copy
 from cvr_bench.tasks.composed import QueryRow, Reference, composed_task, task_videos
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import KS, Task
@@ -45,12 +45,12 @@ EXAMPLE = {"": (3, 6), "reference=exclude": (3, 6)}
 
 def files(config: Config) -> list[Path]:
     """Return eval.csv, or the parts of MTEB's copy."""
-    return published_or_copy(config.annotations, [FILE], origin=ORIGIN)
+    return benchmark_files_or_copy(config.annotations, [FILE], origin=ORIGIN)
 
 
 def load(config: Config) -> Task:
     path, *_ = paths = files(config)
-    if is_copy(paths):
+    if is_benchmark_copy(paths):
         task = benchmark_task_of_set(
             "insave", RetrievalSet(folder=config.annotations), config.reference, ks=KS, map_ks=(10,)
         )

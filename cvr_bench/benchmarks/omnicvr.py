@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cvr_bench.benchmarks._composed import Counted
-from cvr_bench.benchmarks._retrieval_set import benchmark_task_of_set, is_copy, published_or_copy
+from cvr_bench.benchmarks._retrieval_set import benchmark_files_or_copy, benchmark_task_of_set, is_benchmark_copy
 from cvr_bench.tasks.composed import QueryRow, composed_task
 from cvr_bench.tasks.protocol import Protocol
 from cvr_bench.tasks.task import Task
@@ -47,13 +47,13 @@ EXAMPLE = {"": (3, 6), "reference=keep": (3, 6), "gallery=corpus": (3, 6)}
 
 def files(config: Config) -> list[Path]:
     """Return omnicvr.jsonl, or the parts of MTEB's copy."""
-    return published_or_copy(config.annotations, [FILE], origin=ORIGIN)
+    return benchmark_files_or_copy(config.annotations, [FILE], origin=ORIGIN)
 
 
 def load(config: Config) -> Task:
     path, *_ = paths = files(config)
     own, name = config.gallery == "own", f"omnicvr-{config.gallery}"
-    if is_copy(paths):
+    if is_benchmark_copy(paths):
         found = RetrievalSet(folder=config.annotations)
         task = benchmark_task_of_set(name, found, config.reference, own_galleries=own, ks=KS)
     else:

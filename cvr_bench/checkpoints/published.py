@@ -1,6 +1,6 @@
 """Published checkpoints by name: fetched, checked, renamed and ready for the model they are for.
 
-    choice = with_checkpoint("covr-blip2", Path("blip2-l-coco_coir+covr"), (), machine.root)
+    choice = published_checkpoint_folder("covr-blip2", Path("blip2-l-coco_coir+covr"), (), machine.root)
     # Choice(checkpoint=<folder of transformers>, options=("model=<folder>",))
 
 A file that is already here is not fetched: each has its place below the folder of its source, see `place`.

@@ -1,6 +1,6 @@
 """A benchmark of the field as the data of a run: its name, its options, and the files it reads.
 
-find_benchmark_data("fashioniq", ["annotations=fashion-iq", "category=shirt"])
+data_of_named_benchmark("fashioniq", ["annotations=fashion-iq", "category=shirt"])
 """
 
 import dataclasses

@@ -7,7 +7,6 @@ features are made or downloaded as those of any other videos are. A set in the l
 the configs corpus and queries, is the benchmark `vt2v` instead; `is_hub_retrieval_data` tells.
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,12 @@ from cvr_data.core.artifact_files import MANIFEST
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.columns import check_columns
 from cvr_data.core.errors import CvrError, first_line
-from cvr_data.download.hub_set import COMMIT, download_hub_commit, downloaded_hub_configs, is_hub_set_downloaded
+from cvr_data.download.hub_set import NAME, downloaded_hub_configs, is_hub_set_downloaded, repository_and_commit
 from cvr_data.media.retrieval_set import is_retrieval_set
 from cvr_data.tables import TRIPLETS
 
 STAGE = "triplets"
 PREFIX = "hf:"
-NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w.-]+)?")
 SPLITS = {"train": "train", "validation": "val", "val": "val", "test": "test"}
 
 
@@ -52,7 +50,9 @@ def choose_data_on_hub(data: str, cache: Path) -> Path:
 
 
 def is_hub_retrieval_data(data: str, cache: Path) -> bool:
-    """Return whether a data set on the Hub has the layout of MTEB's retrieval; of what is here the Hub is not asked.
+    """Return whether a data set on the Hub has the layout of MTEB's retrieval.
+
+    Of a named commit that is here the Hub is not asked.
 
     Raises:
         CvrError: the name is malformed, or the Hub cannot be reached or has no such data set.
@@ -71,8 +71,7 @@ def _repo_and_commit(data: str) -> tuple[str, str]:
     name = data.removeprefix(PREFIX)
     if not NAME.fullmatch(name):
         raise CvrError(f"--data {data!r} should look like hf:user/name, or hf:user/name@revision.")
-    repo, _, revision = name.partition("@")
-    return repo, revision if COMMIT.fullmatch(revision) else download_hub_commit(repo, revision or "main")
+    return repository_and_commit(name)
 
 
 def _read_hub_rows(repo: str, commit: str) -> pa.Table:

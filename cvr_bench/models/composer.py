@@ -8,7 +8,6 @@ A model of our own on stored features, lighter than `fdca`; docs/training.md has
   retained texts and the view without negation are left out.
 - In training, noise is added to the features of references and targets, alike for all frames of a video: where heads or
   encoders were trained on the same videos, their features fit their texts better than those of any other video.
-
 - A mean of frames tells a motion from its reverse by no more than a mean shows. `-o motion=16` adds, to references and
   targets alike, how the quarters of frames change over time; features for it are made with `cvr embed --all-tokens`.
 """
@@ -63,7 +62,7 @@ class Config(Start):
     motion: int = field(default=0, metadata=option_range(NOT_NEGATIVE))
     """Width of what is read of how the quarters of frames change over time (`cvr embed --all-tokens`); 0 reads none."""
     motion_noise: float = field(default=1.0, metadata=option_range(NOT_NEGATIVE))
-    """As `noise`, added to each quarter of each frame by itself."""
+    """As `noise`, added to each quarter of each frame by itself; without `motion` nothing is."""
     temperature: float = field(default=0.07, metadata=option_range(TEMPERATURE))
     """At the start; it is learned."""
 
@@ -145,8 +144,9 @@ class Composer(nn.Module):
 
     def _moving(self, frames: VideoFeatures, quarters: VideoFeatures | None) -> Tensor:
         video_BD = frames.pooled_BD()
-        if self.motion is None or quarters is None:
+        if self.motion is None:
             return video_BD
+        assert quarters is not None  # whoever reads motion is given it
         return F.normalize(video_BD + self.motion(quarters), dim=-1)
 
     def forward(self, reference: VideoFeatures, text: TextFeatures, quarters: VideoFeatures | None = None) -> Tensor:

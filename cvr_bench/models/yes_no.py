@@ -55,7 +55,7 @@ def load(config: Config, encoder: Encoder) -> PairScorer | DrawnScorer:
     return PairScorer("yes-no", config, score)
 
 
-def yes_no_model_question(pair: ClipPair, instruction: str) -> list[dict[str, Any]]:
+def _question(pair: ClipPair, instruction: str) -> list[dict[str, Any]]:
     """Return the chat about a pair, with a place for each frame."""
     shown: list[dict[str, Any]] = []
     if pair.reference is not None:
@@ -66,7 +66,7 @@ def yes_no_model_question(pair: ClipPair, instruction: str) -> list[dict[str, An
     return [{"role": "system", "content": [_said(instruction)]}, {"role": "user", "content": shown}]
 
 
-def yes_no_model_pictures(pair: ClipPair) -> list[Any]:
+def _pictures(pair: ClipPair) -> list[Any]:
     """Return the frames of a pair in the order of their places in the chat, as PIL images."""
     from PIL import Image
 
@@ -97,11 +97,11 @@ def _by_transformers(config: Config) -> Score:
     def of_batch(pairs: Sequence[ClipPair]) -> list[float]:
         prompts = [
             processor.apply_chat_template(
-                yes_no_model_question(pair, config.instruction), tokenize=False, add_generation_prompt=True
+                _question(pair, config.instruction), tokenize=False, add_generation_prompt=True
             )
             for pair in pairs
         ]
-        shown = [yes_no_model_pictures(pair) for pair in pairs]
+        shown = [_pictures(pair) for pair in pairs]
         inputs = processor(text=prompts, images=shown, padding=True, return_tensors="pt")
         logits_BV = model(**inputs.to(model.device, dtype=model.dtype), logits_to_keep=1).logits[:, -1].float()
         return (logits_BV[:, yes] - logits_BV[:, no]).tolist()
@@ -127,9 +127,9 @@ def _by_vllm(config: Config) -> Score:
         prompts = [
             {
                 "prompt": tokenizer.apply_chat_template(
-                    yes_no_model_question(pair, config.instruction), tokenize=False, add_generation_prompt=True
+                    _question(pair, config.instruction), tokenize=False, add_generation_prompt=True
                 ),
-                "multi_modal_data": {"image": yes_no_model_pictures(pair)},
+                "multi_modal_data": {"image": _pictures(pair)},
             }
             for pair in pairs
         ]

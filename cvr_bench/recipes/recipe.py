@@ -98,7 +98,11 @@ def built_in_recipes(folders: Sequence[Path]) -> dict[str, Path]:
 
 def recipe_variables(path: Path) -> dict[str, str]:
     """Return the variables of a recipe with their defaults, those of its base first. Raises CvrError: it is none."""
-    return {str(key): str(value) for key, value in _with_base(path)["variables"].items()}
+    return _defaults(_with_base(path))
+
+
+def _defaults(content: Mapping[str, Any]) -> dict[str, str]:
+    return {str(key): str(value) for key, value in content["variables"].items()}
 
 
 def recipe_files(path: Path) -> list[Path]:
@@ -133,7 +137,8 @@ def load_recipe(
     Raises:
         CvrError: the file is no recipe, or a variable is unknown.
     """
-    content, defaults = _with_base(path), recipe_variables(path)
+    content = _with_base(path)
+    defaults = _defaults(content)
     for key in variables or {}:
         if key not in defaults:
             raise CvrError(f"{path}: unknown variable {key!r}. {did_you_mean(key, defaults)}")

@@ -1,6 +1,6 @@
 """What DRL sees in one text and one clip: the weight of each token and frame, and how well they match.
 
-matches = find_wti_matches("a dog runs", Path("dog.mp4"), Path("results/drl-msrvtt"))
+matches = report_wti_matches("a dog runs", Path("dog.mp4"), Path("results/drl-msrvtt"))
 matches.score, matches.words, matches.similarities_LT
 """
 

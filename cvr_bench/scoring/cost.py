@@ -2,7 +2,7 @@
 
 clock = Clock()
 with clock.phase("score"):
-    ranks = evaluate(timed_retriever(retriever, clock), task)
+    ranks = evaluate(scoring_timed_retriever(retriever, clock), task)
 clock.seconds                                    # {"load": ..., "train": ..., "encode": ..., "score": ...}
 """
 

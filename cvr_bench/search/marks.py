@@ -51,7 +51,7 @@ class Marks:
 
     def of(self, question: Question, video_id: str) -> str | None:
         """Return `right`, `wrong` or None."""
-        item = self._items.get((question.like or "", video_id, search_query_text(question)))
+        item = self._items.get(_key(question, video_id))
         made = self._made.get(item.item_id) if item is not None else None
         return None if made is None else RIGHT if made.decision == DECISIONS[RIGHT] else WRONG
 
@@ -68,9 +68,9 @@ class Marks:
         if mark not in (None, RIGHT, WRONG):
             raise CvrError(f"mark should be {RIGHT}, {WRONG} or null.")
         with self._lock:
-            if mark is None and (question.like or "", video_id, search_query_text(question)) not in self._items:
+            if mark is None and _key(question, video_id) not in self._items:
                 return
-            item = self._item(question.like or "", video_id, search_query_text(question))
+            item = self._item(*_key(question, video_id))
             if (made := self._made.pop(item.item_id, None)) is not None:
                 self.store.undo(self.annotator, made.request_id)
             if mark is not None:
@@ -108,3 +108,7 @@ class Marks:
             self.store.settle(self._settings, [item])
             self._items[key] = item
         return self._items[key]
+
+
+def _key(question: Question, video_id: str) -> Key:
+    return question.like or "", video_id, search_query_text(question)

@@ -1,6 +1,6 @@
 """Finds videos of a folder by a clip that is like them, by what should be different, or by both.
 
-    videos = open_library(Path("videos"), Path("embeddings"))
+    videos = open_search_library(Path("videos"), Path("embeddings"))
     search(videos, Question(like="v17", texts=("at night",)), SearchModel(), 10)[0].video_id
 
 Every model of the bench can rank: `sum` needs no training. Texts are asked one by one and their scores averaged; a text

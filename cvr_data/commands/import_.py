@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from cvr_data.commands.options import (
 )
 from cvr_data.core.nothing_left import empty_artifact_lines
 
+if TYPE_CHECKING:
+    from cvr_data.core.artifacts import Artifact
+
 
 @click.command()
 @click.argument("corpus", type=NameOf("corpora"))
@@ -30,9 +33,9 @@ from cvr_data.core.nothing_left import empty_artifact_lines
 def import_command(
     corpus: str, sources: tuple[Path, ...], options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool
 ) -> None:
-    """Read the videos of CORPUS (see `cvr list corpora`) from the file or folder SOURCES, which is `-o path=SOURCES`.
+    """Read the videos of CORPUS (see `cvr list corpora`) from the file or folder SOURCES, which one is `-o path=`.
 
-    Several are read to OUT-1, OUT-2 and so on and brought together in OUT; one more, with --overwrite, joins them.
+    Each of several is read to OUT-1, OUT-2 and so on, and all are merged into OUT; to add one, name all again.
 
     `cvr import triplets SOURCE -o format=NAME` reads published triplets instead (see `cvr list formats`).
 
@@ -46,31 +49,37 @@ def import_command(
         _import_triplets(sources[0] if sources else None, options, out, overwrite, as_json)
         return
     if len(sources) < 2:
-        _import_videos(corpus, [f"path={source}" for source in sources], options, out, overwrite, as_json)
+        artifact = _import_videos(
+            corpus, [f"path={source}" for source in sources], options, out, overwrite, tells=not as_json
+        )
+        if as_json:
+            _tell_import(out, artifact.manifest, "videos", as_json)
         return
     from cvr_data.videos.merge_videos import merge_videos
 
     parts = [out.with_name(f"{out.name}-{number}") for number in range(1, len(sources) + 1)]
     for source, part in zip(sources, parts, strict=True):
-        _import_videos(corpus, [f"path={source}"], options, part, overwrite, as_json)
+        _import_videos(corpus, [f"path={source}"], options, part, overwrite, tells=not as_json)
     _tell_import(out, merge_videos(parts, out, overwrite=overwrite).manifest, "videos", as_json)
 
 
 def _import_videos(
-    corpus: str, source: list[str], options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool
-) -> None:
+    corpus: str, source: list[str], options: tuple[str, ...], out: Path, overwrite: bool, *, tells: bool
+) -> "Artifact":
     from cvr_data.core.whole_files import read_parquet
     from cvr_data.videos.corpora import CORPORA
     from cvr_data.videos.import_videos import import_videos
 
     options = command_options_with_machine(CORPORA.get(corpus).Config, (*source, *options))
     artifact = import_videos(CORPORA.get(corpus), CORPORA.config(corpus, options), out, overwrite=overwrite)
+    if not tells:
+        return artifact
     manifest = artifact.manifest
-    _tell_import(out, manifest, "videos", as_json)
+    _tell_import(out, manifest, "videos", as_json=False)
     missing = sum(read_parquet(part, ["path"]).column(0).null_count for part in artifact.part_paths)
-    is_part = 0 < missing < manifest["rows"] or (missing and any(option.startswith("media=") for option in options))
-    if is_part and not as_json:
+    if 0 < missing < manifest["rows"] or (missing and any(option.startswith("media=") for option in options)):
         click.echo(f"  {missing} without a media file")
+    return artifact
 
 
 def _import_triplets(source: Path | None, options: tuple[str, ...], out: Path, overwrite: bool, as_json: bool) -> None:

@@ -86,7 +86,7 @@ class KeptRows:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 others = sorted(self.folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)
                 for old in others[:-VERSIONS]:
-                    remove_folder(old)
+                    remove_folder(old) if old.is_dir() else old.unlink(missing_ok=True)
             self._write(made.add_column(0, KEY, pa.array(hash_bucket_keys(made.column("text")))))
             tables = {path: table for path in sorted(self.folder.glob("*.arrow")) if (table := self._opened(path))}
             small = {path: table for path, table in tables.items() if table.num_rows < self.small}

@@ -1,6 +1,6 @@
 """What an artifact was made from, first to last, and the funnel of rows on the way.
 
-for step in funnel_of(lineage([Path("modifications/short-rules")])): ...
+for step in lineage_funnel(lineage([Path("modifications/short-rules")])): ...
 """
 
 from collections import deque

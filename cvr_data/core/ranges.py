@@ -1,7 +1,7 @@
 """Which numbers an option may have: said in the metadata of its field, checked at one place.
 
-    temperature: float = field(default=0.07, metadata=within(TEMPERATURE))
-    layers: int = field(default=2, metadata=within("[1, inf)"))
+    temperature: float = field(default=0.07, metadata=option_range(TEMPERATURE))
+    layers: int = field(default=2, metadata=option_range("[1, inf)"))
 
 `[0, inf]` takes infinity too. A field that says nothing takes numbers that float32 has, of whole ones those from 0 on.
 """

@@ -1,6 +1,6 @@
 """Keys and passwords that are known by their form: found in what is published, and masked in what is written down.
 
-masked("cvr download x --urls https://me:word@host/a.csv")    # ... https://me:***@host/a.csv
+mask_secrets("cvr download x --urls https://me:word@host/a.csv")    # ... https://me:***@host/a.csv
 
 A password that looks like a word is not found.
 """

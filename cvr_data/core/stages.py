@@ -13,7 +13,7 @@ What a step gives must follow from its config, rows and sides alone; then the re
 input, every number of workers, every engine, and whatever was killed meanwhile. So:
 
 * rows of a bucket come in the order of the input's rows; who must not depend on that either sorts them,
-* a key is the same number in every process: `parts.hashes_of`, never `hash`,
+* a key is the same number in every process: `parts.hash_bucket_keys`, never `hash`,
 * functions and configs are picklable: module-level functions, frozen dataclasses,
 * a side is small (a vocabulary, counts): a module-level function and what it is called with, once in each process.
 

@@ -39,19 +39,23 @@ def asking_hub(trouble: str) -> Iterator[None]:
         raise CvrError(f"{trouble}: {first_line(error)}") from None
 
 
+def repository_and_commit(name: str) -> tuple[str, str]:
+    """Return the repository and the commit of user/name or user/name@revision, asking the Hub for what is no commit."""
+    repo, _, revision = name.partition("@")
+    return repo, revision if COMMIT.fullmatch(revision) else download_hub_commit(repo, revision or "main")
+
+
 def hub_set_folder(path: Path) -> Path:
     """Return a folder as it is, or that of a data set named user/name or user/name@revision, downloading what lacks.
 
     Raises:
         CvrError: it is no folder and no such name, or the Hub cannot be reached or has no such data set.
     """
-    name = str(path).removeprefix("hf:")
     if not is_remote(path) and path.is_dir():
         return path
-    if is_remote(path) or not NAME.fullmatch(name):
+    if is_remote(path) or not NAME.fullmatch(str(path).removeprefix("hf:")):
         raise CvrError(f"{path}: no such folder; on the Hub a set is USER/NAME, or USER/NAME@COMMIT.")
-    repo, _, revision = name.partition("@")
-    commit = revision if COMMIT.fullmatch(revision) else download_hub_commit(repo, revision or "main")
+    repo, commit = repository_and_commit(str(path).removeprefix("hf:"))
     if not is_hub_set_downloaded(repo, commit):
         _download(repo, commit, _folder(repo, commit))
         (_folder(repo, commit) / WHOLE).touch()

@@ -1,11 +1,11 @@
 """Vectors of texts as the packaged encoder of texts made them, each text's kept on this machine for every command.
 
-    vectors = kept_vectors(name_of_maker(encoder), texts, encode)
+    vectors = kept_vectors(encoder_name_of_vectors(encoder), texts, encode)
 
 What comes out of a network may depend in its last bits on the company that a text was encoded in. So before the first
 rows are kept, some of their texts are encoded anew, each alone and on one thread: where all are the same bytes, vectors
 follow from texts alone, and rows are the same whether they were found or made (`core.kept_rows`). Where one is not,
-nothing is kept. The files lie in `$CVR_CACHE/vectors` (else ~/.cache/cvr), 1.6 KB a text and 4 GB at most.
+nothing is kept. The files lie in `$CVR_CACHE/vectors` (else ~/.cache/cvr), 1.6 KB a text and 4 GB an encoder at most.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ def kept_vectors(name: str, texts: Sequence[str], encode: Encode) -> np.ndarray:
     if new:
         made = np.asarray(encode(new), np.float32)
         if not kept.folder.is_dir() and not _is_of_texts_alone(new, made, encode):
-            return np.asarray(encode(texts), np.float32)
+            return made if new == list(texts) else np.asarray(encode(texts), np.float32)
         rows = pa.table([new, [row.tobytes() for row in made]], VECTORS)
         kept.keep(rows)
         found = pa.concat_tables([found, rows])

@@ -1,6 +1,7 @@
 """What one input alone, and both together, tell of a query: labels by ranks, and what chance gives.
 
-    composition_labels(merged_ranks({"text-video": [3], "reference-video": [40], ...}), k=5)    # ["text_shortcut"]
+    ranks = merged_similarity_ranks({"text-video": [3], "reference-video": [40], ...})
+    similarity_composition_labels(ranks, k=5)    # ["text_shortcut"]
 
 A query is a `text_shortcut` or a `visual_shortcut` where a scorer of that input alone has a target among the K best,
 `needs_both` where only a sum of two inputs has, else `unresolved`. The scorers are those of `single_input_pool`.

@@ -1,6 +1,6 @@
 """What differs between two captions: located, typed changes, each with what its words are and whether it counts.
 
-    change = changes_between(reference, target)[0]        # two frames
+    change = word_changes_between(reference, target)[0]        # two frames
     change.slot, change.before, change.after               # "action", "dance", "sing"
     change.before_phrase.start, change.before_phrase.head  # where it stands in its caption, and the noun it belongs to
     change.verdict, change.reason                          # "change", or "none" and why: "synonym", "same_lemma" ...

@@ -1,8 +1,8 @@
 """Whether a video with one caption answers what another caption asks for: it tells all that, and nothing else.
 
-    candidate, target = (said_in(frame) for frame in (one, other))     # two frames
-    answers(candidate, target)          # True: all that the target's caption says is told, and nothing beside
-    contradiction(candidate, target)    # ("red", "blue"): no video is both; else None
+    candidate, target = (caption_words_once(frame) for frame in (one, other))     # two frames
+    caption_words_entail(candidate, target)  # True: all that the target's caption says is told
+    contradicting_words(candidate, target)    # ("red", "blue"): no video is both; else None
 
 A caption that says less, or more, is no proof: silence is not absence. Words are compared wherever they stand, those
 that qualify a thing with the thing.

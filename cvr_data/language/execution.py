@@ -1,7 +1,8 @@
 """Does a text, done to the reference, give the target: every required change, no other, and not the way back?
 
     change = Change("attribute", "red", "blue")
-    outcome = outcome_of("make the woman blue", (change,), "a woman in a red dress", "a woman in a blue dress")
+    captions = "a woman in a red dress", "a woman in a blue dress"
+    outcome = phrase_change_outcome("make the woman blue", (change,), *captions)
     outcome.reason                                               # "changes_something_else"
 
 Words count as said if the text has a form of them or a word that the lexicon calls the same or a kind of it. What a

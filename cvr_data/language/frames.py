@@ -1,6 +1,6 @@
 """A caption as a frame: who and what is in it, what they do, where and when, each with where it stands.
 
-    frame = frame_of(sentence)                   # "a red car drives down a road at night"
+    frame = parsed_sentence_frame(sentence)                   # "a red car drives down a road at night"
     frame.things[0].name, frame.things[0].attributes      # "car", (Attribute("red", ...),)
     frame.events[0].verb, frame.events[0].agent           # "drive", 0
     [frame.things[number].name for number in frame.scenes]   # ["road", "night"]

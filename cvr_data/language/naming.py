@@ -1,7 +1,7 @@
 """Whether a text names a thing: in a form of its word, or in one that the lexicon calls the same or a kind of it.
 
-names(["an", "eagle"], "bird")               # True: an eagle is a bird
-names(["a", "vehicle"], "car", "bus")        # False: so is a bus
+words_name_phrase(["an", "eagle"], "bird")               # True: an eagle is a bird
+words_name_phrase(["a", "vehicle"], "car", "bus")        # False: so is a bus
 """
 
 from collections.abc import Collection

@@ -1,6 +1,6 @@
 """Captions parsed by spaCy: the words of each, what they depend on, and where they stand in the text.
 
-    table = parse(["A dog runs on sand.", "rain"])       # one row per text: words, tags, lemmas, deps, heads, starts
+    table = parse_sentences(["A dog runs on sand.", "rain"])  # a row per text: words, tags, lemmas, deps, heads, starts
     dog = next(sentences(table))                          # the same as plain tuples
     dog.words, dog.deps, dog.heads                        # ("a", "dog", ...), ("det", "nsubj", ...), (1, 2, ...)
 

@@ -1,6 +1,6 @@
 """What a modification text asks for, as operations: what is done to which thing, what comes, and what goes.
 
-    operations_of("make the car blue, not red", nouns={"car"})
+    parsed_sentence_operations("make the car blue, not red", nouns={"car"})
     # (Operation("set", thing=(the, car), new=(blue,), gone=()), Operation("exclude", gone=(red,)))
 
 A small grammar of requests, no parser of sentences: texts have five words, leave out half of a clause ("piano, not

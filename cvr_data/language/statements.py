@@ -1,6 +1,6 @@
 """What a caption states, a row for each thing that is done in it: who does what to what, where, when, how all look.
 
-    statement = statements_of(frame)[0]          # "a red car drives down a road at night"
+    statement = sentence_statements(frame)[0]          # "a red car drives down a road at night"
     statement["agent"].name, statement["verb"].name        # "car", "drive"
     statement["agent colour"].name, statement["place"].name    # "red", "road"
 

@@ -1,6 +1,6 @@
 """Frames of captions as somebody else tells them, such as a language model: JSON whose words are the caption's own.
 
-    told = told_frame("a red car drives down a road", {
+    told = sentence_frame_from_words("a red car drives down a road", {
         "things": [{"noun": "car", "attributes": ["red"]}], "scenes": [{"noun": "road", "kind": "place"}],
         "actions": [{"verb": "drives", "agent": "car", "object": ""}]})
     told.frame.things[0].name, told.dropped         # "car", 0

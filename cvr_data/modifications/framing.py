@@ -1,7 +1,7 @@
 """Frames of captions by a language model instead of by rules: a request per distinct caption, through the cache.
 
     chosen = FramesBy.of(Config(backend="vllm", options=("model=...",)), cache=Path("requests.sqlite"))
-    write_frames(Path("videos"), Path("pairs-frames"), chosen)      # a row per caption, with what it lacks
+    write_prompted_frames(Path("videos"), Path("pairs-frames"), chosen)      # a row per caption, with what it lacks
     mine_pairs(..., frames=Path("pairs-frames"))
 
 A caption of which no frame came states nothing; its row says why. Words that a model tells and the caption has not are

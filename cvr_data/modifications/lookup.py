@@ -1,6 +1,7 @@
 """Columns of another table laid beside rows, by ids: both meet in buckets, so neither has to fit in memory.
 
-flow = looked_up(texts, pairs, Lookup(ids=("pair_id",), key="pair_id", columns=("caption",), names=(("_caption",),)))
+wanted = Lookup(ids=("pair_id",), key="pair_id", columns=("caption",), names=(("_caption",),))
+flow = generator_looked_up_rows(texts, pairs, wanted)
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Other texts of a query, by rules: such that keep its target, and such that ask for something else.
 
-    text_variants(row, ["make it a cat"])       # of a triplet; the second, texts of other queries
+    modification_variants(row, ["make it a cat"])       # of a triplet; the second, texts of other queries
 
     paraphrase        the same change in another construction, up to five          keeps the target
     misspelt          two letters of a word swapped                                keeps

@@ -1,6 +1,6 @@
 """Two dimensions of many: principal components, read chunk by chunk, and UMAP of them where it is installed.
 
-found = principal_components(chunks, 2)      # chunks() yields arrays (rows, D), twice the same
+found = map_page_principal_axes(chunks, 2)      # chunks() yields arrays (rows, D), twice the same
 found.points_N2, found.shares
 """
 

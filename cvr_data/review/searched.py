@@ -1,6 +1,6 @@
 """The texts of a search (`cvr serve`) whose answers were marked, as pairs and modification texts for build-triplets.
 
-    write_searched_texts(Path("searches/videos.sqlite"), Path("modifications/searched"))
+    write_reviewed_search_texts(Path("searches/videos.sqlite"), Path("modifications/searched"))
 
 Each marked answer is a pair of the clip that the search began with and the video that was found, and its text what was
 typed. Whether it stands is for the judgments to say: `cvr build-triplets OUT --judgments judgments`.

@@ -1,6 +1,6 @@
 """Lists every video that has the target's caption, word for word, as a target of the query: it fits the text as well.
 
-    with_all_answers(run, triplets, folders, AnswersConfig(...))      triplets of val and test get further rows
+    triplets_with_all_answers(run, triplets, folders, AnswersConfig(...))      triplets of val and test get further rows
 
 A text says how one caption becomes another, so it leads to each video of that other caption; one that is not listed
 counts against whoever finds it. Dense texts say more than captions do and get no row. A row that people rejected

@@ -1,6 +1,6 @@
 """Which queries need both their inputs: where a target stands by the text alone and by the reference alone.
 
-    flow = with_composition(run, triplets, folders, config)    # text_rank, visual_rank, both_rank, composition
+    flow = triplets_with_composition(run, triplets, folders, config)    # text_rank, visual_rank, both_rank, composition
 
 The pool of `features.single_input_pool` is asked for every query of val and test, over the videos of its split: for
 those a rank is what a recall will say. What one input alone has among the K best is dropped.

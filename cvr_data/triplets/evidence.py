@@ -1,7 +1,7 @@
 """What was found out about a dataset after it was built, from the folders that say so: for its card and `cvr stats`.
 
-    found = evidence_of([Path("positives"), Path("distractors"), Path("results/sum-mine")], triplets)
-    evidence_rows(found)      # [("right answers", "118 beside the 2,104 that are listed ..."), ...]
+    found = triplet_evidence([Path("positives"), Path("distractors"), Path("results/sum-mine")], triplets)
+    triplet_evidence_rows(found)      # [("right answers", "118 beside the 2,104 that are listed ..."), ...]
 
 Folders are those of `cvr find-positives`, `cvr mine-distractors`, `cvr audit` and `cvr bench --robustness` (the result,
 or the folder in it). Each has to be about queries of these triplets.

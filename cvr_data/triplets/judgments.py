@@ -1,7 +1,7 @@
 """What people said of triplets, as a table, and what becomes of the texts they judged.
 
     export_judgments(Path("reviews/quickstart.sqlite"), Path("judgments"))
-    verdicts = read_triplet_verdicts(Path("judgments"))
+    verdicts = triplet_verdicts_of_folder(Path("judgments"))
     texts, pairs = verdicts.apply(texts, pairs, videos)
 
 A verdict is of all texts of one style of one pair. It keeps one text where more people kept than rejected, in the

@@ -1,7 +1,7 @@
 """Which licences let captions and media be published again; anything else goes out as ids and urls only.
 
-    may_redistribute("CC BY 4.0")    # True
-    may_redistribute(None)           # False: unknown is not allowed
+    triplet_licence_redistributes("CC BY 4.0")    # True
+    triplet_licence_redistributes(None)           # False: unknown is not allowed
 
 This reads names; it is no legal advice. Licences that forbid commercial use (nc) allow publishing under the same
 terms, those that forbid derivatives (nd) are left out because a caption, a text or a cut clip may be one.

@@ -1,6 +1,6 @@
 """How alike texts and changes of a dataset are to those that people wrote, and how many texts are generic.
 
-    likeness_of(numbers["all"])      # {"slots": 0.91, "words_per_text": 0.88, "first_words": 0.62, "words": 0.57}
+    triplet_text_likeness(numbers["all"])      # {"slots": 0.91, "words_per_text": 0.88, "first_words": 0.62, ...}
 
 Likeness is one less the Jensen-Shannon divergence (in bits) of two distributions: 1 where they are equal, 0 where they
 share nothing. People's counts are those of the test of WebVid-CoVR (`human_texts.json`, remade by

@@ -1,6 +1,6 @@
 """Deals videos to test, val and train so that each split gets the queries it should, and few pairs straddle.
 
-    dealt = deal_pairs(PairGraph.of(first, second, strength, queries), {"test": 500.0, "val": 250.0}, seed=0)
+    dealt = deal_videos_to_splits(PairGraph.of(first, second, strength, queries), {"test": 500.0, "val": 250.0}, seed=0)
 
 Nodes are kins of videos (near-duplicates and clips of one recording stay together), edges the pairs between them. Whole
 components go to a split while they fit: that cuts nothing. Where the rest is one giant, a community is grown in it from

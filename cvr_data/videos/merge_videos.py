@@ -43,9 +43,10 @@ def _refuse_shared_ids(tables: Sequence[Artifact]) -> None:
     seen = np.empty(0, np.uint64)
     for table in tables:
         ids = table.read(["video_id"]).column(0)
-        if (shared := np.isin(hash_bucket_keys(ids), seen)).any():
+        keys = hash_bucket_keys(ids)
+        if (shared := np.isin(keys, seen)).any():
             raise CvrError(
                 f"{table.path} has ids that a table before it has: {first_few(ids.filter(shared).to_pylist())}; give "
                 "the videos of one of them other ids."
             )
-        seen = np.concatenate([seen, hash_bucket_keys(ids)])
+        seen = np.concatenate([seen, keys])

@@ -1,7 +1,7 @@
 """How many right answers nobody has found yet, from cells that were drawn at random depth and judged.
 
-    draw_cells({"q1": 900, "q2": 899}, 100, seed=0)            # (query, place) of 100 cells
-    estimate = estimate_unfound([Stratum(cells=90_000, judged=100, right=1), ...])
+    draw_audit_cells({"q1": 900, "q2": 899}, 100, seed=0)            # (query, place) of 100 cells
+    estimate = audit_unfound_positives([Stratum(cells=90_000, judged=100, right=1), ...])
     estimate.value, estimate.low, estimate.high
 
 Cells of a query and a gallery item that nobody judged are dealt to strata by how deep they stand in the pooled

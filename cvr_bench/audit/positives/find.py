@@ -10,7 +10,7 @@ with `cvr export-judgments` and `--judgments`. The dataset stays as it is.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +41,7 @@ from cvr_bench.results.result import Result, read_result
 from cvr_data.core.artifact_writer import ArtifactWriter
 from cvr_data.core.artifacts import Artifact
 from cvr_data.core.errors import CvrError
+from cvr_data.core.lineage import numbered_inputs
 from cvr_data.core.registry import config_dict
 from cvr_data.core.whole_files import json_bytes
 from cvr_data.media.places import read_media_clips
@@ -110,7 +111,11 @@ def find_positives(
     dataset = open_triplet_dataset(triplets, videos=videos)
     if dataset.videos is None:
         raise CvrError(f"{triplets} does not say where its videos are; pass --videos.")
-    inputs = {"triplets": triplets, **_numbered("results", results), **_numbered("videos", dataset.video_folders)}
+    inputs = {
+        "triplets": triplets,
+        **numbered_inputs("results", results),
+        **numbered_inputs("videos", dataset.video_folders),
+    }
     inputs |= {"judgments": judgments} if judgments else {}
     about = {**config_dict(config), "judge": config_dict(judge) if judge else None}
     writer = ArtifactWriter(out, stage=STAGE, version=VERSION, config=about, inputs=inputs, overwrite=overwrite)
@@ -198,7 +203,7 @@ def _write_queue(folder: Path, dataset: Dataset, cells: Cells, texts: Mapping[st
     waiting = unjudged_audit_cells(cells)
     waiting.sort(key=lambda each: _urgency(cells[each[0]][each[1]], each))
     rows = [_queued(texts[query_id], name) for query_id, name in waiting]
-    inputs = _numbered("videos", dataset.video_folders)
+    inputs = numbered_inputs("videos", dataset.video_folders)
     with ArtifactWriter(folder, stage=QUEUE, inputs=inputs, overwrite=True) as writer:
         writer.write_part(0, pa.Table.from_pylist(rows, schema=TRIPLETS))
         writer.finish(rows=len(rows))
@@ -215,7 +220,3 @@ def _queued(about: QueryTexts, video_id: str) -> dict[str, Any]:
     return {**row, "triplet_id": name, "target_id": video_id, "target_caption": None, "target_group_id": None,
             "changes": None, "frame_scores": None, "text_similarity": None, "visual_similarity": None,
             "pair_id": None}  # fmt: skip
-
-
-def _numbered(name: str, folders: Iterable[Path]) -> dict[str, Path]:
-    return {name if number == 1 else f"{name}-{number}": folder for number, folder in enumerate(folders, start=1)}

@@ -1,6 +1,6 @@
 """Score texts against videos by their parts: each token with its best frame and each frame with its best token.
 
-    scores_AB = late_interaction_scores(late_interaction_tiles(texts), late_interaction_tiles(videos))
+    scores_AB = model_late_interaction_scores(model_late_interaction_tiles(texts), model_late_interaction_tiles(videos))
 
 An item is a list of unit vectors with weights that add up to one. Its tokens' best similarities, weighted, are averaged
 with its partner's frames' best ones: one score for both directions. Items of like length lie in tiles, so that hardly

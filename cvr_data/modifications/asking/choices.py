@@ -2,7 +2,7 @@
 
     answer = weighed_answer(weigh_told([("Yes", -0.2), (" yes", -3.1), ("No", -1.9)], ("yes", "no")))
     answer.text                               # '{"yes": -0.146, "no": -1.9}': it goes through the request cache
-    log_odds(answer.text, ("yes", "no"))      # 1.754
+    answer_log_odds(answer.text, ("yes", "no"))      # 1.754
 
 A word may be one of several tokens, with a blank before it or a capital: their probabilities are added up. A backend
 that `TellsChoices` answers so; one forward pass per request, so the order is finer than that of written verdicts.

@@ -1,7 +1,7 @@
 """Constructions of a change by slot, as often as people use them, and the texts that come of them.
 
     texts_of(found)              # ["make the car blue", ...] of a located change, each with its weight
-    excluding(found)             # the same with what goes taken back: "make the car blue instead of red"
+    modifications_that_exclude(found)    # the same with what goes taken back: "make the car blue instead of red"
 
 Weights are counts among the 1,278 texts that people wrote for half of WebVid-CoVR's test (Ventura et al., AAAI 2024,
 https://arxiv.org/abs/2308.14746); of their words nothing is here. Half of those texts are said in no way that comes

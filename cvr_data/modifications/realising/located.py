@@ -1,6 +1,7 @@
 """A change with the words that say it: what goes and comes as phrases, whose it is, who does it, and where.
 
-    found = located({"slot": "attribute", "before": "red", "after": "blue"}, "a red car drives", "a blue car drives")
+    change = {"slot": "attribute", "before": "red", "after": "blue"}
+    found = change_for_modification(change, "a red car drives", "a blue car drives")
     found.after.text, found.holder.text       # "blue", "the car"
 
 Forms are those of the captions: article, number and compound come from the words around the change.

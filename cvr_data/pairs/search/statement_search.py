@@ -63,7 +63,7 @@ def mine_paired_statements(run: StageRun, videos: Side, total: int, words: Side,
         run: of the stage that asks.
         videos: `MappedRows` with `stated`.
         total: how many.
-        words: of `statement_tables.load_words`.
+        words: of `statement_tables.load_mining_words`.
         search: what is asked.
     """
     blocks = run.made("blocks", lambda: (pa.table({"start": [start]}) for start in range(0, max(total, 1), VIDEOS)))

@@ -32,7 +32,7 @@ class StrategyModule(Member, Protocol):
         Args:
             config: its options.
             videos: `video_id`, `captions`, and more columns of the whole corpus; these come with the pairs, of both
-                videos, as `pairs.search.pairs.with_video_columns` adds them.
+                videos, as `pairs.search.pairs.pairs_with_video_columns` adds them.
             embeddings: artifact of `cvr embed`; None where none are given.
         """
 

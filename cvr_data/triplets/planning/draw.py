@@ -1,6 +1,6 @@
 """Draws the pairs of a pilot: whole groups of pairs of the same two videos, in an order that the seed gives.
 
-    draw_pairs(Path("pairs"), Path("plan/pilot-200/pairs"), Draw(pairs=200))
+    draw_triplet_pilot_pairs(Path("pairs"), Path("plan/pilot-200/pairs"), Draw(pairs=200))
 
 Pairs of the same two videos come together, so that what drops repeated triplets drops as many of a pilot as of the
 whole. A larger pilot of one seed begins with the smaller one; `from_end` draws from the other end of the order.

@@ -1,6 +1,7 @@
 """Takes drawn pairs through the stages that the whole corpus will go through, and reads off what became of them.
 
-    pilot = run_pilot(Path("pairs"), Path("plan/pilot-200"), Draw(pairs=200), Stages(texts=Config(backend="rules")))
+    stages = Stages(texts=Config(backend="rules"))
+    pilot = run_triplet_pilot(Path("pairs"), Path("plan/pilot-200"), Draw(pairs=200), stages)
     pilot.rows        # one per text: its group, its drop_reason or null, its scores
 
 Each folder below is an artifact of the stage of that name: pairs, texts, scored (where scores are wanted), triplets.

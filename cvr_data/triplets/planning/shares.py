@@ -1,7 +1,7 @@
 """Shares of drawn rows with an interval, and cuts of scores that reach a wanted purity.
 
-    share_of(hits_N, groups_N, population=22_481)       # Share(value=0.83, low=0.77, high=0.88, rows=200)
-    choose_cut(scores, is_right_N, groups_N, wanted=0.95, alpha=0.05)
+    triplet_pilot_share(hits_N, groups_N, population=22_481)       # Share(value=0.83, low=0.77, high=0.88, rows=200)
+    choose_triplet_score_cut(scores, is_right_N, groups_N, wanted=0.95, alpha=0.05)
 
 The interval is that of Korn and Graubard for groups drawn whole, without replacement: that of Clopper and Pearson for
 as many independent rows as would be as sure. A cut is chosen on one half of the groups and measured on the other, so

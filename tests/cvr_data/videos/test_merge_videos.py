@@ -1,5 +1,7 @@
 """merge of videos tables: every row of each where its files are, and one line where an id is in two."""
 
+import json
+
 import pytest
 
 from cvr_data.core.artifacts import open_artifact, verify
@@ -51,4 +53,5 @@ def test_one_import_of_two_folders_is_their_merge_and_a_third_joins_them(folders
     assert "--overwrite" in one_line_error(*arguments)
     assert "all: 3 videos" in cvr.done(*arguments, "--overwrite").out
     assert open_artifact("all").read().slice(0, 2).equals(merged)
+    assert json.loads(cvr.done(*arguments, "--json").out)["rows"] == 3
     assert "one place" in one_line_error("import", "triplets", "one", "two")
